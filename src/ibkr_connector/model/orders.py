@@ -1,0 +1,254 @@
+"""What users ask for and what they are told: order requests, reports, fills, violations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from .contracts import Contract
+from .ids import ClientId, ExecId, OrderId, PermId
+from .record import Record
+
+__all__ = [
+    "Action",
+    "Fill",
+    "OrderReport",
+    "OrderRequest",
+    "OrderStatus",
+    "OrderType",
+    "SendDisposition",
+    "TimeInForce",
+    "Transition",
+    "Violation",
+    "limit_order",
+    "market_order",
+]
+
+
+class Action(StrEnum):
+    """Which way an order goes."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+
+
+class OrderType(StrEnum):
+    """Order types, by their wire names."""
+
+    MARKET = "MKT"
+    LIMIT = "LMT"
+    STOP = "STP"
+    STOP_LIMIT = "STP LMT"
+
+
+class TimeInForce(StrEnum):
+    """How long an order stays."""
+
+    DAY = "DAY"
+    GTC = "GTC"
+    IOC = "IOC"
+    FOK = "FOK"
+
+
+class OrderStatus(StrEnum):
+    """What is true of an order, in the words users see."""
+
+    PENDING = "pending"
+    """On its way; the broker has not spoken yet."""
+
+    SUBMITTED = "submitted"
+    """The broker has it; nothing is filled."""
+
+    PARTIALLY_FILLED = "partially_filled"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    """No longer working; `filled_quantity` tells whether part of it was filled before."""
+
+    REJECTED = "rejected"
+    """The gateway, the exchange or the reconciliation said that it does not exist."""
+
+    UNCERTAIN = "uncertain"
+    """Sent, and no evidence either way; being resolved."""
+
+
+class SendDisposition(StrEnum):
+    """How far the bytes of an order got."""
+
+    UNSENT = "unsent"
+    """Nothing was handed to the socket."""
+
+    MAYBE_WRITTEN = "maybe_written"
+    """Handed to the socket, and the socket ended before they had provably left."""
+
+    SENT = "sent"
+    """They left the process, or the broker has answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRequest(Record):
+    """
+    One order as the user means it.
+
+    `quantity` is positive, in units of the contract; `limit_price` and `stop_price` are in the
+    contract's currency. `client_order_id` is the caller's idempotency key: the same key never
+    places a second order. `account` may be omitted when the login has one account.
+    """
+
+    contract: Contract | str
+    action: Action
+    quantity: Decimal
+    order_type: OrderType = OrderType.MARKET
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    time_in_force: TimeInForce = TimeInForce.DAY
+    outside_regular_hours: bool = False
+    account: str | None = None
+    client_order_id: str | None = None
+
+    @property
+    def symbol(self) -> str:
+        """The text form or the contract's symbol, for messages."""
+        return self.contract if isinstance(self.contract, str) else self.contract.symbol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill(Record):
+    """
+    One execution, counted once.
+
+    `time` is the broker's, UTC. `commission` is `None` until the broker has told it.
+    `recovered` marks a fill that happened while nobody was listening.
+    """
+
+    exec_id: ExecId
+    order_id: OrderId
+    perm_id: PermId | None
+    client_id: ClientId
+    contract: Contract
+    action: Action
+    quantity: Decimal
+    price: Decimal
+    time: datetime
+    exchange: str = ""
+    account: str = ""
+    order_ref: str = ""
+    cumulative_quantity: Decimal | None = None
+    average_price: Decimal | None = None
+    commission: Decimal | None = None
+    commission_currency: str = ""
+    realized_pnl: Decimal | None = None
+    recovered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition(Record):
+    """One step of an order's life: from where to where, why, on what evidence, when (UTC)."""
+
+    time: datetime
+    source: str
+    event: str
+    target: str
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderReport(Record):
+    """
+    What is known of an order now.
+
+    `timestamp` is the UTC time of the last change. `avg_fill_price` is `None` without a fill.
+    `order_ref` is the unique reference that the order carries at the broker.
+    """
+
+    order_id: OrderId
+    status: OrderStatus
+    timestamp: datetime
+    contract: Contract
+    action: Action
+    quantity: Decimal
+    order_type: OrderType
+    time_in_force: TimeInForce
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    filled_quantity: Decimal
+    remaining_quantity: Decimal
+    avg_fill_price: Decimal | None
+    commission: Decimal | None
+    account: str
+    order_ref: str
+    client_order_id: str | None
+    client_id: ClientId
+    perm_id: PermId | None
+    disposition: SendDisposition
+    reason: str = ""
+    fills: tuple[Fill, ...] = ()
+    transitions: tuple[Transition, ...] = ()
+
+    @property
+    def symbol(self) -> str:
+        """The contract's symbol."""
+        return self.contract.symbol
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing more is expected to happen to the order."""
+        return self.status in _CLOSED
+
+
+_CLOSED = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.REJECTED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation(Record):
+    """One broken limit: the rule, what was asked, what is allowed, and what to do."""
+
+    rule: str
+    value: str
+    limit: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.value} is over the limit {self.limit}; {self.remedy}"
+
+
+def market_order(
+    contract: Contract | str,
+    action: Action | str,
+    quantity: Decimal | int,
+    *,
+    account: str | None = None,
+    client_order_id: str | None = None,
+) -> OrderRequest:
+    """Describe an order at the market."""
+    return OrderRequest(
+        contract=contract,
+        action=Action(action),
+        quantity=Decimal(quantity),
+        account=account,
+        client_order_id=client_order_id,
+    )
+
+
+def limit_order(
+    contract: Contract | str,
+    action: Action | str,
+    quantity: Decimal | int,
+    *,
+    limit_price: Decimal,
+    time_in_force: TimeInForce = TimeInForce.DAY,
+    account: str | None = None,
+    client_order_id: str | None = None,
+) -> OrderRequest:
+    """Describe an order at `limit_price` or better."""
+    return OrderRequest(
+        contract=contract,
+        action=Action(action),
+        quantity=Decimal(quantity),
+        order_type=OrderType.LIMIT,
+        limit_price=limit_price,
+        time_in_force=time_in_force,
+        account=account,
+        client_order_id=client_order_id,
+    )

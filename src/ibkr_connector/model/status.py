@@ -1,0 +1,99 @@
+"""The connection as users see it: states, farms, breakers, health."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from .record import Record
+
+__all__ = [
+    "Application",
+    "BreakerState",
+    "ConnectionState",
+    "ConnectionStatus",
+    "FarmState",
+    "TradingMode",
+]
+
+
+class TradingMode(StrEnum):
+    """Whether money is real."""
+
+    PAPER = "paper"
+    LIVE = "live"
+
+
+class Application(StrEnum):
+    """Which program the connector talks to; it decides the standard ports."""
+
+    TWS = "tws"
+    GATEWAY = "gateway"
+
+
+class ConnectionState(StrEnum):
+    """Where the supervisor is."""
+
+    IDLE = "idle"
+    CONNECTING = "connecting"
+    SYNCING = "syncing"
+    READY = "ready"
+    DEGRADED = "degraded"
+    WAITING = "waiting"
+    STOPPED = "stopped"
+
+
+class BreakerState(StrEnum):
+    """Where a circuit breaker is."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+class FarmState(StrEnum):
+    """What IB says about one of its data farms."""
+
+    OK = "ok"
+    BROKEN = "broken"
+    INACTIVE = "inactive"
+    CONNECTING = "connecting"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionStatus(Record):
+    """
+    A picture of the connection; taking it never waits.
+
+    `heartbeat_rtt_ms` is the round trip of the last answered heartbeat. `degraded_by` names what
+    is missing while the state is `degraded`. Times are UTC; `uptime_s` counts from `connected_since`.
+    """
+
+    state: ConnectionState
+    profile: str
+    host: str
+    port: int
+    client_id: int
+    mode: TradingMode
+    readonly: bool
+    accounts: tuple[str, ...] = ()
+    server_version: int | None = None
+    connected_since: datetime | None = None
+    uptime_s: float | None = None
+    last_heartbeat: datetime | None = None
+    heartbeat_rtt_ms: float | None = None
+    reconnect_count: int = 0
+    attempt: int = 0
+    next_attempt_in_s: float | None = None
+    degraded_by: tuple[str, ...] = ()
+    farms: Mapping[str, FarmState] = field(default_factory=dict)
+    breakers: Mapping[str, BreakerState] = field(default_factory=dict)
+    open_orders: int = 0
+    last_error: str | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether a logged-in session exists (ready or degraded)."""
+        return self.state in (ConnectionState.READY, ConnectionState.DEGRADED)
