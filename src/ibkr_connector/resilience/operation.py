@@ -1,0 +1,180 @@
+"""
+What may be asked of the gateway, and under which policy: one row per endpoint.
+
+Owns the words in which a call describes itself to the pipeline. A row says how urgent a call is,
+what it costs of the message budget, which circuit it belongs to, how long it may take, and whether
+it may be made again. Nothing here knows how those policies are carried out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from types import MappingProxyType
+from typing import Final, Generic, TypeVar
+
+__all__ = ["ENDPOINTS", "EndpointPolicy", "Group", "HistoryKey", "Lane", "Operation", "Replay"]
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Replay(StrEnum):
+    """Whether making the same call twice can do something twice."""
+
+    SAFE = "safe"
+    """Asking again is harmless: reads, subscriptions, a cancel by id."""
+
+    NEVER = "never"
+    """Never again without the user: orders, and whatever we cannot judge."""
+
+
+class Lane(IntEnum):
+    """Who goes first when messages queue for the wire; the smaller number overtakes."""
+
+    CANCEL = 0
+    ORDER = 1
+    CONTROL = 2
+    DATA = 3
+    HISTORY = 4
+
+
+class Group(StrEnum):
+    """Endpoints that share a circuit breaker, because they fail together."""
+
+    CONNECTION = "connection"
+    ORDERS = "orders"
+    MARKET = "market"
+    HISTORY = "history"
+    ACCOUNT = "account"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointPolicy:
+    """
+    How calls of one endpoint are treated.
+
+    Args:
+        name: The endpoint, as it shows in logs and metrics.
+        group: Circuit breaker that sees its results.
+        lane: Place in the queue for the wire.
+        replay: Whether it may be made again after a failure.
+        cost: Messages it puts on the wire, the cancel that ends it included.
+        deadline_s: The whole call, waits and repeats included; `None` takes the pipeline's own.
+        attempt_s: One attempt once it is on the wire; `None` is all that is left of the deadline.
+    """
+
+    name: str
+    group: Group
+    lane: Lane
+    replay: Replay
+    cost: int = 1
+    deadline_s: float | None = None
+    attempt_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryKey:
+    """
+    What the historical limits count a request under.
+
+    Args:
+        contract_key: Contract, exchange and tick type (fewer than six in two seconds).
+        identical_key: Everything that makes two requests the same (one in 15 seconds).
+        weight: How often it counts; BID_ASK counts twice.
+        small_bars: Bars of 30 s and less, to which alone the hard rules apply.
+
+    Source: IB campus, historical data limitations; for larger bars IB lifted the hard rules.
+    """
+
+    contract_key: str
+    identical_key: str
+    weight: int = 1
+    small_bars: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation(Generic[T_co]):
+    """One call on its way through the pipeline; `call` starts a fresh attempt each time."""
+
+    policy: EndpointPolicy
+    call: Callable[[], Awaitable[T_co]]
+    deadline_s: float | None = None
+    history: HistoryKey | None = None
+
+    @property
+    def name(self) -> str:
+        """The endpoint's name."""
+        return self.policy.name
+
+    @property
+    def replay(self) -> Replay:
+        """Whether the call may be made again."""
+        return self.policy.replay
+
+    @property
+    def cost(self) -> int:
+        """Messages one attempt puts on the wire."""
+        return self.policy.cost
+
+    @property
+    def lane(self) -> Lane:
+        """Place in the queue for the wire."""
+        return self.policy.lane
+
+
+def _row(
+    name: str,
+    group: Group,
+    lane: Lane,
+    replay: Replay,
+    *,
+    cost: int = 1,
+    deadline_s: float | None = None,
+    attempt_s: float | None = None,
+) -> tuple[str, EndpointPolicy]:
+    policy = EndpointPolicy(
+        name=name,
+        group=group,
+        lane=lane,
+        replay=replay,
+        cost=cost,
+        deadline_s=deadline_s,
+        attempt_s=attempt_s,
+    )
+    return name, policy
+
+
+ENDPOINTS: Final[Mapping[str, EndpointPolicy]] = MappingProxyType(
+    dict(
+        (
+            # Sent once or not at all. Ten seconds to reach the socket is already an emergency.
+            _row("place_order", Group.ORDERS, Lane.ORDER, Replay.NEVER, deadline_s=10.0),
+            # Names the order by its id, so a second one changes nothing.
+            _row(
+                "cancel_order",
+                Group.ORDERS,
+                Lane.CANCEL,
+                Replay.SAFE,
+                deadline_s=10.0,
+                attempt_s=5.0,
+            ),
+            _row("open_orders", Group.ORDERS, Lane.CONTROL, Replay.SAFE, attempt_s=10.0),
+            _row("completed_orders", Group.ORDERS, Lane.CONTROL, Replay.SAFE, attempt_s=10.0),
+            _row("executions", Group.ORDERS, Lane.CONTROL, Replay.SAFE, attempt_s=10.0),
+            _row("positions", Group.ACCOUNT, Lane.CONTROL, Replay.SAFE, attempt_s=10.0),
+            _row("account_summary", Group.ACCOUNT, Lane.CONTROL, Replay.SAFE, attempt_s=10.0),
+            _row("portfolio", Group.ACCOUNT, Lane.CONTROL, Replay.SAFE, attempt_s=10.0),
+            # TWS throttles ambiguous look-ups itself (IB campus: reqContractDetails), so it is slow.
+            _row("contract_details", Group.MARKET, Lane.DATA, Replay.SAFE, attempt_s=15.0),
+            # A snapshot ends after 11 s by itself (IB campus); its cancel is the second message.
+            _row("quote", Group.MARKET, Lane.DATA, Replay.SAFE, cost=2, attempt_s=15.0),
+            _row("bars", Group.HISTORY, Lane.HISTORY, Replay.SAFE, deadline_s=60.0, attempt_s=45.0),
+            # Repeating is the supervisor's business: it must see each miss.
+            _row("heartbeat", Group.CONNECTION, Lane.CONTROL, Replay.NEVER, deadline_s=10.0),
+            # The escape hatch: nobody knows what it does, so nobody repeats it.
+            _row("request", Group.MARKET, Lane.DATA, Replay.NEVER),
+        )
+    )
+)
+"""Every endpoint by name."""
