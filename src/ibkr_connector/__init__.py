@@ -1,0 +1,5 @@
+"""Asyncio SDK for Interactive Brokers."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Account figures and positions, kept current by events."""

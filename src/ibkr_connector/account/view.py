@@ -1,0 +1,170 @@
+"""
+What every account holds and is worth, kept current by the gateway's events.
+
+Owns the caches and says how old they are. It never asks the gateway: the desk does, and hands the
+answers in, so that what a reconnect brings and what a quiet afternoon brings go the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Final
+
+from ..errors import AccountError
+from ..gateway.port import AccountValueChanged, GatewayEvent, PortfolioRow, PositionRow
+from ..model.account import AccountSummary, AccountValue, Position
+from ..model.ids import ConId
+
+__all__ = ["AccountView"]
+
+_BASE: Final = frozenset({"", "BASE"})
+"""What IB writes for the currency of a tag that has none, and for its own total."""
+
+
+@dataclass(slots=True)
+class _Cached:
+    row: PositionRow
+    as_of: datetime
+
+
+class AccountView:
+    """Caches of one login's accounts; all calls on one loop."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, dict[tuple[str, str], AccountValue]] = {}
+        self._values_as_of: dict[str, datetime] = {}
+        self._positions: dict[tuple[str, ConId | None], _Cached] = {}
+        self._portfolio: dict[tuple[str, ConId | None], PortfolioRow] = {}
+
+    def apply(self, event: GatewayEvent, now: datetime) -> None:
+        """Take one event; those of others are ignored."""
+        match event:
+            case AccountValueChanged(value=value):
+                self._keep_value(value, now)
+            case PositionRow():
+                self._keep_position(event, now)
+            case PortfolioRow():
+                self._portfolio[event.account, event.contract.con_id] = event
+            case _:
+                pass
+
+    def replace_values(self, values: Iterable[AccountValue], now: datetime) -> None:
+        """Start again from a complete answer."""
+        self._values.clear()
+        for value in values:
+            self._keep_value(value, now)
+
+    def replace_positions(self, rows: Iterable[PositionRow], now: datetime) -> None:
+        """Start again from a complete answer: what is not in it is no longer held."""
+        self._positions.clear()
+        for row in rows:
+            self._keep_position(row, now)
+
+    def replace_portfolio(self, account: str, rows: Iterable[PortfolioRow]) -> None:
+        """Start one account's market values again from a complete answer."""
+        for key in [key for key in self._portfolio if key[0] == account]:
+            del self._portfolio[key]
+        for row in rows:
+            self._portfolio[account, row.contract.con_id] = row
+
+    def summary(self, account: str) -> AccountSummary:
+        """
+        Return the figures of one account.
+
+        Raises:
+            AccountError: The gateway has sent nothing for that account.
+        """
+        values = self._values.get(account)
+        if not values:
+            known = len(self._values)
+            raise AccountError(
+                "no figures for the account asked for",
+                hint=f"the gateway has sent those of {known} other account(s); check IBKR_ACCOUNT_ID",
+            )
+        return AccountSummary(
+            account=account,
+            as_of=self._values_as_of[account],
+            currency=_currency(values),
+            cash=_figure(values, "TotalCashValue"),
+            total_value=_figure(values, "NetLiquidation"),
+            buying_power=_figure(values, "BuyingPower"),
+            maintenance_margin=_figure(values, "MaintMarginReq"),
+            initial_margin=_figure(values, "InitMarginReq"),
+            available_funds=_figure(values, "AvailableFunds"),
+            excess_liquidity=_figure(values, "ExcessLiquidity"),
+            gross_position_value=_figure(values, "GrossPositionValue"),
+            cushion=_figure(values, "Cushion"),
+            values=tuple(values.values()),
+        )
+
+    def positions(self, account: str | None) -> tuple[Position, ...]:
+        """Return what one account holds, or all of them for `None`; empty when flat."""
+        return tuple(
+            self._position(cached)
+            for (owner, _), cached in self._positions.items()
+            if account is None or owner == account
+        )
+
+    def exchange_rate(self, account: str, currency: str) -> Decimal | None:
+        """Return how much one unit of `currency` is in the account's base currency."""
+        values = self._values.get(account, {})
+        if currency == _currency(values):
+            return Decimal(1)
+        row = values.get(("ExchangeRate", currency)) or values.get(
+            ("$LEDGER-ExchangeRate", currency)
+        )
+        return _number(row.value) if row is not None else None
+
+    def _keep_value(self, value: AccountValue, now: datetime) -> None:
+        self._values.setdefault(value.account, {})[value.tag, value.currency] = value
+        self._values_as_of[value.account] = now
+
+    def _keep_position(self, row: PositionRow, now: datetime) -> None:
+        key = (row.account, row.contract.con_id)
+        if row.quantity == 0:
+            self._positions.pop(key, None)
+            self._portfolio.pop(key, None)
+        else:
+            self._positions[key] = _Cached(row, now)
+
+    def _position(self, cached: _Cached) -> Position:
+        row = cached.row
+        shown = self._portfolio.get((row.account, row.contract.con_id))
+        # a market value that was computed for another quantity would be a wrong number
+        fresh = shown if shown is not None and shown.quantity == row.quantity else None
+        multiplier = row.contract.multiplier or Decimal(1)
+        return Position(
+            account=row.account,
+            contract=row.contract,
+            quantity=row.quantity,
+            avg_cost=row.average_cost,
+            avg_price=row.average_cost / multiplier,
+            as_of=cached.as_of,
+            current_price=shown.market_price if shown is not None else None,
+            market_value=fresh.market_value if fresh is not None else None,
+            unrealized_pnl=fresh.unrealized_pnl if fresh is not None else None,
+            realized_pnl=shown.realized_pnl if shown is not None else None,
+        )
+
+
+def _figure(values: dict[tuple[str, str], AccountValue], tag: str) -> Decimal | None:
+    for (name, _), value in values.items():
+        if name == tag:
+            return _number(value.value)
+    return None
+
+
+def _currency(values: dict[tuple[str, str], AccountValue]) -> str:
+    row = next((v for (tag, _), v in values.items() if tag == "NetLiquidation"), None)
+    return row.currency if row is not None and row.currency not in _BASE else ""
+
+
+def _number(text: str) -> Decimal | None:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None

@@ -1,0 +1,23 @@
+"""The `ibkr` command."""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> int:
+    """Run the command line; without the `cli` extra, say what to install."""
+    try:
+        from .app import app  # noqa: PLC0415  # the extra may be missing
+    except ModuleNotFoundError as missing:
+        if missing.name not in {"typer", "rich"}:
+            raise
+        print(
+            "the command line needs the extra 'cli': pip install 'ibkr-connector[cli]'",
+            file=sys.stderr,
+        )
+        return 2
+    app()
+    return 0

@@ -1,0 +1,1 @@
+"""From what a user writes to the one contract that IB means by it."""

@@ -1,0 +1,139 @@
+"""
+What is written down about orders: the ledger changes by these records and by nothing else.
+
+Each note is a fact, with its UTC time and its cause. The journal keeps them in the order in which
+they happened; replaying them gives the same ledger, because live events take the same way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from ..gateway.port import BrokerOrder, OrderTicket
+from ..model.ids import ClientId, ExecId, PermId
+from ..model.orders import Fill, SendDisposition
+from .states import Event, State
+
+__all__ = [
+    "Charged",
+    "Denied",
+    "Filled",
+    "Intended",
+    "Learned",
+    "Met",
+    "Moved",
+    "Note",
+    "Refused",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intended:
+    """An order is about to be sent; enough to recognise it at the broker and to rebuild it."""
+
+    at: datetime
+    key: str
+    client_id: ClientId
+    ticket: OrderTicket
+    client_order_id: str | None = None
+    correlation_id: str = ""
+    cause: str = "place"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Met:
+    """An order that somebody else placed was seen at the broker."""
+
+    at: datetime
+    key: str
+    order: BrokerOrder
+    correlation_id: str = ""
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """A step of the table; `disposition` is set where the step says how far the bytes got."""
+
+    at: datetime
+    key: str
+    event: Event
+    source: State
+    target: State
+    reason: str = ""
+    code: int | None = None
+    disposition: SendDisposition | None = None
+    correlation_id: str = ""
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """The broker told a fact of the order; `None` means that it said nothing new."""
+
+    at: datetime
+    key: str
+    perm_id: PermId | None = None
+    quantity: Decimal | None = None
+    stated_filled: Decimal | None = None
+    stated_average: Decimal | None = None
+    reason: str | None = None
+    correlation_id: str = ""
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filled:
+    """An execution; one with a higher revision replaces, and with quantity 0 takes back."""
+
+    at: datetime
+    key: str
+    fill: Fill
+    correlation_id: str = ""
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charged:
+    """What an execution cost; `key` is empty while the execution itself is not known yet."""
+
+    at: datetime
+    key: str
+    exec_id: ExecId
+    commission: Decimal | None
+    currency: str
+    realized_pnl: Decimal | None
+    correlation_id: str = ""
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """Something was said that cannot be; it was counted and changed nothing."""
+
+    at: datetime
+    key: str
+    state: State
+    said: str
+    correlation_id: str = ""
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Denied:
+    """We said no to an order before it had a number: kept for the audit only."""
+
+    at: datetime
+    key: str
+    error: str
+    reason: str
+    order: str
+    client_order_id: str | None = None
+    correlation_id: str = ""
+    cause: str = "place"
+
+
+Note = Intended | Met | Moved | Learned | Filled | Charged | Refused | Denied
+"""Everything that is written down."""

@@ -1,0 +1,1 @@
+"""A TWS gateway simulator."""

@@ -1,0 +1,1 @@
+"""Fixtures for pytest: a gateway simulator on a free port."""
