@@ -1,0 +1,83 @@
+# Everything a contributor or a machine runs. `make help` is read from the comments below.
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+FOREIGN := .venv-foreign
+# under these packages less than 90 % of the branches covered is a failure
+COVERED := orders resilience gateway simulator/wire
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format lint types contracts spelling tests coverage bench soak docs limits lock clean
+
+help:  ## show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+
+setup: .venv/.ready $(FOREIGN)/ibapi/.ready $(FOREIGN)/ib_insync/.ready  ## build the virtual environments, if they are not up to date
+
+.venv/.ready: requirements/dev.txt pyproject.toml
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+# ib_insync brings another `eventkit`, ibapi another licence: neither may enter ours
+$(FOREIGN)/%/.ready: requirements/foreign-%.txt
+	$(PYTHON) -m venv --clear $(FOREIGN)/$*
+	$(FOREIGN)/$*/bin/python -m pip install --quiet --require-hashes -r $<
+	@touch $@
+
+demo: .venv/.ready  ## trade against the simulator; GATEWAY=HOST:PORT shows it on a paper gateway
+	$(BIN)/ibkr demo $(if $(GATEWAY),--gateway $(GATEWAY))
+
+test: setup check  ## set up, then run every check
+
+check: format lint types contracts spelling coverage  ## every check, in an environment that exists
+
+format:  ## is the code formatted
+	$(BIN)/ruff format --check src tests tools benchmarks docs/examples
+
+lint:  ## ruff
+	$(BIN)/ruff check src tests tools benchmarks docs/examples
+
+types:  ## mypy, strict
+	$(BIN)/mypy
+
+contracts:  ## the import contracts
+	$(BIN)/lint-imports --no-cache
+
+spelling:  ## codespell
+	$(BIN)/codespell src tests tools benchmarks docs README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md config
+
+tests: setup  ## the tests alone; ARGS="-k word" passes options
+	$(BIN)/python -m pytest $(ARGS)
+
+coverage:  # the import of the pytest plugin is counted too, since coverage starts first
+	$(BIN)/coverage run -m pytest $(ARGS)
+	@$(BIN)/coverage report --skip-covered --format=total | xargs printf 'branch coverage of everything: %s %%\n'
+	@for part in $(COVERED); do \
+	  printf '%-16s' $$part; \
+	  $(BIN)/coverage report --include="src/ibkr_connector/$$part/*" --format=total --fail-under=90 || exit 1; \
+	done
+
+fix:  ## format the code and mend what ruff can mend
+	$(BIN)/ruff format src tests tools benchmarks docs/examples
+	$(BIN)/ruff check --fix src tests tools benchmarks docs/examples
+
+bench: setup  ## ratios against bare ib_async, measured in one run
+	$(BIN)/python -m benchmarks $(ARGS)
+
+soak: setup  ## the same properties, for longer
+	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -p no:timeout tests/unit tests/component $(ARGS)
+
+docs: .venv/.ready  ## build the documentation into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+limits:  ## known limits, from the comments that name them
+	@grep -rnE '\*limit\*' src | sed 's/: *#/: /'
+
+lock:  ## renew the locks (needs uv)
+	uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links --universal --python-version 3.11 --no-header -o requirements/dev.txt
+	cd requirements && for f in ibapi ib_insync; do uv pip compile foreign-$$f.in --generate-hashes --no-emit-index-url --no-emit-find-links --universal --python-version 3.11 --no-header -o foreign-$$f.txt; done
+
+clean:  ## remove what the other targets made
+	rm -rf .venv $(FOREIGN) site dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
