@@ -20,7 +20,7 @@ __all__ = ["EPOCH", "FakeClock"]
 EPOCH: Final = datetime(2026, 1, 2, 14, 30, tzinfo=UTC)
 """What `utcnow()` says when `monotonic()` is zero: a Friday, New York opens."""
 
-RESTLESS: Final = 100_000
+RESTLESS: Final = 10_000
 """Steps after which a loop that never comes to rest is a bug of the test."""
 
 

@@ -20,6 +20,9 @@ from ..clock import Clock
 
 __all__ = ["Limit", "Timer", "Timers"]
 
+EARLY_S: Final = 1e-6
+"""A timer this close is due: two floats that should be equal may differ by less."""
+
 SWEEP_FLOOR: Final = 64
 """Below so many cancelled timers, sweeping them out of the heap is not worth it."""
 
@@ -85,6 +88,8 @@ class Timers:
 
     async def aclose(self) -> None:
         """Drop all timers and end the sleeping task."""
+        for _, _, timer in self._heap:
+            timer.action = None
         self._heap.clear()
         self._cancelled = 0
         sleeper, self._sleeper, self._wakes_at = self._sleeper, None, float("inf")
@@ -106,7 +111,7 @@ class Timers:
         while (when := self._next()) is not None:
             self._wakes_at = when
             now = self._clock.monotonic()
-            if when > now:
+            if when - now > EARLY_S:
                 await self._clock.sleep(when - now)
                 continue
             timer = heapq.heappop(self._heap)[2]

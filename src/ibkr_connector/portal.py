@@ -1,0 +1,301 @@
+"""
+The one door between the user's threads and loops and the connector's own.
+
+A portal is a daemon thread with one event loop. Coroutines enter it from any running loop with
+`call`, and from a thread without a loop with `run`; they bring their context variables and take
+home their result or their error. It knows nothing of what the work is.
+
+What holds:
+    - Called on its own loop, `call` runs in place: no hop.
+    - A caller that is cancelled cancels the work, and leaves only when the work has ended.
+    - Work that is under way when the portal stops ends, and its callers are told; so are those
+      whose work had not begun.
+    - The interpreter may exit without `stop`: nothing hangs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures
+import contextvars
+import os
+import threading
+import weakref
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final, Generic, Self, TypeVar, cast
+
+from .errors import NotConnectedError, RequestTimeoutError, WrongThreadError
+
+__all__ = ["Portal"]
+
+T = TypeVar("T")
+
+STOP_S: Final = 5.0
+"""How long `stop` waits for the thread by default."""
+
+EXIT_S: Final = 1.0
+"""How long a process that exits without `stop` waits for it."""
+
+ROUNDS: Final = 3
+"""How often work that does not end is cancelled while stopping; then the loop closes over it."""
+
+ROUND_S: Final = 1.0
+"""How long each of those rounds waits."""
+
+
+class Portal:
+    """A thread with an event loop; made with `Portal.start`, ended with `stop`."""
+
+    def __init__(self, name: str) -> None:
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._open = False
+        self._jobs: set[_Job[Any]] = set()
+        self._started = threading.Event()
+        self._thread = threading.Thread(target=self._main, name=name, daemon=True)
+
+    @classmethod
+    def start(cls, name: str) -> Self:
+        """Start a thread of that name with a loop of its own, and return when it accepts work."""
+        portal = cls(name)
+        portal._thread.start()
+        portal._started.wait()
+        if not portal._open:
+            raise NotConnectedError(f"the I/O thread {name!r} could not start its event loop")
+        _LIVING.add(portal)
+        return portal
+
+    @property
+    def is_running(self) -> bool:
+        """Whether work is accepted; false in a forked child, where the thread does not exist."""
+        return self._open and self._pid == os.getpid()
+
+    @property
+    def owns_current_thread(self) -> bool:
+        """Whether the caller is on the portal's own thread."""
+        return threading.get_ident() == self._thread.ident and self._pid == os.getpid()
+
+    async def call(self, fn: Callable[[], Awaitable[T]]) -> T:
+        """
+        Run `fn()` on the portal's loop and return what it returns.
+
+        Raises:
+            NotConnectedError: The portal has been stopped, stops before the work has ended, or
+                belongs to the process this one was forked from.
+        """
+        if self.owns_current_thread:
+            return await fn()
+        here = asyncio.get_running_loop()
+        waiting: asyncio.Future[_Outcome[T]] = here.create_future()
+
+        def arrive(outcome: _Outcome[T]) -> None:
+            if not waiting.done():
+                waiting.set_result(outcome)
+
+        def deliver(outcome: _Outcome[T]) -> None:
+            # The caller's loop may be closed: then there is nobody left to tell.
+            with suppress(RuntimeError):
+                here.call_soon_threadsafe(arrive, outcome)
+
+        job = _Job(self, fn, deliver)
+        self._submit(job)
+        try:
+            outcome = await waiting
+        except asyncio.CancelledError:
+            # A future that is not cancelled has its outcome already: then the work is over. Each
+            # further cancellation is passed on, as it would be in place.
+            while waiting.cancelled():
+                self._wake(job.cancel)
+                waiting = here.create_future()
+                with suppress(asyncio.CancelledError):
+                    await waiting
+            raise
+        return outcome.unwrap()
+
+    def run(self, fn: Callable[[], Awaitable[T]], timeout_s: float | None = None) -> T:
+        """
+        Block this thread until `fn()` has run on the portal's loop, and return what it returns.
+
+        Raises:
+            WrongThreadError: A loop runs in this thread: blocking it would stop everybody on it.
+            RequestTimeoutError: No result in time; the work is cancelled and may have been done.
+            NotConnectedError: As with `call`.
+        """
+        if self.owns_current_thread or _has_running_loop():
+            raise WrongThreadError("a blocking call was made on a thread that runs an event loop")
+        waiting: concurrent.futures.Future[_Outcome[T]] = concurrent.futures.Future()
+
+        def deliver(outcome: _Outcome[T]) -> None:
+            if not waiting.done():
+                waiting.set_result(outcome)
+
+        job = _Job(self, fn, deliver)
+        self._submit(job)
+        try:
+            outcome = waiting.result(timeout_s)
+        except TimeoutError:
+            self._wake(job.cancel)
+            raise RequestTimeoutError(
+                f"no result within {timeout_s} s, the work was cancelled", replay_safe=False
+            ) from None
+        except BaseException:
+            # Ctrl-C: the user's thread goes, and takes its work with it.
+            self._wake(job.cancel)
+            raise
+        return outcome.unwrap()
+
+    def stop(self, timeout_s: float = STOP_S) -> None:
+        """
+        Cancel what runs, end the thread and wait for it, but not for longer than `timeout_s`.
+
+        Idempotent, from any thread. On the portal's own thread it only starts the end. In a forked
+        child it does nothing.
+        """
+        if self._pid != os.getpid():
+            return
+        with self._lock:
+            was_open, self._open = self._open, False
+            if was_open:
+                self._wake(self._stopping.set)
+        if not self.owns_current_thread:
+            self._thread.join(timeout_s)
+
+    # --- on any thread --------------------------------------------------------------------------
+
+    def _submit(self, job: _Job[T]) -> None:
+        # asked before the lock: a child that was forked while somebody held it would wait for ever
+        if self._pid != os.getpid():
+            raise self._closed()
+        # Entering the books and reaching the loop are one step, so that a portal that stops
+        # meanwhile finds every job either in its books or refused.
+        with self._lock:
+            if not self._open:
+                raise self._closed()
+            self._jobs.add(job)
+            self._loop.call_soon_threadsafe(job.begin)
+
+    def _closed(self) -> NotConnectedError:
+        if self._pid != os.getpid():
+            return NotConnectedError(
+                "the connector's I/O thread does not exist in a forked process",
+                hint="make a new connector in the child, or start it with 'spawn'",
+            )
+        return NotConnectedError("the connector has been closed")
+
+    def _wake(self, callback: Callable[[], object]) -> None:
+        # A loop that is closed has no work left to tell.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(callback)
+
+    # --- on the portal's thread -----------------------------------------------------------------
+
+    def _main(self) -> None:
+        try:
+            # The runner also sets the thread's current loop, which ib_async's events look for.
+            with asyncio.Runner() as runner:
+                runner.run(self._serve())
+        finally:
+            self._dismiss()
+            self._started.set()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        self._open = True
+        self._started.set()
+        await self._stopping.wait()
+        for _ in range(ROUNDS):
+            working = [job.task for job in list(self._jobs) if job.task is not None]
+            if not working:
+                break
+            for task in working:
+                task.cancel()
+            await asyncio.wait(working, timeout=ROUND_S)
+        self._dismiss()
+
+    def _dismiss(self) -> None:
+        """Take no more work, and tell whoever still waits that none will be done."""
+        with self._lock:
+            self._open = False
+            left, self._jobs = self._jobs, set()
+        for job in left:
+            job.deliver(_Outcome(error=self._closed()))
+
+    def _finished(self, job: _Job[T], outcome: _Outcome[T]) -> None:
+        with self._lock:
+            self._jobs.discard(job)
+            stopping = not self._open
+        if stopping and isinstance(outcome.error, asyncio.CancelledError):
+            # It was the portal that cancelled the work, and not somebody who knows of it.
+            outcome = _Outcome(error=self._closed())
+        job.deliver(outcome)
+
+
+_LIVING: Final[weakref.WeakSet[Portal]] = weakref.WeakSet()
+
+
+@atexit.register
+def _stop_all() -> None:
+    # Daemon threads are frozen where they are when the interpreter ends. A loop that is told first
+    # ends its work in order; one that does not listen is left behind after a second.
+    for portal in list(_LIVING):
+        portal.stop(EXIT_S)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome(Generic[T]):
+    value: T | None = None
+    error: BaseException | None = None
+
+    def unwrap(self) -> T:
+        if self.error is not None:
+            raise self.error
+        return cast("T", self.value)
+
+
+class _Job(Generic[T]):
+    """One piece of work: begun and cancelled on the portal's thread, delivered from there."""
+
+    def __init__(
+        self,
+        portal: Portal,
+        fn: Callable[[], Awaitable[T]],
+        deliver: Callable[[_Outcome[T]], None],
+    ) -> None:
+        self._portal = portal
+        self._fn = fn
+        self._context = contextvars.copy_context()
+        self.deliver = deliver
+        self.task: asyncio.Task[T] | None = None
+
+    def begin(self) -> None:
+        self.task = asyncio.get_running_loop().create_task(self._work(), context=self._context)
+        self.task.add_done_callback(self._ended)
+
+    def cancel(self) -> None:
+        # The loop runs `begin` first, it was asked first.
+        if self.task is not None:
+            self.task.cancel()
+
+    async def _work(self) -> T:
+        return await self._fn()
+
+    def _ended(self, task: asyncio.Task[T]) -> None:
+        if task.cancelled():
+            outcome = _Outcome[T](error=asyncio.CancelledError())
+        elif (error := task.exception()) is not None:
+            outcome = _Outcome[T](error=error)
+        else:
+            outcome = _Outcome[T](value=task.result())
+        self._portal._finished(self, outcome)
+
+
+def _has_running_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -1,0 +1,254 @@
+"""
+Who may write to the wire, and when.
+
+Two limits hold at once. The gateway counts messages per second: aiolimiter's leaky bucket meters
+those, small enough that no window of a second ever holds more than the budget. It also counts
+historical requests: `windows.py` keeps those rules. Whoever does not fit queues in the lane of his
+operation, lanes are served by urgency, and inside a lane first come goes first unless a historical
+rule holds him up. The last places in the bucket are kept for orders and cancels.
+
+A request that cannot fit before its deadline is told so at once and leaves the queue to others.
+
+limit: fifty historical requests open at the same time (IB) are not counted here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, cast
+
+from aiolimiter import AsyncLimiter
+
+from ..clock import Clock
+from ..errors import NotConnectedError, PacingError
+from ..model.orders import SendDisposition
+from .operation import HistoryKey, Lane
+from .timers import Timer, Timers
+from .windows import SLACK_S, HistoryGovernor
+
+__all__ = ["Pacer"]
+
+BURST: Final = 10
+"""Messages that may leave at once; more would make the steady rate slower."""
+
+SMALLEST_BUDGET: Final = 6
+"""A budget below this cannot hold the reserve and the dearest call."""
+
+RESERVED: Final[Mapping[Lane, int]] = MappingProxyType(
+    {
+        Lane.CANCEL: 0,
+        Lane.ORDER: 1,
+        Lane.CONTROL: 2,
+        Lane.DATA: 2,
+        Lane.HISTORY: 2,
+    }
+)
+"""Places in the bucket that a lane must leave to more urgent ones."""
+
+
+class Pacer:
+    """
+    Admits calls to the wire. Lives on one loop.
+
+    Args:
+        clock: The one time base.
+        timers: Timers on the same clock.
+        messages_per_second: Never more than so many in any second.
+    """
+
+    def __init__(self, *, clock: Clock, timers: Timers, messages_per_second: int) -> None:
+        if messages_per_second < SMALLEST_BUDGET:
+            raise ValueError(
+                f"the budget must be at least {SMALLEST_BUDGET} messages a second, "
+                f"not {messages_per_second}"
+            )
+        self._clock = clock
+        self._timers = timers
+        self._governor = HistoryGovernor()
+        self._burst = min(BURST, max(4, messages_per_second // 4))
+        # A bucket lets `burst + rate * window` through in its worst window: solve for the rate.
+        self._rate = (messages_per_second - self._burst) / (1.0 + SLACK_S)
+        self._wire = _Meter(clock, self._burst, self._burst / self._rate)
+        # A hair more than one message's time, so that rounding never costs a second turn.
+        self._step_s = 1.001 / self._rate
+        self._lanes: Mapping[Lane, deque[_Waiter]] = {lane: deque() for lane in Lane}
+        self._timer: Timer | None = None
+        self._closed = False
+
+    @property
+    def queued(self) -> int:
+        """How many calls wait for the wire."""
+        return sum(map(len, self._lanes.values()))
+
+    async def admit(
+        self, *, lane: Lane, cost: int, history: HistoryKey | None, until: float
+    ) -> float:
+        """
+        Wait for the turn of a call that puts `cost` messages on the wire.
+
+        Returns:
+            The seconds it waited.
+
+        Raises:
+            PacingError: Its turn cannot come before `until`; carries `retry_after_s`.
+            NotConnectedError: The pacer was closed.
+        """
+        if self._closed:
+            raise _closing()
+        if cost > self._burst - RESERVED[lane]:
+            raise ValueError(f"a cost of {cost} can never be admitted in lane {lane.name}")
+        now = self._clock.monotonic()
+        if not self.queued and self._try(lane, cost, history, now) == 0.0:
+            return 0.0
+        expected_s = self._expected_s(lane, history, now)
+        if now + expected_s > until:
+            raise _too_late(expected_s)
+        await self._queue(lane, cost, history, until)
+        return self._clock.monotonic() - now
+
+    def close(self) -> None:
+        """Send everybody home who still waits."""
+        self._closed = True
+        self._disarm()
+        for queue in self._lanes.values():
+            while queue:
+                turn = queue.popleft().turn
+                if not turn.done():
+                    turn.set_exception(_closing())
+
+    async def _queue(self, lane: Lane, cost: int, history: HistoryKey | None, until: float) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiter = _Waiter(lane=lane, cost=cost, history=history, turn=turn)
+        queue = self._lanes[lane]
+        queue.append(waiter)
+        self._serve()
+        limit = self._timers.limit(until)
+        try:
+            with limit:
+                await turn
+        except TimeoutError:
+            raise _too_late(self._expected_s(lane, history, self._clock.monotonic())) from None
+        finally:
+            if waiter in queue:
+                queue.remove(waiter)
+
+    def _serve(self) -> None:
+        """Admit everybody whose turn has come, and come back when the next one's may have."""
+        now = self._clock.monotonic()
+        again_s = float("inf")
+        for queue in self._lanes.values():
+            held: list[_Waiter] = []
+            while queue:
+                waiter = queue[0]
+                if not waiter.turn.done():
+                    wait_s = self._try(waiter.lane, waiter.cost, waiter.history, now)
+                    if wait_s > 0:
+                        again_s = min(again_s, wait_s)
+                        if self._is_held(waiter.history, now):
+                            held.append(queue.popleft())
+                            continue
+                        break
+                    waiter.turn.set_result(None)
+                queue.popleft()
+            # the wire is full when somebody is left: nobody less urgent may overtake him
+            wire_is_full = bool(queue)
+            queue.extendleft(reversed(held))
+            if wire_is_full:
+                break
+        self._disarm()
+        if again_s < float("inf"):
+            self._timer = self._timers.call_at(now + again_s, self._serve)
+
+    def _try(self, lane: Lane, cost: int, history: HistoryKey | None, now: float) -> float:
+        """Take the budget if all of it is there now; return the seconds until it may be."""
+        if history is not None and (held_s := self._governor.wait_s(history, now)) > 0:
+            return held_s
+        if not self._wire.has_capacity(cost + RESERVED[lane]):
+            return self._step_s
+        self._wire.take(cost)
+        if history is not None:
+            self._governor.take(history, now)
+        return 0.0
+
+    def _is_held(self, history: HistoryKey | None, now: float) -> bool:
+        return history is not None and self._governor.wait_s(history, now) > 0
+
+    def _expected_s(self, lane: Lane, history: HistoryKey | None, now: float) -> float:
+        # The least it can be: those who go first, at the steady rate of the wire, or the
+        # historical rules with those that are held up already.
+        first = [waiter for ahead in Lane if ahead <= lane for waiter in self._lanes[ahead]]
+        small = [
+            waiter.history.weight
+            for waiter in first
+            if waiter.history is not None and waiter.history.small_bars
+        ]
+        wire_s = (sum(waiter.cost for waiter in first) - len(small)) / self._rate
+        if history is None:
+            return wire_s
+        return max(wire_s, self._governor.wait_s(history, now, ahead=sum(small)))
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Waiter:
+    lane: Lane
+    cost: int
+    history: HistoryKey | None
+    turn: asyncio.Future[None]
+
+
+class _Meter(AsyncLimiter):
+    """aiolimiter's bucket, read and filled in one step, on our clock."""
+
+    __slots__ = ("_clock",)
+
+    def __init__(self, clock: Clock, max_rate: float, time_period: float) -> None:
+        super().__init__(max_rate, time_period)
+        self._clock = clock
+
+    @property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        # All it asks of a loop on the paths used here is the time (aiolimiter 1.3 leakybucket.py
+        # `_leak`); a test notices when that changes.
+        return cast("asyncio.AbstractEventLoop", _LoopTime(self._clock))
+
+    def take(self, amount: int) -> None:
+        """Fill in what `has_capacity` has just said fits."""
+        # acquire() with room never suspends, so one step is all of it.
+        step = self.acquire(amount)
+        try:
+            step.send(None)
+        except StopIteration:
+            return
+        step.close()
+        raise RuntimeError("the bucket was filled without asking whether there is room")
+
+
+class _LoopTime:
+    __slots__ = ("time",)
+
+    def __init__(self, clock: Clock) -> None:
+        self.time = clock.monotonic
+
+
+def _too_late(expected_s: float) -> PacingError:
+    return PacingError(
+        "the message limits leave no room before the deadline, nothing was sent",
+        retry_after_s=round(expected_s, 3),
+        disposition=SendDisposition.UNSENT,
+    )
+
+
+def _closing() -> NotConnectedError:
+    return NotConnectedError(
+        "the connector was closed while the call waited for its turn",
+        disposition=SendDisposition.UNSENT,
+    )
