@@ -79,7 +79,8 @@ class FakeClock:
     async def settle(self) -> None:
         """Let the loop run until nothing more happens without time or input from outside."""
         # The loop's own queue of callbacks tells for certain; counting turns would be a guess.
-        ready = cast("deque[object]", asyncio.get_running_loop()._ready)  # type: ignore[attr-defined]
+        loop = asyncio.get_running_loop()
+        ready = cast("deque[object]", loop._ready)  # type: ignore[attr-defined]  # see above
         for _ in range(RESTLESS):
             await asyncio.sleep(0)
             if not ready:

@@ -16,10 +16,10 @@ from typing import Final, NoReturn, TypeVar
 
 import pybreaker
 
-from ..clock import Clock
-from ..errors import CircuitOpenError, IBKRError
-from ..model.orders import SendDisposition
-from ..model.status import BreakerState
+from ibkr_connector.clock import Clock
+from ibkr_connector.errors import CircuitOpenError, IBKRError
+from ibkr_connector.model.orders import SendDisposition
+from ibkr_connector.model.status import BreakerState
 
 __all__ = ["Breaker", "speaks_against_gateway"]
 
@@ -180,8 +180,8 @@ class _Listener(pybreaker.CircuitBreakerListener):
 
     def state_change(
         self,
-        cb: pybreaker.CircuitBreaker,  # noqa: ARG002  # pybreaker's signature
-        old_state: pybreaker.CircuitBreakerState | None,  # noqa: ARG002
+        cb: pybreaker.CircuitBreaker,
+        old_state: pybreaker.CircuitBreakerState | None,
         new_state: pybreaker.CircuitBreakerState,
     ) -> None:
         self._owner._changed(STATES[new_state.name])

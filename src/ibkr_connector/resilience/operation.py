@@ -123,17 +123,17 @@ class Operation(Generic[T_co]):
         return self.policy.lane
 
 
-def _row(
+def _row(  # three positional arguments, because a table is read by columns
     name: str,
     group: Group,
     lane: Lane,
-    replay: Replay,
     *,
+    replay: Replay,
     cost: int = 1,
     deadline_s: float | None = None,
     attempt_s: float | None = None,
-) -> tuple[str, EndpointPolicy]:
-    policy = EndpointPolicy(
+) -> EndpointPolicy:
+    return EndpointPolicy(
         name=name,
         group=group,
         lane=lane,
@@ -142,39 +142,34 @@ def _row(
         deadline_s=deadline_s,
         attempt_s=attempt_s,
     )
-    return name, policy
 
+
+_SAFE: Final = Replay.SAFE
+_NEVER: Final = Replay.NEVER
+
+_ROWS: Final = (
+    # Sent once or not at all. Ten seconds to reach the socket is already an emergency.
+    _row("place_order", Group.ORDERS, Lane.ORDER, replay=_NEVER, deadline_s=10.0),
+    # Names the order by its id, so a second one changes nothing.
+    _row("cancel_order", Group.ORDERS, Lane.CANCEL, replay=_SAFE, deadline_s=10.0, attempt_s=5.0),
+    _row("open_orders", Group.ORDERS, Lane.CONTROL, replay=_SAFE, attempt_s=10.0),
+    _row("completed_orders", Group.ORDERS, Lane.CONTROL, replay=_SAFE, attempt_s=10.0),
+    _row("executions", Group.ORDERS, Lane.CONTROL, replay=_SAFE, attempt_s=10.0),
+    _row("positions", Group.ACCOUNT, Lane.CONTROL, replay=_SAFE, attempt_s=10.0),
+    _row("account_summary", Group.ACCOUNT, Lane.CONTROL, replay=_SAFE, attempt_s=10.0),
+    _row("portfolio", Group.ACCOUNT, Lane.CONTROL, replay=_SAFE, attempt_s=10.0),
+    # TWS slows ambiguous look-ups down by itself (IB campus: reqContractDetails).
+    _row("contract_details", Group.MARKET, Lane.DATA, replay=_SAFE, attempt_s=15.0),
+    # A snapshot ends by itself after eleven seconds (IB campus); its cancel is the second message.
+    _row("quote", Group.MARKET, Lane.DATA, replay=_SAFE, cost=2, attempt_s=15.0),
+    _row("bars", Group.HISTORY, Lane.HISTORY, replay=_SAFE, deadline_s=60.0, attempt_s=45.0),
+    # Repeating is the supervisor's business: it must see each miss.
+    _row("heartbeat", Group.CONNECTION, Lane.CONTROL, replay=_NEVER, deadline_s=10.0),
+    # The escape hatch: nobody knows what it does, so nobody repeats it.
+    _row("request", Group.MARKET, Lane.DATA, replay=_NEVER),
+)
 
 ENDPOINTS: Final[Mapping[str, EndpointPolicy]] = MappingProxyType(
-    dict(
-        (
-            # Sent once or not at all. Ten seconds to reach the socket is already an emergency.
-            _row("place_order", Group.ORDERS, Lane.ORDER, Replay.NEVER, deadline_s=10.0),
-            # Names the order by its id, so a second one changes nothing.
-            _row(
-                "cancel_order",
-                Group.ORDERS,
-                Lane.CANCEL,
-                Replay.SAFE,
-                deadline_s=10.0,
-                attempt_s=5.0,
-            ),
-            _row("open_orders", Group.ORDERS, Lane.CONTROL, Replay.SAFE, attempt_s=10.0),
-            _row("completed_orders", Group.ORDERS, Lane.CONTROL, Replay.SAFE, attempt_s=10.0),
-            _row("executions", Group.ORDERS, Lane.CONTROL, Replay.SAFE, attempt_s=10.0),
-            _row("positions", Group.ACCOUNT, Lane.CONTROL, Replay.SAFE, attempt_s=10.0),
-            _row("account_summary", Group.ACCOUNT, Lane.CONTROL, Replay.SAFE, attempt_s=10.0),
-            _row("portfolio", Group.ACCOUNT, Lane.CONTROL, Replay.SAFE, attempt_s=10.0),
-            # TWS throttles ambiguous look-ups itself (IB campus: reqContractDetails), so it is slow.
-            _row("contract_details", Group.MARKET, Lane.DATA, Replay.SAFE, attempt_s=15.0),
-            # A snapshot ends after 11 s by itself (IB campus); its cancel is the second message.
-            _row("quote", Group.MARKET, Lane.DATA, Replay.SAFE, cost=2, attempt_s=15.0),
-            _row("bars", Group.HISTORY, Lane.HISTORY, Replay.SAFE, deadline_s=60.0, attempt_s=45.0),
-            # Repeating is the supervisor's business: it must see each miss.
-            _row("heartbeat", Group.CONNECTION, Lane.CONTROL, Replay.NEVER, deadline_s=10.0),
-            # The escape hatch: nobody knows what it does, so nobody repeats it.
-            _row("request", Group.MARKET, Lane.DATA, Replay.NEVER),
-        )
-    )
+    {policy.name: policy for policy in _ROWS}
 )
 """Every endpoint by name."""

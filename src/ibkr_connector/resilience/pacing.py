@@ -19,14 +19,15 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from aiolimiter import AsyncLimiter
 
-from ..clock import Clock
-from ..errors import NotConnectedError, PacingError
-from ..model.orders import SendDisposition
-from .operation import HistoryKey, Lane
+from ibkr_connector.clock import Clock
+from ibkr_connector.errors import NotConnectedError, PacingError
+from ibkr_connector.model.orders import SendDisposition
+
+from .operation import Lane, Operation
 from .timers import Timer, Timers
 from .windows import SLACK_S, HistoryGovernor
 
@@ -84,11 +85,9 @@ class Pacer:
         """How many calls wait for the wire."""
         return sum(map(len, self._lanes.values()))
 
-    async def admit(
-        self, *, lane: Lane, cost: int, history: HistoryKey | None, until: float
-    ) -> float:
+    async def admit(self, op: Operation[Any], *, until: float) -> float:
         """
-        Wait for the turn of a call that puts `cost` messages on the wire.
+        Wait for an operation's turn to put its messages on the wire.
 
         Returns:
             The seconds it waited.
@@ -99,15 +98,15 @@ class Pacer:
         """
         if self._closed:
             raise _closing()
-        if cost > self._burst - RESERVED[lane]:
-            raise ValueError(f"a cost of {cost} can never be admitted in lane {lane.name}")
+        if op.cost > self._burst - RESERVED[op.lane]:
+            raise ValueError(f"a cost of {op.cost} never fits lane {op.lane.name}")
         now = self._clock.monotonic()
-        if not self.queued and self._try(lane, cost, history, now) == 0.0:
+        if not self.queued and self._try(op, now) == 0.0:
             return 0.0
-        expected_s = self._expected_s(lane, history, now)
+        expected_s = self._expected_s(op, now)
         if now + expected_s > until:
             raise _too_late(expected_s)
-        await self._queue(lane, cost, history, until)
+        await self._queue(op, until)
         return self._clock.monotonic() - now
 
     def close(self) -> None:
@@ -120,18 +119,16 @@ class Pacer:
                 if not turn.done():
                     turn.set_exception(_closing())
 
-    async def _queue(self, lane: Lane, cost: int, history: HistoryKey | None, until: float) -> None:
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        waiter = _Waiter(lane=lane, cost=cost, history=history, turn=turn)
-        queue = self._lanes[lane]
+    async def _queue(self, op: Operation[Any], until: float) -> None:
+        waiter = _Waiter(op=op, turn=asyncio.get_running_loop().create_future())
+        queue = self._lanes[op.lane]
         queue.append(waiter)
         self._serve()
-        limit = self._timers.limit(until)
         try:
-            with limit:
-                await turn
+            with self._timers.limit(until):
+                await waiter.turn
         except TimeoutError:
-            raise _too_late(self._expected_s(lane, history, self._clock.monotonic())) from None
+            raise _too_late(self._expected_s(op, self._clock.monotonic())) from None
         finally:
             if waiter in queue:
                 queue.remove(waiter)
@@ -145,16 +142,16 @@ class Pacer:
             while queue:
                 waiter = queue[0]
                 if not waiter.turn.done():
-                    wait_s = self._try(waiter.lane, waiter.cost, waiter.history, now)
+                    wait_s = self._try(waiter.op, now)
                     if wait_s > 0:
                         again_s = min(again_s, wait_s)
-                        if self._is_held(waiter.history, now):
-                            held.append(queue.popleft())
-                            continue
-                        break
+                        if self._held_s(waiter.op, now) == 0:
+                            break
+                        held.append(queue.popleft())
+                        continue
                     waiter.turn.set_result(None)
                 queue.popleft()
-            # the wire is full when somebody is left: nobody less urgent may overtake him
+            # The wire is full when somebody is left: nobody less urgent may overtake him.
             wire_is_full = bool(queue)
             queue.extendleft(reversed(held))
             if wire_is_full:
@@ -163,33 +160,33 @@ class Pacer:
         if again_s < float("inf"):
             self._timer = self._timers.call_at(now + again_s, self._serve)
 
-    def _try(self, lane: Lane, cost: int, history: HistoryKey | None, now: float) -> float:
+    def _try(self, op: Operation[Any], now: float) -> float:
         """Take the budget if all of it is there now; return the seconds until it may be."""
-        if history is not None and (held_s := self._governor.wait_s(history, now)) > 0:
+        if (held_s := self._held_s(op, now)) > 0:
             return held_s
-        if not self._wire.has_capacity(cost + RESERVED[lane]):
+        if not self._wire.has_capacity(op.cost + RESERVED[op.lane]):
             return self._step_s
-        self._wire.take(cost)
-        if history is not None:
-            self._governor.take(history, now)
+        self._wire.take(op.cost)
+        if op.history is not None:
+            self._governor.take(op.history, now)
         return 0.0
 
-    def _is_held(self, history: HistoryKey | None, now: float) -> bool:
-        return history is not None and self._governor.wait_s(history, now) > 0
+    def _held_s(self, op: Operation[Any], now: float) -> float:
+        return 0.0 if op.history is None else self._governor.wait_s(op.history, now)
 
-    def _expected_s(self, lane: Lane, history: HistoryKey | None, now: float) -> float:
+    def _expected_s(self, op: Operation[Any], now: float) -> float:
         # The least it can be: those who go first, at the steady rate of the wire, or the
         # historical rules with those that are held up already.
-        first = [waiter for ahead in Lane if ahead <= lane for waiter in self._lanes[ahead]]
+        first = [waiter.op for lane in Lane if lane <= op.lane for waiter in self._lanes[lane]]
         small = [
-            waiter.history.weight
-            for waiter in first
-            if waiter.history is not None and waiter.history.small_bars
+            ahead.history.weight
+            for ahead in first
+            if ahead.history is not None and ahead.history.small_bars
         ]
-        wire_s = (sum(waiter.cost for waiter in first) - len(small)) / self._rate
-        if history is None:
+        wire_s = (sum(ahead.cost for ahead in first) - len(small)) / self._rate
+        if op.history is None:
             return wire_s
-        return max(wire_s, self._governor.wait_s(history, now, ahead=sum(small)))
+        return max(wire_s, self._governor.wait_s(op.history, now, ahead=sum(small)))
 
     def _disarm(self) -> None:
         if self._timer is not None:
@@ -199,9 +196,7 @@ class Pacer:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Waiter:
-    lane: Lane
-    cost: int
-    history: HistoryKey | None
+    op: Operation[Any]
     turn: asyncio.Future[None]
 
 

@@ -23,11 +23,12 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Self, TypeVar
 
-from ..clock import Clock
-from ..errors import IBKRError, RequestTimeoutError
-from ..model.orders import SendDisposition
-from ..model.status import BreakerState
-from ..observe.correlation import current_correlation_id
+from ibkr_connector.clock import Clock
+from ibkr_connector.errors import IBKRError, RequestTimeoutError
+from ibkr_connector.model.orders import SendDisposition
+from ibkr_connector.model.status import BreakerState
+from ibkr_connector.observe.correlation import current_correlation_id
+
 from .breaker import Breaker
 from .operation import Group, Operation, Replay
 from .pacing import Pacer
@@ -159,9 +160,7 @@ class Pipeline:
         async def attempt() -> T:
             trip.attempt += 1
             breaker.check()
-            trip.paced_s += await self._pacer.admit(
-                lane=op.lane, cost=op.cost, history=op.history, until=until
-            )
+            trip.paced_s += await self._pacer.admit(op, until=until)
             return await breaker.call(on_the_wire)
 
         async def on_the_wire() -> T:

@@ -12,9 +12,10 @@ from typing import Final, TypeVar
 
 import tenacity
 
-from ..clock import Clock
-from ..errors import IBKRError
-from ..model.orders import SendDisposition
+from ibkr_connector.clock import Clock
+from ibkr_connector.errors import IBKRError
+from ibkr_connector.model.orders import SendDisposition
+
 from . import backoff
 
 __all__ = ["Retry", "may_repeat"]
@@ -81,8 +82,7 @@ class Retry:
             if not may_repeat(error) or self._max_attempts <= FIRST:
                 raise
             first: IBKRError | None = error
-
-        last: IBKRError = first
+            last = error
 
         async def again() -> T:
             nonlocal first, last

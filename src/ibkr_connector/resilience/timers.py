@@ -16,7 +16,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
-from ..clock import Clock
+from ibkr_connector.clock import Clock
 
 __all__ = ["Limit", "Timer", "Timers"]
 

@@ -105,24 +105,22 @@ class HistoryGovernor:
         if not key.small_bars:
             return
         self._all.take(now, key.weight)
-        self._keyed(self._by_contract, key.contract_key, SAME_CONTRACT, now).take(now, key.weight)
-        self._keyed(self._by_identity, key.identical_key, IDENTICAL, now).take(now, 1)
+        self._make_room(now)
+        contract = self._by_contract.setdefault(key.contract_key, self._window(SAME_CONTRACT))
+        contract.take(now, key.weight)
+        identical = self._by_identity.setdefault(key.identical_key, self._window(IDENTICAL))
+        identical.take(now, 1)
 
     @property
     def keys(self) -> int:
         """How many keys are remembered."""
         return len(self._by_contract) + len(self._by_identity)
 
-    def _keyed(
-        self, table: dict[str, Window], key: str, rule: tuple[int, float], now: float
-    ) -> Window:
-        window = table.get(key)
-        if window is None:
+    def _make_room(self, now: float) -> None:
+        for table in (self._by_contract, self._by_identity):
             if len(table) >= KEYS_KEPT:
-                for idle in [name for name, known in table.items() if known.is_idle(now)]:
+                for idle in [name for name, window in table.items() if window.is_idle(now)]:
                     del table[idle]
-            window = table[key] = self._window(rule)
-        return window
 
     def _window(self, rule: tuple[int, float]) -> Window:
         limit, span_s = rule
