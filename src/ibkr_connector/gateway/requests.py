@@ -116,7 +116,7 @@ class Requests:
     def forget(self, pending: Pending) -> None:
         """Nobody waits any more; a no-op after the end."""
         self._open.pop(pending.request_id, None)
-        pending.future.cancel()
+        _discard(pending.future)
 
     def fail_all(self, error: Callable[[str], IBKRError]) -> None:
         """End every question with the error made for its name."""
@@ -161,6 +161,7 @@ class Listing(Generic[T]):
         finally:
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
+            _discard(waiter)
 
     def row(self, key: Hashable, row: T) -> None:
         """Keep a row, if it can belong to an answer."""
@@ -192,3 +193,10 @@ class Listing(Generic[T]):
     def _renounce_if_late(self) -> None:
         if not self._waiters and self._monotonic() - self._last_asked > self._grace_s:
             self._owed, self._rows = 0, {}
+
+
+def _discard(future: asyncio.Future[Any]) -> None:
+    # An error that arrived in the same tick in which its caller was cancelled was never awaited;
+    # looking at it here keeps asyncio from reporting it as lost.
+    if not future.cancel() and not future.cancelled():
+        future.exception()

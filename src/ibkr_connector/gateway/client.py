@@ -1,0 +1,344 @@
+"""
+The socket of one session: connecting in phases, reading, writing, ending.
+
+Owns the bytes: when those of an order have left, when the last one came, and why the socket is
+gone. Refuses to know what a message means: the decoder hands each to the wrapper.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from typing import Any, Final
+
+from ib_async.client import Client
+from ib_async.connection import Connection
+
+from ..errors import (
+    ConfigurationError,
+    ConnectionLostError,
+    GatewayUnavailableError,
+    IBKRError,
+    NotConnectedError,
+)
+from ..model.orders import SendDisposition
+from .decoder import UNREADABLE, HonestDecoder
+from .fields import encode
+from .frames import FrameError, Framer, frame
+from .port import DisconnectReason
+
+__all__ = ["GatewayClient", "Phase"]
+
+_log = logging.getLogger(__name__)
+
+_SOCKET_OPTIONS: Final = (
+    ("SOL_SOCKET", "SO_KEEPALIVE", 1),
+    ("IPPROTO_TCP", "TCP_NODELAY", 1),
+    ("IPPROTO_TCP", "TCP_KEEPIDLE", 30),
+    ("IPPROTO_TCP", "TCP_KEEPINTVL", 10),
+    ("IPPROTO_TCP", "TCP_KEEPCNT", 3),
+    ("IPPROTO_TCP", "TCP_USER_TIMEOUT", 60_000),
+)
+"""What is set where the system has it; a dead peer is then noticed within a minute or so."""
+
+_NEXT_VALID_ID: Final = "9"
+_MANAGED_ACCOUNTS: Final = "15"
+
+
+class Phase(StrEnum):
+    """How far the connecting got; each silence has its own meaning."""
+
+    NAME = "name"
+    """Resolving the name and opening the TCP connection."""
+
+    GREETING = "greeting"
+    """Connected; the gateway has not told its version yet."""
+
+    LOGIN = "login"
+    """Greeted; the gateway has not named the accounts and the next order id yet."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class Socket(Connection):  # type: ignore[misc]  # ib_async's classes are untyped
+    """The transport's protocol object; tells when the write buffer is empty."""
+
+    def __init__(
+        self, *, received: Callable[[bytes], None], lost: Callable[[Exception | None], None]
+    ) -> None:
+        super().__init__()
+        self._received = received
+        self._lost = lost
+        self._flushed = asyncio.Event()
+        self._flushed.set()
+        self.closed = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.WriteTransport) -> None:
+        """Set the socket's options, and ask to be told of every byte that has to wait."""
+        self.transport = transport
+        transport.set_write_buffer_limits(high=0)
+        raw: socket.socket = transport.get_extra_info("socket")
+        for level, option, value in _SOCKET_OPTIONS:
+            if hasattr(socket, option):
+                raw.setsockopt(getattr(socket, level), getattr(socket, option), value)
+
+    def data_received(self, data: bytes) -> None:
+        """Pass the bytes on without an event in between."""
+        self._received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wake everybody who waits for the buffer, then tell the client."""
+        self.transport = None
+        self._flushed.set()
+        self.closed.set()
+        self._lost(exc)
+
+    def pause_writing(self) -> None:
+        """Bytes wait in the buffer."""
+        self._flushed.clear()
+
+    def resume_writing(self) -> None:
+        """The buffer is empty: the system has taken every byte."""
+        self._flushed.set()
+
+    async def flushed(self) -> None:
+        """Return when no byte waits in this process, or when there is no socket any more."""
+        while self.transport is not None and not self._flushed.is_set():
+            await self._flushed.wait()
+
+    def disconnect(self) -> None:
+        """Drop the connection and what waits in the buffer."""
+        if self.transport is not None:
+            self.transport.abort()
+
+
+class GatewayClient(Client):  # type: ignore[misc]  # ib_async's classes are untyped
+    """
+    ib_async's client with another way in and another way out.
+
+    In: offsets instead of copies, one hello and one login with an error of their own. Out: every
+    field is checked, orders go straight to the socket. ib_async's throttle stays behind the
+    requests as a net; the pacing above keeps it empty, and it is an alarm when it is not.
+    """
+
+    def __init__(
+        self, wrapper: Any, *, on_end: Callable[[DisconnectReason, str], None]
+    ) -> None:
+        super().__init__(wrapper)
+        self.decoder = HonestDecoder(wrapper, 0)
+        self.conn = Socket(received=self._on_bytes, lost=self._on_lost)
+        self.phase = Phase.NAME
+        self.greeting = ""
+        self.throttled = 0
+        self._framer = Framer()
+        self._on_end = on_end
+        self._held: list[str] | None = None
+        self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._order_turn = asyncio.Lock()
+        self.throttleStart += self._on_throttle
+
+    # --- connecting -----------------------------------------------------------------------------
+
+    async def open(self, host: str, port: int, client_id: int) -> None:
+        """
+        Connect, greet and log in; has no deadline of its own.
+
+        Raises:
+            GatewayUnavailableError: It hung up, or it is no gateway.
+            ConfigurationError: It is older than the oldest version we speak.
+            ClientIdInUseError: It said so.
+            OSError: As the system reports it, from the TCP connect.
+        """
+        self.host, self.port, self.clientId = host, port, client_id
+        loop = asyncio.get_running_loop()
+        await loop.create_connection(lambda: self.conn, host, port)
+        self.phase = Phase.GREETING
+        versions = b"v%d..%d" % (self.MinClientVersion, self.MaxClientVersion)
+        self.conn.sendMsg(b"API\0" + frame(versions))
+        await self._ready
+
+    def refuse(self, error: IBKRError) -> None:
+        """End the connecting with an error; a no-op when it is over."""
+        if not self._ready.done():
+            self._ready.set_exception(error)
+
+    def _shake_hands(self, fields: list[str]) -> None:
+        if self.phase is Phase.GREETING:
+            self._greeted(fields)
+            return
+        # Both start the session, in either order (facts: connectivity lifecycle).
+        if fields[0] == _NEXT_VALID_ID:
+            self.updateReqId(int(fields[2]))
+            self._hasReqId = True
+        elif fields[0] == _MANAGED_ACCOUNTS:
+            self._accounts = [account for account in fields[2].split(",") if account]
+        if self._hasReqId and self._accounts:
+            self._apiReady = True
+            self.phase = Phase.OPEN
+            if not self._ready.done():
+                self._ready.set_result(None)
+
+    def _greeted(self, fields: list[str]) -> None:
+        try:
+            version, self.greeting = fields
+            self._serverVersion = int(version)
+        except ValueError:
+            self.refuse(_no_gateway(f"found a first message of {len(fields)} fields"))
+            return
+        if self._serverVersion < self.MinClientVersion:
+            self.refuse(
+                ConfigurationError(
+                    f"expected server version {self.MinClientVersion} or newer, "
+                    f"found {self._serverVersion}",
+                    hint="update TWS or IB Gateway",
+                )
+            )
+            return
+        self.decoder.serverVersion = self._serverVersion
+        self.connState = Client.CONNECTED
+        self.phase = Phase.LOGIN
+        self.startApi()
+
+    # --- in -------------------------------------------------------------------------------------
+
+    def _on_bytes(self, data: bytes) -> None:
+        self._numBytesRecv += len(data)
+        self.wrapper.tcpDataArrived()
+        try:
+            payloads = self._framer.feed(data)
+        except FrameError as exc:
+            self.refuse(_no_gateway(str(exc)))
+            self.end(DisconnectReason.PEER, str(exc))
+            return
+        for payload in payloads:
+            if self.phase is Phase.CLOSED or (self._ready.done() and not self._apiReady):
+                return
+            fields = payload.decode(errors="backslashreplace").split("\0")
+            fields.pop()
+            self._numMsgRecv += 1
+            self._take(fields)
+        self.wrapper.tcpDataProcessed()
+
+    def _take(self, fields: list[str]) -> None:
+        greeting = self.phase is Phase.GREETING
+        try:
+            if not self._apiReady:
+                self._shake_hands(fields)
+            if not greeting:
+                self.decoder.decode(fields)
+        except UNREADABLE as exc:
+            self.wrapper.unreadable(fields, exc)
+        # Outside of the net above: what the sink raises is no fault of the message.
+        self.wrapper.deliver()
+
+    # --- out ------------------------------------------------------------------------------------
+
+    def send(self, *fields: Any, makeEmpty: bool = True) -> None:
+        """
+        Encode a message and hand it to the throttle, which passes it on at once.
+
+        Raises:
+            NotConnectedError: There is no socket; nothing was sent.
+            OrderValidationError, ContractError, IBKRError: A field cannot be written.
+        """
+        if not self.isConnected():
+            raise NotConnectedError("there is no session")
+        message = encode(fields, make_empty=makeEmpty).decode()
+        if self._held is not None:
+            self._held.append(message)
+        else:
+            self.sendMsg(message)
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[list[str]]:
+        """Collect the messages of ib_async's request methods instead of sending them."""
+        self._held = held = []
+        try:
+            yield held
+        finally:
+            self._held = None
+
+    async def write_through(self, messages: list[str]) -> None:
+        """
+        Write messages past the throttle, in one piece, and return when their bytes have left.
+
+        A message that waits in a queue of ours when the socket dies is lost without a trace
+        (ib_async clears its queue). So these wait until nothing is ahead of them, and then go to
+        the system at once; calls are served in the order in which they came.
+
+        Raises:
+            NotConnectedError: The socket was gone before the first byte.
+            ConnectionLostError: The socket ended before the system had taken every byte.
+        """
+        async with self._order_turn:
+            await self.conn.flushed()
+            if self.conn.transport is None or not self.isConnected():
+                raise NotConnectedError(
+                    "the session ended before anything was sent",
+                    disposition=SendDisposition.UNSENT,
+                )
+            self.conn.sendMsg(b"".join([frame(message.encode()) for message in messages]))
+            self._timeQ.extend([asyncio.get_running_loop().time()] * len(messages))
+            await self.conn.flushed()
+            if self.conn.transport is None:
+                raise ConnectionLostError(
+                    "the session ended while the order was being written",
+                    replay_safe=False,
+                    disposition=SendDisposition.MAYBE_WRITTEN,
+                )
+
+    def _on_throttle(self) -> None:
+        self.throttled += 1
+        _log.warning("%d requests wait in ib_async's throttle; pacing let too many pass", len(self._msgQ))
+
+    # --- ending ---------------------------------------------------------------------------------
+
+    def disconnect(self) -> None:
+        """End the session; also reached by `ib.disconnect()` of the escape hatch."""
+        self.end(DisconnectReason.ASKED, "closed by us")
+
+    def end(self, reason: DisconnectReason, detail: str) -> None:
+        """Drop the socket and say why; only the first call counts."""
+        if self.phase is Phase.CLOSED:
+            return
+        self.phase, phase = Phase.CLOSED, self.phase
+        self.refuse(_hung_up(phase))
+        if not self._ready.cancelled():
+            self._ready.exception()
+        self.conn.disconnect()
+        self._msgQ.clear()
+        self.connState = Client.DISCONNECTED
+        self._apiReady = False
+        self._on_end(reason, detail)
+
+    async def closed(self) -> None:
+        """Return when the system has closed the socket."""
+        if self.conn.transport is not None:
+            await self.conn.closed.wait()
+
+    def _on_lost(self, exc: Exception | None) -> None:
+        self.end(DisconnectReason.PEER, str(exc) if exc else "the gateway closed the connection")
+
+
+def _no_gateway(found: str) -> GatewayUnavailableError:
+    return GatewayUnavailableError(
+        f"expected TWS or IB Gateway, {found}",
+        hint="the port belongs to another program; check host and port",
+    )
+
+
+def _hung_up(phase: Phase) -> GatewayUnavailableError:
+    if phase is Phase.GREETING:
+        return GatewayUnavailableError(
+            "the connection was closed without a greeting",
+            hint="is this TWS or IB Gateway, and are socket clients enabled?",
+        )
+    return GatewayUnavailableError(
+        "the gateway closed the connection during login",
+        hint="add this host to the trusted addresses, or wait until the gateway has restarted",
+    )
