@@ -8,17 +8,18 @@ is one sentence to the engine.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
-from collections.abc import Awaitable, Callable, Mapping
-from decimal import Decimal
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
 
 from .errors import ConfigurationError, NotConnectedError, WrongThreadError
 from .model.contracts import Contract
-from .model.orders import OrderReport, OrderRequest
-from .model.status import ConnectionStatus
+from .model.orders import OrderReport, OrderRequest, OrderStatus
+from .model.status import BreakerState, ConnectionState, ConnectionStatus
 from .observe.correlation import correlation
 from .portal import Portal
 from .settings import Settings
@@ -36,32 +37,33 @@ DEFAULT_PROFILE: Final = "default"
 
 
 class _Runtime:
-    """One I/O thread and the engine that lives in it; made by `connect`, ended by `disconnect`."""
+    """One I/O thread and the engine that lives in it: made by `connect`, ended by `disconnect`."""
 
     def __init__(self, settings: Settings) -> None:
         self.portal = Portal.start(f"ibkr-{settings.profile}")
+        self.engine: Engine | None = None
+        self.connecting = 0
         self._settings = settings
-        self._engine: Engine | None = None
-
-    async def engine(self) -> Engine:
-        # ib_async costs a third of a second to import: paid here, once, off the caller's loop
-        from .engine import Engine  # noqa: PLC0415
-
-        if self._engine is None:
-            self._engine = Engine(self._settings)
-        return self._engine
-
-    @property
-    def engine_nowait(self) -> Engine | None:
-        return self._engine
+        self._opening: asyncio.Task[Engine] | None = None
 
     async def connect(self) -> None:
-        engine = await self.engine()
-        await engine.connect()
+        if self._opening is None:
+            self._opening = asyncio.create_task(self._open(), name="ibkr-open")
+        self.engine = await asyncio.shield(self._opening)
+        await self.engine.connect()
 
     async def aclose(self) -> None:
-        if self._engine is not None:
-            await self._engine.aclose()
+        if self._opening is not None:
+            await asyncio.gather(self._opening, return_exceptions=True)
+        if self.engine is not None:
+            await self.engine.aclose()
+
+    async def _open(self) -> Engine:
+        # ib_async takes a third of a second to import: paid here, once, off the caller's loop
+        from .engine import Engine  # noqa: PLC0415
+
+        self.engine = await Engine.open(self._settings)
+        return self.engine
 
 
 class IBKRConnector:
@@ -108,20 +110,20 @@ class IBKRConnector:
         name = profile or DEFAULT_PROFILE
         with cls._shared_lock:
             existing = cls._shared.get(name)
-            if existing is not None and existing._pid != os.getpid():
-                # a forked child has no I/O thread: what it inherited is not a connector
-                existing = None
-            if existing is None:
-                existing = cls._make(Settings.load(profile, **overrides))
-                cls._shared[name] = existing
-            elif overrides:
+            if existing is None or existing._pid != os.getpid():
+                # a forked child inherits the object but not its I/O thread: it starts afresh
+                made = cls._make(Settings.load(profile, **overrides))
+                cls._shared[name] = made
+                return made
+            if overrides:
                 existing._check_same(Settings.load(profile, **overrides))
-        assert isinstance(existing, cls)
-        return existing
+            if not isinstance(existing, cls):
+                raise ConfigurationError(f"profile {name!r} is held by a {type(existing).__name__}")
+            return existing
 
     @classmethod
     def create(cls, settings: Settings) -> Self:
-        """Make a connector of its own, which nobody shares; for tests and for several logins."""
+        """Make a connector of its own, which nobody shares: for tests and for several logins."""
         return cls._make(settings)
 
     @classmethod
@@ -149,36 +151,60 @@ class IBKRConnector:
         """The frozen settings this connector was made with."""
         return self._settings
 
+    def __repr__(self) -> str:
+        status = self.get_connection_status()
+        circuits = [f"{n} {s}" for n, s in status.breakers.items() if s is not BreakerState.CLOSED]
+        return (
+            f"<{type(self).__name__} {status.host}:{status.port} client {status.client_id}, "
+            f"{status.state}, orders {status.open_orders} open, "
+            f"circuit {', '.join(circuits) or 'closed'}>"
+        )
+
     # --- connection -----------------------------------------------------------------------------
 
     async def connect(self) -> None:
         """
-        Connect, verify the account against the mode, synchronise, and return when ready.
+        Connect, verify the accounts against the mode, synchronise, and return when ready.
 
-        Calling it again is harmless; concurrent callers share one attempt. After this, lost
-        connections come back by themselves until `disconnect`.
+        Calling it again is harmless, and concurrent callers share one attempt. A failed attempt
+        leaves nothing running; after a successful one, lost connections come back by themselves
+        until `disconnect`.
 
         Raises:
             GatewayUnavailableError: Nothing usable answers at the host and port.
             AuthenticationError: The gateway answers but does not let the program in.
             ClientIdInUseError: Another program uses the client id (TWS 326).
-            ConfigurationError: Port or accounts contradict the paper/live mode.
+            ConfigurationError: Port or accounts contradict the paper/live mode, or another process
+                uses the same order journal.
             RequestTimeoutError: An essential part of the start-up did not answer.
         """
-        runtime = self._start()
-        try:
-            await self._call(runtime, runtime.connect)
-        except BaseException:
-            if not self._is_supervised(runtime):
-                await self._end(runtime)
-            raise
-
-    async def disconnect(self) -> None:
-        """Close the connection and the I/O thread; harmless when there is none."""
         with self._lock:
             runtime = self._runtime
-        if runtime is not None:
-            await self._end(runtime)
+            if runtime is None:
+                runtime = self._runtime = _Runtime(self._settings)
+            runtime.connecting += 1
+        try:
+            with correlation():
+                await runtime.portal.call(runtime.connect)
+        finally:
+            if self._is_abandoned(runtime):
+                await _end(runtime)
+
+    async def disconnect(self) -> None:
+        """
+        Close the connection and the I/O thread; harmless when there is none.
+
+        Raises:
+            WrongThreadError: Called on the I/O thread itself, which cannot end itself.
+        """
+        with self._lock:
+            runtime = self._runtime
+            if runtime is None:
+                return
+            if runtime.portal.owns_current_thread:
+                raise WrongThreadError("disconnect() was called on the connector's own I/O thread")
+            self._runtime = None
+        await _end(runtime)
 
     async def __aenter__(self) -> Self:
         await self.connect()
@@ -193,9 +219,308 @@ class IBKRConnector:
         await self.disconnect()
 
     def get_connection_status(self) -> ConnectionStatus:
-        """Return a picture of the connection; never waits and never asks the gateway."""
-        ...
+        """Take a picture of the connection; never waits and never asks the gateway."""
+        runtime = self._runtime
+        if runtime is not None and runtime.engine is not None:
+            return runtime.engine.status()
+        settings = self._settings
+        return ConnectionStatus(
+            state=ConnectionState.IDLE if runtime is None else ConnectionState.CONNECTING,
+            profile=settings.profile,
+            host=settings.host,
+            port=settings.effective_port,
+            client_id=settings.client_id,
+            mode=settings.mode,
+            readonly=settings.readonly,
+        )
 
     def get_connection_health(self) -> dict[str, Any]:
-        """Return the same as `get_connection_status` as a plain dict, ready for JSON."""
-        ...
+        """Return the connection status as a plain dict of JSON's own types."""
+        status = self.get_connection_status()
+        health = {"connected": status.is_connected, **status.as_dict()}
+        return {
+            key: value.isoformat() if isinstance(value, datetime) else value
+            for key, value in health.items()
+        }
+
+    async def run(self, strategy: Coroutine[Any, Any, T]) -> T:
+        """
+        Run a coroutine on the I/O loop, where calls of this connector cost no hop.
+
+        The loop serves the socket, so the coroutine must never block.
+        """
+
+        async def started() -> T:
+            return await strategy
+
+        try:
+            runtime = self._running()
+        except NotConnectedError:
+            strategy.close()
+            raise
+        return await runtime.portal.call(started)
+
+    # --- market data ----------------------------------------------------------------------------
+
+    async def get_quote(self, contract: Contract | str) -> Quote:
+        """
+        Take a snapshot of one contract.
+
+        Args:
+            contract: A contract, or its short text form (`AAPL`, `EUR.USD`, `ES 202612`).
+
+        Returns:
+            Prices in the contract's currency; a field the gateway did not send is `None`. Delayed
+            data says so in `data_type`.
+
+        Raises:
+            ContractNotFoundError: Nothing fits the description (TWS 200).
+            AmbiguousContractError: Several contracts fit; `candidates` lists them.
+            MarketDataPermissionError: No subscription, and delayed data is off or missing too
+                (TWS 354, 10089, 10168, 10186).
+            NoDataError: The gateway has no price for the contract.
+
+        Source: `reqMktData` (1) as a snapshot. Replay: safe. Cost: 2 messages and one data line.
+        """
+        return await self._call(lambda engine: engine.market.quote(contract))
+
+    async def get_market_data(
+        self, contract: Contract | str, *, bar_size: str = "1 min", duration: str = "1 D"
+    ) -> MarketData:
+        """
+        Fetch the latest bar of a contract, and the series behind it.
+
+        Returns:
+            The newest bar's `timestamp, open, high, low, close, volume`; the whole series, oldest
+            first, in `series`.
+
+        Raises:
+            NoDataError: No bars within the duration (TWS 162 with that text).
+            HistoricalDataError: Illegal size or duration, or refused (TWS 162, 321).
+            PacingError: Asked too often; carries `retry_after_s`.
+
+        Source: `reqHistoricalData` (20). Replay: safe. Cost: 1 message.
+        """
+        return await self._call(
+            lambda engine: engine.market.market_data(
+                contract, bar_size=bar_size, duration=duration
+            )
+        )
+
+    async def get_historical_data(
+        self,
+        contract: Contract | str,
+        *,
+        duration: str = "1 D",
+        bar_size: str = "1 min",
+        what_to_show: str | None = None,
+        end: datetime | None = None,
+        regular_hours_only: bool = True,
+    ) -> BarSeries:
+        """
+        Fetch the bars of one request, oldest first; a span that needs several is refused.
+
+        Args:
+            contract: A contract or its short text form.
+            duration: Count and unit (S D W M Y), as in `6 M`.
+            bar_size: IB's spelling, as in `5 mins`.
+            what_to_show: `TRADES`, `MIDPOINT`, ...; by asset class when not given.
+            end: Aware datetime; `None` means now.
+            regular_hours_only: Leave out what traded outside the regular session.
+
+        Raises:
+            NoDataError: The request is fine and there are no bars.
+            HistoricalDataError: Illegal arguments, or refused (TWS 162, 321).
+            PacingError: Asked too often; carries `retry_after_s`.
+
+        Source: `reqHistoricalData` (20). Replay: safe. Cost: 1 message.
+        """
+        return await self._call(
+            lambda engine: engine.market.bars(
+                contract,
+                duration=duration,
+                bar_size=bar_size,
+                what_to_show=what_to_show,
+                end=end,
+                regular_hours_only=regular_hours_only,
+            )
+        )
+
+    # --- account --------------------------------------------------------------------------------
+
+    async def get_account_summary(self, account: str | None = None) -> AccountSummary:
+        """
+        Return the figures of one account: `cash, total_value, buying_power, maintenance_margin`.
+
+        Served from a cache that the gateway keeps current (every three minutes, and at changes);
+        `as_of` tells its age.
+
+        Raises:
+            AccountError: Several accounts and none named, an unknown one, or no figures of it.
+            NotConnectedError: There is no connection; old figures are not served.
+
+        Source: `reqAccountSummary` (62). Cost: none.
+        """
+        return await self._call(_later(lambda engine: engine.summary(account)))
+
+    async def get_positions(self, account: str | None = None) -> tuple[Position, ...]:
+        """
+        Return what is held: `symbol, quantity, avg_cost, current_price, unrealized_pnl`.
+
+        Args:
+            account: One account; the configured one, or all of the login, when not given.
+
+        Returns:
+            One row per account and contract; empty when flat. Market values are `None` until the
+            account window has told them.
+
+        Raises:
+            AccountError: The account is not one of this login's.
+            NotConnectedError: There is no connection; old positions are not served.
+
+        Source: `reqPositions` (61) and `reqAccountUpdates` (6), kept by events. Cost: none.
+        """
+        return await self._call(_later(lambda engine: engine.positions(account)))
+
+    # --- orders ---------------------------------------------------------------------------------
+
+    async def place_order(
+        self, order: OrderRequest | Mapping[str, Any], *, timeout_s: float | None = None
+    ) -> OrderReport:
+        """
+        Place one order and return at the broker's first word about it.
+
+        Args:
+            order: A typed request, or a mapping with `symbol` (or `contract`), `action`,
+                `quantity`, `order_type` and what the type needs (`limit_price`, `stop_price`).
+                `client_order_id` makes the call idempotent: the same id is the same order.
+            timeout_s: How long to wait for the broker; the setting's value when not given.
+
+        Returns:
+            `order_id, status, timestamp` and everything else known.
+
+        Raises:
+            OrderValidationError: The order makes no sense as written; nothing was sent.
+            RiskLimitError: One or more of your limits are broken; nothing was sent.
+            ReadOnlyError, TradingHaltedError: Trading is off; nothing was sent.
+            OrderRejectedError: The gateway or the exchange said no (TWS 201, 110 and others).
+            OrderUncertainError: Sent and no answer. Do not resend: `get_order_status` will know.
+
+        Source: `placeOrder` (3). Replay: never by us; by you with a `client_order_id`.
+        """
+        return await self._call(lambda engine: engine.orders.place(order, timeout_s=timeout_s))
+
+    async def cancel_order(self, order_id: int, *, timeout_s: float | None = None) -> OrderReport:
+        """
+        Cancel an order and return what became of it: cancelled, or filled first.
+
+        Raises:
+            OrderNotFoundError: No such order.
+            OrderStateError: It cannot be cancelled by us, or is still working after the deadline.
+            OrderUncertainError: The broker has not said what became of it.
+            ReadOnlyError: The connector is read-only.
+
+        Source: `cancelOrder` (4). Replay: safe.
+        """
+        return await self._call(lambda engine: engine.orders.cancel(order_id, timeout_s=timeout_s))
+
+    async def get_order_status(self, order_id: int) -> OrderReport:
+        """
+        Return what is known of an order, with its fills and every transition so far.
+
+        Raises:
+            OrderNotFoundError: No such order here or at the broker.
+
+        Source: our ledger, kept by events. Cost: none.
+        """
+        return await self._call(_later(lambda engine: engine.orders.report(order_id)))
+
+    async def wait_for_status(
+        self, order_id: int, statuses: Collection[OrderStatus], *, timeout_s: float | None = None
+    ) -> OrderReport:
+        """
+        Wait until an order has one of the statuses, and return its report.
+
+        Raises:
+            OrderNotFoundError: No such order.
+            RequestTimeoutError: Not within `timeout_s`.
+        """
+        wanted = frozenset(statuses)
+        return await self._call(
+            lambda engine: engine.orders.wait_for(
+                order_id, lambda report: report.status in wanted, timeout_s=timeout_s
+            )
+        )
+
+    async def wait_for_fill(self, order_id: int, *, timeout_s: float | None = None) -> OrderReport:
+        """
+        Wait until an order is filled, or closed without being filled, and return its report.
+
+        Raises:
+            OrderNotFoundError: No such order.
+            RequestTimeoutError: Still open after `timeout_s`.
+        """
+        return await self._call(
+            lambda engine: engine.orders.wait_for(
+                order_id, lambda report: report.is_closed, timeout_s=timeout_s
+            )
+        )
+
+    # --- escape hatch ---------------------------------------------------------------------------
+
+    async def request(self, name: str, call: Callable[[Any], Awaitable[T]]) -> T:
+        """
+        Run any ib_async call through the same pacing, breaker, deadline and error translation.
+
+        Args:
+            name: What to call it in errors and logs.
+            call: Given the session's `ib_async.IB`; must return an awaitable, as in
+                `lambda ib: ib.reqHeadTimeStampAsync(...)`. Runs on the I/O thread.
+
+        Replay: never, since nobody can know whether it is safe.
+        """
+        return await self._call(lambda engine: engine.request(name, call))
+
+    # --- the hop --------------------------------------------------------------------------------
+
+    async def _call(self, do: Callable[[Engine], Awaitable[T]]) -> T:
+        runtime = self._running()
+        engine = runtime.engine
+        if engine is None:
+            raise NotConnectedError("the connection is still being made")
+        with correlation():
+            return await runtime.portal.call(lambda: do(engine))
+
+    def _running(self) -> _Runtime:
+        runtime = self._runtime
+        if runtime is None or not runtime.portal.is_running:
+            raise NotConnectedError("the connector is not connected")
+        return runtime
+
+    def _is_abandoned(self, runtime: _Runtime) -> bool:
+        """Note that one caller of `connect` leaves; tell whether it must tidy up after itself."""
+        with self._lock:
+            runtime.connecting -= 1
+            if self._runtime is not runtime or runtime.connecting > 0:
+                return False
+            if runtime.engine is not None and runtime.engine.is_supervised:
+                return False
+            self._runtime = None
+            return True
+
+
+async def _end(runtime: _Runtime) -> None:
+    try:
+        await runtime.portal.call(runtime.aclose)
+    finally:
+        # joins a thread that has nothing left to do; bounded, also when we are being cancelled
+        runtime.portal.stop()
+
+
+def _later(read: Callable[[Engine], T]) -> Callable[[Engine], Awaitable[T]]:
+    """Make a plain read of the engine awaitable, so that it happens on the engine's loop."""
+
+    async def reading(engine: Engine) -> T:
+        return read(engine)
+
+    return reading

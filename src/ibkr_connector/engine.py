@@ -2,50 +2,330 @@
 The assembly: every part is made here, wired to its siblings here, and closed here in order.
 
 One loop owns all of it, so nothing below takes a lock. Commands enter through the desks; events
-enter through `_on_event`, the one sink that sessions are given, and are handed on by kind.
+enter through `_on_event`, the one sink that sessions are given. Parts that must not know each other
+(the account's figures and the price of an order, say) meet here and nowhere else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
+import asyncio
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from typing import Any, Final, TypeVar, assert_never
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
 from .account.desk import AccountDesk, choose_account
 from .clock import Clock, SystemClock
-from .errors import NotConnectedError
+from .errors import IBKRError, NotConnectedError
 from .gateway.link import GatewayLink
-from .gateway.port import (
-    AccountValueChanged,
-    CommissionReported,
-    Execution,
-    GatewayEvent,
-    GatewayNotice,
-    OpenOrderSeen,
-    OrderFault,
-    OrderStatusSeen,
-    PortfolioRow,
-    PositionRow,
-    SessionEnded,
-    SessionInfo,
-)
+from .gateway.port import GatewayEvent, GatewayNotice, SessionEnded, SessionInfo
 from .gateway.session import Session
 from .instruments.resolver import Resolver
 from .market.desk import MarketDesk
 from .model.account import AccountSummary, Position
-from .model.contracts import Contract
-from .model.ids import ClientId, OrderId
-from .model.market import BarSeries, DataType, MarketData, Quote
-from .model.orders import OrderReport, OrderRequest
+from .model.contracts import ContractDetails
+from .model.ids import ClientId
+from .model.market import DataType
+from .model.orders import OrderReport
 from .model.status import ConnectionState, ConnectionStatus
 from .orders.desk import OrdersDesk
 from .orders.journal import Journal
+from .orders.risk import RiskFacts, RiskLimits
 from .resilience.operation import ENDPOINTS, Operation
-from .resilience.pipeline import Pipeline
+from .resilience.pipeline import Pipeline, PipelineTuning
 from .settings import Settings, check_accounts
-from .supervisor import Supervisor, SyncPart
+from .supervisor import StateChange, Supervisor, SupervisorTiming, SyncPart
 
 __all__ = ["Engine"]
 
 T = TypeVar("T")
+
+_NOT_YET: Final = "the connection has not been synchronised with the broker yet"
+_LINK_DOWN: Final = "the gateway has lost its link to the broker"
+BROKER_LINK: Final = "broker link"
+"""What the supervisor calls the link between gateway and IB when it is what is missing."""
+
+
+class Engine:
+    """All parts of one connector, on one loop."""
+
+    def __init__(self, settings: Settings, *, journal: Journal, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._journal = journal
+        self._closing: asyncio.Task[None] | None = None
+        self._link = GatewayLink()
+        self._pipeline = Pipeline(clock=clock, tuning=_pipeline_tuning(settings))
+        self.instruments = Resolver(gateway=self._link, pipeline=self._pipeline, clock=clock)
+        self.market = MarketDesk(
+            gateway=self._link,
+            pipeline=self._pipeline,
+            resolve=self.instruments.resolve,
+            data_type=DataType[settings.market_data_type.upper()],
+            delayed_fallback=settings.delayed_fallback,
+        )
+        self.account = AccountDesk(gateway=self._link, pipeline=self._pipeline, clock=clock)
+        self.orders = OrdersDesk(
+            gateway=self._link,
+            pipeline=self._pipeline,
+            journal=journal,
+            clock=clock,
+            resolve=self.instruments.resolve,
+            limits=_risk_limits(settings),
+            facts=_Facts(self.market, self.account),
+            accounts=lambda: self.accounts,
+            account=settings.account_id,
+            readonly=settings.readonly,
+            ack_timeout_s=settings.order_ack_timeout_s,
+        )
+        self._supervisor: Supervisor[Session] = Supervisor(
+            open_session=self._open_session,
+            attach=self._link.attach,
+            detach=self._link.detach,
+            verify=self._verify,
+            parts=self._sync_parts(),
+            pipeline=self._pipeline,
+            clock=clock,
+            timing=_timing(settings),
+            on_state=self._on_state,
+        )
+
+    @classmethod
+    async def open(cls, settings: Settings, *, clock: Clock | None = None) -> Engine:
+        """
+        Open the journal and make the parts; nothing is sent yet.
+
+        Raises:
+            ConfigurationError: Another process uses the same journal, or it cannot be written.
+        """
+        clock = clock or SystemClock()
+        journal = await Journal.open(journal_path(settings), clock=clock)
+        engine = cls(settings, journal=journal, clock=clock)
+        try:
+            await engine.orders.open()
+        except BaseException:
+            await engine.aclose()
+            raise
+        return engine
+
+    async def connect(self) -> None:
+        """Make the first connection; the supervisor keeps it from then on."""
+        await self._supervisor.start()
+
+    async def aclose(self) -> None:
+        """Close everything, in order; a caller that is cancelled does not stop it half way."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(), name="ibkr-close")
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        await self._supervisor.stop()
+        await self.orders.aclose()
+        await self._pipeline.aclose()
+        await self._journal.aclose()
+
+    # --- reading --------------------------------------------------------------------------------
+
+    @property
+    def is_supervised(self) -> bool:
+        """Whether a first connection was made and is being kept."""
+        return self._supervisor.state not in (
+            ConnectionState.IDLE,
+            ConnectionState.CONNECTING,
+            ConnectionState.STOPPED,
+        )
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The accounts of the login; empty without a session."""
+        session = self._link.session
+        return session.info.accounts if session is not None else ()
+
+    def status(self) -> ConnectionStatus:
+        """Take a picture of the connection; safe from any thread, since it only reads."""
+        settings, seen = self._settings, self._supervisor.snapshot()
+        session = self._link.session
+        return ConnectionStatus(
+            state=seen.state,
+            profile=settings.profile,
+            host=settings.host,
+            port=settings.effective_port,
+            client_id=settings.client_id,
+            mode=settings.mode,
+            readonly=settings.readonly,
+            accounts=self.accounts,
+            server_version=session.info.server_version if session is not None else None,
+            connected_since=seen.connected_since,
+            uptime_s=seen.uptime_s,
+            last_heartbeat=seen.last_heartbeat,
+            heartbeat_rtt_ms=seen.heartbeat_rtt_ms,
+            reconnect_count=seen.reconnect_count,
+            attempt=seen.attempt,
+            next_attempt_in_s=seen.next_attempt_in_s,
+            degraded_by=seen.degraded_by,
+            farms=seen.farms,
+            breakers=self._pipeline.breaker_states(),
+            open_orders=self.orders.open_count,
+            last_error=seen.last_error,
+        )
+
+    def summary(self, account: str | None) -> AccountSummary:
+        """Return the figures of one account from the cache."""
+        self._need_session()
+        return self.account.summary(
+            choose_account(account, self._settings.account_id, self.accounts)
+        )
+
+    def positions(self, account: str | None) -> tuple[Position, ...]:
+        """Return the positions of one account, or of all, from the cache."""
+        self._need_session()
+        named = account or self._settings.account_id
+        wanted = choose_account(named, None, self.accounts) if named is not None else None
+        return self.account.positions(wanted)
+
+    # --- calls that only the engine can make ----------------------------------------------------
+
+    async def request(self, name: str, call: Callable[[Any], Awaitable[T]]) -> T:
+        """Run any ib_async call through the pipeline; never repeated."""
+        try:
+            return await self._pipeline.run(
+                Operation(
+                    policy=ENDPOINTS["request"],
+                    call=lambda: self._link.request(call),
+                )
+            )
+        except IBKRError as error:
+            error.add_note(f"in request {name!r}")
+            raise
+
+    async def order_report(self, order_id: int) -> OrderReport:
+        """Return what is known of an order."""
+        return self.orders.report(order_id)
+
+    # --- wiring ---------------------------------------------------------------------------------
+
+    async def _open_session(self) -> Session:
+        settings = self._settings
+        return await Session.open(
+            host=settings.host,
+            port=settings.effective_port,
+            client_id=ClientId(settings.client_id),
+            clock=self._clock,
+            sink=self._on_event,
+            connect_timeout_s=settings.connect_timeout_s,
+            request_timeout_s=settings.request_timeout_s,
+        )
+
+    def _verify(self, info: SessionInfo) -> None:
+        check_accounts(self._settings, info.accounts)
+
+    def _sync_parts(self) -> tuple[SyncPart, ...]:
+        return (
+            SyncPart(name="orders", run=self._sync_orders, essential=True),
+            SyncPart(name="positions", run=self.account.sync_positions),
+            SyncPart(name="account values", run=self.account.sync_values),
+            SyncPart(name="account window", run=self._sync_windows),
+        )
+
+    async def _sync_orders(self) -> None:
+        await self.orders.reconcile()
+
+    async def _sync_windows(self) -> None:
+        # TWS shows one account window at a time: each is read in turn, and the last (or the one
+        # that the settings name) stays open; *limit*: with several accounts only that one's market
+        # prices go on changing
+        preset = self._settings.account_id
+        for account in sorted(self.accounts, key=lambda name: name == preset):
+            await self.account.sync_portfolio(account)
+
+    def _on_event(self, event: GatewayEvent) -> None:
+        self.orders.apply(event)
+        self.account.apply(event)
+        if isinstance(event, GatewayNotice | SessionEnded):
+            self._supervisor.note(event)
+
+    def _on_state(self, change: StateChange) -> None:
+        if change.target is ConnectionState.SYNCING:
+            self.orders.suspend(_NOT_YET)
+        else:
+            self.orders.resume(_NOT_YET)
+        if BROKER_LINK in change.degraded_by:
+            self.orders.suspend(_LINK_DOWN)
+        else:
+            self.orders.resume(_LINK_DOWN)
+
+    def _need_session(self) -> None:
+        if self._link.session is None:
+            raise NotConnectedError("account figures are not served without a connection")
+
+
+class _Facts:
+    """What risk rules may ask: the price of a contract, the worth of the account, the rate."""
+
+    def __init__(self, market: MarketDesk, account: AccountDesk) -> None:
+        self._market = market
+        self._account = account
+
+    async def facts(self, details: ContractDetails, *, account: str) -> RiskFacts:
+        rate = self._account.view.exchange_rate(account, details.contract.currency)
+        worth = self._account.summary(account).total_value
+        try:
+            quote = await self._market.quote(details.contract)
+        except IBKRError as error:
+            return RiskFacts(
+                price=None, net_liquidation=worth, exchange_rate=rate, missing=error.message
+            )
+        known = [p for p in (quote.bid, quote.ask, quote.last, quote.close) if p is not None]
+        # the dearest price in sight bounds what a market order can cost
+        price = max((abs(price) for price in known), default=None)
+        return RiskFacts(price=price, net_liquidation=worth, exchange_rate=rate)
+
+
+def journal_path(settings: Settings) -> Path:
+    """Return where the order journal of these settings is: one per mode and client id."""
+    return settings.state_dir / f"orders-{settings.mode}-client{settings.client_id}.sqlite3"
+
+
+def _pipeline_tuning(settings: Settings) -> PipelineTuning:
+    return PipelineTuning(
+        request_timeout_s=settings.request_timeout_s,
+        messages_per_second=settings.messages_per_second,
+        retry_max_attempts=settings.retry_max_attempts,
+        retry_base_s=settings.retry_base_s,
+        retry_cap_s=settings.retry_cap_s,
+        breaker_fail_max=settings.breaker_fail_max,
+        breaker_reset_s=settings.breaker_reset_s,
+    )
+
+
+def _timing(settings: Settings) -> SupervisorTiming:
+    return SupervisorTiming(
+        heartbeat_interval_s=settings.heartbeat_interval_s,
+        heartbeat_timeout_s=settings.heartbeat_timeout_s,
+        sync_timeout_s=settings.sync_timeout_s,
+        reconnect=settings.reconnect,
+        max_attempts=settings.reconnect_max_attempts,
+        base_s=settings.reconnect_base_s,
+        cap_s=settings.reconnect_cap_s,
+        client_id_wait_s=settings.client_id_wait_s,
+    )
+
+
+def _risk_limits(settings: Settings) -> RiskLimits:
+    risk, permissions = settings.risk, settings.permissions
+    return RiskLimits(
+        trading_allowed=risk.trading_allowed,
+        halted_reason=risk.halted_reason,
+        max_order_size=_tighter(settings.max_order_size, risk.max_order_size),
+        max_order_value=risk.max_order_value,
+        max_portfolio_risk=_tighter(settings.max_portfolio_risk, risk.max_portfolio_risk),
+        security_types=permissions.security_types,
+        symbols=permissions.symbols,
+        denied_symbols=permissions.denied_symbols,
+        order_types=permissions.order_types,
+        accounts=permissions.accounts,
+    )
+
+
+def _tighter(override: Decimal | None, limit: Any) -> Any:
+    return override if override is not None else limit

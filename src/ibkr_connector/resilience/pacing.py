@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, cast
@@ -218,13 +219,8 @@ class _Meter(AsyncLimiter):
     def take(self, amount: int) -> None:
         """Fill in what `has_capacity` has just said fits."""
         # acquire() with room never suspends, so one step is all of it.
-        step = self.acquire(amount)
-        try:
-            step.send(None)
-        except StopIteration:
-            return
-        step.close()
-        raise RuntimeError("the bucket was filled without asking whether there is room")
+        with suppress(StopIteration):
+            self.acquire(amount).send(None)
 
 
 class _LoopTime:

@@ -1,0 +1,27 @@
+"""
+What every TWS message code means: one table, and the questions that may be asked of it.
+
+No code number appears anywhere else in this package outside the simulator. A code whose meaning
+depends on what it answers has a row per scope; one whose meaning hides in the text has a row per
+`when`. Every row says who told us.
+"""
+
+from __future__ import annotations
+
+from .lookup import farm_effect, link_effect, lookup
+from .rows import CodeKind, CodeRow, Ends, LinkEffect, OrderEffect, Scope, When
+from .table import TABLE
+
+__all__ = [
+    "TABLE",
+    "CodeKind",
+    "CodeRow",
+    "Ends",
+    "LinkEffect",
+    "OrderEffect",
+    "Scope",
+    "When",
+    "farm_effect",
+    "link_effect",
+    "lookup",
+]

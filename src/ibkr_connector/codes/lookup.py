@@ -1,0 +1,105 @@
+"""Ask the code table; what it does not list is kept and classified by its range."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from ..errors import IBKRError, OrderRejectedError
+from ..model.status import FarmState
+from .rows import CodeKind, CodeRow, Ends, LinkEffect, OrderEffect, Scope, When
+from .table import TABLE
+
+__all__ = ["farm_effect", "link_effect", "lookup"]
+
+_BY_CODE: Final[Mapping[int, tuple[CodeRow, ...]]] = MappingProxyType(
+    {code: tuple(row for row in TABLE if row.code == code) for code in {row.code for row in TABLE}}
+)
+
+_WARNINGS: Final = range(2100, 2200)
+"""Codes that nobody documents but everybody treats as warnings (rust-ibapi, nautilus, ib_async)."""
+
+_UNLISTED: Final = "not documented; classified by its range"
+
+
+def lookup(code: int, scope: Scope, text: str = "") -> CodeRow:
+    """
+    Return the row of a message.
+
+    Args:
+        code: The number that came.
+        scope: What the message answers.
+        text: What came with it; only the documented sub-cases of a few codes read it, and it may
+            be in another language, so the row without a text is what counts then.
+
+    An unlisted code is never dropped: a warning range is a warning, one that names an order is a
+    hint to ask the broker, one that names a request ends it.
+    """
+    plain: CodeRow | None = None
+    lowered = text.lower()
+    for row in _BY_CODE.get(code, ()):
+        if scope not in row.scopes:
+            continue
+        if row.when is When.ANY:
+            plain = plain or row
+        elif row.when in lowered:
+            return row
+    return plain or _unlisted(code, scope)
+
+
+def _unlisted(code: int, scope: Scope) -> CodeRow:
+    if code in _WARNINGS:
+        return CodeRow(
+            code=code, kind=CodeKind.WARNING, order=OrderEffect.WARNING, source=_UNLISTED
+        )
+    if scope in (Scope.ORDER, Scope.MODIFY, Scope.CANCEL):
+        return CodeRow(
+            code=code,
+            kind=CodeKind.ORDER_WARNING,
+            error=OrderRejectedError,
+            order=OrderEffect.HINT,
+            ends=Ends.DEPENDS,
+            source=_UNLISTED,
+        )
+    if scope is Scope.REQUEST:
+        return CodeRow(
+            code=code, kind=CodeKind.REQUEST, error=IBKRError, ends=Ends.YES, source=_UNLISTED
+        )
+    return CodeRow(code=code, kind=CodeKind.INFO, source=_UNLISTED)
+
+
+_LINK: Final[Mapping[int, LinkEffect]] = MappingProxyType(
+    # IB campus, system message codes
+    {
+        1100: LinkEffect.DOWN,
+        2110: LinkEffect.DOWN,
+        1101: LinkEffect.DATA_LOST,
+        1102: LinkEffect.DATA_KEPT,
+    }
+)
+
+_FARMS: Final[Mapping[int, FarmState]] = MappingProxyType(
+    # IB campus, warning message codes; 2119 from rust-ibapi
+    {
+        2103: FarmState.BROKEN,
+        2105: FarmState.BROKEN,
+        2157: FarmState.BROKEN,
+        2104: FarmState.OK,
+        2106: FarmState.OK,
+        2158: FarmState.OK,
+        2107: FarmState.INACTIVE,
+        2108: FarmState.INACTIVE,
+        2119: FarmState.CONNECTING,
+    }
+)
+
+
+def link_effect(code: int) -> LinkEffect | None:
+    """Return what a system message says about the link to IB; `None` when it says nothing."""
+    return _LINK.get(code)
+
+
+def farm_effect(code: int) -> FarmState | None:
+    """Return the state of the data farm that a notice names; `None` when it names none."""
+    return _FARMS.get(code)

@@ -1,0 +1,110 @@
+"""The words in which the code table speaks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ..errors import IBKRError
+
+__all__ = ["CodeKind", "CodeRow", "Ends", "LinkEffect", "OrderEffect", "Scope", "When"]
+
+
+class CodeKind(StrEnum):
+    """What sort of message a code is."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CONNECTION = "connection"
+    TRANSIENT = "transient"
+    REQUEST = "request"
+    REJECT = "reject"
+    ORDER_WARNING = "order warning"
+    VERDICT = "verdict"
+    PACING = "pacing"
+    PERMISSION = "permission"
+    CLIENT = "client"
+
+
+class Scope(StrEnum):
+    """What a message answers."""
+
+    REQUEST = "request"
+    """A data request."""
+
+    ORDER = "order"
+    """A new order."""
+
+    MODIFY = "modify"
+    """A change of a working order."""
+
+    CANCEL = "cancel"
+    """A cancellation."""
+
+    SYSTEM = "system"
+    """Nothing in particular."""
+
+
+class Ends(StrEnum):
+    """Whether a message is the last one about its request."""
+
+    YES = "yes"
+    NO = "no"
+    DEPENDS = "depends"
+
+
+class OrderEffect(StrEnum):
+    """What a message proves about an order."""
+
+    NONE = "none"
+
+    DEAD = "dead"
+    """A new order that gets this is not working and never will be."""
+
+    VERDICT = "verdict"
+    """It answers a cancellation or a change; about the order itself it proves nothing."""
+
+    HINT = "hint"
+    """It may mean the order's end or not: wait for evidence, and ask the broker."""
+
+    WARNING = "warning"
+    """The order goes on."""
+
+
+class LinkEffect(StrEnum):
+    """What a system message says about the link between gateway and IB."""
+
+    DOWN = "down"
+    DATA_LOST = "data lost"
+    DATA_KEPT = "data kept"
+
+
+class When(StrEnum):
+    """Documented texts that split one code in several meanings."""
+
+    ANY = ""
+    NO_DATA = "query returned no data"
+    PACING = "pacing violation"
+    CANCELLED = "query cancelled"
+    OTHER_ADDRESS = "different ip address"
+    NO_PERMISSION = "no market data permissions"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeRow:
+    """
+    One meaning of one code.
+
+    `error` is what a call ends with when the message ends it; `None` where it never does.
+    `scopes` are what the row applies to, and `when` is the text that it needs.
+    """
+
+    code: int
+    kind: CodeKind
+    source: str
+    error: type[IBKRError] | None = None
+    ends: Ends = Ends.NO
+    order: OrderEffect = OrderEffect.NONE
+    scopes: frozenset[Scope] = frozenset(Scope)
+    when: When = When.ANY
+    hint: str = ""

@@ -1,0 +1,162 @@
+"""One order as the ledger holds it: a frozen record, and the figures that follow from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import cast
+
+from ..gateway.port import OrderTicket
+from ..model.contracts import Contract, SecurityType
+from ..model.ids import ClientId, OrderId, PermId
+from ..model.orders import (
+    Action,
+    Fill,
+    OrderReport,
+    OrderStatus,
+    OrderType,
+    SendDisposition,
+    TimeInForce,
+    Transition,
+)
+from .states import AWAITING, CLOSED, State, status_of
+
+__all__ = ["OrderEntry"]
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderEntry:
+    """
+    Everything known of one order.
+
+    `key` is the order reference for our own orders and names the permanent id for foreign ones.
+    `ticket` is what we sent, `None` for orders of others. `seen` says that the broker has, or had,
+    the order. `stated_filled` is the broker's own count, which may run ahead of its executions.
+    """
+
+    key: str
+    client_id: ClientId
+    order_id: OrderId
+    perm_id: PermId | None
+    order_ref: str
+    client_order_id: str | None
+    correlation_id: str
+    account: str
+    contract: Contract
+    action: Action
+    quantity: Decimal
+    order_type: str
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    time_in_force: str
+    ticket: OrderTicket | None
+    created: datetime
+    updated: datetime
+    state: State
+    disposition: SendDisposition
+    seen: bool = False
+    cancel_asked: bool = False
+    reason: str = ""
+    code: int | None = None
+    stated_filled: Decimal | None = None
+    stated_average: Decimal | None = None
+    fills: tuple[Fill, ...] = ()
+    transitions: tuple[Transition, ...] = ()
+
+    @property
+    def is_own(self) -> bool:
+        """Whether this journal holds its intent."""
+        return self.ticket is not None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something may still happen to it."""
+        return self.state not in CLOSED
+
+    @property
+    def is_awaiting(self) -> bool:
+        """Whether there is no evidence that the broker has it now."""
+        return self.state in AWAITING
+
+    @property
+    def executed(self) -> Decimal:
+        """The sum of the executions that count; legs of a combination do not."""
+        return sum((fill.quantity for fill in self._counted()), ZERO)
+
+    @property
+    def filled(self) -> Decimal:
+        """What is filled, by the executions or by the broker's count if that is ahead."""
+        return max(self.executed, self.stated_filled or ZERO)
+
+    @property
+    def average_price(self) -> Decimal | None:
+        """
+        The average of the executions; the broker's figure only while executions are missing.
+        """
+        counted = self._counted()
+        quantity = sum((fill.quantity for fill in counted), ZERO)
+        if quantity < self.filled and self.stated_average is not None:
+            return self.stated_average
+        if not quantity:
+            return None
+        return sum((fill.quantity * fill.price for fill in counted), ZERO) / quantity
+
+    @property
+    def commission(self) -> Decimal | None:
+        """The sum over all executions, `None` until each of them has been charged."""
+        charges = [fill.commission for fill in self.fills]
+        if not charges or None in charges:
+            return None
+        return sum((charge for charge in charges if charge is not None), ZERO)
+
+    @property
+    def status(self) -> OrderStatus:
+        """The word for users."""
+        return status_of(self.state, partly_filled=self.filled > 0)
+
+    def report(self) -> OrderReport:
+        """Return the picture that users receive."""
+        filled = self.filled
+        return OrderReport(
+            order_id=self.order_id,
+            status=self.status,
+            timestamp=self.updated,
+            contract=self.contract,
+            action=self.action,
+            quantity=self.quantity,
+            # limit: foreign orders can have types that the model does not list; their text stays
+            order_type=cast("OrderType", _known(OrderType, self.order_type)),
+            time_in_force=cast("TimeInForce", _known(TimeInForce, self.time_in_force)),
+            limit_price=self.limit_price,
+            stop_price=self.stop_price,
+            filled_quantity=filled,
+            remaining_quantity=max(self.quantity - filled, ZERO),
+            avg_fill_price=self.average_price,
+            commission=self.commission,
+            account=self.account,
+            order_ref=self.order_ref,
+            client_order_id=self.client_order_id,
+            client_id=self.client_id,
+            perm_id=self.perm_id,
+            disposition=self.disposition,
+            reason=self.reason,
+            fills=self.fills,
+            transitions=self.transitions,
+        )
+
+    def _counted(self) -> tuple[Fill, ...]:
+        if self.contract.security_type is not SecurityType.COMBO:
+            return self.fills
+        return tuple(
+            fill for fill in self.fills if fill.contract.security_type is SecurityType.COMBO
+        )
+
+
+def _known(enum: type[OrderType] | type[TimeInForce], word: str) -> str:
+    try:
+        return enum(word)
+    except ValueError:
+        return word

@@ -1,0 +1,220 @@
+"""
+The write-ahead journal of orders: notes on disk, in the order in which things happened.
+
+Owns: how a note looks on disk, and that `append` returns only when it would survive a power cut.
+Refuses to know: what follows from a note (the ledger).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from ..errors import ConfigurationError, OrderError
+from ..model.record import Record
+from ..storage.append import AppendLog, Draft, Entry, read_entries, verify_entries
+from .notes import Charged, Denied, Filled, Intended, Learned, Met, Moved, Note, Refused
+
+__all__ = ["Journal", "JournalEntry", "read", "verify"]
+
+_KINDS: Final[Mapping[str, type[Any]]] = MappingProxyType(
+    {
+        "intent": Intended,
+        "foreign": Met,
+        "step": Moved,
+        "fact": Learned,
+        "fill": Filled,
+        "commission": Charged,
+        "anomaly": Refused,
+        "denied": Denied,
+    }
+)
+"""The words on disk; a word, once used, keeps its meaning for ever."""
+
+_WORDS: Final[Mapping[type[Any], str]] = MappingProxyType(
+    {kind: word for word, kind in _KINDS.items()}
+)
+
+_ADAPTERS: Final[Mapping[str, TypeAdapter[Any]]] = MappingProxyType(
+    {word: TypeAdapter(kind) for word, kind in _KINDS.items()}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalEntry(Record):
+    """
+    One entry for people and the CLI; `time` is UTC, `body` the note in plain values.
+
+    `digest` ties it to every entry before it.
+    """
+
+    seq: int
+    time: datetime
+    kind: str
+    key: str
+    correlation_id: str
+    cause: str
+    body: Mapping[str, Any]
+    digest: str
+
+
+class Journal:
+    """
+    The journal of one profile; `open` takes it for this process, `aclose` lets it go.
+
+    All methods belong to the loop on which it was opened.
+    """
+
+    def __init__(self, log: AppendLog, path: Path) -> None:
+        self._log = log
+        self._path = path
+        self._loop = asyncio.get_running_loop()
+        self._closed = False
+        self.on_failure: Callable[[OrderError], None] | None = None
+        """Told when an entry that nobody waits for could not be written."""
+
+    @classmethod
+    async def open(cls, path: Path) -> Journal:
+        """
+        Open the journal at `path`, making file and folders.
+
+        Raises:
+            ConfigurationError: Another connector uses it, or it is damaged or of a newer format.
+        """
+        return cls(await asyncio.to_thread(AppendLog.open, path), path)
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return self._path
+
+    async def notes(self) -> tuple[Note, ...]:
+        """Return everything written so far, oldest first."""
+        entries = await asyncio.to_thread(read_entries, self._path)
+        return tuple(_note(entry) for entry in entries)
+
+    async def append(self, notes: Sequence[Note]) -> None:
+        """
+        Write notes together and return when they are safe.
+
+        A caller that is cancelled meanwhile does not know whether they were written.
+
+        Raises:
+            OrderError: The disk refused; the journal takes nothing more.
+        """
+        written: asyncio.Future[None] = self._loop.create_future()
+        self._hand_in(notes, lambda error: _settle(written, error))
+        await written
+
+    def post(self, notes: Sequence[Note]) -> None:
+        """Write notes behind everything handed in before, without waiting."""
+        if notes:
+            self._hand_in(notes, self._posted)
+
+    async def aclose(self) -> None:
+        """Write what was handed in and let the file go; idempotent."""
+        self._closed = True
+        await asyncio.to_thread(self._log.close)
+
+    def _hand_in(self, notes: Sequence[Note], done: Callable[[OrderError | None], None]) -> None:
+        if self._closed:
+            done(OrderError("the journal is closed"))
+            return
+
+        def tell(failure: Exception | None) -> None:
+            error = None
+            if failure is not None:
+                error = OrderError(
+                    f"the journal cannot be written: {failure}",
+                    hint="free the disk or repair it, then restart",
+                )
+                error.__cause__ = failure
+            self._loop.call_soon_threadsafe(done, error)
+
+        self._log.append([_draft(note) for note in notes], tell)
+
+    def _posted(self, error: OrderError | None) -> None:
+        if error is not None and self.on_failure is not None:
+            self.on_failure(error)
+
+
+def read(
+    path: Path, *, key: str | None = None, limit: int | None = None
+) -> tuple[JournalEntry, ...]:
+    """
+    Read a journal, oldest first, also while a connector writes to it; blocks.
+
+    `key` picks one order, by its reference; `limit` keeps the newest entries.
+
+    Raises:
+        ConfigurationError: There is none at `path`, or the file is not a journal.
+    """
+    return tuple(
+        JournalEntry(
+            seq=entry.seq,
+            time=datetime.fromisoformat(entry.time),
+            kind=entry.kind,
+            key=entry.key,
+            correlation_id=entry.correlation_id,
+            cause=entry.cause,
+            body=json.loads(entry.body),
+            digest=entry.digest,
+        )
+        for entry in read_entries(path, key=key, limit=limit)
+    )
+
+
+def verify(path: Path) -> int:
+    """
+    Check that no entry was changed, removed or put in between; return how many there are. Blocks.
+
+    Raises:
+        ConfigurationError: With the number of the first entry that does not fit.
+    """
+    return verify_entries(path)
+
+
+def _draft(note: Note) -> Draft:
+    word = _WORDS[type(note)]
+    return Draft(
+        time=note.at.isoformat(),
+        kind=word,
+        key=note.key,
+        correlation_id=note.correlation_id,
+        cause=note.cause,
+        body=_ADAPTERS[word].dump_json(note, exclude_none=True).decode(),
+    )
+
+
+def _note(entry: Entry) -> Note:
+    adapter = _ADAPTERS.get(entry.kind)
+    try:
+        if adapter is None:
+            raise ConfigurationError(
+                f"the journal has an entry of the unknown kind {entry.kind!r}",
+                hint="use the version of the package that wrote it",
+            )
+        note: Note = adapter.validate_json(entry.body)
+    except ValidationError as error:
+        raise ConfigurationError(
+            f"entry {entry.seq} of the journal cannot be read",
+            hint="use the version of the package that wrote it",
+        ) from error
+    return note
+
+
+def _settle(future: asyncio.Future[None], error: OrderError | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)

@@ -1,0 +1,25 @@
+"""
+Settings: read once, from where they may stand, into values that never change.
+
+The only place that reads the environment. Keyword arguments come before environment variables,
+those before `.env`, that before the files under `config/`, and those before the defaults.
+"""
+
+from __future__ import annotations
+
+from .guard import check_accounts, check_port, standard_port
+from .load import SettingSource, load_settings, setting_sources
+from .model import MarketDataChoice, PermissionSettings, RiskSettings, Settings
+
+__all__ = [
+    "MarketDataChoice",
+    "PermissionSettings",
+    "RiskSettings",
+    "SettingSource",
+    "Settings",
+    "check_accounts",
+    "check_port",
+    "load_settings",
+    "setting_sources",
+    "standard_port",
+]

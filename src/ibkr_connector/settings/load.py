@@ -1,0 +1,244 @@
+"""
+Find the settings: keyword arguments, environment, `.env`, files, defaults, in that order.
+
+Every value remembers where it came from, and every mistake names the place, the key and the remedy.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from dotenv import dotenv_values
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings
+
+from ..errors import ConfigurationError
+from ..model.status import TradingMode
+from .files import INI_NAME, PERMISSIONS_NAME, RISK_NAME, read_ini, read_yaml
+from .model import PermissionSettings, RiskSettings, Settings
+
+__all__ = ["SettingSource", "environment_names", "load_settings", "setting_sources"]
+
+COMMON_SECTION: Final = "ibkr"
+PROFILE_PREFIX: Final = "profile."
+
+_NESTED: Final = frozenset({"risk", "permissions"})
+"""Fields that are files of their own."""
+
+_LOADER_VARIABLES: Final = frozenset({"IBKR_PROFILE", "IBKR_CONFIG_DIR"})
+_BARE: Final = frozenset({"max_order_size", "max_portfolio_risk"})
+"""Fields whose variable also exists without the prefix."""
+
+
+M = TypeVar("M", bound=BaseSettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingSource:
+    """One setting, its value, and where that came from."""
+
+    key: str
+    value: object
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """Values of one place; `names` maps a field to what it is called there."""
+
+    place: str
+    values: Mapping[str, object]
+    names: Mapping[str, str]
+
+
+def environment_names(field: str) -> tuple[str, ...]:
+    """Return the environment variables of a field, the one that wins first."""
+    prefixed = f"IBKR_{field.upper()}"
+    return (field.upper(), prefixed) if field in _BARE else (prefixed,)
+
+
+def load_settings(
+    profile: str | None = None,
+    *,
+    config_dir: Path | str | None = None,
+    overrides: Mapping[str, object] | None = None,
+) -> Settings:
+    """
+    Read the settings of one profile.
+
+    Args:
+        profile: Section `[profile.NAME]` of the INI file; `IBKR_PROFILE` when not given.
+        config_dir: Directory of the three files; `IBKR_CONFIG_DIR`, then `./config` when not given.
+        overrides: Values that win over everything, by field name.
+
+    Raises:
+        ConfigurationError: Something is misspelt, wrong, contradictory, or named but missing.
+    """
+    environment, dotenv = dict(os.environ), _dotenv()
+    named = profile or environment.get("IBKR_PROFILE") or dotenv.get("IBKR_PROFILE")
+    directory = _config_dir(config_dir or environment.get("IBKR_CONFIG_DIR"))
+    layers = (
+        _arguments(overrides or {}),
+        _variables("environment", environment),
+        _variables(".env", dotenv),
+        *_ini_layers(directory / INI_NAME, named),
+    )
+    merged: dict[str, object] = {}
+    origins: dict[str, str] = {}
+    for layer in layers:
+        for field, value in layer.values.items():
+            if field not in merged:
+                merged[field] = value
+                origins[field] = f"{layer.place} {layer.names[field]}".strip()
+    merged.setdefault("profile", named or "default")
+    merged.setdefault("state_dir", _state_dir(environment, str(merged["profile"])))
+    if "risk" not in merged:
+        merged["risk"] = _risk(directory / RISK_NAME, merged)
+        origins["risk"] = merged["risk"].source
+    if "permissions" not in merged and (path := directory / PERMISSIONS_NAME).is_file():
+        merged["permissions"] = _checked(PermissionSettings, read_yaml(path), path.name)
+        origins["permissions"] = path.name
+    settings = _checked(Settings, merged, "settings", origins)
+    settings._origins = origins
+    return settings
+
+
+def setting_sources(settings: Settings) -> tuple[SettingSource, ...]:
+    """Return each setting with its value and where that came from, in declared order."""
+    return tuple(
+        SettingSource(
+            key=field,
+            value=settings.effective_port if field == "port" else getattr(settings, field),
+            source=settings.origin(field),
+        )
+        for field in Settings.model_fields
+    )
+
+
+def _arguments(overrides: Mapping[str, object]) -> _Layer:
+    _known(overrides, Settings.model_fields, "keyword argument")
+    return _Layer("argument", dict(overrides), {name: name for name in overrides})
+
+
+def _variables(place: str, variables: Mapping[str, str]) -> _Layer:
+    fields = {
+        name: field
+        for field in Settings.model_fields
+        if field not in _NESTED
+        for name in environment_names(field)
+    }
+    mine = {
+        name.upper(): value
+        for name, value in variables.items()
+        if name.upper().startswith("IBKR_") or name.upper() in fields
+    }
+    _known(mine, fields.keys() | _LOADER_VARIABLES, f"variable in the {place}")
+    values: dict[str, object] = {}
+    names: dict[str, str] = {}
+    for name, field in fields.items():
+        # an empty variable is how shells and compose files say "not set"
+        if field not in values and mine.get(name):
+            values[field], names[field] = mine[name], name
+    return _Layer(place, values, names)
+
+
+def _ini_layers(path: Path, profile: str | None) -> tuple[_Layer, ...]:
+    sections = read_ini(path) if path.is_file() else {}
+    fields = Settings.model_fields.keys() - _NESTED
+    for section, keys in sections.items():
+        if section != COMMON_SECTION and not section.startswith(PROFILE_PREFIX):
+            raise ConfigurationError(
+                f"{path.name}: the section [{section}] is not known",
+                hint=f"use [{COMMON_SECTION}] or [{PROFILE_PREFIX}NAME]",
+            )
+        _known(keys, fields, f"key in section [{section}] of {path.name}")
+    wanted = f"{PROFILE_PREFIX}{profile}"
+    if profile is not None and profile != "default" and wanted not in sections and sections:
+        known = [name.removeprefix(PROFILE_PREFIX) for name in sections if name != COMMON_SECTION]
+        raise ConfigurationError(
+            f"{path.name} has no section [{wanted}]",
+            hint=f"profiles there: {', '.join(known) or 'none'}",
+        )
+    return tuple(
+        _Layer(path.name, sections[name], {key: f"[{name}] {key}" for key in sections[name]})
+        for name in (wanted, COMMON_SECTION)
+        if name in sections
+    )
+
+
+def _risk(path: Path, merged: Mapping[str, object]) -> RiskSettings:
+    if path.is_file():
+        return _checked(RiskSettings, read_yaml(path), path.name).from_file(path.name)
+    # only to choose the built-in limits; the value itself is validated with all the others
+    paper = str(merged.get("paper_trading", True)).strip().lower() in {"true", "1", "yes", "on"}
+    return RiskSettings.built_in(TradingMode.PAPER if paper else TradingMode.LIVE)
+
+
+def _dotenv() -> dict[str, str]:
+    path = Path(".env")
+    if not path.is_file():
+        return {}
+    return {key: value for key, value in dotenv_values(path).items() if value is not None}
+
+
+def _config_dir(named: Path | str | None) -> Path:
+    if named is None:
+        return Path("config")
+    directory = Path(named).expanduser()
+    if not directory.is_dir():
+        raise ConfigurationError(
+            f"the configuration directory {directory.name!r} does not exist",
+            hint="correct IBKR_CONFIG_DIR, or create it",
+        )
+    return directory
+
+
+def _state_dir(environment: Mapping[str, str], profile: str) -> Path:
+    # XDG base directory specification: state that survives restarts
+    root = environment.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(root) / "ibkr-connector" / profile
+
+
+def _known(given: Iterable[str], known: Iterable[str], what: str) -> None:
+    valid = sorted(known)
+    for name in sorted(set(given) - set(valid)):
+        close = get_close_matches(name, valid, n=1)
+        remedy = f"did you mean {close[0]}?" if close else "remove it"
+        raise ConfigurationError(f"unknown {what}: {name}", hint=remedy)
+
+
+def _checked(
+    model: type[M],
+    values: Mapping[str, Any],
+    place: str,
+    origins: Mapping[str, str] | None = None,
+) -> M:
+    """Build the model; a mistake becomes one sentence that names place, key, value and remedy."""
+    if origins is None:
+        _known(values, model.model_fields, f"key in {place}")
+    try:
+        return model(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if not key:
+            # a contradiction between settings: our own error is inside, and it is the better one
+            cause = first.get("ctx", {}).get("error")
+            if isinstance(cause, ConfigurationError):
+                raise cause from error
+        field = str(first["loc"][0]) if first["loc"] else ""
+        where = (origins or {}).get(field, place)
+        raise ConfigurationError(
+            f"{where}: {key} is {values.get(field)!r}; {first['msg'].lower()}",
+            hint=_remedy(model, field),
+        ) from error
+
+
+def _remedy(model: type[BaseSettings], field: str) -> str:
+    info = model.model_fields.get(field)
+    return f"expected: {info.description}" if info is not None and info.description else "correct it"

@@ -1,0 +1,263 @@
+"""The settings themselves: names, types, ranges and defaults. Nothing is read here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, PrivateAttr, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from ..model.contracts import SecurityType
+from ..model.status import Application, TradingMode
+from .guard import check_port, standard_port
+
+__all__ = ["MarketDataChoice", "PermissionSettings", "RiskSettings", "Settings"]
+
+_STRICT = SettingsConfigDict(
+    frozen=True,
+    extra="forbid",
+    validate_default=True,
+    hide_input_in_errors=True,
+    allow_inf_nan=False,
+    arbitrary_types_allowed=False,
+)
+
+
+class _Given(BaseSettings):
+    """A model that takes what it is given; looking for values is `load.py`'s business."""
+
+    model_config = _STRICT
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+class MarketDataChoice(StrEnum):
+    """Which market data to ask for."""
+
+    LIVE = "live"
+    FROZEN = "frozen"
+    DELAYED = "delayed"
+    DELAYED_FROZEN = "delayed_frozen"
+
+
+class RiskSettings(_Given):
+    """Limits of `risk_config.yaml`; there is no value that means "no limit" for the order size."""
+
+    max_order_size: Decimal = Field(gt=0, description="Largest quantity of one order, in units.")
+    max_order_value: Decimal | None = Field(
+        default=None,
+        gt=0,
+        description="Largest value of one order, in the account's base currency.",
+    )
+    max_portfolio_risk: Decimal | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="Largest share of the net liquidation value that one order may take, 0 to 1.",
+    )
+
+    _source: str = PrivateAttr(default="given")
+    _halted_reason: str = PrivateAttr(default="")
+
+    @property
+    def source(self) -> str:
+        """Where the limits come from: a file's name, or `built-in`."""
+        return self._source
+
+    @property
+    def trading_allowed(self) -> bool:
+        """Whether orders may be sent under these limits at all."""
+        return not self._halted_reason
+
+    @property
+    def halted_reason(self) -> str:
+        """Why not; empty when they may."""
+        return self._halted_reason
+
+    @classmethod
+    def built_in(cls, mode: TradingMode) -> Self:
+        """Return what holds without a file: conservative on paper, no trading on live."""
+        limits = cls(
+            max_order_size=Decimal(25_000),
+            max_order_value=Decimal(25_000),
+            max_portfolio_risk=Decimal("0.10"),
+        )
+        limits._source = "built-in"
+        if mode is TradingMode.LIVE:
+            limits._halted_reason = "live trading needs config/risk_config.yaml"
+        return limits
+
+    def from_file(self, name: str) -> Self:
+        """Note which file the limits were read from."""
+        self._source = name
+        return self
+
+
+class PermissionSettings(_Given):
+    """What may be traded, from `trading_permissions.yaml`; an empty set allows everything."""
+
+    security_types: frozenset[SecurityType] = Field(
+        default=frozenset(), description="Security types that may be traded, by IB's names."
+    )
+    symbols: frozenset[str] = Field(
+        default=frozenset(), description="Symbols that may be traded, and no others."
+    )
+    denied_symbols: frozenset[str] = Field(
+        default=frozenset(), description="Symbols that may never be traded."
+    )
+    order_types: frozenset[str] = Field(
+        default=frozenset(), description="Order types that may be used, by IB's names."
+    )
+    accounts: frozenset[str] = Field(
+        default=frozenset(), description="Accounts that may be traded in."
+    )
+
+
+class Settings(_Given):
+    """
+    Everything that can be set, by its field name.
+
+    The environment variable of a field is `IBKR_` and its name in capitals; `max_order_size` and
+    `max_portfolio_risk` are also `MAX_ORDER_SIZE` and `MAX_PORTFOLIO_RISK`. Durations are seconds.
+    """
+
+    profile: str = Field(default="default", description="Name of this set of settings.")
+    host: str = Field(default="127.0.0.1", min_length=1, description="Host of TWS or IB Gateway.")
+    port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65_535,
+        description="Port of the API; the standard one of application and mode when not set.",
+    )
+    application: Application = Field(
+        default=Application.GATEWAY,
+        description="`gateway` or `tws`; decides the standard port.",
+    )
+    client_id: int = Field(
+        default=1,
+        ge=0,
+        le=2**31 - 1,
+        description="Id of this API connection; orders belong to it. 0 also sees manual orders.",
+    )
+    account_id: str | None = Field(
+        default=None, description="Account to use when the login has several."
+    )
+    paper_trading: bool = Field(default=True, description="Paper money (true) or real (false).")
+    readonly: bool = Field(default=True, description="Refuse every order before it is sent.")
+
+    connect_timeout_s: float = Field(
+        default=10, gt=0, description="TCP, handshake and API start together."
+    )
+    sync_timeout_s: float = Field(
+        default=15, gt=0, description="Each part of the synchronisation after connecting."
+    )
+    request_timeout_s: float = Field(
+        default=30, gt=0, description="A call, its waits and repeats included."
+    )
+    order_ack_timeout_s: float = Field(
+        default=10, gt=0, description="Wait for the broker's first word about an order."
+    )
+
+    heartbeat_interval_s: float = Field(default=60, gt=0, description="Between two heartbeats.")
+    heartbeat_timeout_s: float = Field(
+        default=10, gt=0, description="A heartbeat unanswered this long counts as missed."
+    )
+    reconnect: bool = Field(default=True, description="Come back after a lost connection.")
+    reconnect_max_attempts: int | None = Field(
+        default=None, ge=1, description="Attempts before giving up; unlimited when not set."
+    )
+    reconnect_base_s: float = Field(default=1, gt=0, description="First wait of the backoff.")
+    reconnect_cap_s: float = Field(default=60, gt=0, description="Longest wait of the backoff.")
+    client_id_wait_s: float = Field(
+        default=120, ge=0, description="On reconnect, how long a busy client id is waited for."
+    )
+
+    messages_per_second: int = Field(
+        default=45, ge=10, le=100, description="Budget of messages to the gateway."
+    )
+    retry_max_attempts: int = Field(
+        default=4, ge=1, description="Attempts of a call that may be repeated."
+    )
+    retry_base_s: float = Field(default=0.2, gt=0, description="First wait between attempts.")
+    retry_cap_s: float = Field(default=5, gt=0, description="Longest wait between attempts.")
+    breaker_fail_max: int = Field(
+        default=5, ge=1, description="Failures in a row that open a circuit."
+    )
+    breaker_reset_s: float = Field(
+        default=30, gt=0, description="Time until an open circuit lets one probe through."
+    )
+
+    market_data_type: MarketDataChoice = Field(
+        default=MarketDataChoice.LIVE, description="Which market data to ask for first."
+    )
+    delayed_fallback: bool = Field(
+        default=True, description="Take delayed data where the subscription is missing."
+    )
+
+    state_dir: Path = Field(description="Directory of the order journal.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="Of the command line's log."
+    )
+    log_format: Literal["console", "json"] = Field(
+        default="console", description="Of the command line's log."
+    )
+
+    max_order_size: Decimal | None = Field(
+        default=None, gt=0, description="Replaces the limit of `risk_config.yaml`."
+    )
+    max_portfolio_risk: Decimal | None = Field(
+        default=None, gt=0, le=1, description="Replaces the limit of `risk_config.yaml`."
+    )
+    risk: RiskSettings = Field(description="From `risk_config.yaml`.")
+    permissions: PermissionSettings = Field(
+        default=PermissionSettings(), description="From `trading_permissions.yaml`."
+    )
+
+    _origins: Mapping[str, str] = PrivateAttr(default_factory=dict)
+
+    @property
+    def mode(self) -> TradingMode:
+        """Whether money is real."""
+        return TradingMode.PAPER if self.paper_trading else TradingMode.LIVE
+
+    @property
+    def effective_port(self) -> int:
+        """The port as set, or the standard one."""
+        return self.port or standard_port(self.application, self.mode)
+
+    def origin(self, field: str) -> str:
+        """Return where a value came from, as in `environment IBKR_PORT`."""
+        return self._origins.get(field, "default")
+
+    @classmethod
+    def load(
+        cls, profile: str | None = None, *, config_dir: Path | str | None = None, **overrides: Any
+    ) -> Settings:
+        """
+        Read the settings from where they may stand; see `load_settings`.
+
+        Raises:
+            ConfigurationError: A key is misspelt, a value is wrong, or settings contradict.
+        """
+        from .load import load_settings  # noqa: PLC0415  # it builds this class
+
+        return load_settings(profile, config_dir=config_dir, overrides=overrides)
+
+    @model_validator(mode="after")
+    def _no_contradiction(self) -> Self:
+        if self.port is not None:
+            check_port(self.port, self.mode)
+        return self

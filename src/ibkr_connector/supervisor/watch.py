@@ -1,0 +1,192 @@
+"""
+`Watch`: one session from its login to its end.
+
+Reads the broker's state in parts, follows the gateway's link to IB, asks for signs of life, and
+says what happened in the events of `states.py`. It ends when the session does, or as soon as the
+session can no longer be trusted, and returns why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from types import MappingProxyType
+from typing import Final, NoReturn
+
+from ibkr_connector.clock import Clock
+from ibkr_connector.codes import LinkEffect
+from ibkr_connector.errors import ConnectionLostError, RequestTimeoutError
+from ibkr_connector.gateway.port import SessionEnded
+from ibkr_connector.resilience.pipeline import Pipeline
+from ibkr_connector.resilience.timers import Timers
+
+from .heartbeat import Heartbeat
+from .records import BROKER_LINK, SessionLike, SupervisorTiming, SyncCause, SyncPart
+from .states import SupervisorEvent
+
+__all__ = ["Watch"]
+
+CAUSES: Final[Mapping[LinkEffect, SyncCause]] = MappingProxyType(
+    {
+        LinkEffect.DATA_LOST: SyncCause.DATA_LOST,
+        LinkEffect.DATA_KEPT: SyncCause.LINK_BACK,
+    }
+)
+"""What each way of coming back makes necessary."""
+
+
+class Watch:
+    """
+    Watches one session. Lives on one loop; `run` once.
+
+    Args:
+        session: Logged in and attached.
+        parts: What must be read, in this order.
+        pipeline: Carries the heartbeats.
+        clock: The one time base.
+        timers: Timers on the same clock.
+        timing: The numbers.
+        tell: Told what happened, as it happens.
+    """
+
+    def __init__(
+        self,
+        session: SessionLike,
+        *,
+        parts: Sequence[SyncPart],
+        pipeline: Pipeline,
+        clock: Clock,
+        timers: Timers,
+        timing: SupervisorTiming,
+        tell: Callable[[SupervisorEvent], None],
+    ) -> None:
+        self.session = session
+        self.heartbeat = Heartbeat(session, pipeline=pipeline, clock=clock)
+        self.up_at: float | None = None
+        self._parts = tuple(parts)
+        self._clock = clock
+        self._timers = timers
+        self._timing = timing
+        self._tell = tell
+        self._missing: set[str] = set()
+        self._link_is_up = True
+        self._cause: SyncCause | None = None
+        self._woken = asyncio.Event()
+        self._told: tuple[str, ...] | None = None
+        self._ended = asyncio.Event()
+        self._why: Exception | None = None
+
+    @property
+    def degraded_by(self) -> tuple[str, ...]:
+        """What is missing now, by name; empty when nothing is."""
+        parts = tuple(part.name for part in self._parts if part.name in self._missing)
+        return parts if self._link_is_up else (BROKER_LINK, *parts)
+
+    def ended(self, event: SessionEnded) -> None:
+        """Take the news that the session is over."""
+        detail = f": {event.detail}" if event.detail else ""
+        self._blame(ConnectionLostError(f"the session ended ({event.reason.value}{detail})"))
+        self._ended.set()
+
+    def link(self, effect: LinkEffect) -> None:
+        """Take news of the gateway's link to IB; the same bad news again changes nothing."""
+        cause = CAUSES.get(effect)
+        if cause is None:
+            if self._link_is_up:
+                self._link_is_up = False
+                self._tell(SupervisorEvent.LINK_DOWN)
+            return
+        self._link_is_up = True
+        # Lost subscriptions outrank kept ones, whichever was said last.
+        if self._cause is not SyncCause.DATA_LOST:
+            self._cause = cause
+        self._told = None
+        self._woken.set()
+        self._tell(SupervisorEvent.LINK_UP)
+
+    async def run(self) -> Exception:
+        """Serve the session until it is over, and return why it is."""
+        if not self.session.is_open:
+            self._blame(ConnectionLostError("the session ended right after the login"))
+            self._ended.set()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._until_ended(), name="ibkr-session-end")
+                group.create_task(self._beat(), name="ibkr-heartbeat")
+                group.create_task(self._synchronise(), name="ibkr-sync")
+        except* _Over:
+            pass
+        assert self._why is not None  # nothing but _Over ends the group
+        return self._why
+
+    async def _until_ended(self) -> NoReturn:
+        await self._ended.wait()
+        raise _Over
+
+    async def _beat(self) -> NoReturn:
+        timing = self._timing
+        while True:
+            await self._clock.sleep(timing.heartbeat_interval_s)
+            if not await self.heartbeat.is_alive(timing.heartbeat_timeout_s):
+                reason = "the gateway no longer answers heartbeats"
+                self._blame(ConnectionLostError(reason))
+                self.session.abort(reason)
+                raise _Over
+
+    async def _synchronise(self) -> NoReturn:
+        cause: SyncCause | None = SyncCause.CONNECTED
+        while True:
+            for part in self._parts:
+                if cause in part.causes or part.name in self._missing:
+                    await self._read(part)
+            if self._cause is None:
+                self._report()
+            cause = await self._next_cause()
+
+    async def _read(self, part: SyncPart) -> None:
+        timeout_s = self._timing.sync_timeout_s
+        limit = self._timers.limit(self._clock.monotonic() + timeout_s)
+        try:
+            with limit:
+                await part.run()
+        except Exception as raised:  # noqa: BLE001  # whatever it is, the part is missing
+            error = raised
+            if limit.expired:
+                error = RequestTimeoutError(f"no complete answer within {timeout_s} s")
+            error.add_note(f"while reading {part.name} from the broker")
+            self._missing.add(part.name)
+            if part.essential or not self.session.is_open:
+                self._blame(error)
+                raise _Over from error
+        else:
+            self._missing.discard(part.name)
+
+    def _report(self) -> None:
+        if self.up_at is None:
+            self.up_at = self._clock.monotonic()
+        if (lacking := self.degraded_by) != self._told:
+            self._told = lacking
+            self._tell(SupervisorEvent.INCOMPLETE if lacking else SupervisorEvent.SYNCED)
+
+    async def _next_cause(self) -> SyncCause | None:
+        """Wait until something must be read again; `None` means the missing parts alone."""
+        ask_again = self._missing and self._link_is_up
+        at = self._clock.monotonic() + self._timing.resync_s
+        try:
+            with self._timers.limit(at) if ask_again else nullcontext():
+                await self._woken.wait()
+        except TimeoutError:
+            return None
+        self._woken.clear()
+        cause, self._cause = self._cause, None
+        return cause
+
+    def _blame(self, error: Exception) -> None:
+        # The first reason is the reason; what fails after it fails because of it.
+        if self._why is None:
+            self._why = error
+
+
+class _Over(Exception):  # noqa: N818  # ends the task group, never leaves this module
+    """The session is over; the reason is in the watch."""
