@@ -1,0 +1,292 @@
+"""The nesting of the policies: what each call pays, waits for and learns."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from typing import TypeVar
+
+import pytest
+from kit.fake_clock import FakeClock
+
+from ibkr_connector.errors import (
+    CircuitOpenError,
+    ConnectionLostError,
+    ContractNotFoundError,
+    IBKRError,
+    NotConnectedError,
+    PacingError,
+    RequestTimeoutError,
+)
+from ibkr_connector.model.orders import SendDisposition
+from ibkr_connector.model.status import BreakerState
+from ibkr_connector.resilience.operation import ENDPOINTS, Group, Operation
+from ibkr_connector.resilience.pipeline import EventKind, Pipeline, PipelineEvent, PipelineTuning
+
+T = TypeVar("T")
+
+
+class Rig:
+    """A pipeline on virtual time, and what it told."""
+
+    def __init__(self, tuning: PipelineTuning | None = None) -> None:
+        self.clock = FakeClock()
+        self.events: list[PipelineEvent] = []
+        self.pipeline = Pipeline(
+            clock=self.clock, tuning=tuning, draw=lambda: 1.0, on_event=self.events.append
+        )
+
+    async def run(
+        self, name: str, call: Callable[[], Awaitable[T]], *, deadline_s: float | None = None
+    ) -> T:
+        task = asyncio.create_task(
+            self.pipeline.run(
+                Operation(policy=ENDPOINTS[name], call=call, deadline_s=deadline_s)
+            )
+        )
+        while not task.done():
+            if not await self.clock.jump():
+                await self.clock.advance(1.0)
+        return await task
+
+    def told(self) -> list[tuple[EventKind, int]]:
+        return [(event.kind, event.attempt) for event in self.events]
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    rig = Rig()
+    yield rig
+    await rig.pipeline.aclose()
+
+
+async def hang() -> str:
+    await asyncio.Event().wait()
+    raise AssertionError("never reached")
+
+
+class Calls:
+    """Counts attempts; each ends as written, the last one for ever after."""
+
+    def __init__(self, *outcomes: Exception | str) -> None:
+        self.outcomes = outcomes
+        self.made = 0
+
+    async def __call__(self) -> str:
+        outcome = self.outcomes[min(self.made, len(self.outcomes) - 1)]
+        self.made += 1
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+async def test_a_success_goes_straight_through(rig: Rig) -> None:
+    assert await rig.run("positions", Calls("rows")) == "rows"
+    assert rig.clock.monotonic() == 0.0
+    assert rig.told() == [(EventKind.SUCCEEDED, 1)]
+
+
+async def test_a_read_is_repeated_until_it_succeeds(rig: Rig) -> None:
+    calls = Calls(ConnectionLostError(), ConnectionLostError(), "rows")
+    assert await rig.run("positions", calls) == "rows"
+    assert rig.told() == [
+        (EventKind.RETRYING, 1),
+        (EventKind.RETRYING, 2),
+        (EventKind.SUCCEEDED, 3),
+    ]
+    assert rig.events[0].wait_s == 0.2
+
+
+async def test_an_order_is_never_sent_twice(rig: Rig) -> None:
+    calls = Calls(ConnectionLostError())
+    with pytest.raises(ConnectionLostError):
+        await rig.run("place_order", calls)
+    assert calls.made == 1
+    assert rig.told() == [(EventKind.FAILED, 1)]
+
+
+async def test_a_hanging_attempt_is_ended_and_repeated(rig: Rig) -> None:
+    began: list[float] = []
+
+    async def hangs_once() -> str:
+        began.append(rig.clock.monotonic())
+        return await hang() if len(began) == 1 else "rows"
+
+    assert await rig.run("positions", hangs_once) == "rows"
+    assert began == [0.0, 10.2]
+
+
+async def test_the_deadline_bounds_attempts_and_waits_together(rig: Rig) -> None:
+    with pytest.raises(RequestTimeoutError) as caught:
+        await rig.run("positions", hang, deadline_s=25.0)
+    assert rig.clock.monotonic() == pytest.approx(25.0)
+    assert caught.value.replay_safe is True
+    assert caught.value.disposition is None
+    assert any("gave up after 3 attempts" in note for note in caught.value.__notes__)
+
+
+async def test_the_endpoints_own_deadline_comes_before_the_pipelines(rig: Rig) -> None:
+    with pytest.raises(RequestTimeoutError) as caught:
+        await rig.run("place_order", hang)
+    assert rig.clock.monotonic() == 10.0
+    assert caught.value.replay_safe is False
+    with pytest.raises(RequestTimeoutError):
+        await rig.run("request", hang)
+    assert rig.clock.monotonic() == 40.0
+
+
+async def test_no_time_at_all_sends_nothing(rig: Rig) -> None:
+    calls = Calls("never")
+    with pytest.raises(RequestTimeoutError) as caught:
+        await rig.run("place_order", calls, deadline_s=0.0)
+    assert calls.made == 0
+    assert caught.value.disposition is SendDisposition.UNSENT
+
+
+async def test_a_call_that_hangs_until_the_deadline_counts_against_the_circuit(rig: Rig) -> None:
+    for _ in range(5):
+        with pytest.raises(RequestTimeoutError):
+            await rig.run("place_order", hang)
+    assert rig.pipeline.breaker_states()["orders"] is BreakerState.OPEN
+
+
+async def test_an_open_circuit_spends_no_budget(rig: Rig) -> None:
+    for _ in range(5):
+        with pytest.raises(ConnectionLostError):
+            await rig.run("place_order", Calls(ConnectionLostError()))
+    await rig.clock.advance(1.0)
+    for _ in range(100):
+        with pytest.raises(CircuitOpenError):
+            await rig.run("place_order", Calls("never"))
+    assert rig.clock.monotonic() == 1.0
+    assert rig.pipeline.queued == 0
+    assert rig.events[5].circuit is None
+    circuit = [event for event in rig.events if event.kind is EventKind.CIRCUIT]
+    assert [(event.group, event.circuit) for event in circuit] == [
+        (Group.ORDERS, BreakerState.OPEN)
+    ]
+
+
+async def test_circuits_of_other_groups_stay_closed(rig: Rig) -> None:
+    for _ in range(5):
+        with pytest.raises(ConnectionLostError):
+            await rig.run("place_order", Calls(ConnectionLostError()))
+    assert await rig.run("positions", Calls("rows")) == "rows"
+    states = rig.pipeline.breaker_states()
+    assert states == {
+        "connection": BreakerState.CLOSED,
+        "orders": BreakerState.OPEN,
+        "market": BreakerState.CLOSED,
+        "history": BreakerState.CLOSED,
+        "account": BreakerState.CLOSED,
+    }
+
+
+async def test_circuits_can_be_closed_by_hand_one_or_all(rig: Rig) -> None:
+    for name in ("place_order", "request"):
+        for _ in range(5):
+            with pytest.raises(ConnectionLostError):
+                await rig.run(name, Calls(ConnectionLostError()))
+    rig.pipeline.reset_breakers(Group.ORDERS)
+    assert rig.pipeline.breaker_states()["orders"] is BreakerState.CLOSED
+    assert rig.pipeline.breaker_states()["market"] is BreakerState.OPEN
+    rig.pipeline.reset_breakers()
+    assert set(rig.pipeline.breaker_states().values()) == {BreakerState.CLOSED}
+
+
+async def test_business_errors_are_neither_repeated_nor_counted(rig: Rig) -> None:
+    calls = Calls(ContractNotFoundError())
+    for _ in range(20):
+        with pytest.raises(ContractNotFoundError):
+            await rig.run("contract_details", calls)
+    assert calls.made == 20
+    assert rig.pipeline.breaker_states()["market"] is BreakerState.CLOSED
+
+
+async def test_every_attempt_pays(rig: Rig) -> None:
+    wait = replace(ENDPOINTS["quote"], attempt_s=None)
+    paced: list[float] = []
+
+    async def one() -> None:
+        await rig.pipeline.run(Operation(policy=wait, call=Calls("tick")))
+        paced.append(rig.clock.monotonic())
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(30):
+            group.create_task(one())
+        await rig.clock.advance(5.0)
+    assert sum(moment < 1.0 for moment in paced) * 2 <= 45
+    waits = [event.paced_s for event in rig.events]
+    assert waits[0] == 0.0
+    assert waits[-1] > 1.0
+    assert waits[-1] == pytest.approx(rig.events[-1].elapsed_s)
+
+
+async def test_a_wait_for_budget_that_outlasts_the_deadline_sends_nothing(rig: Rig) -> None:
+    calls = Calls("late")
+    flood = [
+        asyncio.create_task(rig.pipeline.run(Operation(policy=ENDPOINTS["request"], call=calls)))
+        for _ in range(200)
+    ]
+    await rig.clock.settle()
+    sent = calls.made
+    with pytest.raises(PacingError) as caught:
+        await rig.pipeline.run(
+            Operation(policy=ENDPOINTS["request"], call=calls, deadline_s=1.0)
+        )
+    assert caught.value.disposition is SendDisposition.UNSENT
+    assert caught.value.retry_after_s is not None
+    assert calls.made == sent
+    await rig.clock.advance(10.0)
+    await asyncio.gather(*flood)
+
+
+async def test_a_timeout_of_the_calls_own_making_is_not_taken_for_the_deadline(rig: Rig) -> None:
+    with pytest.raises(TimeoutError, match="own"):
+        await rig.run("request", Calls(TimeoutError("own")))
+
+
+async def test_a_cancelled_caller_stops_the_call_and_counts_as_nothing(rig: Rig) -> None:
+    for _ in range(10):
+        task = asyncio.create_task(
+            rig.pipeline.run(Operation(policy=ENDPOINTS["request"], call=hang))
+        )
+        await rig.clock.settle()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await rig.clock.advance(1.0)
+    assert rig.pipeline.breaker_states()["market"] is BreakerState.CLOSED
+    assert rig.told()[-1] == (EventKind.FAILED, 1)
+
+
+async def test_closing_sends_home_who_waits_and_leaves_nobody_asleep() -> None:
+    async with Rig().pipeline as pipeline:
+        tasks = [
+            asyncio.create_task(
+                pipeline.run(Operation(policy=ENDPOINTS["place_order"], call=hang))
+            )
+            for _ in range(12)
+        ]
+        await FakeClock().settle()
+        await pipeline.aclose()
+        refused = [task for task in tasks if task.done()]
+        assert len(refused) == 3
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(r) for r in results[9:]] == [NotConnectedError] * 3
+
+
+async def test_nobody_needs_to_listen_and_jitter_has_a_default() -> None:
+    clock = FakeClock()
+    async with Pipeline(clock=clock) as pipeline:
+        calls = Calls(*(ConnectionLostError() for _ in range(5)), "rows")
+        policy = ENDPOINTS["positions"]
+        for _ in range(2):
+            task = asyncio.create_task(pipeline.run(Operation(policy=policy, call=calls)))
+            await clock.advance(60.0)
+            error = (await asyncio.gather(task, return_exceptions=True))[0]
+        assert isinstance(error, IBKRError | str)
+        assert pipeline.breaker_states()["account"] is not BreakerState.OPEN
