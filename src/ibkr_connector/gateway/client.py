@@ -5,6 +5,9 @@ Owns the bytes: when those of an order have left, when the last one came, and wh
 gone. Refuses to know what a message means: the decoder hands each to the wrapper.
 """
 
+# mypy: disallow-untyped-calls=False
+# ib_async's request methods and callbacks are not typed.
+
 from __future__ import annotations
 
 import asyncio
@@ -18,14 +21,15 @@ from typing import Any, Final
 from ib_async.client import Client
 from ib_async.connection import Connection
 
-from ..errors import (
+from ibkr_connector.errors import (
     ConfigurationError,
     ConnectionLostError,
     GatewayUnavailableError,
     IBKRError,
     NotConnectedError,
 )
-from ..model.orders import SendDisposition
+from ibkr_connector.model.orders import SendDisposition
+
 from .decoder import UNREADABLE, HonestDecoder
 from .fields import encode
 from .frames import FrameError, Framer, frame
@@ -65,7 +69,7 @@ class Phase(StrEnum):
     CLOSED = "closed"
 
 
-class Socket(Connection):  # type: ignore[misc]  # ib_async's classes are untyped
+class Socket(Connection):
     """The transport's protocol object; tells when the write buffer is empty."""
 
     def __init__(
@@ -78,7 +82,7 @@ class Socket(Connection):  # type: ignore[misc]  # ib_async's classes are untype
         self._flushed.set()
         self.closed = asyncio.Event()
 
-    def connection_made(self, transport: asyncio.WriteTransport) -> None:
+    def connection_made(self, transport: Any) -> None:
         """Set the socket's options, and ask to be told of every byte that has to wait."""
         self.transport = transport
         transport.set_write_buffer_limits(high=0)
@@ -117,7 +121,7 @@ class Socket(Connection):  # type: ignore[misc]  # ib_async's classes are untype
             self.transport.abort()
 
 
-class GatewayClient(Client):  # type: ignore[misc]  # ib_async's classes are untyped
+class GatewayClient(Client):
     """
     ib_async's client with another way in and another way out.
 
@@ -126,9 +130,10 @@ class GatewayClient(Client):  # type: ignore[misc]  # ib_async's classes are unt
     requests as a net; the pacing above keeps it empty, and it is an alarm when it is not.
     """
 
-    def __init__(
-        self, wrapper: Any, *, on_end: Callable[[DisconnectReason, str], None]
-    ) -> None:
+    decoder: HonestDecoder
+    conn: Socket
+
+    def __init__(self, wrapper: Any, *, on_end: Callable[[DisconnectReason, str], None]) -> None:
         super().__init__(wrapper)
         self.decoder = HonestDecoder(wrapper, 0)
         self.conn = Socket(received=self._on_bytes, lost=self._on_lost)
@@ -204,6 +209,11 @@ class GatewayClient(Client):  # type: ignore[misc]  # ib_async's classes are unt
         self.phase = Phase.LOGIN
         self.startApi()
 
+    @property
+    def next_id(self) -> int:
+        """The next order id, not taken."""
+        return int(self._reqIdSeq)
+
     # --- in -------------------------------------------------------------------------------------
 
     def _on_bytes(self, data: bytes) -> None:
@@ -257,7 +267,8 @@ class GatewayClient(Client):  # type: ignore[misc]  # ib_async's classes are unt
     @contextlib.contextmanager
     def hold(self) -> Iterator[list[str]]:
         """Collect the messages of ib_async's request methods instead of sending them."""
-        self._held = held = []
+        held: list[str] = []
+        self._held = held
         try:
             yield held
         finally:
@@ -294,7 +305,9 @@ class GatewayClient(Client):  # type: ignore[misc]  # ib_async's classes are unt
 
     def _on_throttle(self) -> None:
         self.throttled += 1
-        _log.warning("%d requests wait in ib_async's throttle; pacing let too many pass", len(self._msgQ))
+        _log.warning(
+            "%d requests wait in ib_async's throttle; pacing let too many pass", len(self._msgQ)
+        )
 
     # --- ending ---------------------------------------------------------------------------------
 

@@ -6,6 +6,9 @@ zone it does not know. Here a failure reaches the caller, so that whoever waits 
 told, and the text of times and of commissions is passed on unread.
 """
 
+# mypy: disallow-untyped-calls=False
+# ib_async's request methods and callbacks are not typed.
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -26,12 +29,13 @@ UNREADABLE: Final = (
 )
 """What ib_async's decoding raises on fields it does not expect."""
 
-_EXECUTION_REQUEST_ID: Final = 1
 _EXECUTION_TIME: Final = 15
 
 
-class HonestDecoder(Decoder):  # type: ignore[misc]  # ib_async's classes are untyped
+class HonestDecoder(Decoder):
     """Turns the fields of one message into calls of the wrapper; raises what it cannot read."""
+
+    wrapper: Any
 
     def decode(self, fields: list[str]) -> None:
         """
@@ -59,7 +63,11 @@ class HonestDecoder(Decoder):  # type: ignore[misc]  # ib_async's classes are un
         text = fields[_EXECUTION_TIME]
         moment = self.wrapper.execution_time(text)
         super().execDetails(
-            [*fields[:_EXECUTION_TIME], str(int(moment.timestamp())), *fields[_EXECUTION_TIME + 1 :]]
+            [
+                *fields[:_EXECUTION_TIME],
+                str(int(moment.timestamp())),
+                *fields[_EXECUTION_TIME + 1 :],
+            ]
         )
 
     def historicalData(self, fields: list[str]) -> None:
@@ -69,7 +77,7 @@ class HonestDecoder(Decoder):  # type: ignore[misc]  # ib_async's classes are un
             super().historicalData(fields)
 
     def commissionReport(self, fields: list[str]) -> None:
-        """Hand the figures over as text: an empty one means "not known", and ib_async reads zero."""
+        """Hand the figures over as text: ib_async reads an empty one, "not known", as zero."""
         _, _, exec_id, commission, currency, realized, *_ = fields
         self.wrapper.commission_text(exec_id, commission, currency, realized)
         super().commissionReport(fields)

@@ -16,7 +16,7 @@ from typing import Any, Final
 from ib_async.contract import Contract
 from ib_async.util import UNSET_DOUBLE, UNSET_INTEGER
 
-from ..errors import ContractError, IBKRError, OrderValidationError
+from ibkr_connector.errors import ContractError, IBKRError, OrderValidationError
 
 __all__ = ["encode"]
 
@@ -39,7 +39,7 @@ def encode(fields: Iterable[Any], *, make_empty: bool = True) -> bytes:
     """
     fields = tuple(fields)
     try:
-        return "".join([_text(value, make_empty) + "\0" for value in fields]).encode()
+        return "".join([_text(value, make_empty=make_empty) + "\0" for value in fields]).encode()
     except ValueError as exc:
         raise _family(fields)(f"nothing was sent: {exc}", replay_safe=False) from exc
 
@@ -52,7 +52,7 @@ def _family(fields: tuple[Any, ...]) -> type[IBKRError]:
     return IBKRError
 
 
-def _text(value: Any, make_empty: bool) -> str:
+def _text(value: Any, *, make_empty: bool) -> str:
     kind = type(value)
     if kind is str:
         return _safe(value)
@@ -97,7 +97,7 @@ def _safe(text: str) -> str:
 
 
 def _finite(number: Any) -> Any:
-    # Limit: PEG BEST may carry an infinite offset (ib_async client.py placeOrder); we refuse it too.
+    # Limit: PEG BEST may carry an infinite offset (ib_async client.py placeOrder); refused too.
     if not math.isfinite(number):
         raise ValueError(f"expected a finite number, found {number}")
     return number

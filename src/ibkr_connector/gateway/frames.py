@@ -55,7 +55,7 @@ class Framer:
             length = _HEADER.unpack_from(data, start)[0]
             if length > MAX_FRAME_BYTES:
                 raise FrameError(
-                    f"expected a frame of at most {MAX_FRAME_BYTES} bytes, found a length of {length}"
+                    f"expected a frame of up to {MAX_FRAME_BYTES} bytes, found one of {length}"
                 )
             if total - body < length:
                 break

@@ -12,8 +12,8 @@ import asyncio
 from collections.abc import Callable, Hashable
 from typing import Any, Final, Generic, TypeVar
 
-from ..errors import IBKRError
-from ..model.ids import RequestId
+from ibkr_connector.errors import IBKRError
+from ibkr_connector.model.ids import RequestId
 
 __all__ = ["Listing", "Pending", "Requests"]
 
@@ -34,7 +34,7 @@ class Pending:
         request_id: RequestId,
         *,
         collector: Any,
-        tolerates: Callable[[IBKRError], bool] | None,
+        tolerates: Callable[[IBKRError], bool],
     ) -> None:
         self.name = name
         self.request_id = request_id
@@ -79,7 +79,7 @@ class Requests:
         name: str,
         *,
         collector: Any,
-        tolerates: Callable[[IBKRError], bool] | None = None,
+        tolerates: Callable[[IBKRError], bool] = lambda _: False,
         request_id: RequestId | None = None,
     ) -> Pending:
         """Enter a question; `tolerates` is asked when the gateway's answer need not be the end."""
@@ -181,14 +181,14 @@ class Listing(Generic[T]):
             if not waiter.done():
                 waiter.set_result(rows)
 
-    def fail(self, error: Callable[[], IBKRError]) -> None:
-        """The answer is an error; each caller gets his own, made by `error`."""
+    def fail(self, error: IBKRError) -> None:
+        """The answer is an error, the same for all who wait."""
         self._rows = {}
         self._owed = max(0, self._owed - 1)
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if not waiter.done():
-                waiter.set_exception(error())
+                waiter.set_exception(error)
 
     def _renounce_if_late(self) -> None:
         if not self._waiters and self._monotonic() - self._last_asked > self._grace_s:

@@ -9,6 +9,7 @@ never leaves this module.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -74,15 +75,16 @@ def parse_time(text: str, *, login_zone: tzinfo) -> datetime:
     text = text.strip()
     try:
         if match := _DAY.fullmatch(text):
-            return datetime(*map(int, match.groups()), tzinfo=UTC)  # type: ignore[arg-type, misc]  # three ints
+            year, month, day = map(int, match.groups())
+            return datetime(year, month, day, tzinfo=UTC)
         if _EPOCH.fullmatch(text):
             return datetime.fromtimestamp(int(text), UTC)
         if match := _UTC.fullmatch(text):
-            return datetime(*map(int, match.groups()), tzinfo=UTC)  # type: ignore[arg-type, misc]  # six ints
+            return _moment(match.groups(), UTC)
         if match := _LOCAL.fullmatch(text):
             *parts, name = match.groups()
             place = zone(name) if name else login_zone
-            return datetime(*map(int, parts), tzinfo=place).astimezone(UTC)  # type: ignore[misc]  # six ints
+            return _moment(parts, place).astimezone(UTC)
     except (ValueError, OverflowError) as exc:
         raise BadTimeError(f"expected one of IB's forms of a time, found {text!r}: {exc}") from exc
     raise BadTimeError(f"expected one of IB's forms of a time, found {text!r}")
@@ -118,3 +120,8 @@ def zone_of_greeting(greeting: str) -> tzinfo:
 def date_text(moment: datetime) -> str:
     """Write a time in the hyphenated form, which is UTC on every gateway."""
     return moment.astimezone(UTC).strftime("%Y%m%d-%H:%M:%S")
+
+
+def _moment(digits: Sequence[str], place: tzinfo) -> datetime:
+    year, month, day, hour, minute, second = map(int, digits)
+    return datetime(year, month, day, hour, minute, second, tzinfo=place)

@@ -1,0 +1,78 @@
+"""
+Error messages to whom they are about: a question, an order, or the connection.
+
+An error message ends questions and becomes an event; what it proves about an order is for the
+orders desk to say, from `codes`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ibkr_connector.codes import Ends, LinkEffect, link_effect
+from ibkr_connector.model.ids import OrderId
+
+from .faults import anonymous_error, request_error
+from .port import GatewayEvent, GatewayNotice, OrderFault
+from .requests import Listing, Requests
+
+__all__ = ["FaultRouter"]
+
+_log = logging.getLogger(__name__)
+
+
+class FaultRouter:
+    """Knows the open questions of one session and where its events go."""
+
+    def __init__(
+        self,
+        requests: Requests,
+        listings: Sequence[Listing[Any]],
+        *,
+        emit: Callable[[GatewayEvent], None],
+        on_data_lost: Callable[[], None],
+    ) -> None:
+        self._requests = requests
+        self._listings = listings
+        self._emit = emit
+        self._on_data_lost = on_data_lost
+
+    def route(self, number: int, code: int, *, text: str, advanced_reject: str) -> None:
+        """Take one error message; `number` is a request id, an order id, or neither."""
+        if self._requests.owns(number):
+            self._to_request(number, code, text)
+        elif number > 0:
+            order_id = OrderId(number)
+            self._emit(
+                OrderFault(order_id=order_id, code=code, text=text, advanced_reject=advanced_reject)
+            )
+        else:
+            self._to_nobody(code, text)
+
+    def _to_request(self, request_id: int, code: int, text: str) -> None:
+        pending = self._requests.get(request_id)
+        if pending is None:
+            # The echo of our own cancellation, or of an answer nobody waits for.
+            _log.debug("message %d for a request that has ended: %s", code, text)
+            return
+        error, row = request_error(pending.name, code, text, request_id=request_id)
+        if error is None:
+            _log.info("%s goes on after message %d: %s", pending.name, code, text)
+        elif row.ends is Ends.DEPENDS and pending.tolerates(error):
+            _log.info("%s waits on after message %d: %s", pending.name, code, text)
+        else:
+            self._requests.fail(request_id, error)
+
+    def _to_nobody(self, code: int, text: str) -> None:
+        if link_effect(code) is LinkEffect.DATA_LOST:
+            self._on_data_lost()
+        # Which of several questions without an id it answers is not said; the first that may
+        # get it is ended, and the others by their own message.
+        for listing in self._listings:
+            error = anonymous_error(listing.name, code, text) if listing.is_awaited else None
+            if error is not None:
+                listing.fail(error)
+                break
+        self._emit(GatewayNotice(code=code, text=text))

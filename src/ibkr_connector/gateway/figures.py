@@ -1,0 +1,78 @@
+"""
+Numbers of the wire to decimals, with IB's ways of saying "no number" as `None`.
+
+IB writes an unset figure as the largest double, the largest int or long, or nothing at all; a
+price of -1 with a size of 0 is "no price". ib_async has made floats of most texts already: the
+shortest text of a float is what stood on the wire, for up to 15 digits.
+"""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal, InvalidOperation
+from typing import Final
+
+__all__ = ["decimal_or_none", "figure", "integer", "positive", "quantity", "tick_price"]
+
+_UNSET_DOUBLE: Final = Decimal("1.7976931348623157E308")
+_UNSET_WHOLE: Final = frozenset(
+    map(Decimal, ("2147483647", "9223372036854775807", "-9223372036854775808"))
+) | {Decimal(repr(9223372036854775807.0)), Decimal(repr(-9223372036854775808.0))}
+_UNSET_INT: Final = 2147483647
+
+
+def decimal_or_none(number: float | Decimal | str) -> Decimal | None:
+    """
+    Return a figure exactly as written, `None` when it is unset, empty or not finite.
+
+    Raises:
+        ValueError: The text is no number.
+    """
+    text = repr(number) if isinstance(number, float) else str(number).strip()
+    if not text:
+        return None
+    try:
+        value = Decimal(text)
+    except InvalidOperation as exc:
+        raise ValueError(f"expected a number, found {text!r}") from exc
+    if not value.is_finite() or abs(value) == _UNSET_DOUBLE:
+        return None
+    # 100.0 is how a float says 100.
+    if isinstance(number, float) and value == value.to_integral_value():
+        return value.quantize(Decimal(1)) if abs(value) < Decimal(10) ** 20 else value
+    return value
+
+
+def figure(number: float | Decimal | str) -> Decimal | None:
+    """Return a price or an amount of money; zero and negative ones are figures too."""
+    return decimal_or_none(number)
+
+
+def quantity(number: float | Decimal | str) -> Decimal | None:
+    """Return a size, `None` also for the unset whole numbers."""
+    value = decimal_or_none(number)
+    return None if value in _UNSET_WHOLE else value
+
+
+def positive(number: float | Decimal | str) -> Decimal | None:
+    """Return a figure that means something only above zero, as an average fill price does."""
+    value = quantity(number)
+    return value if value is not None and value > 0 else None
+
+
+def tick_price(price: float, size: float) -> Decimal | None:
+    """
+    Return the price of a tick.
+
+    -1 or 0 without a size is "no price"; 0 with a size is a real price, as for combos
+    (IB campus: tick types).
+    """
+    if size == 0 and price in (-1, 0):
+        return None
+    return decimal_or_none(price) if math.isfinite(price) else None
+
+
+def integer(number: int | str) -> int | None:
+    """Return an id, `None` for zero and for the unset number."""
+    value = int(number or 0)
+    return None if value in (0, _UNSET_INT) else value

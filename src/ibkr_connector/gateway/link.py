@@ -1,0 +1,145 @@
+"""
+The ports for the engine's life: whoever holds the link need not know which session is current.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, TypeVar
+
+from ibkr_connector.errors import NotConnectedError
+from ibkr_connector.model.account import AccountValue
+from ibkr_connector.model.contracts import Contract, ContractDetails
+from ibkr_connector.model.ids import ClientId, OrderId
+from ibkr_connector.model.market import BarSeries, DataType, Quote
+from ibkr_connector.model.orders import SendDisposition
+
+from .port import (
+    BrokerOrder,
+    CompletedOrder,
+    Execution,
+    OrderTicket,
+    PortfolioRow,
+    PositionRow,
+)
+from .session import Session
+
+__all__ = ["GatewayLink"]
+
+T = TypeVar("T")
+
+
+class GatewayLink:
+    """
+    Hands every call of the ports to the current session.
+
+    Without one, every call raises `NotConnectedError` before anything is sent. Order ids go on
+    from the last one given out, whichever session gave it.
+    """
+
+    def __init__(self) -> None:
+        self._session: Session | None = None
+        self._client_id: ClientId | None = None
+        self._next_order_id = OrderId(1)
+
+    @property
+    def session(self) -> Session | None:
+        """The current session, if there is one."""
+        return self._session
+
+    def attach(self, session: Session) -> None:
+        """Use this session from now on."""
+        self._session = session
+        self._client_id = session.client_id
+
+    def detach(self) -> None:
+        """Use none from now on; calls under way go on with theirs. Idempotent."""
+        self._session = None
+
+    def _current(self) -> Session:
+        if self._session is None or not self._session.is_open:
+            raise NotConnectedError(
+                "there is no connection to the gateway", disposition=SendDisposition.UNSENT
+            )
+        return self._session
+
+    # --- the ports, as in `gateway.port` --------------------------------------------------------
+
+    async def contract_details(self, contract: Contract) -> tuple[ContractDetails, ...]:
+        """Look up everything that fits the description."""
+        return await self._current().contract_details(contract)
+
+    async def quote(self, contract: Contract, *, data_type: DataType) -> Quote:
+        """Take one snapshot of a qualified contract."""
+        return await self._current().quote(contract, data_type=data_type)
+
+    async def bars(
+        self,
+        contract: Contract,
+        *,
+        duration: str,
+        bar_size: str,
+        what_to_show: str,
+        end: datetime | None = None,
+        regular_hours_only: bool = True,
+    ) -> BarSeries:
+        """Fetch one historical request's bars, oldest first."""
+        return await self._current().bars(
+            contract,
+            duration=duration,
+            bar_size=bar_size,
+            what_to_show=what_to_show,
+            end=end,
+            regular_hours_only=regular_hours_only,
+        )
+
+    async def account_values(self) -> tuple[AccountValue, ...]:
+        """Return the summary figures of every account."""
+        return await self._current().account_values()
+
+    async def positions(self) -> tuple[PositionRow, ...]:
+        """Return what every account holds."""
+        return await self._current().positions()
+
+    async def portfolio(self, account: str) -> tuple[PortfolioRow, ...]:
+        """Open the account window of one account and return its rows."""
+        return await self._current().portfolio(account)
+
+    @property
+    def client_id(self) -> ClientId:
+        """The client id under which orders go out; that of the last session while there is none."""
+        if self._client_id is None:
+            raise NotConnectedError("there has been no connection to the gateway yet")
+        return self._client_id
+
+    def reserve_order_id(self, *, floor: OrderId) -> OrderId:
+        """Take the next order id."""
+        floor = max(floor, self._next_order_id)
+        order_id = self._current().reserve_order_id(floor=floor)
+        self._next_order_id = OrderId(order_id + 1)
+        return order_id
+
+    async def send_order(self, ticket: OrderTicket) -> None:
+        """Write one order and return when its bytes have left the process."""
+        await self._current().send_order(ticket)
+
+    async def send_cancel(self, order_id: OrderId) -> None:
+        """Write one cancellation."""
+        await self._current().send_cancel(order_id)
+
+    async def open_orders(self) -> tuple[BrokerOrder, ...]:
+        """Return every open order the gateway shows."""
+        return await self._current().open_orders()
+
+    async def completed_orders(self) -> tuple[CompletedOrder, ...]:
+        """Return the orders closed today."""
+        return await self._current().completed_orders()
+
+    async def executions(self) -> tuple[Execution, ...]:
+        """Return today's executions."""
+        return await self._current().executions()
+
+    async def request(self, call: Callable[[Any], Awaitable[T]]) -> T:
+        """Run `call(ib)` on the current session's `IB`."""
+        return await self._current().request(call)

@@ -1,0 +1,476 @@
+"""
+One logged-in connection: the calls of the ports, on one socket, until it ends.
+
+Owns the life of the session and how each question is asked. Has no deadlines, no retries and no
+pacing: whoever cancels a call finds the tables as they were before, and the gateway told to stop
+where it can be told. When the session ends, every open call fails at once.
+"""
+
+# mypy: disallow-untyped-calls=False
+# ib_async's request methods and callbacks are not typed.
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, Final, Self, TypeVar
+
+from ib_async.ib import IB
+from ib_async.objects import ExecutionFilter
+
+from ibkr_connector.clock import Clock
+from ibkr_connector.errors import IBKRError, NoDataError, NotConnectedError
+from ibkr_connector.model.account import AccountValue
+from ibkr_connector.model.contracts import Contract, ContractDetails
+from ibkr_connector.model.ids import ClientId, OrderId, RequestId
+from ibkr_connector.model.market import Bar, BarSeries, DataType, Quote
+from ibkr_connector.model.orders import SendDisposition
+from ibkr_connector.resilience.single_flight import SingleFlight
+
+from . import translate
+from .client import GatewayClient
+from .faults import border, connect_error, silence
+from .port import (
+    BrokerOrder,
+    CompletedOrder,
+    DisconnectReason,
+    Execution,
+    GatewayEvent,
+    OrderTicket,
+    PortfolioRow,
+    PositionRow,
+    SessionEnded,
+    SessionInfo,
+)
+from .quoting import take_snapshot
+from .requests import Pending
+from .times import BadTimeError, date_text, zone_of_greeting
+from .wrapper import HATCH_KEYS, GatewayWrapper
+
+__all__ = ["Session"]
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+_SUMMARY_TAGS: Final = (
+    "AccountType,NetLiquidation,TotalCashValue,SettledCash,AccruedCash,BuyingPower,"
+    "EquityWithLoanValue,PreviousDayEquityWithLoanValue,GrossPositionValue,RegTEquity,RegTMargin,"
+    "SMA,InitMarginReq,MaintMarginReq,AvailableFunds,ExcessLiquidity,Cushion,FullInitMarginReq,"
+    "FullMaintMarginReq,FullAvailableFunds,FullExcessLiquidity,LookAheadNextChange,"
+    "LookAheadInitMarginReq,LookAheadMaintMarginReq,LookAheadAvailableFunds,"
+    "LookAheadExcessLiquidity,HighestSeverity,DayTradesRemaining,Leverage,$LEDGER:ALL"
+)
+"""Every figure of the summary (ibapi account_summary_tags.py), and the ledger of each currency."""
+
+_EPOCH_SECONDS: Final = 2
+"""`formatDate` that gives times without a zone to misread (IB campus: historical bars)."""
+
+_CLOSE_WITHIN_S: Final = 1.0
+
+
+class Session:
+    """
+    Implements the ports of `gateway.port` over one socket; made by `Session.open`.
+
+    `sink` is called on the session's loop with each event in the order of the wire.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        client_id: ClientId,
+        clock: Clock,
+        sink: Callable[[GatewayEvent], None],
+        request_timeout_s: float,
+    ) -> None:
+        self._clock = clock
+        self._sink = sink
+        self._info: SessionInfo | None = None
+        self._address = (host, port, client_id)
+        self._flights = SingleFlight()
+        self._window_turn = asyncio.Lock()
+        self._window_account: str | None = None
+        self._summary_open = False
+        self._data_type = DataType.LIVE
+        self._ib = IB()
+        # An abandoned question without an id may still be answered; for how long is a guess, and
+        # the time that any call may take is the best there is.
+        self._wrapper = GatewayWrapper(self._ib, clock=clock, sink=sink, grace_s=request_timeout_s)
+        self._client = GatewayClient(self._wrapper, on_end=self._ended)
+        self._wrapper.on_data_lost = self._data_lost
+        self._summary_id = self._wrapper.requests.new_id()
+        self._adopt_ib()
+
+    @classmethod
+    async def open(
+        cls,
+        *,
+        host: str,
+        port: int,
+        client_id: ClientId,
+        clock: Clock,
+        sink: Callable[[GatewayEvent], None],
+        connect_timeout_s: float,
+        request_timeout_s: float,
+    ) -> Self:
+        """
+        Connect and log in; nothing is asked for, and nothing is left behind by a failure.
+
+        Args:
+            host: Name or address of the gateway.
+            port: Its API port.
+            client_id: Whose orders these will be.
+            clock: Time of the events' stamps and of `last_received`.
+            sink: Takes every event.
+            connect_timeout_s: For everything together, from the name to the login.
+            request_timeout_s: How long the answer of an abandoned question may still come.
+
+        Raises:
+            GatewayUnavailableError: Nobody listens, the host is not known, or it is no gateway.
+            AuthenticationError: It greets and does not log in.
+            ClientIdInUseError: Another program has the client id (IB 326); at once.
+            ConfigurationError: It is older than the oldest version we speak.
+        """
+        session = cls(
+            host=host,
+            port=port,
+            client_id=client_id,
+            clock=clock,
+            sink=sink,
+            request_timeout_s=request_timeout_s,
+        )
+        await session._connect(connect_timeout_s)
+        return session
+
+    async def _connect(self, budget_s: float) -> None:
+        host, port, client_id = self._address
+        try:
+            async with asyncio.timeout(budget_s):
+                await self._client.open(host, port, client_id)
+            self._info = SessionInfo(
+                host=host,
+                port=port,
+                client_id=client_id,
+                server_version=self._client.serverVersion(),
+                accounts=tuple(self._client.getAccounts()),
+                connected_since=self._clock.utcnow(),
+            )
+        except TimeoutError as exc:
+            raise silence(self._client.phase, host=host, port=port, waited_s=budget_s) from exc
+        except OSError as exc:
+            raise connect_error(exc, host=host, port=port) from exc
+        finally:
+            if self._info is None:
+                self._client.end(DisconnectReason.ASKED, "connecting failed")
+                await self._client.closed()
+        self._wrapper.requests.keep_clear_of(self._client.next_id)
+        try:
+            self._wrapper.login_zone = zone_of_greeting(self._client.greeting)
+        except BadTimeError as exc:
+            _log.warning("times without a zone will be read as UTC: %s", exc)
+
+    def _adopt_ib(self) -> None:
+        ib = self._ib
+        # At each 1102 it opens another account summary, until TWS refuses (ib.py _onError).
+        ib.errorEvent -= ib._onError
+        ib.RaiseRequestErrors = True
+        ib.wrapper = self._wrapper
+        ib.client = self._client
+        self._wrapper.clientId = self._address[2]
+        # It logs whole trades at level INFO, and a handler on the root logger would write them.
+        # Whoever has set a level of his own keeps it.
+        library = logging.getLogger("ib_async")
+        if library.level == logging.NOTSET:
+            library.setLevel(logging.WARNING)
+
+    # --- life -----------------------------------------------------------------------------------
+
+    @property
+    def info(self) -> SessionInfo:
+        """Facts of the login."""
+        if self._info is None:
+            raise NotConnectedError("the session was never open")
+        return self._info
+
+    @property
+    def client_id(self) -> ClientId:
+        """The client id under which orders go out."""
+        return self._address[2]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the socket is up as far as is known."""
+        return bool(self._client.isReady())
+
+    @property
+    def last_received(self) -> float:
+        """`clock.monotonic()` of the last inbound byte."""
+        return self._wrapper.last_received
+
+    @property
+    def open_calls(self) -> int:
+        """How many questions wait for an answer; zero when idle."""
+        listings = sum(listing.is_awaited for listing in self._wrapper.listings)
+        return len(self._wrapper.requests) + listings
+
+    async def probe(self) -> float:
+        """Ask for the time and return the round trip in seconds."""
+        asked = self._clock.monotonic()
+        await self._wrapper.now.ask(self._client.reqCurrentTime)
+        return self._clock.monotonic() - asked
+
+    def abort(self, reason: str) -> None:
+        """Cut the socket now, because the gateway is silent; `reason` goes into the event."""
+        self._client.end(DisconnectReason.SILENT, reason)
+
+    async def aclose(self) -> None:
+        """Let written bytes leave, then close; idempotent, and bounded in time."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_WITHIN_S):
+                await self._client.conn.flushed()
+        self._client.end(DisconnectReason.ASKED, "closed by us")
+        await self._client.closed()
+        await self._flights.aclose()
+
+    def _ended(self, reason: DisconnectReason, detail: str) -> None:
+        self._wrapper.end_all()
+        if self._info is not None:
+            self._sink(SessionEnded(reason=reason, detail=detail))
+
+    def _data_lost(self) -> None:
+        # What we have subscribed to is gone at the broker; the next call asks anew.
+        self._summary_open = False
+        self._window_account = None
+
+    # --- contracts and prices -------------------------------------------------------------------
+
+    async def contract_details(self, contract: Contract) -> tuple[ContractDetails, ...]:
+        """
+        Look up everything that fits the description.
+
+        Raises:
+            ContractNotFoundError: Nothing fits (TWS 200).
+        """
+        asked = translate.ib_contract(contract)
+        rows: list[ContractDetails] = await self._ask(
+            "contract_details", lambda number: self._client.reqContractDetails(number, asked)
+        )
+        return tuple(rows)
+
+    async def quote(self, contract: Contract, *, data_type: DataType) -> Quote:
+        """
+        Take one snapshot of a qualified contract.
+
+        Returns when bid, ask and last are known and no more ticks come for a moment; what has not
+        come by then is `None`. TWS itself ends a snapshot after about 11 s.
+
+        Raises:
+            MarketDataPermissionError: No subscription (TWS 354, 10089, 10168, 10186).
+            NoDataError: The snapshot ended without a single price.
+        """
+        if data_type is not self._data_type:
+            # Sticky: it holds for what is asked for from now on, on this connection.
+            self._client.reqMarketDataType(int(data_type))
+            self._data_type = data_type
+        snapshot = await take_snapshot(
+            contract, client=self._client, requests=self._wrapper.requests, data_type=data_type
+        )
+        return snapshot.quote(self._clock.utcnow())
+
+    async def bars(
+        self,
+        contract: Contract,
+        *,
+        duration: str,
+        bar_size: str,
+        what_to_show: str,
+        end: datetime | None = None,
+        regular_hours_only: bool = True,
+    ) -> BarSeries:
+        """
+        Fetch one historical request's bars, oldest first.
+
+        Raises:
+            NoDataError: The request is fine and there are no bars (TWS 162 with that text).
+            HistoricalDataError: Refused (TWS 162, 321 and others).
+            PacingError: Asked too often (TWS 162 with that text, 420).
+        """
+        asked = translate.ib_contract(contract)
+        until = "" if end is None else date_text(end)
+        rows: list[Bar] = await self._ask(
+            "bars",
+            lambda number: self._client.reqHistoricalData(
+                number, asked, until, duration, bar_size, what_to_show, regular_hours_only,
+                _EPOCH_SECONDS, False, [],  # noqa: FBT003  # IB's order
+            ),
+            stop=self._client.cancelHistoricalData,
+        )  # fmt: skip
+        if not rows:
+            raise NoDataError(f"no bars of {bar_size} for {duration}")
+        rows.sort(key=lambda row: row.timestamp)
+        return BarSeries(
+            contract=contract, bar_size=bar_size, what_to_show=what_to_show, bars=tuple(rows)
+        )
+
+    # --- accounts -------------------------------------------------------------------------------
+
+    async def account_values(self) -> tuple[AccountValue, ...]:
+        """
+        Return the summary figures of every account.
+
+        The first call opens the one subscription; later ones return what it has told since, which
+        TWS renews every three minutes and cannot be asked to renew sooner.
+        """
+        if not self._summary_open:
+            await self._flights.run("account_summary", self._open_summary)
+        return tuple(self._wrapper.summary.values())
+
+    async def _open_summary(self) -> None:
+        # One id for the connection's life: TWS counts subscriptions by id and allows two
+        # (facts, account summary: 322), and a cancelled one may go on counting.
+        self._wrapper.summary.clear()
+        await self._ask(
+            "account_summary",
+            lambda number: self._client.reqAccountSummary(number, "All", _SUMMARY_TAGS),
+            stop=self._client.cancelAccountSummary,
+            request_id=self._summary_id,
+        )
+        self._summary_open = True
+
+    async def positions(self) -> tuple[PositionRow, ...]:
+        """Return what every account holds; rows of closed positions are left out."""
+        rows = await self._wrapper.held.ask(self._client.reqPositions)
+        return tuple(row for row in rows if row.quantity)
+
+    async def portfolio(self, account: str) -> tuple[PortfolioRow, ...]:
+        """
+        Open the account window of one account and return its rows, with market prices.
+
+        TWS keeps one account window per connection: another account replaces this one (2100).
+        """
+        async with self._window_turn:
+            if self._window_account != account:
+                await self._open_window(account)
+        return tuple(row for row in self._wrapper.window_rows.values() if row.account == account)
+
+    async def _open_window(self, account: str) -> None:
+        self._window_account = None
+        self._wrapper.window_rows.clear()
+        try:
+            await self._wrapper.window.ask(
+                lambda: self._client.reqAccountUpdates(True, account)  # noqa: FBT003  # IB's order
+            )
+            self._window_account = account
+        finally:
+            if self._window_account is None and self.is_open:
+                self._client.reqAccountUpdates(False, account)  # noqa: FBT003  # IB's order
+
+    # --- orders ---------------------------------------------------------------------------------
+
+    def reserve_order_id(self, *, floor: OrderId) -> OrderId:
+        """
+        Take the next order id, never below `floor` and never one that was given out before.
+
+        Raises:
+            NotConnectedError: There is no session to take it from.
+        """
+        if not self.is_open:
+            raise NotConnectedError("there is no session to take an order id from")
+        self._client.updateReqId(floor)
+        return OrderId(self._client.getReqId())
+
+    async def send_order(self, ticket: OrderTicket) -> None:
+        """
+        Write one order and return when its bytes have left the process.
+
+        Raises:
+            NotConnectedError: Nothing was handed to the socket (`disposition` is `unsent`).
+            ConnectionLostError: The socket ended meanwhile (`disposition` is `maybe_written`).
+            OrderValidationError: A field cannot be written; nothing was sent.
+        """
+        contract = translate.ib_contract(ticket.contract)
+        order = translate.ib_order(ticket, client_id=self.client_id)
+        try:
+            with self._client.hold() as messages:
+                self._client.placeOrder(ticket.order_id, contract, order)
+        except IBKRError as error:
+            error.disposition = SendDisposition.UNSENT
+            raise
+        # The id is used from now on, whoever chose it.
+        self._client.updateReqId(ticket.order_id + 1)
+        await self._client.write_through(messages)
+
+    async def send_cancel(self, order_id: OrderId) -> None:
+        """Write one cancellation; the broker's verdict comes as events. Safe to repeat."""
+        with self._client.hold() as messages:
+            self._client.cancelOrder(order_id)
+        await self._client.write_through(messages)
+
+    async def open_orders(self) -> tuple[BrokerOrder, ...]:
+        """Return every open order the gateway shows, those of other clients included."""
+        return await self._wrapper.open_orders.ask(self._client.reqAllOpenOrders)
+
+    async def completed_orders(self) -> tuple[CompletedOrder, ...]:
+        """Return the orders closed today, those of other clients included."""
+        return await self._wrapper.completed.ask(
+            lambda: self._client.reqCompletedOrders(False)  # noqa: FBT003  # IB's only argument
+        )
+
+    async def executions(self) -> tuple[Execution, ...]:
+        """Return today's executions, `recovered` set; their commissions come as events."""
+        rows: list[Execution] = await self._ask(
+            "executions", lambda number: self._client.reqExecutions(number, ExecutionFilter())
+        )
+        return tuple(rows)
+
+    # --- everything else ------------------------------------------------------------------------
+
+    async def request(self, call: Callable[[Any], Awaitable[T]]) -> T:
+        """
+        Run `call(ib)` on the session's own ib_async `IB`, errors translated.
+
+        That `ib` knows what was asked through it and nothing else: our own traffic does not fill
+        its lists of trades and fills. Limit: a cancelled call sends no cancellation to the gateway.
+
+        Raises:
+            IBKRError: In place of every error of ib_async, asyncio and the system.
+        """
+        if not self.is_open:
+            raise NotConnectedError("there is no session")
+        keys: list[Any] = []
+        token = HATCH_KEYS.set(keys)
+        answered = False
+        try:
+            with border("request"):
+                result = await call(self._ib)
+            answered = True
+            return result
+        finally:
+            HATCH_KEYS.reset(token)
+            self._wrapper.forget_hatch(keys, unanswered=not answered)
+
+    async def _ask(
+        self,
+        name: str,
+        send: Callable[[RequestId], None],
+        *,
+        stop: Callable[[RequestId], None] | None = None,
+        request_id: RequestId | None = None,
+    ) -> Any:
+        """Ask a question with an id, and return the rows of its answer."""
+        pending: Pending = self._wrapper.requests.open(name, collector=[], request_id=request_id)
+        try:
+            send(pending.request_id)
+            return await pending.future
+        except asyncio.CancelledError:
+            if stop is not None and self.is_open:
+                stop(pending.request_id)
+            raise
+        finally:
+            self._wrapper.requests.forget(pending)

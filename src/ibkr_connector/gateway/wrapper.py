@@ -1,0 +1,477 @@
+"""
+Where each message goes: to the request that asked, to the sink as an event, or on to ib_async.
+
+ib_async guesses: an error code makes an order cancelled, fills of orders it does not know raise
+no event, a warning never ends a request. So every message that our ports need is taken here
+before it guesses. What belongs to our own requests ends here; ib_async's own state is fed only
+for what was asked through the escape hatch, and we never read it.
+"""
+
+# ruff: noqa: PLR0917
+# The callbacks' arguments are ib_async's, and it passes them by position.
+# mypy: disallow-untyped-calls=False
+# ib_async's request methods and callbacks are not typed.
+
+from __future__ import annotations
+
+import contextvars
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, tzinfo
+from typing import Any, Final
+
+from ib_async.wrapper import RequestError, Wrapper
+
+from ibkr_connector.clock import Clock
+from ibkr_connector.codes import Ends, Scope, lookup
+from ibkr_connector.errors import IBKRError
+from ibkr_connector.model.account import AccountValue
+from ibkr_connector.model.ids import ConId
+
+from . import translate
+from .fault_router import FaultRouter
+from .faults import handshake_error, lost
+from .port import (
+    AccountValueChanged,
+    BrokerOrder,
+    CompletedOrder,
+    Execution,
+    GatewayEvent,
+    OpenOrderSeen,
+    PortfolioRow,
+    PositionRow,
+)
+from .requests import Listing, Requests
+from .snapshot import Snapshot
+from .times import BadTimeError, parse_time
+
+__all__ = ["HATCH_KEYS", "GatewayWrapper"]
+
+_log = logging.getLogger(__name__)
+
+HATCH_KEYS: contextvars.ContextVar[list[Any] | None] = contextvars.ContextVar(
+    "hatch_keys", default=None
+)
+"""Keys of ib_async's request table that the current use of the escape hatch has made."""
+
+_ANSWERS: Final = {
+    "5": "open_orders",
+    "7": "portfolio",
+    "49": "current_time",
+    "61": "positions",
+    "101": "completed_orders",
+}
+"""Messages without a request id that are rows of a listing (ib_async decoder.py)."""
+
+_REQUEST_ID_AT: Final = {"10": 1, "11": 1, "17": 1, "18": 1, "63": 2}
+"""Messages that are rows of a request, and the field that names it (from server version 164)."""
+
+
+class GatewayWrapper(Wrapper):
+    """Receives every decoded message of one session."""
+
+    ib: Any
+
+    def __init__(
+        self,
+        ib: Any,
+        *,
+        clock: Clock,
+        sink: Callable[[GatewayEvent], None],
+        grace_s: float,
+    ) -> None:
+        super().__init__(ib)
+        self.requests = Requests()
+        self.open_orders = self._listing(BrokerOrder, "open_orders", clock, grace_s=grace_s)
+        self.completed = self._listing(CompletedOrder, "completed_orders", clock, grace_s=grace_s)
+        self.held = self._listing(PositionRow, "positions", clock, grace_s=grace_s)
+        self.window = self._listing(PortfolioRow, "portfolio", clock, grace_s=grace_s)
+        self.now = self._listing(int, "current_time", clock, grace_s=grace_s)
+        self.summary: dict[tuple[str, str, str], AccountValue] = {}
+        self.window_rows: dict[tuple[str, ConId | None], PortfolioRow] = {}
+        self.login_zone: tzinfo = UTC
+        self.last_received = clock.monotonic()
+        self._clock = clock
+        self._sink = sink
+        self._events: list[GatewayEvent] = []
+        self._unreadable_seen: set[str] = set()
+        self.on_data_lost: Callable[[], None] = lambda: None
+        self._faults = FaultRouter(
+            self.requests,
+            self.listings,
+            emit=self.emit,
+            on_data_lost=lambda: self.on_data_lost(),
+        )
+
+    @staticmethod
+    def _listing(_row: type, name: str, clock: Clock, *, grace_s: float) -> Listing[Any]:
+        return Listing(name, monotonic=clock.monotonic, grace_s=grace_s)
+
+    @property
+    def listings(self) -> tuple[Listing[Any], ...]:
+        """Every question without an id."""
+        return (self.open_orders, self.completed, self.held, self.window, self.now)
+
+    # --- towards the sink -----------------------------------------------------------------------
+
+    def emit(self, event: GatewayEvent) -> None:
+        """Put an event behind those of the same message."""
+        self._events.append(event)
+
+    def deliver(self) -> None:
+        """
+        Hand the events of one message to the sink.
+
+        An exception of the sink goes up and ends the session: what has missed an event is not to
+        be trusted, and a new session reconciles.
+        """
+        if self._events:
+            events, self._events = self._events, []
+            for event in events:
+                self._sink(event)
+
+    def unreadable(self, fields: list[str], exc: Exception) -> None:
+        """Say that a message could not be read, and end the questions that it may answer."""
+        number = fields[0] if fields else ""
+        if number not in self._unreadable_seen:
+            self._unreadable_seen.add(number)
+            _log.error("message %r of %d fields is not readable", number, len(fields), exc_info=exc)
+        name = _ANSWERS.get(number)
+        for listing in self.listings:
+            if listing.name == name and listing.is_awaited:
+                listing.fail(_garbled(number))
+        place = _REQUEST_ID_AT.get(number)
+        if place is not None and len(fields) > place and fields[place].isdecimal():
+            self.requests.fail(int(fields[place]), _garbled(number))
+
+    def end_all(self) -> None:
+        """The session is over: every open question fails now, ib_async's own ones too."""
+        self.requests.fail_all(lost)
+        for listing in self.listings:
+            listing.fail(lost(listing.name))
+        for future in self._futures.values():
+            if not future.done():
+                future.set_exception(ConnectionError("the session ended"))
+                # Whoever awaits it gets it; an abandoned one is not worth a message.
+                future.exception()
+        self.reset()
+
+    # --- errors ---------------------------------------------------------------------------------
+
+    def error(
+        self, reqId: int, errorCode: int, errorString: str, advancedOrderRejectJson: str = ""
+    ) -> None:
+        """Send an error message to whom it is about; it never changes an order's state here."""
+        if not self.ib.client.isReady() and (error := handshake_error(errorCode, errorString)):
+            self.ib.client.refuse(error)
+        elif reqId in self.reqId2Ticker or reqId in self.reqId2Subscriber:
+            # A stream of the escape hatch; ib_async renews it where it must.
+            super().error(reqId, errorCode, errorString, advancedOrderRejectJson)
+        elif reqId in self._futures:
+            self._hatch_fault(reqId, errorCode, errorString)
+            self.ib.errorEvent.emit(reqId, errorCode, errorString, None)
+        else:
+            self._faults.route(
+                reqId, errorCode, text=errorString, advanced_reject=advancedOrderRejectJson
+            )
+            self.ib.errorEvent.emit(reqId, errorCode, errorString, None)
+
+    def _hatch_fault(self, request_id: int, code: int, text: str) -> None:
+        # ib_async takes some of these for warnings and leaves the request open for ever
+        # (ib_async wrapper.py error(): warningCodes).
+        if lookup(code, Scope.REQUEST, text).ends is not Ends.NO:
+            self._endReq(request_id, RequestError(request_id, code, text), success=False)
+
+    # --- orders ---------------------------------------------------------------------------------
+
+    def openOrder(self, orderId: int, contract: Any, order: Any, orderState: Any) -> None:
+        """An order as the broker describes it, live or as a row of an answer."""
+        if order.whatIf:
+            if orderId in self._futures:
+                super().openOrder(orderId, contract, order, orderState)
+            return
+        seen = translate.broker_order(contract, order, orderState)
+        if seen.client_id == self.ib.client.clientId:
+            self.ib.client.updateReqId(orderId + 1)
+        self.open_orders.row(seen.perm_id or (seen.client_id, seen.order_id), seen)
+        self.emit(OpenOrderSeen(order=seen))
+        known = self._hatch_knows(seen.client_id, orderId, order.permId)
+        if known or "openOrders" in self._futures:
+            super().openOrder(orderId, contract, order, orderState)
+
+    def openOrderEnd(self) -> None:
+        """All open orders have been sent."""
+        self.open_orders.end()
+        super().openOrderEnd()
+
+    def orderStatus(
+        self,
+        orderId: int,
+        status: str,
+        filled: float,
+        remaining: float,
+        avgFillPrice: float,
+        permId: int,
+        parentId: int,
+        lastFillPrice: float,
+        clientId: int,
+        whyHeld: str,
+        mktCapPrice: float = 0.0,
+    ) -> None:
+        """Where an order is; also those of other clients and of TWS itself."""
+        self.emit(
+            translate.order_status(
+                orderId,
+                clientId,
+                permId,
+                status=status,
+                filled=filled,
+                remaining=remaining,
+                average_price=avgFillPrice,
+                last_price=lastFillPrice,
+                parent_id=parentId,
+                why_held=whyHeld,
+            )
+        )
+        if self._hatch_knows(clientId, orderId, permId):
+            super().orderStatus(
+                orderId, status, filled, remaining, avgFillPrice, permId, parentId,
+                lastFillPrice, clientId, whyHeld, mktCapPrice,
+            )  # fmt: skip
+
+    def execution_time(self, text: str) -> datetime:
+        """Return the time of an execution; the time of arrival when the text says none."""
+        try:
+            return parse_time(text, login_zone=self.login_zone)
+        except BadTimeError as exc:
+            # The fill counts whatever its time is.
+            _log.error("an execution's time was replaced by that of its arrival: %s", exc)
+            return self._clock.utcnow()
+
+    def execDetails(self, reqId: int, contract: Any, execution: Any) -> None:
+        """One execution: of an answer, or as it happens, whosever order it is."""
+        if self.requests.owns(reqId):
+            rows = self.requests.collector(reqId)
+            if rows is not None:
+                rows.append(self._execution(contract, execution, recovered=True))
+            return
+        if reqId not in self._futures:
+            self.emit(self._execution(contract, execution, recovered=False))
+        if reqId in self._futures or self._hatch_knows(
+            execution.clientId, execution.orderId, execution.permId
+        ):
+            super().execDetails(reqId, contract, execution)
+
+    def execDetailsEnd(self, reqId: int) -> None:
+        """All executions have been sent."""
+        self._end(reqId, super().execDetailsEnd)
+
+    def commission_text(self, exec_id: str, amount: str, currency: str, realized: str) -> None:
+        """What one execution cost, as text, before ib_async makes zeros of what is unknown."""
+        self.emit(translate.commission(exec_id, amount, currency=currency, realized=realized))
+
+    def completedOrder(self, contract: Any, order: Any, orderState: Any) -> None:
+        """A closed order, as a row of an answer."""
+        seen = translate.completed_order(contract, order, orderState)
+        self.completed.row(seen.perm_id or object(), seen)
+        if "completedOrders" in self._futures:
+            super().completedOrder(contract, order, orderState)
+
+    def completedOrdersEnd(self) -> None:
+        """All closed orders have been sent."""
+        self.completed.end()
+        super().completedOrdersEnd()
+
+    def _execution(self, contract: Any, execution: Any, *, recovered: bool) -> Execution:
+        return translate.execution(contract, execution, time=execution.time, recovered=recovered)
+
+    def _hatch_knows(self, client_id: int, order_id: int, perm_id: int) -> bool:
+        return (
+            perm_id in self.permId2Trade
+            or self.orderKey(client_id, order_id, perm_id) in self.trades
+        )
+
+    # --- accounts -------------------------------------------------------------------------------
+
+    def position(self, account: str, contract: Any, posSize: float, avgCost: float) -> None:
+        """What an account holds of one contract, now."""
+        row = translate.position_row(account, contract, size=posSize, cost=avgCost)
+        self.held.row((account, row.contract.con_id), row)
+        self.emit(row)
+        super().position(account, contract, posSize, avgCost)
+
+    def positionEnd(self) -> None:
+        """All positions have been sent."""
+        self.held.end()
+        super().positionEnd()
+
+    def accountSummary(self, reqId: int, account: str, tag: str, value: str, currency: str) -> None:
+        """One figure of the summary, in the answer or as it changes."""
+        if not self.requests.owns(reqId):
+            super().accountSummary(reqId, account, tag, value, currency)
+            return
+        seen = translate.account_value(account, tag, value, currency=currency)
+        self.summary[account, tag, currency] = seen
+        self.emit(AccountValueChanged(value=seen))
+
+    def accountSummaryEnd(self, reqId: int) -> None:
+        """All figures of the summary have been sent once."""
+        self._end(reqId, super().accountSummaryEnd)
+
+    def updateAccountValue(self, tag: str, val: str, currency: str, account: str) -> None:
+        """One figure of the account window."""
+        self.emit(
+            AccountValueChanged(value=translate.account_value(account, tag, val, currency=currency))
+        )
+        super().updateAccountValue(tag, val, currency, account)
+
+    def updatePortfolio(
+        self,
+        contract: Any,
+        posSize: float,
+        marketPrice: float,
+        marketValue: float,
+        averageCost: float,
+        unrealizedPNL: float,
+        realizedPNL: float,
+        account: str,
+    ) -> None:
+        """One line of the account window."""
+        row = translate.portfolio_row(
+            account,
+            contract,
+            posSize,
+            price=marketPrice,
+            value=marketValue,
+            cost=averageCost,
+            unrealized=unrealizedPNL,
+            realized=realizedPNL,
+        )
+        key = (account, row.contract.con_id)
+        self.window_rows[key] = row
+        self.window.row(key, row)
+        self.emit(row)
+        super().updatePortfolio(
+            contract, posSize, marketPrice, marketValue, averageCost, unrealizedPNL,
+            realizedPNL, account,
+        )  # fmt: skip
+
+    def accountDownloadEnd(self, account: str) -> None:
+        """The account window has been sent once."""
+        self.window.end()
+        super().accountDownloadEnd(account)
+
+    # --- contracts, prices, time ----------------------------------------------------------------
+
+    def contractDetails(self, reqId: int, contractDetails: Any) -> None:
+        """One contract that fits."""
+        if not self.requests.owns(reqId):
+            super().contractDetails(reqId, contractDetails)
+        elif (rows := self.requests.collector(reqId)) is not None:
+            rows.append(translate.contract_details(contractDetails))
+
+    bondContractDetails = contractDetails
+
+    def contractDetailsEnd(self, reqId: int) -> None:
+        """All contracts have been sent."""
+        self._end(reqId, super().contractDetailsEnd)
+
+    def bars_of(self, request_id: int, fields: list[str], *, count: int) -> bool:
+        """Take the bars of one of our requests, eight fields each; tell whether it is ours."""
+        if not self.requests.owns(request_id):
+            return False
+        rows = self.requests.collector(request_id)
+        if rows is not None:
+            rows.extend(
+                translate.bar(fields[at : at + 8], login_zone=self.login_zone)
+                for at in range(0, 8 * count, 8)
+            )
+            self.requests.end(request_id)
+        return True
+
+    def priceSizeTick(self, reqId: int, tickType: int, price: float, size: float) -> None:
+        """A price, with its size where it has one."""
+        if snapshot := self._snapshot(reqId):
+            snapshot.price(tickType, price, size)
+        elif reqId in self.reqId2Ticker:
+            super().priceSizeTick(reqId, tickType, price, size)
+
+    def tickSize(self, reqId: int, tickType: int, size: float) -> None:
+        """A size alone."""
+        if snapshot := self._snapshot(reqId):
+            snapshot.size(tickType, size)
+        elif reqId in self.reqId2Ticker:
+            super().tickSize(reqId, tickType, size)
+
+    def tickGeneric(self, reqId: int, tickType: int, value: float) -> None:
+        """A figure that is neither, such as whether trading is halted."""
+        if snapshot := self._snapshot(reqId):
+            snapshot.generic(tickType, value)
+        else:
+            super().tickGeneric(reqId, tickType, value)
+
+    def marketDataType(self, reqId: int, marketDataId: int) -> None:
+        """Where the prices of a request come from."""
+        if snapshot := self._snapshot(reqId):
+            snapshot.data_type(marketDataId)
+        else:
+            super().marketDataType(reqId, marketDataId)
+
+    def tickSnapshotEnd(self, reqId: int) -> None:
+        """A snapshot is over."""
+        self._end(reqId, super().tickSnapshotEnd)
+
+    def currentTime(self, time: int) -> None:
+        """The gateway's clock."""
+        self.now.row("now", time)
+        self.now.end()
+        super().currentTime(time)
+
+    def _snapshot(self, request_id: int) -> Snapshot | None:
+        collector = self.requests.collector(request_id)
+        return collector if isinstance(collector, Snapshot) else None
+
+    def _end(self, request_id: int, otherwise: Callable[[int], None]) -> None:
+        if self.requests.owns(request_id):
+            self.requests.end(request_id)
+        else:
+            otherwise(request_id)
+
+    # --- ib_async's own bookkeeping -------------------------------------------------------------
+
+    def startReq(self, key: Any, contract: Any = None, container: Any = None) -> Any:
+        """Note the key, so that an abandoned use of the escape hatch leaves nothing."""
+        keys = HATCH_KEYS.get()
+        if keys is not None:
+            keys.append(key)
+        return super().startReq(key, contract, container)
+
+    def forget_hatch(self, keys: list[Any], *, unanswered: bool) -> None:
+        """
+        Drop what one use of the escape hatch has left in ib_async's tables.
+
+        Args:
+            keys: What it asked for.
+            unanswered: Drop also the questions that are open, because nobody waits for them.
+        """
+        for key in keys:
+            if unanswered and (future := self._futures.pop(key, None)) is not None:
+                future.cancel()
+            if key not in self._futures:
+                self._results.pop(key, None)
+                self._reqId2Contract.pop(key, None)
+
+    def tcpDataArrived(self) -> None:
+        """Note that the gateway lives."""
+        self.last_received = self._clock.monotonic()
+        if self.tickers:
+            super().tcpDataArrived()
+
+    def tcpDataProcessed(self) -> None:
+        """Tell ib_async's readers, where the escape hatch has made any."""
+        if self.tickers or len(self.ib.updateEvent):
+            super().tcpDataProcessed()
+
+
+def _garbled(number: str) -> IBKRError:
+    return IBKRError(f"the answer holds a message {number} that cannot be read", replay_safe=False)
