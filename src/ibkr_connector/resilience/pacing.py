@@ -37,6 +37,9 @@ __all__ = ["Pacer"]
 BURST: Final = 10
 """Messages that may leave at once; more would make the steady rate slower."""
 
+TICK_S: Final = 0.001
+"""The queue is not looked at more often; a rest of rounding must not become a loop."""
+
 SMALLEST_BUDGET: Final = 6
 """A budget below this cannot hold the reserve and the dearest call."""
 
@@ -159,7 +162,7 @@ class Pacer:
                 break
         self._disarm()
         if again_s < float("inf"):
-            self._timer = self._timers.call_at(now + again_s, self._serve)
+            self._timer = self._timers.call_at(now + max(again_s, TICK_S), self._serve)
 
     def _try(self, op: Operation[Any], now: float) -> float:
         """Take the budget if all of it is there now; return the seconds until it may be."""

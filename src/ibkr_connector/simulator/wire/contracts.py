@@ -1,0 +1,70 @@
+"""Contracts as the wire carries them: one record, and the five ways in which messages line it up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from .fields import INTEGER, OPTIONAL_NUMBER, Kind
+from .layout import Field, Layout
+
+__all__ = [
+    "CONTRACT",
+    "CONTRACT_NO_EXCHANGE",
+    "CONTRACT_NO_PRIMARY",
+    "STRIKE",
+    "WireContract",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireContract:
+    """A contract by IB's fields; empty text and `None` mean "not said", con id 0 too."""
+
+    con_id: int = 0
+    symbol: str = ""
+    sec_type: str = ""
+    expiry: str = ""
+    strike: Decimal | None = None
+    right: str = ""
+    multiplier: str = ""
+    exchange: str = ""
+    primary_exchange: str = ""
+    currency: str = ""
+    local_symbol: str = ""
+    trading_class: str = ""
+
+
+def _write_strike(value: Decimal | None) -> str:
+    # TWS writes 0 for contracts that have no strike (recorded frames of rust-ibapi)
+    return "0" if value is None else OPTIONAL_NUMBER.write(value)
+
+
+def _read_strike(text: str) -> Decimal | None:
+    strike: Decimal | None = OPTIONAL_NUMBER.read(text)
+    return strike or None
+
+
+STRIKE: Final = Kind("strike", _read_strike, _write_strike)
+_CON_ID: Final = Kind("con id", lambda text: INTEGER.read(text or "0"), str)
+
+_HEAD: Final[Layout] = (
+    Field("con_id", _CON_ID),
+    Field("symbol"),
+    Field("sec_type"),
+    Field("expiry"),
+    Field("strike", STRIKE),
+    Field("right"),
+    Field("multiplier"),
+)
+_TAIL: Final[Layout] = (Field("currency"), Field("local_symbol"), Field("trading_class"))
+
+CONTRACT: Final[Layout] = (*_HEAD, Field("exchange"), Field("primary_exchange"), *_TAIL)
+"""As requests send it: twelve fields (ib_async client.py `send`)."""
+
+CONTRACT_NO_PRIMARY: Final[Layout] = (*_HEAD, Field("exchange"), *_TAIL)
+"""As orders, executions and positions come back."""
+
+CONTRACT_NO_EXCHANGE: Final[Layout] = (*_HEAD, Field("primary_exchange"), *_TAIL)
+"""As the account window shows it."""

@@ -1,0 +1,110 @@
+"""
+The text of one value, in both directions.
+
+"Not said" is `None` here and one of several texts on the wire: empty, the largest double, the
+largest int. Which of them a message uses is part of its layout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from .errors import LocalProtocolError, RemoteProtocolError
+
+__all__ = [
+    "FLAG",
+    "INTEGER",
+    "NUMBER",
+    "OPTIONAL_INTEGER",
+    "OPTIONAL_NUMBER",
+    "TEXT",
+    "UNSET_DOUBLE",
+    "UNSET_INTEGER",
+    "UNSET_NUMBER",
+    "Kind",
+    "number_text",
+]
+
+UNSET_DOUBLE: Final = "1.7976931348623157E308"
+UNSET_INTEGER: Final = "2147483647"
+_UNSET_LONG: Final = "9223372036854775807"
+_UNSETS: Final = frozenset(
+    {"", UNSET_DOUBLE, "1.7976931348623157e+308", UNSET_INTEGER, _UNSET_LONG}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How one sort of value is read and written."""
+
+    name: str
+    read: Callable[[str], Any]
+    write: Callable[[Any], str]
+
+
+def number_text(value: Decimal) -> str:
+    """Write a decimal without exponent and without trailing zeros, as `190.5` and `100`."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") or "0" if "." in text else text
+
+
+def _read_text(text: str) -> str:
+    return text
+
+
+def _write_text(value: str) -> str:
+    if "\0" in value:
+        raise LocalProtocolError(f"a NUL inside of a field: {value!r}")
+    return value
+
+
+def _read_integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise RemoteProtocolError(f"expected a whole number, got {text!r}") from None
+
+
+def _read_number(text: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise RemoteProtocolError(f"expected a number, got {text!r}") from None
+    if number.is_nan():
+        raise RemoteProtocolError(f"expected a number, got {text!r}")
+    return number
+
+
+def _read_flag(text: str) -> bool:
+    # clients in other languages write true and false (ibapi comm.py writes 1 and 0)
+    if text in {"1", "true", "True"}:
+        return True
+    if text in {"0", "", "false", "False"}:
+        return False
+    raise RemoteProtocolError(f"expected 0 or 1, got {text!r}")
+
+
+def _optional(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    return lambda text: None if text in _UNSETS else read(text)
+
+
+TEXT: Final = Kind("text", _read_text, _write_text)
+INTEGER: Final = Kind("integer", _read_integer, str)
+NUMBER: Final = Kind("number", _read_number, number_text)
+FLAG: Final = Kind("flag", _read_flag, lambda value: "1" if value else "0")
+OPTIONAL_INTEGER: Final = Kind(
+    "optional integer", _optional(_read_integer), lambda value: "" if value is None else str(value)
+)
+OPTIONAL_NUMBER: Final = Kind(
+    "optional number",
+    _optional(_read_number),
+    lambda value: "" if value is None else number_text(value),
+)
+UNSET_NUMBER: Final = Kind(
+    "number or the largest double",
+    _optional(_read_number),
+    lambda value: UNSET_DOUBLE if value is None else number_text(value),
+)
