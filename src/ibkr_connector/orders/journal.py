@@ -18,10 +18,11 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from ..clock import Clock
 from ..errors import ConfigurationError, OrderError
 from ..model.record import Record
 from ..storage.append import AppendLog, Draft, Entry, read_entries, verify_entries
-from .notes import Charged, Denied, Filled, Intended, Learned, Met, Moved, Note, Refused
+from .notes import Charged, Denied, Filled, Intended, Learned, Met, Moved, Note, Opened, Refused
 
 __all__ = ["Journal", "JournalEntry", "read", "verify"]
 
@@ -35,6 +36,7 @@ _KINDS: Final[Mapping[str, type[Any]]] = MappingProxyType(
         "commission": Charged,
         "anomaly": Refused,
         "denied": Denied,
+        "opened": Opened,
     }
 )
 """The words on disk; a word, once used, keeps its meaning for ever."""
@@ -82,14 +84,16 @@ class Journal:
         """Told when an entry that nobody waits for could not be written."""
 
     @classmethod
-    async def open(cls, path: Path) -> Journal:
+    async def open(cls, path: Path, *, clock: Clock) -> Journal:
         """
-        Open the journal at `path`, making file and folders.
+        Open the journal at `path`, making file and folders, and note that it was opened.
 
         Raises:
             ConfigurationError: Another connector uses it, or it is damaged or of a newer format.
         """
-        return cls(await asyncio.to_thread(AppendLog.open, path), path)
+        journal = cls(await asyncio.to_thread(AppendLog.open, path), path)
+        journal.post([Opened(at=clock.utcnow())])
+        return journal
 
     @property
     def path(self) -> Path:

@@ -31,7 +31,7 @@ from ..gateway.port import (
 from ..model.ids import ClientId, ExecId, OrderId, PermId
 from ..model.orders import Fill, SendDisposition, Transition
 from .entry import ZERO, OrderEntry
-from .notes import Charged, Denied, Filled, Intended, Learned, Met, Moved, Note, Refused
+from .notes import Charged, Denied, Filled, Intended, Learned, Met, Moved, Note, Opened, Refused
 from .states import AWAITING, CLOSED, EVIDENCE, Event, InvalidTransition, State, advance
 from .words import COMPLETED_WORDS, LIVE_WORDS, WORDS
 
@@ -84,6 +84,10 @@ class Ledger:
         self._revisions: dict[str, tuple[str, int]] = {}
         self._uncharged: dict[ExecId, Charged] = {}
         self._said: set[tuple[str, str, str]] = set()
+        self._highest: dict[ClientId, OrderId] = {}
+        self._attempts: dict[str, int] = {}
+        self._clock = 0
+        self._touched: dict[str, int] = {}
         self.anomalies = 0
         """How often something was said that cannot be."""
 
@@ -94,6 +98,9 @@ class Ledger:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._entries
 
     def get(self, key: str) -> OrderEntry:
         """Return the order with that key; a key comes from this ledger, so it is known."""
@@ -113,8 +120,19 @@ class Ledger:
 
     def highest_order_id(self, client_id: ClientId) -> OrderId:
         """Return the largest order id that this client id is known to have used, or 0."""
-        ids = (order_id for owner, order_id in self._by_id if owner == client_id)
-        return max(ids, default=OrderId(0))
+        return self._highest.get(client_id, OrderId(0))
+
+    def attempts(self, client_order_id: str) -> int:
+        """Return how many orders were intended under that key of the caller."""
+        return self._attempts.get(client_order_id, 0)
+
+    def mark(self) -> int:
+        """Return a moment of this ledger, for `touched_since`."""
+        return self._clock
+
+    def touched_since(self, key: str, mark: int) -> bool:
+        """Whether anything was recorded of that order after the mark was taken."""
+        return self._touched.get(key, 0) > mark
 
     def find(
         self,
@@ -154,9 +172,18 @@ class Ledger:
             return self._see_execution(event, _Scribe(self, at, "execDetails"))
         return self._see_charge(event, _Scribe(self, at, "commissionReport"))
 
-    def see_listed(self, order: BrokerOrder, *, at: datetime) -> Seen:
-        """Take in a row of the broker's list of open orders."""
-        return self._see_order(order, _Scribe(self, at, "open orders"), listed=True)
+    def see_listed(self, order: BrokerOrder, *, at: datetime, since: int) -> Seen:
+        """
+        Take in a row of the broker's list of open orders, asked for at the mark `since`.
+
+        A list can be older than a message that overtook it on its way to us: what it says of an
+        order that closed after it was asked for is not believed.
+        """
+        scribe = _Scribe(self, at, "open orders")
+        entry = self._about(order)
+        if entry is not None and not entry.is_open and self.touched_since(entry.key, since):
+            return scribe.seen()
+        return self._see_order(order, scribe, listed=True)
 
     def see_completed(self, order: CompletedOrder, *, at: datetime) -> Seen:
         """Take in a row of the broker's list of closed orders."""
@@ -223,7 +250,8 @@ class Ledger:
         what became of them meanwhile.
         """
         for note in notes:
-            if isinstance(note, Intended | Charged) or note.key in self._entries:
+            unclaimed = isinstance(note, Charged) and not note.key
+            if isinstance(note, Intended) or unclaimed or note.key in self._entries:
                 self.record(note)
 
     def record(self, note: Note) -> None:
@@ -257,6 +285,7 @@ class Ledger:
         self._put(entry)
         if note.client_order_id is not None:
             self._by_client_order_id[note.client_order_id] = note.key
+            self._attempts[note.client_order_id] = self.attempts(note.client_order_id) + 1
 
     def _record_met(self, note: Met) -> None:
         order = note.order
@@ -367,10 +396,14 @@ class Ledger:
     def _put(self, entry: OrderEntry) -> None:
         new = entry.key not in self._entries
         self._entries[entry.key] = entry
+        self._clock += 1
+        self._touched[entry.key] = self._clock
         if entry.perm_id is not None:
             self._by_perm[entry.perm_id] = entry.key
         if new and entry.order_id > 0:
             self._by_id[entry.client_id, entry.order_id] = entry.key
+            highest = max(self.highest_order_id(entry.client_id), entry.order_id)
+            self._highest[entry.client_id] = highest
         if new and entry.is_own:
             self._by_ref[entry.order_ref] = entry.key
 
@@ -403,12 +436,7 @@ class Ledger:
         return scribe.seen()
 
     def _see_order(self, order: BrokerOrder, scribe: _Scribe, *, listed: bool) -> Seen:
-        entry = self.find(
-            perm_id=order.perm_id,
-            client_id=order.client_id,
-            order_id=order.order_id,
-            order_ref=order.order_ref,
-        )
+        entry = self._about(order)
         if entry is None:
             if order.perm_id is None and order.order_id <= 0:
                 return scribe.seen(stranger=True)
@@ -431,6 +459,14 @@ class Ledger:
             scribe.ask.add(key)
         scribe.move(key, event, reason=order.reject_reason)
         return scribe.seen()
+
+    def _about(self, order: BrokerOrder) -> OrderEntry | None:
+        return self.find(
+            perm_id=order.perm_id,
+            client_id=order.client_id,
+            order_id=order.order_id,
+            order_ref=order.order_ref,
+        )
 
     def _see_execution(self, execution: Execution, scribe: _Scribe) -> Seen:
         base, revision = exec_base(execution.exec_id)
@@ -515,6 +551,8 @@ class _Scribe:
         return Seen(notes=tuple(self._notes), ask=frozenset(self.ask), stranger=stranger)
 
     def write(self, note: Note) -> None:
+        if note.key in self.ledger:
+            note = replace(note, correlation_id=self.ledger.get(note.key).correlation_id)
         self.ledger.record(note)
         self._notes.append(note)
 
@@ -605,6 +643,7 @@ _RECORD: Final[Mapping[type[Any], Callable[[Ledger, Any], None]]] = MappingProxy
         Charged: Ledger._record_charged,
         Refused: Ledger._record_nothing,
         Denied: Ledger._record_nothing,
+        Opened: Ledger._record_nothing,
     }
 )
 

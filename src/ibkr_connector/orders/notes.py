@@ -25,6 +25,7 @@ __all__ = [
     "Met",
     "Moved",
     "Note",
+    "Opened",
     "Refused",
 ]
 
@@ -135,5 +136,15 @@ class Denied:
     cause: str = "place"
 
 
-Note = Intended | Met | Moved | Learned | Filled | Charged | Refused | Denied
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A process took the journal; what it had not settled before is uncertain from here on."""
+
+    at: datetime
+    key: str = ""
+    correlation_id: str = ""
+    cause: str = "open"
+
+
+Note = Intended | Met | Moved | Learned | Filled | Charged | Refused | Denied | Opened
 """Everything that is written down."""

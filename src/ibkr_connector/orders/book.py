@@ -1,0 +1,113 @@
+"""
+The ledger on its loop: every change goes to the journal, wakes whoever waits, and is told.
+
+Owns the one way in which the ledger of a running desk changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from ..clock import Clock
+from ..model.orders import OrderReport, SendDisposition
+from ..resilience.timers import Timers
+from .entry import OrderEntry
+from .journal import Journal
+from .ledger import Ledger, Seen
+from .states import Event
+
+__all__ = ["Book"]
+
+Condition = Callable[[OrderEntry], bool]
+
+
+class Book:
+    """A ledger with its journal and its waiters; lives on one loop."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        clock: Clock,
+        on_report: Callable[[OrderReport], None] | None = None,
+    ) -> None:
+        self.ledger: Final = Ledger()
+        self.journal: Final = journal
+        self.clock: Final = clock
+        self._timers = Timers(clock)
+        self._on_report = on_report
+        self._waiting: dict[str, list[tuple[Condition, asyncio.Future[None]]]] = {}
+
+    def take(self, seen: Seen) -> Seen:
+        """Write down what was recorded, and tell those who wait for it."""
+        self.journal.post(seen.notes)
+        for key in dict.fromkeys(note.key for note in seen.notes if note.key in self.ledger):
+            self.wake(key)
+            if self._on_report is not None:
+                self._on_report(self.ledger.get(key).report())
+        return seen
+
+    def move(
+        self,
+        key: str,
+        event: Event,
+        *,
+        cause: str,
+        reason: str = "",
+        disposition: SendDisposition | None = None,
+    ) -> None:
+        """Make a step of our own."""
+        self.take(
+            self.ledger.move(
+                key,
+                event,
+                at=self.clock.utcnow(),
+                cause=cause,
+                reason=reason,
+                disposition=disposition,
+            )
+        )
+
+    async def until(
+        self, key: str, condition: Condition, *, timeout_s: float | None = None
+    ) -> OrderEntry:
+        """
+        Wait until the order meets the condition and return it.
+
+        Raises:
+            TimeoutError: It did not within `timeout_s`.
+        """
+        if not condition(self.ledger.get(key)):
+            met = asyncio.get_running_loop().create_future()
+            waiter = (condition, met)
+            self._waiting.setdefault(key, []).append(waiter)
+            try:
+                if timeout_s is None:
+                    await met
+                else:
+                    with self._timers.limit(self.clock.monotonic() + timeout_s):
+                        await met
+            finally:
+                waiters = self._waiting[key]
+                waiters.remove(waiter)
+                if not waiters:
+                    del self._waiting[key]
+        return self.ledger.get(key)
+
+    def wake(self, key: str) -> None:
+        """Let those who wait for this order look again."""
+        entry = self.ledger.get(key)
+        for condition, met in self._waiting.get(key, ()):
+            if not met.done() and condition(entry):
+                met.set_result(None)
+
+    def wake_all(self) -> None:
+        """Let everybody look again."""
+        for key in tuple(self._waiting):
+            self.wake(key)
+
+    async def aclose(self) -> None:
+        """End the timers."""
+        await self._timers.aclose()

@@ -1,0 +1,249 @@
+"""
+Asking the broker what it knows, and settling with that what was uncertain.
+
+Owns: when the broker is asked (a verdict window after a hint, repeatedly while anything of ours is
+uncertain), that one answer serves all who asked before it began, and what is missing since when.
+Refuses to know: what follows from an absence (`reconcile.py`), and users.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from ..errors import ConnectionLostError, IBKRError
+from ..gateway.port import OrderGateway
+from ..resilience.operation import ENDPOINTS, Operation
+from ..resilience.pipeline import Pipeline
+from .book import Book
+from .reconcile import Miss, Picture, Reconciliation, Verdict, is_judged, judge
+from .states import CLOSED, Event, State
+
+__all__ = ["DeskTiming", "Inquiry"]
+
+T = TypeVar("T")
+
+_log = logging.getLogger("ibkr_connector.orders")
+
+_REASONS = {
+    Verdict.NOT_PLACED: "not placed: the broker was asked twice and has never had it",
+    Verdict.VANISHED: "the broker no longer lists it and does not say how it ended; "
+    "look it up in TWS or in the statement",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskTiming:
+    """
+    How long the desk waits, in seconds.
+
+    Args:
+        verdict_window_s: For the broker's own word after a code that only hints.
+        grace_s: Before an absence is looked at a second time.
+        lookup_cap_s: Longest pause between two questions while something is uncertain.
+        cancel_timeout_s: For the broker's verdict on a cancellation.
+    """
+
+    verdict_window_s: float = 2.0
+    grace_s: float = 5.0
+    lookup_cap_s: float = 60.0
+    cancel_timeout_s: float = 10.0
+
+
+class Inquiry:
+    """The desk's questions to the broker; lives on one loop, its jobs run in the desk's group."""
+
+    def __init__(
+        self,
+        *,
+        book: Book,
+        gateway: OrderGateway,
+        pipeline: Pipeline,
+        timing: DeskTiming,
+        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+    ) -> None:
+        self._book = book
+        self._gateway = gateway
+        self._pipeline = pipeline
+        self._timing = timing
+        self._spawn = spawn
+        self._turn = asyncio.Lock()
+        self._begun = 0
+        self._latest: tuple[int, Picture] | None = None
+        self._misses: dict[str, Miss] = {}
+        self._sent_in: dict[str, int] = {}
+        self._windows: set[str] = set()
+        self._following: asyncio.Task[None] | None = None
+        self.session = 0
+
+    # --- told by the desk -----------------------------------------------------------------------
+
+    def sent(self, key: str) -> None:
+        """Remember in which session an order was handed to the socket."""
+        self._sent_in[key] = self.session
+
+    def session_ended(self) -> None:
+        """Nothing that was asked in the old session proves anything in the next."""
+        self.session += 1
+        self._misses.clear()
+
+    def is_undecided(self, key: str) -> bool:
+        """Whether a verdict window of this order is open."""
+        return key in self._windows
+
+    def open_window(self, key: str) -> None:
+        """Wait for the broker's own word for a while, then ask."""
+        if key not in self._windows:
+            self._windows.add(key)
+            self._spawn(self._decide(key))
+
+    def follow_up(self) -> None:
+        """Keep asking until nothing of ours is uncertain, or the session ends."""
+        if self._following is not None:
+            self._following.cancel()
+        self._following = self._spawn(self._follow())
+
+    # --- asking ---------------------------------------------------------------------------------
+
+    async def look(self) -> Picture:
+        """
+        Ask the broker for everything and take it in; callers who wait at once share an answer.
+
+        Raises:
+            IBKRError: A list did not come, or the session ended meanwhile: nothing is concluded.
+        """
+        asked_after = self._begun
+        async with self._turn:
+            if self._latest is not None and self._latest[0] > asked_after:
+                return self._latest[1]
+            self._begun += 1
+            number = self._begun
+            picture = await self._take_picture()
+            self._latest = (number, picture)
+            return picture
+
+    async def reconcile(self) -> Reconciliation:
+        """Compare with the broker; see `reconcile.py` for what follows from what."""
+        ledger, clock = self._book.ledger, self._book.clock
+        started = clock.utcnow()
+        before = {entry.key: entry for entry in ledger if entry.is_own and entry.is_open}
+        known_fills = sum(len(entry.fills) for entry in ledger)
+        picture = await self.look()
+        after = {key: ledger.get(key) for key in before}
+        pending = tuple(key for key in before if key in self._misses)
+        if pending or self._is_unsettled():
+            self.follow_up()
+        return Reconciliation(
+            started=started,
+            finished=clock.utcnow(),
+            adopted=tuple(
+                key
+                for key, entry in after.items()
+                if before[key].is_awaiting and not entry.is_awaiting and entry.seen
+            ),
+            closed=tuple(key for key, entry in after.items() if not entry.is_open and entry.seen),
+            not_placed=tuple(
+                key for key, entry in after.items() if not entry.is_open and not entry.seen
+            ),
+            uncertain=tuple(
+                key for key, entry in after.items() if entry.state is State.UNCERTAIN
+            ),
+            pending=pending,
+            recovered_fills=sum(len(entry.fills) for entry in ledger) - known_fills,
+            foreign=sum(not ledger.get(key).is_own for key in picture.listed),
+        )
+
+    async def _take_picture(self) -> Picture:
+        book, session, mark = self._book, self.session, self._book.ledger.mark()
+        ledger, listed = book.ledger, set()
+        for order in await self._ask("open_orders", self._gateway.open_orders):
+            book.take(ledger.see_listed(order, at=book.clock.utcnow(), since=mark))
+            entry = ledger.find(
+                perm_id=order.perm_id,
+                client_id=order.client_id,
+                order_id=order.order_id,
+                order_ref=order.order_ref,
+            )
+            if entry is not None:
+                listed.add(entry.key)
+        closed = await self._ask("completed_orders", self._gateway.completed_orders)
+        # fills before endings: an order that was cancelled half way was filled half way first
+        for execution in await self._ask("executions", self._gateway.executions):
+            book.take(ledger.see(execution, at=book.clock.utcnow()))
+        for completed in closed:
+            book.take(ledger.see_completed(completed, at=book.clock.utcnow()))
+        if session != self.session:
+            raise ConnectionLostError("the session ended while the broker was asked")
+        picture = Picture(
+            session=session,
+            client_id=self._gateway.client_id,
+            mark=mark,
+            at_s=book.clock.monotonic(),
+            now=book.clock.utcnow(),
+            listed=frozenset(listed),
+        )
+        self._judge(picture)
+        return picture
+
+    async def _ask(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
+        return await self._pipeline.run(Operation(policy=ENDPOINTS[name], call=call))
+
+    def _judge(self, picture: Picture) -> None:
+        ledger = self._book.ledger
+        for entry in tuple(ledger):
+            key = entry.key
+            missing = is_judged(entry) and key not in picture.listed
+            if not missing or ledger.touched_since(key, picture.mark):
+                self._misses.pop(key, None)
+                continue
+            verdict = judge(
+                entry,
+                picture=picture,
+                first_miss=self._misses.get(key),
+                sent_in=self._sent_in.get(key),
+                grace_s=self._timing.grace_s,
+            )
+            if verdict is Verdict.ASK_AGAIN:
+                miss = Miss(session=picture.session, at_s=picture.at_s)
+                self._misses.setdefault(key, miss)
+            elif verdict is not Verdict.UNPROVEN:
+                self._misses.pop(key, None)
+                event = Event.NOT_PLACED if verdict is Verdict.NOT_PLACED else Event.VANISH
+                if event is Event.NOT_PLACED or entry.state is not State.UNCERTAIN:
+                    self._book.move(key, event, cause="reconciliation", reason=_REASONS[verdict])
+
+    # --- jobs -----------------------------------------------------------------------------------
+
+    async def _decide(self, key: str) -> None:
+        was_closed = self._book.ledger.get(key).state in CLOSED
+        try:
+            await self._book.clock.sleep(self._timing.verdict_window_s)
+            if was_closed or self._book.ledger.get(key).is_open:
+                await self.look()
+        except IBKRError as error:
+            _log.warning("the broker could not be asked about order %s: %s", key, error)
+        finally:
+            self._windows.discard(key)
+            self._book.wake(key)
+        if self._is_unsettled():
+            self.follow_up()
+
+    async def _follow(self) -> None:
+        session, pause = self.session, self._timing.grace_s
+        while self._is_unsettled() and session == self.session:
+            try:
+                await self.look()
+            except IBKRError as error:
+                _log.warning("the broker could not be asked about open questions: %s", error)
+            if not self._is_unsettled():
+                return
+            await self._book.clock.sleep(pause)
+            pause = min(pause * 2, self._timing.lookup_cap_s)
+
+    def _is_unsettled(self) -> bool:
+        return bool(self._misses) or any(
+            entry.is_own and entry.state is State.UNCERTAIN for entry in self._book.ledger
+        )
