@@ -1,0 +1,174 @@
+"""Each way of not being let in has its own error, in good time, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+import pytest
+from kit.scripted_gateway import ScriptedGateway
+
+from ibkr_connector.clock import SystemClock
+from ibkr_connector.errors import (
+    AuthenticationError,
+    ClientIdInUseError,
+    ConfigurationError,
+    GatewayUnavailableError,
+    IBKRError,
+)
+from ibkr_connector.gateway.port import GatewayEvent
+from ibkr_connector.gateway.session import Session
+from ibkr_connector.model.ids import ClientId
+
+BUDGET_S = 0.15
+"""Long enough for loopback, short enough to wait for."""
+
+
+async def open_session(
+    port: int,
+    *,
+    host: str = "127.0.0.1",
+    budget_s: float = 5.0,
+    sink: list[GatewayEvent] | None = None,
+) -> Session:
+    return await Session.open(
+        host=host,
+        port=port,
+        client_id=ClientId(7),
+        clock=SystemClock(),
+        sink=(sink if sink is not None else []).append,
+        connect_timeout_s=budget_s,
+        request_timeout_s=5,
+    )
+
+
+async def test_a_session_knows_what_the_login_said() -> None:
+    async with ScriptedGateway() as gateway:
+        session = await open_session(gateway.port)
+        assert session.info.accounts == ("DU1",)
+        assert session.info.server_version == 178
+        assert session.info.connected_since.utcoffset() is not None
+        assert session.is_open
+        await session.aclose()
+        assert not session.is_open
+
+
+async def test_the_next_order_id_may_come_before_the_accounts() -> None:
+    async with ScriptedGateway(login=[(9, 1, 42), (15, 1, "DU1,DU2,")]) as gateway:
+        session = await open_session(gateway.port)
+        assert session.info.accounts == ("DU1", "DU2")
+        await session.aclose()
+
+
+async def test_a_greeting_with_an_odd_zone_is_a_greeting() -> None:
+    async with ScriptedGateway(greeting=(178, "20261120 09:30:00 Ã¼ber")) as gateway:
+        session = await open_session(gateway.port)
+        assert session.is_open
+        await session.aclose()
+
+
+async def test_a_refused_connection_names_the_address_and_what_to_do() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        with pytest.raises(GatewayUnavailableError, match=rf"127\.0\.0\.1:{port}.*enable") as caught:
+            await open_session(port)
+    assert isinstance(caught.value.__cause__, ConnectionRefusedError)
+
+
+async def test_an_unknown_host_is_named() -> None:
+    with pytest.raises(GatewayUnavailableError, match=r"'no\.such\.host\.invalid' is not known"):
+        await open_session(4002, host="no.such.host.invalid")
+
+
+async def test_a_peer_that_says_nothing_is_not_waited_for_longer_than_the_budget() -> None:
+    async with ScriptedGateway(greeting=None) as gateway:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        with pytest.raises(GatewayUnavailableError, match="took the connection and said nothing"):
+            await open_session(gateway.port, budget_s=BUDGET_S)
+        assert loop.time() - started < 10 * BUDGET_S
+        await gateway.hung_up.wait()
+
+
+async def test_silence_after_the_greeting_is_a_gateway_that_is_not_logged_in() -> None:
+    async with ScriptedGateway(login=[]) as gateway:
+        with pytest.raises(AuthenticationError, match="log in to TWS"):
+            await open_session(gateway.port, budget_s=BUDGET_S)
+        await gateway.hung_up.wait()
+
+
+async def test_hanging_up_without_a_greeting_is_its_own_error() -> None:
+    async with ScriptedGateway(greeting=()) as gateway:
+        with pytest.raises(GatewayUnavailableError, match="closed without a greeting"):
+            await open_session(gateway.port)
+
+
+async def test_hanging_up_during_the_login_is_its_own_error() -> None:
+    async with ScriptedGateway(login=None) as gateway:
+        with pytest.raises(GatewayUnavailableError, match="during login.*trusted addresses"):
+            await open_session(gateway.port)
+
+
+@pytest.mark.parametrize("greeting", [("what", "is this"), (1, 2, 3), ("hello",)])
+async def test_another_program_on_the_port_is_called_that(greeting: tuple[Any, ...]) -> None:
+    async with ScriptedGateway(greeting=greeting) as gateway:
+        with pytest.raises(GatewayUnavailableError, match="another program"):
+            await open_session(gateway.port)
+
+
+async def test_a_web_server_on_the_port_is_called_another_program() -> None:
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(GatewayUnavailableError, match="another program"):
+            await open_session(port)
+
+
+async def test_an_old_gateway_is_told_to_be_updated() -> None:
+    async with ScriptedGateway(greeting=(156, "20261120 09:30:00 UTC")) as gateway:
+        with pytest.raises(ConfigurationError, match="157 or newer, found 156.*update"):
+            await open_session(gateway.port)
+
+
+async def test_j_a_client_id_in_use_is_known_at_once_and_not_after_the_timeout() -> None:
+    text = "Unable to connect as the client id is already in use."
+    async with ScriptedGateway(login=[(4, 2, -1, 326, text, "")]) as gateway:
+        async with asyncio.timeout(2):
+            with pytest.raises(ClientIdInUseError) as caught:
+                await open_session(gateway.port, budget_s=30)
+        assert caught.value.code == 326
+        assert caught.value.retry_after_s
+
+
+async def test_a_failed_attempt_tells_the_sink_nothing_and_leaves_no_task() -> None:
+    before = asyncio.all_tasks()
+    events: list[GatewayEvent] = []
+    for script in (
+        ScriptedGateway(greeting=None),
+        ScriptedGateway(login=[]),
+        ScriptedGateway(login=None),
+        ScriptedGateway(greeting=()),
+    ):
+        async with script as gateway:
+            with pytest.raises(IBKRError):
+                await open_session(gateway.port, budget_s=BUDGET_S, sink=events)
+            await gateway.hung_up.wait()
+    assert events == []
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_cancelled_attempt_closes_its_socket() -> None:
+    async with ScriptedGateway(greeting=None) as gateway:
+        attempt = asyncio.ensure_future(open_session(gateway.port, budget_s=30))
+        while not gateway.connections:
+            await asyncio.sleep(0)
+        attempt.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await attempt
+        await gateway.hung_up.wait()
