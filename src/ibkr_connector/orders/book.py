@@ -10,9 +10,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from ..clock import Clock
-from ..model.orders import OrderReport, SendDisposition
-from ..resilience.timers import Timers
+from ibkr_connector.clock import Clock
+from ibkr_connector.model.orders import OrderReport, SendDisposition
+from ibkr_connector.resilience.timers import Timers
+
 from .entry import OrderEntry
 from .journal import Journal
 from .ledger import Ledger, Seen

@@ -7,10 +7,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import cast
 
-from ..gateway.port import OrderTicket
-from ..model.contracts import Contract, SecurityType
-from ..model.ids import ClientId, OrderId, PermId
-from ..model.orders import (
+from ibkr_connector.gateway.port import OrderTicket
+from ibkr_connector.model.contracts import Contract, SecurityType
+from ibkr_connector.model.ids import ClientId, OrderId, PermId
+from ibkr_connector.model.orders import (
     Action,
     Fill,
     OrderReport,
@@ -20,6 +20,7 @@ from ..model.orders import (
     TimeInForce,
     Transition,
 )
+
 from .states import AWAITING, CLOSED, State, status_of
 
 __all__ = ["OrderEntry"]

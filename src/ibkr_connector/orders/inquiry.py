@@ -14,10 +14,11 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ..errors import ConnectionLostError, IBKRError
-from ..gateway.port import OrderGateway
-from ..resilience.operation import ENDPOINTS, Operation
-from ..resilience.pipeline import Pipeline
+from ibkr_connector.errors import ConnectionLostError, IBKRError
+from ibkr_connector.gateway.port import OrderGateway
+from ibkr_connector.resilience.operation import ENDPOINTS, Operation
+from ibkr_connector.resilience.pipeline import Pipeline
+
 from .book import Book
 from .reconcile import Miss, Picture, Reconciliation, Verdict, is_judged, judge
 from .states import CLOSED, Event, State
@@ -63,7 +64,7 @@ class Inquiry:
         gateway: OrderGateway,
         pipeline: Pipeline,
         timing: DeskTiming,
-        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None] | None],
     ) -> None:
         self._book = book
         self._gateway = gateway
@@ -148,9 +149,7 @@ class Inquiry:
             not_placed=tuple(
                 key for key, entry in after.items() if not entry.is_open and not entry.seen
             ),
-            uncertain=tuple(
-                key for key, entry in after.items() if entry.state is State.UNCERTAIN
-            ),
+            uncertain=tuple(key for key, entry in after.items() if entry.state is State.UNCERTAIN),
             pending=pending,
             recovered_fills=sum(len(entry.fills) for entry in ledger) - known_fills,
             foreign=sum(not ledger.get(key).is_own for key in picture.listed),
@@ -195,7 +194,8 @@ class Inquiry:
         ledger = self._book.ledger
         for entry in tuple(ledger):
             key = entry.key
-            missing = is_judged(entry) and key not in picture.listed
+            known_lost = entry.state is State.UNCERTAIN and entry.seen
+            missing = is_judged(entry) and not known_lost and key not in picture.listed
             if not missing or ledger.touched_since(key, picture.mark):
                 self._misses.pop(key, None)
                 continue
@@ -212,8 +212,7 @@ class Inquiry:
             elif verdict is not Verdict.UNPROVEN:
                 self._misses.pop(key, None)
                 event = Event.NOT_PLACED if verdict is Verdict.NOT_PLACED else Event.VANISH
-                if event is Event.NOT_PLACED or entry.state is not State.UNCERTAIN:
-                    self._book.move(key, event, cause="reconciliation", reason=_REASONS[verdict])
+                self._book.move(key, event, cause="reconciliation", reason=_REASONS[verdict])
 
     # --- jobs -----------------------------------------------------------------------------------
 
@@ -245,5 +244,6 @@ class Inquiry:
 
     def _is_unsettled(self) -> bool:
         return bool(self._misses) or any(
-            entry.is_own and entry.state is State.UNCERTAIN for entry in self._book.ledger
+            entry.is_own and entry.state is State.UNCERTAIN and not entry.seen
+            for entry in self._book.ledger
         )

@@ -18,10 +18,11 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from ..clock import Clock
-from ..errors import ConfigurationError, OrderError
-from ..model.record import Record
-from ..storage.append import AppendLog, Draft, Entry, read_entries, verify_entries
+from ibkr_connector.clock import Clock
+from ibkr_connector.errors import ConfigurationError, OrderError
+from ibkr_connector.model.record import Record
+from ibkr_connector.storage.append import AppendLog, Draft, Entry, read_entries, verify_entries
+
 from .notes import Charged, Denied, Filled, Intended, Learned, Met, Moved, Note, Opened, Refused
 
 __all__ = ["Journal", "JournalEntry", "read", "verify"]
@@ -81,7 +82,7 @@ class Journal:
         self._loop = asyncio.get_running_loop()
         self._closed = False
         self.on_failure: Callable[[OrderError], None] | None = None
-        """Told when an entry that nobody waits for could not be written."""
+        """Told each time something could not be written."""
 
     @classmethod
     async def open(cls, path: Path, *, clock: Clock) -> Journal:
@@ -121,7 +122,7 @@ class Journal:
     def post(self, notes: Sequence[Note]) -> None:
         """Write notes behind everything handed in before, without waiting."""
         if notes:
-            self._hand_in(notes, self._posted)
+            self._hand_in(notes, lambda _: None)
 
     async def aclose(self) -> None:
         """Write what was handed in and let the file go; idempotent."""
@@ -141,13 +142,14 @@ class Journal:
                     hint="free the disk or repair it, then restart",
                 )
                 error.__cause__ = failure
-            self._loop.call_soon_threadsafe(done, error)
+            self._loop.call_soon_threadsafe(self._told, error, done)
 
         self._log.append([_draft(note) for note in notes], tell)
 
-    def _posted(self, error: OrderError | None) -> None:
+    def _told(self, error: OrderError | None, done: Callable[[OrderError | None], None]) -> None:
         if error is not None and self.on_failure is not None:
             self.on_failure(error)
+        done(error)
 
 
 def read(

@@ -20,7 +20,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
-from ..gateway.port import (
+from ibkr_connector.gateway.port import (
     BrokerOrder,
     CommissionReported,
     CompletedOrder,
@@ -28,11 +28,12 @@ from ..gateway.port import (
     OpenOrderSeen,
     OrderStatusSeen,
 )
-from ..model.ids import ClientId, ExecId, OrderId, PermId
-from ..model.orders import Fill, SendDisposition, Transition
+from ibkr_connector.model.ids import ClientId, ExecId, OrderId, PermId
+from ibkr_connector.model.orders import Fill, SendDisposition, Transition
+
 from .entry import ZERO, OrderEntry
 from .notes import Charged, Denied, Filled, Intended, Learned, Met, Moved, Note, Opened, Refused
-from .states import AWAITING, CLOSED, EVIDENCE, Event, InvalidTransition, State, advance
+from .states import AWAITING, CLOSED, EVIDENCE, Event, InvalidTransitionError, State, advance
 from .words import COMPLETED_WORDS, LIVE_WORDS, WORDS
 
 __all__ = ["Evidence", "FaultReading", "Ledger", "Seen", "exec_base"]
@@ -600,7 +601,7 @@ class _Scribe:
         entry = self.ledger.get(key)
         try:
             target = advance(entry.state, event)
-        except InvalidTransition:
+        except InvalidTransitionError:
             self.refuse(key, event.value)
             return
         stays = target is entry.state
@@ -670,9 +671,10 @@ def _can_be_stillborn(entry: OrderEntry) -> bool:
     if entry.filled or entry.cancel_asked:
         return False
     # on an order that lives, the same code may be about a change that was refused
-    return (
-        (entry.state in AWAITING and not entry.seen)
-        or entry.state in (State.SUSPENDED, State.CANCELLED, State.REJECTED)
+    return (entry.state in AWAITING and not entry.seen) or entry.state in (
+        State.SUSPENDED,
+        State.CANCELLED,
+        State.REJECTED,
     )
 
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from ..gateway.port import BrokerOrder, OrderTicket
-from ..model.ids import ClientId, ExecId, PermId
-from ..model.orders import Fill, SendDisposition
+from ibkr_connector.gateway.port import BrokerOrder, OrderTicket
+from ibkr_connector.model.ids import ClientId, ExecId, PermId
+from ibkr_connector.model.orders import Fill, SendDisposition
+
 from .states import Event, State
 
 __all__ = [

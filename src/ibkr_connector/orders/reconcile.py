@@ -37,9 +37,10 @@ from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from ..model.ids import ClientId
-from ..model.orders import SendDisposition
-from ..model.record import Record
+from ibkr_connector.model.ids import ClientId
+from ibkr_connector.model.orders import SendDisposition
+from ibkr_connector.model.record import Record
+
 from .entry import OrderEntry
 from .states import State
 

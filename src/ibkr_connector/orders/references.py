@@ -7,7 +7,7 @@ from base64 import b32encode
 from collections.abc import Callable
 from typing import Final
 
-from ..model.ids import ClientId
+from ibkr_connector.model.ids import ClientId
 
 __all__ = ["PREFIX", "order_ref"]
 

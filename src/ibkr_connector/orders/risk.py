@@ -8,13 +8,13 @@ A fact that a rule needs and nobody knows breaks the rule: no limit is ever pass
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Protocol
 
-from ..model.contracts import Contract, ContractDetails, SecurityType
-from ..model.orders import Action, OrderRequest, Violation
+from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
+from ibkr_connector.model.orders import Action, OrderRequest, Violation
 
 __all__ = ["FactSource", "RiskFacts", "RiskLimits", "check_risk", "needs_facts"]
 
@@ -76,26 +76,25 @@ def check_risk(
 ) -> tuple[Violation, ...]:
     """Return every rule that the order breaks, none when it may go."""
     return (
-        *_permissions(request, contract, account, limits),
+        *_permissions(request, contract, account=account, limits=limits),
         *_size(request, limits),
-        *_value(request, contract, limits, facts),
+        *_value(request, contract, limits=limits, facts=facts),
     )
 
 
 def _permissions(
-    request: OrderRequest, contract: Contract, account: str, limits: RiskLimits
+    request: OrderRequest, contract: Contract, *, account: str, limits: RiskLimits
 ) -> Iterator[Violation]:
     symbol = contract.symbol.upper()
     allowed = (
         ("security type", contract.security_type.value, limits.security_types),
         ("symbol", symbol, limits.symbols),
         ("order type", request.order_type.value, limits.order_types),
-        # account numbers stay out of messages
         ("account", account, limits.accounts),
     )
     for name, value, names in allowed:
         if names and value not in names:
-            secret = name == "account"
+            secret = name == "account"  # account numbers stay out of messages
             yield Violation(
                 rule=f"allowed {name}",
                 value="this account" if secret else value,
@@ -122,54 +121,57 @@ def _size(request: OrderRequest, limits: RiskLimits) -> Iterator[Violation]:
 
 
 def _value(
-    request: OrderRequest, contract: Contract, limits: RiskLimits, facts: RiskFacts
+    request: OrderRequest, contract: Contract, *, limits: RiskLimits, facts: RiskFacts
 ) -> Iterator[Violation]:
     if not needs_facts(limits):
         return
-    rules = [
-        ("max_order_value", limits.max_order_value, Decimal(1), "order value"),
-        (
-            "MAX_PORTFOLIO_RISK",
-            limits.max_portfolio_risk,
-            facts.net_liquidation,
-            "net liquidation value",
-        ),
-    ]
     price = worst_price(request, facts.price)
     multiplier = _multiplier(contract)
-    unknown = [
-        name
-        for name, fact in (
-            ("a current price", price),
-            ("the contract's multiplier", multiplier),
-            (f"the exchange rate of {contract.currency}", facts.exchange_rate),
-        )
-        if fact is None
-    ]
-    value = None
-    if price is not None and multiplier is not None and facts.exchange_rate is not None:
+    value, unknown = None, []
+    if price is None:
+        unknown.append("a current price")
+    if multiplier is None:
+        unknown.append("the contract's multiplier")
+    if facts.exchange_rate is None:
+        unknown.append(f"the exchange rate of {contract.currency}")
+    elif price is not None and multiplier is not None:
         value = abs(price) * request.quantity * multiplier * facts.exchange_rate
-    for rule, limit, whole, name in rules:
-        if limit is None:
-            continue
-        lacking = [*unknown, name] if whole is None or whole <= 0 else unknown
-        if value is None or whole is None or whole <= 0:
-            because = f" ({facts.missing})" if facts.missing else ""
+
+    if limits.max_order_value is not None:
+        limit = f"{limits.max_order_value}"
+        if value is None:
+            yield _unknown("max_order_value", limit, unknown=unknown, missing=facts.missing)
+        elif value > limits.max_order_value:
             yield Violation(
-                rule=rule,
-                value="unknown",
-                limit=f"{limit}",
-                remedy=f"{' and '.join(lacking)} is not known{because}; "
-                "wait for it, or take the limit off",
+                rule="max_order_value",
+                value=f"{value:.2f}",
+                limit=limit,
+                remedy="order less, or raise max_order_value",
             )
-        elif value > limit * whole:
-            share = value / whole
+    if limits.max_portfolio_risk is not None:
+        limit = f"{limits.max_portfolio_risk} of the net liquidation value"
+        worth = facts.net_liquidation
+        if worth is None or worth <= 0:
+            unknown.append("a positive net liquidation value")
+        if value is None or worth is None or worth <= 0:
+            yield _unknown("MAX_PORTFOLIO_RISK", limit, unknown=unknown, missing=facts.missing)
+        elif value > limits.max_portfolio_risk * worth:
             yield Violation(
-                rule=rule,
-                value=f"{value:.2f}" if whole == 1 else f"{share:.4f} of {name}",
-                limit=f"{limit}",
-                remedy=f"order less, or raise {rule.lower()}",
+                rule="MAX_PORTFOLIO_RISK",
+                value=f"{value / worth:.4f}",
+                limit=limit,
+                remedy="order less, or raise max_portfolio_risk",
             )
+
+
+def _unknown(rule: str, limit: str, *, unknown: Sequence[str], missing: str) -> Violation:
+    because = f" ({missing})" if missing else ""
+    return Violation(
+        rule=rule,
+        value="an unknown value",
+        limit=limit,
+        remedy=f"wait until these are known, or take the limit off: {', '.join(unknown)}{because}",
+    )
 
 
 def worst_price(request: OrderRequest, current: Decimal | None) -> Decimal | None:

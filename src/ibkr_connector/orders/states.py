@@ -13,7 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from ..model.orders import OrderStatus
+from ibkr_connector.model.orders import OrderStatus
 
 __all__ = [
     "AWAITING",
@@ -22,7 +22,7 @@ __all__ = [
     "LIVE",
     "TRANSITIONS",
     "Event",
-    "InvalidTransition",
+    "InvalidTransitionError",
     "State",
     "advance",
     "as_mermaid",
@@ -248,7 +248,7 @@ EVIDENCE: Final = frozenset(
 """Events that prove that the broker has, or had, the order."""
 
 
-class InvalidTransition(Exception):
+class InvalidTransitionError(Exception):
     """An event that cannot happen to an order in that state; nothing was changed."""
 
     def __init__(self, state: State, event: Event) -> None:
@@ -262,11 +262,11 @@ def advance(state: State, event: Event) -> State:
     Return the state that follows.
 
     Raises:
-        InvalidTransition: The table has no such row.
+        InvalidTransitionError: The table has no such row.
     """
     target = TRANSITIONS[state].get(event)
     if target is None:
-        raise InvalidTransition(state, event)
+        raise InvalidTransitionError(state, event)
     return target
 
 

@@ -16,11 +16,12 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
-from ..errors import OrderValidationError
-from ..model.contracts import Contract, ContractDetails, SecurityType
-from ..model.orders import Action, OrderRequest, OrderType, TimeInForce
+from ibkr_connector.errors import OrderValidationError
+from ibkr_connector.gateway.port import OrderTicket
+from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
+from ibkr_connector.model.orders import Action, OrderRequest, OrderType, TimeInForce
 
-__all__ = ["as_request", "check_against", "check_request"]
+__all__ = ["as_request", "check_against", "check_request", "same_order"]
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -101,7 +102,7 @@ def as_request(order: OrderRequest | Mapping[str, Any]) -> OrderRequest:
     """
     if isinstance(order, OrderRequest):
         return order
-    if not isinstance(order, Mapping):
+    if not hasattr(order, "keys"):
         raise OrderValidationError(
             f"an order is an OrderRequest or a mapping; got {type(order).__name__}"
         )
@@ -204,6 +205,33 @@ def check_against(request: OrderRequest, details: ContractDetails) -> None:
         raise OrderValidationError("; ".join(faults))
 
 
+def same_order(request: OrderRequest, contract: Contract, ticket: OrderTicket) -> bool:
+    """Whether a request says what was sent; a request without an account means the same one."""
+    asked = (
+        contract.con_id,
+        request.action,
+        request.quantity,
+        request.order_type,
+        request.limit_price,
+        request.stop_price,
+        request.time_in_force,
+        request.outside_regular_hours,
+        request.account or ticket.account,
+    )
+    sent = (
+        ticket.contract.con_id,
+        ticket.action,
+        ticket.quantity,
+        ticket.order_type,
+        ticket.limit_price,
+        ticket.stop_price,
+        ticket.time_in_force,
+        ticket.outside_regular_hours,
+        ticket.account,
+    )
+    return asked == sent
+
+
 def _price_faults(request: OrderRequest, needed: frozenset[str]) -> Sequence[str]:
     faults = []
     for key in ("limit_price", "stop_price"):
@@ -217,7 +245,7 @@ def _price_faults(request: OrderRequest, needed: frozenset[str]) -> Sequence[str
     return faults
 
 
-def _text_faults(key: str, text: str | None) -> Sequence[str]:
+def _text_faults(key: str, text: object) -> Sequence[str]:
     if text is None:
         return ()
     # a NUL in a text would end the field on the wire and begin another
@@ -280,7 +308,7 @@ def _order_type(key: str, value: object) -> OrderType:
 def _reader(enum: type[E]) -> Callable[[str, object], E]:
     def read(key: str, value: object) -> E:
         try:
-            return enum(value.strip().upper() if isinstance(value, str) else value)
+            return enum(value.strip().upper() if isinstance(value, str) else str(value))
         except ValueError:
             raise ValueError(_not_one_of(key, value, enum)) from None
 

@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ..errors import ConfigurationError
+from ibkr_connector.errors import ConfigurationError
+
 from .chain import GENESIS, link
 
 __all__ = ["AppendLog", "Draft", "Entry", "read_entries", "verify_entries"]
@@ -177,7 +178,7 @@ class AppendLog:
             for drafts, _ in batch:
                 for draft in drafts:
                     seq += 1
-                    fields = (seq, *_fields(draft))
+                    fields: tuple[str | int, ...] = (seq, *_fields(draft))
                     digest = link(digest, fields)
                     rows.append((*fields, digest))
             try:
@@ -305,7 +306,7 @@ def _head(database: sqlite3.Connection) -> tuple[int, str]:
 def _follow(entries: Iterator[Entry]) -> tuple[int, str]:
     seq, digest = 0, GENESIS
     for entry in entries:
-        fields = (
+        fields: tuple[str | int, ...] = (
             entry.seq,
             entry.time,
             entry.kind,

@@ -232,8 +232,10 @@ class Supervisor(Generic[S]):
     async def _keep(self) -> None:
         while True:
             error = await self._one_session()
-            if self._ending is not None:
-                return
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                # A task group that fails in the turn in which it is cancelled swallows the
+                # cancellation (CPython 3.11 and 3.12); the loop must not go on because of it.
+                raise asyncio.CancelledError
             self._last_error = error
             if not self._was_up:
                 self._verdict = error

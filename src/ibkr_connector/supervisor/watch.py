@@ -108,21 +108,19 @@ class Watch:
     async def run(self) -> Exception:
         """Serve the session until it is over, and return why it is."""
         if not self.session.is_open:
-            self._blame(ConnectionLostError("the session ended right after the login"))
-            self._ended.set()
+            return ConnectionLostError("the session ended right after the login")
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._until_ended(), name="ibkr-session-end")
                 group.create_task(self._beat(), name="ibkr-heartbeat")
                 group.create_task(self._synchronise(), name="ibkr-sync")
+                # In the body and not in a third task: CPython 3.11 leaves a cancellation count
+                # behind when a child fails while the group only waits for its children.
+                await self._ended.wait()
+                raise _Over
         except* _Over:
             pass
         assert self._why is not None  # nothing but _Over ends the group
         return self._why
-
-    async def _until_ended(self) -> NoReturn:
-        await self._ended.wait()
-        raise _Over
 
     async def _beat(self) -> NoReturn:
         timing = self._timing

@@ -1,0 +1,746 @@
+"""
+The desk: what a user asks of orders, done once and answered with the truth.
+
+The protocol, in the order of the code below:
+
+1. Validate, check the limits, reserve the order id and the reference. Up to here nothing is left
+   behind when it fails or is cancelled, but an audit entry.
+2. Write the intent to the journal, durably. Only then
+3. hand the order to the socket, once: nothing here or below ever sends it again. Note when its
+   bytes have left.
+4. What the broker says moves the order through `states.py`. A code that only hints opens a verdict
+   window; an absence is judged by `reconcile.py`.
+5. No evidence in time, or a lost link: the order is *uncertain*, the caller is told so, and the
+   desk goes on asking.
+
+Steps 2 to 5 run in the desk's own task, so a caller that goes away does not stop them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+from ibkr_connector.clock import Clock
+from ibkr_connector.codes import OrderEffect, Scope, lookup
+from ibkr_connector.errors import (
+    IBKRError,
+    OrderError,
+    OrderNotFoundError,
+    OrderRejectedError,
+    OrderStateError,
+    OrderUncertainError,
+    OrderValidationError,
+    ReadOnlyError,
+    RequestTimeoutError,
+    RiskLimitError,
+    TradingHaltedError,
+)
+from ibkr_connector.gateway.port import (
+    CommissionReported,
+    Execution,
+    GatewayEvent,
+    OpenOrderSeen,
+    OrderFault,
+    OrderGateway,
+    OrderStatusSeen,
+    OrderTicket,
+    SessionEnded,
+)
+from ibkr_connector.model.contracts import Contract, ContractDetails
+from ibkr_connector.model.ids import OrderId, PermId
+from ibkr_connector.model.orders import OrderReport, OrderRequest, SendDisposition
+from ibkr_connector.observe.correlation import current_correlation_id
+from ibkr_connector.resilience.operation import ENDPOINTS, Operation
+from ibkr_connector.resilience.pipeline import Pipeline
+
+from .book import Book
+from .entry import OrderEntry
+from .inquiry import DeskTiming, Inquiry
+from .journal import Journal
+from .ledger import FaultReading
+from .notes import Denied, Intended
+from .reconcile import Reconciliation
+from .references import order_ref
+from .risk import FactSource, RiskFacts, RiskLimits, check_risk, needs_facts
+from .states import Event, State
+from .validation import as_request, check_against, check_request, same_order
+
+__all__ = ["DeskTiming", "OrdersDesk"]
+
+_log = logging.getLogger("ibkr_connector.orders")
+
+_JOURNAL_FAILED = "the journal cannot be written"
+
+
+class OrdersDesk:
+    """
+    Place, cancel and report orders; lives on one loop.
+
+    Args:
+        gateway: Carries orders and questions to the broker.
+        pipeline: The one way to the gateway.
+        journal: Open journal of this profile; who opened it closes it, after the desk.
+        clock: Source of all times.
+        resolve: Turns text or a description into the details of one contract.
+        limits: What the user allows.
+        facts: Prices and account figures, asked only when a limit needs them.
+        accounts: The accounts of the login, as known now.
+        account: The account to use when a request names none.
+        readonly: Whether nothing may be sent at all.
+        ack_timeout_s: How long `place` waits for evidence of the broker.
+        timing: The other waits.
+        on_report: Told on each change of an order, on the loop; must not raise.
+        token: Makes the unique part of references.
+    """
+
+    def __init__(
+        self,
+        *,
+        gateway: OrderGateway,
+        pipeline: Pipeline,
+        journal: Journal,
+        clock: Clock,
+        resolve: Callable[[Contract | str], Awaitable[ContractDetails]],
+        limits: RiskLimits,
+        facts: FactSource,
+        accounts: Callable[[], Sequence[str]],
+        account: str | None = None,
+        readonly: bool,
+        ack_timeout_s: float = 10.0,
+        timing: DeskTiming | None = None,
+        on_report: Callable[[OrderReport], None] | None = None,
+        token: Callable[[], str] = lambda: secrets.token_hex(13),
+    ) -> None:
+        self._gateway = gateway
+        self._pipeline = pipeline
+        self._clock = clock
+        self._resolve = resolve
+        self._limits = limits
+        self._facts = facts
+        self._accounts = accounts
+        self._account = account
+        self._readonly = readonly
+        self._ack_timeout_s = ack_timeout_s
+        self._timing = timing or DeskTiming()
+        self._token = token
+        self._journal = journal
+        journal.on_failure = self._journal_failed
+        self._book = Book(journal=journal, clock=clock, on_report=on_report)
+        self._ledger = self._book.ledger
+        self._inquiry = Inquiry(
+            book=self._book,
+            gateway=gateway,
+            pipeline=pipeline,
+            timing=self._timing,
+            spawn=self._spawn,
+        )
+        self._halts: dict[str, None] = {}
+        self._handed: set[str] = set()
+        self._abandoned: set[str] = set()
+        self._callers: dict[str, int] = {}
+        self._failures: dict[str, IBKRError] = {}
+        self._refusals: dict[str, OrderFault] = {}
+        self._jobs: set[asyncio.Task[None]] = set()
+        self._group: asyncio.TaskGroup | None = None
+        self._runner: asyncio.Task[None] | None = None
+        self._stop = asyncio.Event()
+
+    # --- life -----------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """
+        Read the journal and start; to be called once, before the first session.
+
+        What an earlier process left without an answer is uncertain from here on.
+
+        Raises:
+            ConfigurationError: The journal cannot be understood.
+        """
+        self._ledger.replay(await self._journal.notes())
+        for entry in tuple(self._ledger):
+            if entry.state in (State.INTENDED, State.SENT):
+                # between the intent and the note that the bytes left, nobody knows how far they got
+                unknown = entry.disposition is SendDisposition.UNSENT
+                self._book.move(
+                    entry.key,
+                    Event.LOSE,
+                    cause="restart",
+                    reason="the process ended before the broker had answered",
+                    disposition=SendDisposition.MAYBE_WRITTEN if unknown else None,
+                )
+        started = asyncio.Event()
+        self._runner = asyncio.create_task(self._run(started), name="ibkr-orders")
+        self._runner.add_done_callback(self._ended)
+        await started.wait()
+
+    async def aclose(self) -> None:
+        """End the desk's tasks; idempotent. Unanswered orders are uncertain in the journal."""
+        self._stop.set()
+        if self._runner is not None:
+            await asyncio.wait([self._runner])
+        await self._book.aclose()
+
+    async def _run(self, started: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            started.set()
+            await self._stop.wait()
+            self._group = None
+            for task in tuple(self._jobs):
+                task.cancel()
+
+    def _ended(self, runner: asyncio.Task[None]) -> None:
+        self._group = None
+        if not runner.cancelled() and (error := runner.exception()) is not None:
+            _log.critical("the orders desk has failed", exc_info=error)
+            self.suspend("the orders desk has failed; restart")
+            self._book.wake_all()
+
+    # --- orders ---------------------------------------------------------------------------------
+
+    async def place(
+        self, request: OrderRequest | Mapping[str, Any], *, timeout_s: float | None = None
+    ) -> OrderReport:
+        """
+        Place one order, once, and return what the broker first says of it.
+
+        Args:
+            request: An `OrderRequest`, or a mapping with its keys (`symbol, quantity, action,
+                order_type, limit_price` …). With a `client_order_id` the call may be repeated,
+                also after a restart: the same key is the same order. Only an order of which
+                provably nothing was sent is placed anew under its key.
+            timeout_s: How long to wait for evidence, instead of the desk's own time.
+
+        Returns:
+            The order as submitted, partially filled or filled; as cancelled when the broker ended
+            it at once without calling it rejected (an IOC order that found nobody).
+
+        Raises:
+            OrderValidationError: It makes no sense as written, or its key names another order.
+            ReadOnlyError: The connector is read-only.
+            TradingHaltedError: Trading is stopped.
+            RiskLimitError: It breaks limits; all of them are named.
+            NotConnectedError: Nothing was sent.
+            OrderRejectedError: The broker said no; carries its code and text.
+            OrderUncertainError: Sent, and no evidence yet; the desk goes on asking.
+            OrderError: The journal could not be written; nothing was sent.
+
+        Source: `placeOrder` (3). Replay: only under a `client_order_id`. Cost: 1 message.
+        """
+        try:
+            checked = as_request(request)
+            check_request(checked)
+            self._check_writable()
+            known = await self._known(checked)
+            if known is not None:
+                return await self._answer(known.key)
+            self._check_trading()
+            details = await self._resolve(checked.contract)
+            account = self._choose_account(checked)
+            check_against(checked, details)
+            facts = await self._gather_facts(details, account)
+            # from here to the spawn nothing awaits, so nobody can come in between
+            known = self._placed_before(checked, details.contract)
+            if known is None:
+                self._check_trading()
+                self._check_risk(checked, details.contract, account=account, facts=facts)
+        except OrderError as error:
+            self._deny(request, error)
+            raise
+        key = self._begin(checked, details.contract, account, timeout_s) if known is None else ""
+        return await self._answer(known.key if known is not None else key)
+
+    async def cancel(self, order_id: int, *, timeout_s: float | None = None) -> OrderReport:
+        """
+        Ask the broker to cancel an order of ours, and return how that ended.
+
+        A cancellation is a request, and a fill can be faster. So a closed order is returned as it
+        is, whether it closed before or after this call: `status` says `cancelled`, `filled` or
+        `rejected`, and `filled_quantity` what was filled before. Cancelling twice is harmless.
+
+        Raises:
+            OrderNotFoundError: No order with that id is known.
+            OrderStateError: It is not ours to cancel; or it is still alive: the broker refused
+                (`code` says how), or has not confirmed in time (then `replay_safe`).
+            OrderUncertainError: It cannot be told, because the broker cannot be asked.
+            NotConnectedError: Nothing was sent.
+            ReadOnlyError: The connector is read-only.
+
+        Source: `cancelOrder` (4). Replay: safe. Cost: 1 message.
+        """
+        entry = self._find(order_id)
+        key = entry.key
+        if not entry.is_open:
+            return entry.report()
+        self._check_writable()
+        if not entry.is_own or entry.client_id != self._gateway.client_id:
+            raise OrderStateError(
+                f"order {order_id} was placed by another client and cannot be cancelled here",
+                hint=f"cancel it in TWS, or connect with client id {entry.client_id}",
+            )
+        if entry.state is State.INTENDED and key not in self._handed:
+            self._abandoned.add(key)
+            return (await self._book.until(key, lambda now: not now.is_open)).report()
+        limit_s = self._timing.cancel_timeout_s if timeout_s is None else timeout_s
+        session = self._inquiry.session
+        self._refusals.pop(key, None)
+        self._book.move(key, Event.ASK_CANCEL, cause="cancel")
+        await self._pipeline.run(
+            Operation(
+                policy=ENDPOINTS["cancel_order"],
+                call=lambda: self._gateway.send_cancel(entry.order_id),
+                deadline_s=limit_s,
+            )
+        )
+
+        def settled(now: OrderEntry) -> bool:
+            refused = key in self._refusals and not self._inquiry.is_undecided(key)
+            return not now.is_open or refused or self._inquiry.session != session
+
+        try:
+            entry = await self._book.until(key, settled, timeout_s=limit_s)
+        except TimeoutError:
+            entry = await self._look_at(key)
+        return self._cancel_answer(entry, lost=self._inquiry.session != session)
+
+    def report(self, order_id: int) -> OrderReport:
+        """
+        Return what is known of an order now; `order_id` may also be its permanent id.
+
+        Raises:
+            OrderNotFoundError: No such order is known.
+        """
+        return self._find(order_id).report()
+
+    def orders(self, *, open_only: bool = False) -> tuple[OrderReport, ...]:
+        """Return every order that is known, those of other clients included, oldest first."""
+        return tuple(entry.report() for entry in self._ledger if entry.is_open or not open_only)
+
+    async def wait_for(
+        self,
+        order_id: int,
+        condition: Callable[[OrderReport], bool],
+        *,
+        timeout_s: float | None = None,
+    ) -> OrderReport:
+        """
+        Wait until the order's report meets the condition, and return it.
+
+        Raises:
+            OrderNotFoundError: No such order is known.
+            RequestTimeoutError: It did not within `timeout_s`.
+        """
+        key = self._find(order_id).key
+        try:
+            entry = await self._book.until(
+                key, lambda now: condition(now.report()), timeout_s=timeout_s
+            )
+        except TimeoutError as error:
+            status = self._ledger.get(key).status
+            raise RequestTimeoutError(
+                f"order {order_id} is still {status} after {timeout_s} s", request_id=order_id
+            ) from error
+        return entry.report()
+
+    @property
+    def open_count(self) -> int:
+        """How many orders of ours can still change."""
+        return sum(entry.is_own and entry.is_open for entry in self._ledger)
+
+    @property
+    def uncertain_count(self) -> int:
+        """How many orders of ours are uncertain."""
+        return sum(entry.is_own and entry.state is State.UNCERTAIN for entry in self._ledger)
+
+    @property
+    def anomalies(self) -> int:
+        """How often the broker said something that cannot be."""
+        return self._ledger.anomalies
+
+    # --- told by the engine ---------------------------------------------------------------------
+
+    def suspend(self, reason: str) -> None:
+        """Refuse new orders until this reason is lifted; cancellations still go."""
+        self._halts[reason] = None
+
+    def resume(self, reason: str | None = None) -> None:
+        """Lift one reason, or all; a journal that failed stays a reason until a restart."""
+        kept = _JOURNAL_FAILED in self._halts
+        if reason is None:
+            self._halts.clear()
+        else:
+            self._halts.pop(reason, None)
+        if kept:
+            self._halts[_JOURNAL_FAILED] = None
+
+    async def reconcile(self) -> Reconciliation:
+        """
+        Compare with the broker's open orders, completed orders and executions.
+
+        Raises:
+            IBKRError: An answer did not come: nothing was concluded from its absence.
+        """
+        return await self._inquiry.reconcile()
+
+    def apply(self, event: GatewayEvent) -> None:
+        """Take in what a session says; events that are not about orders pass by."""
+        if isinstance(event, OrderStatusSeen | OpenOrderSeen | Execution | CommissionReported):
+            seen = self._book.take(self._ledger.see(event, at=self._clock.utcnow()))
+            for key in seen.ask:
+                self._inquiry.open_window(key)
+        elif isinstance(event, OrderFault):
+            self._apply_fault(event)
+        elif isinstance(event, SessionEnded):
+            self._session_ended()
+
+    def _apply_fault(self, fault: OrderFault) -> None:
+        entry = self._ledger.by_order_id(self._gateway.client_id, fault.order_id)
+        if entry is None:
+            return
+        scope = Scope.CANCEL if entry.cancel_asked else Scope.ORDER
+        row = lookup(fault.code, scope, fault.text)
+        asks = row.order in (OrderEffect.HINT, OrderEffect.VERDICT)
+        if entry.cancel_asked and asks and entry.is_open:
+            self._refusals[entry.key] = fault
+        reading = FaultReading(
+            order_id=fault.order_id,
+            code=fault.code,
+            text=fault.text,
+            dead=row.order is OrderEffect.DEAD,
+            ask=asks,
+        )
+        seen = self._ledger.see_fault(
+            reading, client_id=self._gateway.client_id, at=self._clock.utcnow()
+        )
+        self._book.take(seen)
+        for key in seen.ask:
+            self._inquiry.open_window(key)
+
+    def _session_ended(self) -> None:
+        self._inquiry.session_ended()
+        for entry in tuple(self._ledger):
+            if entry.state is State.SENT:
+                self._book.move(
+                    entry.key,
+                    Event.LOSE,
+                    cause="session ended",
+                    reason="the connection was lost before the broker had answered",
+                )
+        self._book.wake_all()
+
+    # --- placing, step by step ------------------------------------------------------------------
+
+    def _check_writable(self) -> None:
+        if self._readonly:
+            raise ReadOnlyError("the connector is read-only")
+
+    def _check_trading(self) -> None:
+        if not self._limits.trading_allowed:
+            raise TradingHaltedError(f"trading is not allowed: {self._limits.halted_reason}")
+        if self._halts:
+            raise TradingHaltedError(f"trading is stopped: {', '.join(self._halts)}")
+        if self._group is None:
+            raise TradingHaltedError("trading is stopped: the orders desk is not open")
+
+    async def _known(self, request: OrderRequest) -> OrderEntry | None:
+        """Find the order of the same key; its contract is looked up to be compared."""
+        key = request.client_order_id
+        if key is None or self._ledger.by_client_order_id(key) is None:
+            return None
+        details = await self._resolve(request.contract)
+        return self._placed_before(request, details.contract)
+
+    def _placed_before(self, request: OrderRequest, contract: Contract) -> OrderEntry | None:
+        if request.client_order_id is None:
+            return None
+        entry = self._ledger.by_client_order_id(request.client_order_id)
+        if entry is None or entry.ticket is None or _was_unsent(entry):
+            return None
+        if not same_order(request, contract, entry.ticket):
+            raise OrderValidationError(
+                f"client_order_id {request.client_order_id!r} already names another order",
+                hint="use a new client_order_id for a new order",
+            )
+        return entry
+
+    def _choose_account(self, request: OrderRequest) -> str:
+        accounts = tuple(self._accounts())
+        chosen = request.account or self._account
+        if chosen is None and len(accounts) == 1:
+            return accounts[0]
+        if chosen is None:
+            raise OrderValidationError(
+                f"account is missing; the login has {len(accounts)} accounts",
+                hint="name the account in the order, or set IBKR_ACCOUNT_ID",
+            )
+        if accounts and chosen not in accounts:
+            raise OrderValidationError("account is not one of the login's accounts")
+        return chosen
+
+    async def _gather_facts(self, details: ContractDetails, account: str) -> RiskFacts:
+        if not needs_facts(self._limits):
+            return RiskFacts()
+        try:
+            return await self._facts.facts(details, account=account)
+        except IBKRError as error:
+            # not knowing breaks the rules that need to know, and they say so
+            return RiskFacts(missing=str(error))
+
+    def _check_risk(
+        self, request: OrderRequest, contract: Contract, *, account: str, facts: RiskFacts
+    ) -> None:
+        violations = check_risk(
+            request, contract, account=account, limits=self._limits, facts=facts
+        )
+        if violations:
+            raise RiskLimitError(
+                "; ".join(str(violation) for violation in violations),
+                violations=violations,
+                disposition=SendDisposition.UNSENT,
+            )
+
+    def _deny(self, request: OrderRequest | Mapping[str, Any], error: OrderError) -> None:
+        if isinstance(error, OrderRejectedError | OrderUncertainError):
+            return
+        error.disposition = error.disposition or SendDisposition.UNSENT
+        error.correlation_id = error.correlation_id or current_correlation_id() or None
+        note = Denied(
+            at=self._clock.utcnow(),
+            key="",
+            error=type(error).__name__,
+            reason=error.message,
+            order=repr(request),
+            correlation_id=current_correlation_id(),
+        )
+        self._journal.post([note])
+
+    def _begin(
+        self, request: OrderRequest, contract: Contract, account: str, timeout_s: float | None
+    ) -> str:
+        client_id = self._gateway.client_id
+        floor = OrderId(self._ledger.highest_order_id(client_id) + 1)
+        attempts = 0
+        if request.client_order_id is not None:
+            attempts = self._ledger.attempts(request.client_order_id)
+        reference = order_ref(
+            request.client_order_id,
+            client_id=client_id,
+            attempt=attempts + 1,
+            token=self._token,
+        )
+        ticket = OrderTicket(
+            order_id=self._gateway.reserve_order_id(floor=floor),
+            order_ref=reference,
+            contract=contract,
+            action=request.action,
+            quantity=request.quantity,
+            order_type=request.order_type,
+            limit_price=request.limit_price,
+            stop_price=request.stop_price,
+            time_in_force=request.time_in_force,
+            outside_regular_hours=request.outside_regular_hours,
+            account=account,
+        )
+        note = Intended(
+            at=self._clock.utcnow(),
+            key=reference,
+            client_id=client_id,
+            ticket=ticket,
+            client_order_id=request.client_order_id,
+            correlation_id=current_correlation_id(),
+        )
+        self._ledger.intend(note)
+        self._spawn(self._carry(note, timeout_s))
+        return reference
+
+    async def _carry(self, note: Intended, timeout_s: float | None) -> None:
+        """Take an intended order to the broker and wait for its first word."""
+        key, ticket = note.key, note.ticket
+        try:
+            await self._journal.append([note])
+            await self._pipeline.run(
+                Operation(
+                    policy=ENDPOINTS["place_order"],
+                    call=lambda: self._hand_over(key, ticket),
+                    deadline_s=timeout_s,
+                )
+            )
+        except IBKRError as error:
+            self._settle_unsent(key, error)
+            # the socket may be well and only the wait too short
+            self._inquiry.follow_up()
+        except BaseException:
+            self._settle_unsent(key, None)
+            raise
+        wait_s = self._ack_timeout_s if timeout_s is None else timeout_s
+        try:
+            await self._book.until(key, _is_past_sending, timeout_s=wait_s)
+        except TimeoutError:
+            self._book.move(
+                key,
+                Event.LOSE,
+                cause="no answer in time",
+                reason=f"the broker has not answered within {wait_s} s",
+            )
+            self._inquiry.follow_up()
+        finally:
+            self._handed.discard(key)
+            self._abandoned.discard(key)
+
+    async def _hand_over(self, key: str, ticket: OrderTicket) -> None:
+        if key in self._abandoned:
+            raise OrderStateError("the order was called off before it was sent")
+        self._check_trading()
+        self._handed.add(key)
+        self._inquiry.sent(key)
+        await self._gateway.send_order(ticket)
+        self._book.move(key, Event.SEND, cause="send", disposition=SendDisposition.SENT)
+
+    def _settle_unsent(self, key: str, error: IBKRError | None) -> None:
+        """Say how far an order got whose sending failed: nowhere, or nobody knows."""
+        entry = self._ledger.get(key)
+        unsent = error is not None and error.disposition is SendDisposition.UNSENT
+        reason = "the desk was closed" if error is None else error.message
+        if key not in self._handed or unsent:
+            if error is not None:
+                error.disposition = SendDisposition.UNSENT
+                self._failures[key] = error
+            self._book.move(key, Event.NOT_SENT, cause="send", reason=f"not sent: {reason}")
+        elif entry.state in (State.INTENDED, State.SENT):
+            sent = entry.disposition is SendDisposition.SENT
+            self._book.move(
+                key,
+                Event.LOSE,
+                cause="send",
+                reason=reason,
+                disposition=None if sent else SendDisposition.MAYBE_WRITTEN,
+            )
+
+    async def _answer(self, key: str) -> OrderReport:
+        """Wait for the first word on an order and put it in the user's terms."""
+        self._callers[key] = self._callers.get(key, 0) + 1
+        try:
+            entry = await self._book.until(key, self._is_answered)
+        except asyncio.CancelledError:
+            waiting = self._ledger.get(key).state is State.INTENDED
+            if waiting and self._callers[key] == 1 and key not in self._handed:
+                self._abandoned.add(key)
+            raise
+        finally:
+            self._callers[key] -= 1
+            if not self._callers[key]:
+                del self._callers[key]
+        if entry.state is State.REJECTED:
+            raise self._failures.get(key) or _rejection(entry)
+        if entry.is_awaiting:
+            raise _uncertainty(entry, "the order was sent, and the broker has not confirmed it")
+        return entry.report()
+
+    def _is_answered(self, entry: OrderEntry) -> bool:
+        if self._group is None:
+            return True
+        if entry.state is State.SUSPENDED:
+            return not self._inquiry.is_undecided(entry.key)
+        return _is_past_sending(entry)
+
+    # --- the rest -------------------------------------------------------------------------------
+
+    def _cancel_answer(self, entry: OrderEntry, *, lost: bool) -> OrderReport:
+        if not entry.is_open:
+            return entry.report()
+        if lost or entry.is_awaiting:
+            raise _uncertainty(entry, "the cancellation was sent, and its outcome is not known")
+        refusal = self._refusals.get(entry.key)
+        if refusal is not None:
+            raise OrderStateError(
+                f"the broker did not cancel order {entry.order_id}, it is {entry.status}: "
+                f"{refusal.text}",
+                code=refusal.code,
+                request_id=entry.order_id,
+            )
+        raise OrderStateError(
+            f"the cancellation of order {entry.order_id} is not confirmed yet, "
+            f"it is {entry.status}",
+            request_id=entry.order_id,
+            hint="wait, or ask again; outside trading hours it can take until the opening",
+            replay_safe=True,
+        )
+
+    async def _look_at(self, key: str) -> OrderEntry:
+        try:
+            await self._inquiry.look()
+        except IBKRError as error:
+            entry = self._ledger.get(key)
+            if not entry.is_open:
+                return entry
+            raise _uncertainty(entry, "the cancellation was sent, and nobody answers") from error
+        return self._ledger.get(key)
+
+    def _find(self, order_id: int) -> OrderEntry:
+        own = None
+        if self._has_client_id():
+            own = self._ledger.by_order_id(self._gateway.client_id, OrderId(order_id))
+        entry = own or self._ledger.by_perm_id(PermId(order_id))
+        if entry is None:
+            # without a session, or after a change of the client id, the number alone must do
+            found = [e for e in self._ledger if e.is_own and e.order_id == order_id]
+            entry = found[0] if len(found) == 1 else None
+        if entry is None:
+            raise OrderNotFoundError(f"no order {order_id} is known", request_id=order_id)
+        return entry
+
+    def _has_client_id(self) -> bool:
+        try:
+            return self._gateway.client_id is not None
+        except IBKRError:
+            return False
+
+    def _spawn(self, job: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+        if self._group is None:
+            job.close()
+            return None
+        task = self._group.create_task(job)
+        self._jobs.add(task)
+        task.add_done_callback(self._jobs.discard)
+        return task
+
+    def _journal_failed(self, error: OrderError) -> None:
+        _log.critical("%s; trading is stopped", error)
+        self.suspend(_JOURNAL_FAILED)
+
+
+def _is_past_sending(entry: OrderEntry) -> bool:
+    return entry.state not in (State.INTENDED, State.SENT)
+
+
+def _was_unsent(entry: OrderEntry) -> bool:
+    """Whether an order ended without anything of it being handed to the socket."""
+    unsent = entry.disposition is SendDisposition.UNSENT
+    return entry.state is State.REJECTED and unsent and not entry.seen
+
+
+def _rejection(entry: OrderEntry) -> OrderRejectedError:
+    row = None if entry.code is None else lookup(entry.code, Scope.ORDER, entry.reason)
+    return OrderRejectedError(
+        f"order {entry.order_id} was rejected: {entry.reason}",
+        code=entry.code,
+        request_id=entry.order_id,
+        correlation_id=entry.correlation_id or None,
+        hint=None if row is None else row.hint,
+        disposition=entry.disposition,
+    )
+
+
+def _uncertainty(entry: OrderEntry, what: str) -> OrderUncertainError:
+    because = f": {entry.reason}" if entry.reason else ""
+    return OrderUncertainError(
+        f"{what}{because}",
+        order_id=entry.order_id,
+        order_ref=entry.order_ref,
+        correlation_id=entry.correlation_id or None,
+        disposition=entry.disposition,
+    )

@@ -1,0 +1,1 @@
+"""Recorded market prices that the simulator can replay; see SOURCE.md."""
