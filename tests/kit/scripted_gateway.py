@@ -39,7 +39,7 @@ class ScriptedGateway:
         self.login = login
         self.answers: dict[str, Answer] = {}
         self.received: list[list[str]] = []
-        self.connections = 0
+        self.connected = asyncio.Event()
         self.hung_up = asyncio.Event()
         self._arrived = asyncio.Condition()
         self._writer: asyncio.StreamWriter | None = None
@@ -112,7 +112,7 @@ class ScriptedGateway:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         self._writer = writer
-        self.connections += 1
+        self.connected.set()
         try:
             assert await reader.readexactly(4) == b"API\0"
             await _read(reader)

@@ -60,7 +60,25 @@ def open_order(
     hedge = ("", 0, "", "", 0, 0, "")
     margins = (UNSET,) * 9
     state = (0, int(what_if), status, *margins, UNSET, UNSET, UNSET, "", "", 0, 0)
-    conditions = (0, "None", UNSET, "", UNSET, UNSET, UNSET, UNSET, 0, "", "", "", UNSET, 0, 0, 0, 0)
+    conditions = (
+        0,
+        "None",
+        UNSET,
+        "",
+        UNSET,
+        UNSET,
+        UNSET,
+        UNSET,
+        0,
+        "",
+        "",
+        "",
+        UNSET,
+        0,
+        0,
+        0,
+        0,
+    )
     late = ("", "", 0, "", "", UNSET, "", "")
     return head + order + rest + block + neutral + trail + legs + hedge + state + conditions + late
 
@@ -113,7 +131,23 @@ def completed_order(*, perm_id: int = 9001, status: str = "Filled", filled: str 
     legs = (0, 0, 0, "", "", "")
     hedge = ("", "", "", 0, 0, "")
     state = (0, status, 0, 0, 0)
-    late = (UNSET, UNSET, "", 0, 0, "", filled, 0, 0, "", 0, 0, 0, "20261120 10:00:00 UTC", "Filled")
+    late = (
+        UNSET,
+        UNSET,
+        "",
+        0,
+        0,
+        "",
+        filled,
+        0,
+        0,
+        "",
+        0,
+        0,
+        0,
+        "20261120 10:00:00 UTC",
+        "Filled",
+    )
     peg = ("", "", "", "", "")
     return head + order + rest + block + trail + legs + hedge + state + late + peg
 

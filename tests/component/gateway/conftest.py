@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
-from kit.scripted_gateway import ScriptedGateway
 
 from ibkr_connector.clock import SystemClock
 from ibkr_connector.gateway.port import GatewayEvent
 from ibkr_connector.gateway.session import Session
 from ibkr_connector.model.ids import ClientId
+from kit.scripted_gateway import ScriptedGateway
 
 
 @pytest.fixture
@@ -28,9 +28,7 @@ Connect = Callable[[], Awaitable[Session]]
 
 
 @pytest.fixture
-async def connect(
-    gateway: ScriptedGateway, events: list[GatewayEvent]
-) -> AsyncIterator[Connect]:
+async def connect(gateway: ScriptedGateway, events: list[GatewayEvent]) -> AsyncIterator[Connect]:
     sessions: list[Session] = []
 
     async def connect() -> Session:

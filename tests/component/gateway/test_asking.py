@@ -9,8 +9,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from kit import wire_rows as rows
-from kit.scripted_gateway import ScriptedGateway
 
 from ibkr_connector.errors import (
     AccountError,
@@ -35,6 +33,8 @@ from ibkr_connector.model.contracts import forex, index, stock
 from ibkr_connector.model.ids import OrderId
 from ibkr_connector.model.market import DataType
 from ibkr_connector.model.orders import Action, OrderType, SendDisposition, TimeInForce
+from kit import wire_rows as rows
+from kit.scripted_gateway import ScriptedGateway
 
 AAPL = stock("AAPL")
 
@@ -104,7 +104,6 @@ async def test_a_row_that_cannot_be_read_fails_its_request_and_not_the_session(
 
 
 def ticks(number: str, *, delayed: bool = False) -> list[tuple[Any, ...]]:
-    first = 65 if delayed else 0
     kinds = (66, 67, 68, 72, 73, 75, 74) if delayed else (1, 2, 4, 6, 7, 9, 8)
     bid, ask, last, high, low, close, volume = kinds
     return [
@@ -115,7 +114,7 @@ def ticks(number: str, *, delayed: bool = False) -> list[tuple[Any, ...]]:
         (1, 6, number, last, "100.15", "1", 0),
         (1, 6, number, high, "101", "0", 0),
         (1, 6, number, low, "99", "0", 0),
-        (1, 6, number, close, "-1", "0", 0) if first < 0 else (1, 6, number, close, "98", "0", 0),
+        (1, 6, number, close, "98", "0", 0),
         (2, 6, number, volume, "12345"),
         (45, 6, number, 49, "0"),
     ]
@@ -127,7 +126,11 @@ async def test_a_quote_returns_as_soon_as_it_is_complete_and_cancels_its_line(
     gateway.answers["1"] = lambda f: ticks(f[2])
     quote = await session.quote(AAPL, data_type=DataType.LIVE)
     assert (quote.bid, quote.ask, quote.last) == tuple(map(Decimal, ("100.1", "100.2", "100.15")))
-    assert (quote.bid_size, quote.volume, quote.close) == (5, 12345, 98)
+    assert (quote.bid_size, quote.volume, quote.close) == (
+        Decimal(5),
+        Decimal(12345),
+        Decimal(98),
+    )
     assert quote.open is None
     assert not quote.is_delayed
     request = gateway.of(1)[0]
@@ -160,8 +163,9 @@ async def test_delayed_prices_in_answer_to_a_live_request_are_marked_delayed(
 async def test_a_missing_subscription_is_an_error_for_live_data(
     gateway: ScriptedGateway, session: Session
 ) -> None:
+    refusals = iter((354, 10089, 10168, 10186))
+    gateway.answers["1"] = lambda f: [rows.error(int(f[2]), next(refusals))]
     for code in (354, 10089, 10168, 10186):
-        gateway.answers["1"] = lambda f, code=code: [rows.error(int(f[2]), code)]
         with pytest.raises(MarketDataPermissionError) as caught:
             await session.quote(AAPL, data_type=DataType.LIVE)
         assert caught.value.code == code
@@ -235,13 +239,19 @@ async def test_bars_are_exact_ascending_and_in_utc(
             ("1795185000", "1.1", "1.2", "1.0", "1.15", "12.5", "1.14", "3"),
         )
     ]
-    series = await get_bars(session, end=datetime(2026, 11, 20, 16, tzinfo=timezone(timedelta(hours=2))))
+    series = await get_bars(
+        session, end=datetime(2026, 11, 20, 16, tzinfo=timezone(timedelta(hours=2)))
+    )
     day, minute = series
     assert day.timestamp == datetime(2026, 11, 20, tzinfo=UTC)
     assert str(day.open) == "1.10"
     assert (day.volume, day.average, day.trade_count) == (None, None, None)
     assert minute.timestamp == datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
-    assert (minute.volume, minute.average, minute.trade_count) == (Decimal("12.5"), Decimal("1.14"), 3)
+    assert (minute.volume, minute.average, minute.trade_count) == (
+        Decimal("12.5"),
+        Decimal("1.14"),
+        3,
+    )
     request = gateway.of(20)[0]
     assert request[15:20] == ["20261120-14:00:00", "1 min", "1 D", "1", "TRADES"]
     assert request[20] == "2"
@@ -271,7 +281,9 @@ async def test_an_answer_without_bars_is_no_data_and_one_without_prices_is_an_er
     gateway.answers["20"] = lambda f: [history(f[1])]
     with pytest.raises(NoDataError):
         await get_bars(session)
-    gateway.answers["20"] = lambda f: [history(f[1], ("1795185000", "", "1", "1", "1", "1", "1", "1"))]
+    gateway.answers["20"] = lambda f: [
+        history(f[1], ("1795185000", "", "1", "1", "1", "1", "1", "1"))
+    ]
     with pytest.raises(IBKRError, match="cannot be read"):
         await get_bars(session)
 
@@ -279,7 +291,9 @@ async def test_an_answer_without_bars_is_no_data_and_one_without_prices_is_an_er
 async def test_the_echo_of_a_cancelled_history_request_bothers_nobody(
     gateway: ScriptedGateway, session: Session, events: list[GatewayEvent]
 ) -> None:
-    gateway.answers["25"] = lambda f: [rows.error(int(f[2]), 162, "API historical data query cancelled")]
+    gateway.answers["25"] = lambda f: [
+        rows.error(int(f[2]), 162, "API historical data query cancelled")
+    ]
     call = asyncio.ensure_future(get_bars(session))
     await gateway.wait_for(20)
     call.cancel()
@@ -297,7 +311,7 @@ async def test_closed_positions_are_left_out_and_updates_are_events(
 ) -> None:
     gateway.answers["61"] = lambda _: [rows.position("10"), rows.position("0", con_id=8), (62, 1)]
     (held,) = await session.positions()
-    assert (held.quantity, held.average_cost) == (10, Decimal("100.25"))
+    assert (held.quantity, held.average_cost) == (Decimal(10), Decimal("100.25"))
     gateway.say(*rows.position("0"))
     await session.probe()
     assert isinstance(events[-1], PositionRow)
@@ -307,7 +321,9 @@ async def test_closed_positions_are_left_out_and_updates_are_events(
 async def test_a_read_only_gateway_refuses_open_orders_without_an_id(
     gateway: ScriptedGateway, session: Session
 ) -> None:
-    gateway.answers["16"] = lambda _: [rows.error(-1, 321, "The API interface is in Read-Only mode")]
+    gateway.answers["16"] = lambda _: [
+        rows.error(-1, 321, "The API interface is in Read-Only mode")
+    ]
     with pytest.raises(ReadOnlyError):
         await session.open_orders()
     gateway.answers["61"] = lambda _: [rows.error(-1, 2104), rows.error(-1, 321)]

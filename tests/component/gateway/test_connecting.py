@@ -7,7 +7,6 @@ import socket
 from typing import Any
 
 import pytest
-from kit.scripted_gateway import ScriptedGateway
 
 from ibkr_connector.clock import SystemClock
 from ibkr_connector.errors import (
@@ -20,6 +19,7 @@ from ibkr_connector.errors import (
 from ibkr_connector.gateway.port import GatewayEvent
 from ibkr_connector.gateway.session import Session
 from ibkr_connector.model.ids import ClientId
+from kit.scripted_gateway import ScriptedGateway
 
 BUDGET_S = 0.15
 """Long enough for loopback, short enough to wait for."""
@@ -72,7 +72,9 @@ async def test_a_refused_connection_names_the_address_and_what_to_do() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-        with pytest.raises(GatewayUnavailableError, match=rf"127\.0\.0\.1:{port}.*enable") as caught:
+        with pytest.raises(
+            GatewayUnavailableError, match=rf"127\.0\.0\.1:{port}.*enable"
+        ) as caught:
             await open_session(port)
     assert isinstance(caught.value.__cause__, ConnectionRefusedError)
 
@@ -107,7 +109,7 @@ async def test_hanging_up_without_a_greeting_is_its_own_error() -> None:
 
 async def test_hanging_up_during_the_login_is_its_own_error() -> None:
     async with ScriptedGateway(login=None) as gateway:
-        with pytest.raises(GatewayUnavailableError, match="during login.*trusted addresses"):
+        with pytest.raises(GatewayUnavailableError, match=r"during login.*trusted addresses"):
             await open_session(gateway.port)
 
 
@@ -132,7 +134,7 @@ async def test_a_web_server_on_the_port_is_called_another_program() -> None:
 
 async def test_an_old_gateway_is_told_to_be_updated() -> None:
     async with ScriptedGateway(greeting=(156, "20261120 09:30:00 UTC")) as gateway:
-        with pytest.raises(ConfigurationError, match="157 or newer, found 156.*update"):
+        with pytest.raises(ConfigurationError, match=r"157 or newer, found 156.*update"):
             await open_session(gateway.port)
 
 
@@ -166,8 +168,7 @@ async def test_a_failed_attempt_tells_the_sink_nothing_and_leaves_no_task() -> N
 async def test_a_cancelled_attempt_closes_its_socket() -> None:
     async with ScriptedGateway(greeting=None) as gateway:
         attempt = asyncio.ensure_future(open_session(gateway.port, budget_s=30))
-        while not gateway.connections:
-            await asyncio.sleep(0)
+        await gateway.connected.wait()
         attempt.cancel()
         with pytest.raises(asyncio.CancelledError):
             await attempt

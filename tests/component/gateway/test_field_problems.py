@@ -18,8 +18,6 @@ from typing import Any
 import pytest
 from ib_async.contract import Stock
 from ib_async.order import MarketOrder
-from kit import wire_rows as rows
-from kit.scripted_gateway import ScriptedGateway
 
 from ibkr_connector.errors import (
     ConnectionLostError,
@@ -46,6 +44,8 @@ from ibkr_connector.model.contracts import stock
 from ibkr_connector.model.ids import OrderId
 from ibkr_connector.model.market import DataType
 from ibkr_connector.model.orders import Action, OrderType, SendDisposition, TimeInForce
+from kit import wire_rows as rows
+from kit.scripted_gateway import ScriptedGateway
 
 AAPL = stock("AAPL")
 
@@ -149,7 +149,25 @@ async def test_b_a_validation_error_ends_a_request_of_the_escape_hatch(
 
 @pytest.mark.parametrize(
     "code",
-    [10349, 10148, 10147, 201, 202, 103, 161, 10318, 10311, 399, 404, 2109, 110, 2102, 321, 434, 492],
+    [
+        10349,
+        10148,
+        10147,
+        201,
+        202,
+        103,
+        161,
+        10318,
+        10311,
+        399,
+        404,
+        2109,
+        110,
+        2102,
+        321,
+        434,
+        492,
+    ],
 )
 async def test_c_no_error_code_is_ever_turned_into_an_order_status(
     code: int, gateway: ScriptedGateway, session: Session, events: list[GatewayEvent]
@@ -197,7 +215,7 @@ async def test_e_a_correction_is_passed_on_as_it_is(
         ]
     )
     await settle(session)
-    fills = [(e.exec_id, e.quantity) for e in events if isinstance(e, Execution)]
+    fills = [(str(e.exec_id), int(e.quantity)) for e in events if isinstance(e, Execution)]
     assert fills == [("0001.01.01", 10), ("0001.01.02", 9), ("0001.01.02", 9)]
 
 
@@ -460,9 +478,7 @@ async def test_a_silent_gateway_is_cut_off_with_that_reason(
     session: Session, events: list[GatewayEvent]
 ) -> None:
     session.abort("two heartbeats missed")
-    assert events == [
-        SessionEnded(reason=DisconnectReason.SILENT, detail="two heartbeats missed")
-    ]
+    assert events == [SessionEnded(reason=DisconnectReason.SILENT, detail="two heartbeats missed")]
 
 
 async def test_commissions_first_late_or_unset_are_never_zero(

@@ -1,0 +1,88 @@
+"""Each question ends once, and nothing stays behind."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from ibkr_connector.errors import IBKRError
+from ibkr_connector.gateway.requests import Listing, Requests
+
+
+async def test_a_request_ends_once() -> None:
+    requests = Requests()
+    pending = requests.open("x", collector=[])
+    requests.end(pending.request_id)
+    requests.end(pending.request_id)
+    requests.fail(pending.request_id, IBKRError("late"))
+    assert await pending.future == []
+    assert len(requests) == 0
+
+
+async def test_an_error_that_meets_a_cancelled_caller_is_not_lost_loudly() -> None:
+    requests = Requests()
+    pending = requests.open("x", collector=[])
+    requests.fail(pending.request_id, IBKRError("too late"))
+    requests.forget(pending)
+    listing: Listing[int] = Listing("x", monotonic=lambda: 0.0, grace_s=1)
+    call = asyncio.ensure_future(listing.ask(lambda: None))
+    await asyncio.sleep(0)
+    listing.fail(IBKRError("too late"))
+    call.cancel()
+    await asyncio.wait([call])
+
+
+async def test_ids_stay_clear_of_order_ids() -> None:
+    requests = Requests()
+    first = requests.new_id()
+    assert requests.owns(first)
+    assert not requests.owns(first + 1)
+    far = Requests()
+    far.keep_clear_of(2**30 - 5)
+    assert far.new_id() == 1
+    assert not far.owns(2**30)
+    near = Requests()
+    near.keep_clear_of(500)
+    assert near.new_id() == first
+
+
+async def test_rows_of_an_abandoned_question_are_forgotten_after_its_grace() -> None:
+    now = 0.0
+    listing: Listing[str] = Listing("x", monotonic=lambda: now, grace_s=5)
+    call = asyncio.ensure_future(listing.ask(lambda: None))
+    await asyncio.sleep(0)
+    listing.row("a", "old")
+    call.cancel()
+    await asyncio.wait([call])
+
+    now = 6.0
+    listing.row("b", "stray")
+    again = asyncio.ensure_future(listing.ask(lambda: None))
+    await asyncio.sleep(0)
+    listing.row("c", "new")
+    listing.end()
+    assert await again == ("new",)
+
+
+async def test_rows_that_nobody_asked_for_are_not_kept() -> None:
+    listing: Listing[str] = Listing("x", monotonic=lambda: 0.0, grace_s=5)
+    listing.row("a", "pushed")
+    listing.end()
+    call = asyncio.ensure_future(listing.ask(lambda: None))
+    await asyncio.sleep(0)
+    listing.row("b", "first")
+    listing.row("b", "newer")
+    listing.end()
+    assert await call == ("newer",)
+
+
+async def test_a_question_that_cannot_be_sent_is_not_owed_an_answer() -> None:
+    listing: Listing[str] = Listing("x", monotonic=lambda: 0.0, grace_s=5)
+
+    def refuse() -> None:
+        raise IBKRError("no socket")
+
+    with pytest.raises(IBKRError):
+        await listing.ask(refuse)
+    assert not listing.is_awaited
