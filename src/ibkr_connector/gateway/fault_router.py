@@ -1,5 +1,5 @@
 """
-Error messages to whom they are about: a question, an order, or the connection.
+Bad news to whom it is about: a question, an order, or the connection.
 
 An error message ends questions and becomes an event; what it proves about an order is for the
 orders desk to say, from `codes`.
@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from ibkr_connector.codes import Ends, LinkEffect, link_effect
+from ibkr_connector.errors import IBKRError
 from ibkr_connector.model.ids import OrderId
 
 from .faults import anonymous_error, request_error
@@ -21,6 +22,19 @@ from .requests import Listing, Requests
 __all__ = ["FaultRouter"]
 
 _log = logging.getLogger(__name__)
+
+
+_ANSWERS: Final = {
+    "5": "open_orders",
+    "7": "portfolio",
+    "49": "current_time",
+    "61": "positions",
+    "101": "completed_orders",
+}
+"""Messages without a request id that are rows of a listing (ib_async decoder.py)."""
+
+_REQUEST_ID_AT: Final = {"10": 1, "11": 1, "17": 1, "18": 1, "63": 2}
+"""Messages that are rows of a request, and the field that names it (from server version 164)."""
 
 
 class FaultRouter:
@@ -38,6 +52,7 @@ class FaultRouter:
         self._listings = listings
         self._emit = emit
         self._on_data_lost = on_data_lost
+        self._unreadable_seen: set[str] = set()
 
     def route(self, number: int, code: int, *, text: str, advanced_reject: str) -> None:
         """Take one error message; `number` is a request id, an order id, or neither."""
@@ -76,3 +91,19 @@ class FaultRouter:
                 listing.fail(error)
                 break
         self._emit(GatewayNotice(code=code, text=text))
+
+    def unreadable(self, fields: list[str], exc: Exception) -> None:
+        """Take a message that cannot be read: a question that it answers has no whole answer."""
+        number = fields[0] if fields else ""
+        if number not in self._unreadable_seen:
+            self._unreadable_seen.add(number)
+            _log.error("message %r of %d fields is not readable", number, len(fields), exc_info=exc)
+        error = IBKRError(
+            f"the answer holds a message {number} that cannot be read", replay_safe=False
+        )
+        for listing in self._listings:
+            if listing.name == _ANSWERS.get(number) and listing.is_awaited:
+                listing.fail(error)
+        place = _REQUEST_ID_AT.get(number)
+        if place is not None and len(fields) > place and fields[place].isdecimal():
+            self._requests.fail(int(fields[place]), error)

@@ -25,12 +25,13 @@ from ibkr_connector.clock import Clock
 from ibkr_connector.errors import IBKRError, NoDataError, NotConnectedError
 from ibkr_connector.model.account import AccountValue
 from ibkr_connector.model.contracts import Contract, ContractDetails
-from ibkr_connector.model.ids import ClientId, OrderId, RequestId
+from ibkr_connector.model.ids import ClientId, OrderId
 from ibkr_connector.model.market import Bar, BarSeries, DataType, Quote
 from ibkr_connector.model.orders import SendDisposition
-from ibkr_connector.resilience.single_flight import SingleFlight
 
 from . import translate
+from .account_subscriptions import AccountSubscriptions
+from .asking import ask
 from .client import GatewayClient
 from .faults import border, connect_error, silence
 from .port import (
@@ -46,7 +47,6 @@ from .port import (
     SessionInfo,
 )
 from .quoting import take_snapshot
-from .requests import Pending
 from .times import BadTimeError, date_text, zone_of_greeting
 from .wrapper import HATCH_KEYS, GatewayWrapper
 
@@ -55,16 +55,6 @@ __all__ = ["Session"]
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
-
-_SUMMARY_TAGS: Final = (
-    "AccountType,NetLiquidation,TotalCashValue,SettledCash,AccruedCash,BuyingPower,"
-    "EquityWithLoanValue,PreviousDayEquityWithLoanValue,GrossPositionValue,RegTEquity,RegTMargin,"
-    "SMA,InitMarginReq,MaintMarginReq,AvailableFunds,ExcessLiquidity,Cushion,FullInitMarginReq,"
-    "FullMaintMarginReq,FullAvailableFunds,FullExcessLiquidity,LookAheadNextChange,"
-    "LookAheadInitMarginReq,LookAheadMaintMarginReq,LookAheadAvailableFunds,"
-    "LookAheadExcessLiquidity,HighestSeverity,DayTradesRemaining,Leverage,$LEDGER:ALL"
-)
-"""Every figure of the summary (ibapi account_summary_tags.py), and the ledger of each currency."""
 
 _EPOCH_SECONDS: Final = 2
 """`formatDate` that gives times without a zone to misread (IB campus: historical bars)."""
@@ -93,18 +83,14 @@ class Session:
         self._sink = sink
         self._info: SessionInfo | None = None
         self._address = (host, port, client_id)
-        self._flights = SingleFlight()
-        self._window_turn = asyncio.Lock()
-        self._window_account: str | None = None
-        self._summary_open = False
         self._data_type = DataType.LIVE
         self._ib = IB()
         # An abandoned question without an id may still be answered; for how long is a guess, and
         # the time that any call may take is the best there is.
         self._wrapper = GatewayWrapper(self._ib, clock=clock, sink=sink, grace_s=request_timeout_s)
         self._client = GatewayClient(self._wrapper, on_end=self._ended)
-        self._wrapper.on_data_lost = self._data_lost
-        self._summary_id = self._wrapper.requests.new_id()
+        self._accounts = AccountSubscriptions(self._client, self._wrapper)
+        self._wrapper.on_data_lost = self._accounts.forget
         self._adopt_ib()
 
     @classmethod
@@ -236,17 +222,11 @@ class Session:
                 await self._client.conn.flushed()
         self._client.end(DisconnectReason.ASKED, "closed by us")
         await self._client.closed()
-        await self._flights.aclose()
 
     def _ended(self, reason: DisconnectReason, detail: str) -> None:
         self._wrapper.end_all()
         if self._info is not None:
             self._sink(SessionEnded(reason=reason, detail=detail))
-
-    def _data_lost(self) -> None:
-        # What we have subscribed to is gone at the broker; the next call asks anew.
-        self._summary_open = False
-        self._window_account = None
 
     # --- contracts and prices -------------------------------------------------------------------
 
@@ -258,8 +238,11 @@ class Session:
             ContractNotFoundError: Nothing fits (TWS 200).
         """
         asked = translate.ib_contract(contract)
-        rows: list[ContractDetails] = await self._ask(
-            "contract_details", lambda number: self._client.reqContractDetails(number, asked)
+        rows: list[ContractDetails] = await ask(
+            self._client,
+            self._wrapper.requests,
+            "contract_details",
+            send=lambda number: self._client.reqContractDetails(number, asked),
         )
         return tuple(rows)
 
@@ -303,9 +286,11 @@ class Session:
         """
         asked = translate.ib_contract(contract)
         until = "" if end is None else date_text(end)
-        rows: list[Bar] = await self._ask(
+        rows: list[Bar] = await ask(
+            self._client,
+            self._wrapper.requests,
             "bars",
-            lambda number: self._client.reqHistoricalData(
+            send=lambda number: self._client.reqHistoricalData(
                 number, asked, until, duration, bar_size, what_to_show, regular_hours_only,
                 _EPOCH_SECONDS, False, [],  # noqa: FBT003  # IB's order
             ),
@@ -327,21 +312,7 @@ class Session:
         The first call opens the one subscription; later ones return what it has told since, which
         TWS renews every three minutes and cannot be asked to renew sooner.
         """
-        if not self._summary_open:
-            await self._flights.run("account_summary", self._open_summary)
-        return tuple(self._wrapper.summary.values())
-
-    async def _open_summary(self) -> None:
-        # One id for the connection's life: TWS counts subscriptions by id and allows two
-        # (facts, account summary: 322), and a cancelled one may go on counting.
-        self._wrapper.summary.clear()
-        await self._ask(
-            "account_summary",
-            lambda number: self._client.reqAccountSummary(number, "All", _SUMMARY_TAGS),
-            stop=self._client.cancelAccountSummary,
-            request_id=self._summary_id,
-        )
-        self._summary_open = True
+        return await self._accounts.summary()
 
     async def positions(self) -> tuple[PositionRow, ...]:
         """Return what every account holds; rows of closed positions are left out."""
@@ -354,22 +325,7 @@ class Session:
 
         TWS keeps one account window per connection: another account replaces this one (2100).
         """
-        async with self._window_turn:
-            if self._window_account != account:
-                await self._open_window(account)
-        return tuple(row for row in self._wrapper.window_rows.values() if row.account == account)
-
-    async def _open_window(self, account: str) -> None:
-        self._window_account = None
-        self._wrapper.window_rows.clear()
-        try:
-            await self._wrapper.window.ask(
-                lambda: self._client.reqAccountUpdates(True, account)  # noqa: FBT003  # IB's order
-            )
-            self._window_account = account
-        finally:
-            if self._window_account is None and self.is_open:
-                self._client.reqAccountUpdates(False, account)  # noqa: FBT003  # IB's order
+        return await self._accounts.portfolio(account)
 
     # --- orders ---------------------------------------------------------------------------------
 
@@ -424,8 +380,11 @@ class Session:
 
     async def executions(self) -> tuple[Execution, ...]:
         """Return today's executions, `recovered` set; their commissions come as events."""
-        rows: list[Execution] = await self._ask(
-            "executions", lambda number: self._client.reqExecutions(number, ExecutionFilter())
+        rows: list[Execution] = await ask(
+            self._client,
+            self._wrapper.requests,
+            "executions",
+            send=lambda number: self._client.reqExecutions(number, ExecutionFilter()),
         )
         return tuple(rows)
 
@@ -454,23 +413,3 @@ class Session:
         finally:
             HATCH_KEYS.reset(token)
             self._wrapper.forget_hatch(keys, unanswered=not answered)
-
-    async def _ask(
-        self,
-        name: str,
-        send: Callable[[RequestId], None],
-        *,
-        stop: Callable[[RequestId], None] | None = None,
-        request_id: RequestId | None = None,
-    ) -> Any:
-        """Ask a question with an id, and return the rows of its answer."""
-        pending: Pending = self._wrapper.requests.open(name, collector=[], request_id=request_id)
-        try:
-            send(pending.request_id)
-            return await pending.future
-        except asyncio.CancelledError:
-            if stop is not None and self.is_open:
-                stop(pending.request_id)
-            raise
-        finally:
-            self._wrapper.requests.forget(pending)

@@ -18,13 +18,12 @@ import contextvars
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
-from typing import Any, Final
+from typing import Any
 
 from ib_async.wrapper import RequestError, Wrapper
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.codes import Ends, Scope, lookup
-from ibkr_connector.errors import IBKRError
 from ibkr_connector.model.account import AccountValue
 from ibkr_connector.model.ids import ConId
 
@@ -54,18 +53,6 @@ HATCH_KEYS: contextvars.ContextVar[list[Any] | None] = contextvars.ContextVar(
 )
 """Keys of ib_async's request table that the current use of the escape hatch has made."""
 
-_ANSWERS: Final = {
-    "5": "open_orders",
-    "7": "portfolio",
-    "49": "current_time",
-    "61": "positions",
-    "101": "completed_orders",
-}
-"""Messages without a request id that are rows of a listing (ib_async decoder.py)."""
-
-_REQUEST_ID_AT: Final = {"10": 1, "11": 1, "17": 1, "18": 1, "63": 2}
-"""Messages that are rows of a request, and the field that names it (from server version 164)."""
-
 
 class GatewayWrapper(Wrapper):
     """Receives every decoded message of one session."""
@@ -94,7 +81,6 @@ class GatewayWrapper(Wrapper):
         self._clock = clock
         self._sink = sink
         self._events: list[GatewayEvent] = []
-        self._unreadable_seen: set[str] = set()
         self.on_data_lost: Callable[[], None] = lambda: None
         self._faults = FaultRouter(
             self.requests,
@@ -132,17 +118,7 @@ class GatewayWrapper(Wrapper):
 
     def unreadable(self, fields: list[str], exc: Exception) -> None:
         """Say that a message could not be read, and end the questions that it may answer."""
-        number = fields[0] if fields else ""
-        if number not in self._unreadable_seen:
-            self._unreadable_seen.add(number)
-            _log.error("message %r of %d fields is not readable", number, len(fields), exc_info=exc)
-        name = _ANSWERS.get(number)
-        for listing in self.listings:
-            if listing.name == name and listing.is_awaited:
-                listing.fail(_garbled(number))
-        place = _REQUEST_ID_AT.get(number)
-        if place is not None and len(fields) > place and fields[place].isdecimal():
-            self.requests.fail(int(fields[place]), _garbled(number))
+        self._faults.unreadable(fields, exc)
 
     def end_all(self) -> None:
         """The session is over: every open question fails now, ib_async's own ones too."""
@@ -471,7 +447,3 @@ class GatewayWrapper(Wrapper):
         """Tell ib_async's readers, where the escape hatch has made any."""
         if self.tickers or len(self.ib.updateEvent):
             super().tcpDataProcessed()
-
-
-def _garbled(number: str) -> IBKRError:
-    return IBKRError(f"the answer holds a message {number} that cannot be read", replay_safe=False)
