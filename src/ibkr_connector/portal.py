@@ -284,12 +284,13 @@ class _Job(Generic[T]):
         return await self._fn()
 
     def _ended(self, task: asyncio.Task[T]) -> None:
+        outcome: _Outcome[T]
         if task.cancelled():
-            outcome = _Outcome[T](error=asyncio.CancelledError())
+            outcome = _Outcome(error=asyncio.CancelledError())
         elif (error := task.exception()) is not None:
-            outcome = _Outcome[T](error=error)
+            outcome = _Outcome(error=error)
         else:
-            outcome = _Outcome[T](value=task.result())
+            outcome = _Outcome(value=task.result())
         self._portal._finished(self, outcome)
 
 

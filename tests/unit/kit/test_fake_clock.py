@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+
 from kit.fake_clock import EPOCH, FakeClock
 
 

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from kit.fake_clock import FakeClock
 
 from ibkr_connector.errors import (
     CircuitOpenError,
@@ -17,6 +16,7 @@ from ibkr_connector.errors import (
 from ibkr_connector.model.orders import SendDisposition
 from ibkr_connector.model.status import BreakerState
 from ibkr_connector.resilience.breaker import Breaker
+from kit.fake_clock import FakeClock
 
 CLOSED, OPEN, HALF_OPEN = BreakerState.CLOSED, BreakerState.OPEN, BreakerState.HALF_OPEN
 

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kit.fake_clock import FakeClock
 
 from ibkr_connector.errors import NotConnectedError, PacingError
 from ibkr_connector.model.orders import SendDisposition
@@ -24,6 +23,7 @@ from ibkr_connector.resilience.operation import (
 )
 from ibkr_connector.resilience.pacing import Pacer
 from ibkr_connector.resilience.timers import Timers
+from kit.fake_clock import FakeClock
 
 
 async def nothing() -> None:
@@ -255,7 +255,6 @@ async def test_a_caller_cancelled_in_the_turn_in_which_he_is_served_counts_as_se
     doomed = wire.spawn(op())
     follower = wire.spawn(op())
     await wire.clock.settle()
-
 
     def go_away() -> None:
         doomed.cancel()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from kit.fake_clock import FakeClock
 
 from ibkr_connector.errors import ConnectionLostError
 from ibkr_connector.resilience.single_flight import SingleFlight
+from kit.fake_clock import FakeClock
 
 
 class Question:

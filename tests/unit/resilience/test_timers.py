@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from kit.fake_clock import FakeClock
 
 from ibkr_connector.resilience.timers import SWEEP_FLOOR, Timers
+from kit.fake_clock import FakeClock
 
 
 async def test_timers_fire_in_the_order_of_their_times() -> None:
