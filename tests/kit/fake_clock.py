@@ -67,7 +67,7 @@ class FakeClock:
         self._now = until
 
     async def jump(self) -> float:
-        """Move time to the next sleeper, wake it, and return how far that was (0: nobody sleeps)."""
+        """Move time to the next sleeper and wake it; return how far, 0 when nobody sleeps."""
         await self.settle()
         when = self._next_wake()
         if when is None:

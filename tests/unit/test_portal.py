@@ -251,8 +251,8 @@ def test_stopping_from_inside_only_starts_the_end(portal: Portal) -> None:
         portal.stop()
         return portal.is_running
 
+    assert portal.run(stop) is False
     with pytest.raises(NotConnectedError):
-        assert portal.run(stop) is False
         portal.run(thread_name)
 
 

@@ -11,7 +11,7 @@ The one way to the gateway: every call goes through `Pipeline.run`, and its nest
 
 The deadline is a moment and not one more timer around everything, so that whatever it ends can say
 what it was: a wait for budget that did not fit (`PacingError`, nothing sent), or a call that hung
-(`RequestTimeoutError`, which counts against the circuit). Why this order: `docs/adr/`.
+(`RequestTimeoutError`, which counts against the circuit).
 """
 
 from __future__ import annotations

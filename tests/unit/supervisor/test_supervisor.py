@@ -162,8 +162,7 @@ class World:
     def session(self) -> FakeSession:
         return self.sessions[-1]
 
-    @property
-    def state(self) -> ConnectionState:
+    def where(self) -> ConnectionState:
         return self.supervisor.state
 
     def visited(self) -> list[ConnectionState]:
@@ -216,11 +215,11 @@ async def test_a_failed_first_attempt_raises_its_error_and_leaves_nothing(
     world.refusals = [error]
     with pytest.raises(type(error)):
         await world.supervisor.start()
-    assert world.state is S.IDLE
+    assert world.where() is S.IDLE
     assert world.tasks() == set()
     assert world.supervisor.snapshot().last_error == str(error)
     await world.supervisor.start()
-    assert world.state is S.READY
+    assert world.where() is S.READY
     await world.supervisor.stop()
 
 
@@ -230,7 +229,7 @@ async def test_a_contradiction_refuses_to_start_and_closes_the_session(world: Wo
         await world.supervisor.start()
     assert world.session.closed
     assert world.session not in world.attached
-    assert world.state is S.IDLE
+    assert world.where() is S.IDLE
 
 
 async def test_an_essential_part_that_fails_ends_the_first_attempt(world: World) -> None:
@@ -247,7 +246,7 @@ async def test_an_essential_part_that_hangs_ends_the_first_attempt(world: World)
     await world.clock.advance(15.0)
     with pytest.raises(RequestTimeoutError, match="15"):
         await start
-    assert world.state is S.IDLE
+    assert world.where() is S.IDLE
 
 
 async def test_a_session_that_ends_during_the_sync_fails_the_start(world: World) -> None:
@@ -280,7 +279,7 @@ async def test_cancelling_the_only_start_abandons_the_attempt(world: World) -> N
     start.cancel()
     with pytest.raises(asyncio.CancelledError):
         await start
-    assert (world.state, world.opening) == (S.IDLE, 0)
+    assert (world.where(), world.opening) == (S.IDLE, 0)
     assert world.tasks() == set()
 
 
@@ -291,7 +290,7 @@ async def test_cancelling_one_of_two_starts_leaves_the_attempt_to_the_other(worl
     starts[0].cancel()
     await world.clock.advance(4.0)
     await starts[1]
-    assert world.state is S.READY
+    assert world.where() is S.READY
 
 
 async def test_a_start_cancelled_as_it_comes_up_is_abandoned_too(world: World) -> None:
@@ -302,7 +301,7 @@ async def test_a_start_cancelled_as_it_comes_up_is_abandoned_too(world: World) -
     await world.clock.advance(0.2)
     with pytest.raises(asyncio.CancelledError):
         await start
-    assert world.state is S.IDLE
+    assert world.where() is S.IDLE
 
 
 # --- stopping -----------------------------------------------------------------------------------
@@ -323,12 +322,12 @@ async def test_stopping_at_any_point_ends_at_once_and_leaves_nothing(when: str) 
         world.refusals = [GatewayUnavailableError()] * 9
         world.session.end()
         await world.clock.advance(4.0)
-        assert world.state is S.WAITING
+        assert world.where() is S.WAITING
     if when == "stopped":
         await world.supervisor.stop()
     before = world.clock.monotonic()
     await asyncio.gather(world.supervisor.stop(), world.supervisor.stop())
-    assert (world.state, world.clock.monotonic()) == (S.STOPPED, before)
+    assert (world.where(), world.clock.monotonic()) == (S.STOPPED, before)
     if starting is not None and when in {"connecting", "syncing"}:
         with pytest.raises(NotConnectedError):
             await starting
@@ -342,7 +341,7 @@ async def test_it_can_be_started_again_after_a_stop(world: World) -> None:
     await world.supervisor.start()
     await world.supervisor.stop()
     await world.supervisor.start()
-    assert world.state is S.READY
+    assert world.where() is S.READY
     assert world.supervisor.snapshot().reconnect_count == 0
 
 
@@ -363,7 +362,7 @@ async def test_a_lost_session_is_replaced_and_everything_is_read_again(world: Wo
     world.reads.clear()
     world.session.end()
     await world.clock.advance(1.0)
-    assert world.state is S.READY
+    assert world.where() is S.READY
     assert world.reads == ["orders", "positions", "subscriptions"]
     assert world.attached == [world.sessions[0], None, world.sessions[1]]
     assert world.supervisor.snapshot().reconnect_count == 1
@@ -376,7 +375,7 @@ async def test_a_gateway_that_is_away_for_twelve_hours_is_found_again(world: Wor
     world.session.end()
     await world.clock.advance(12 * 3600.0)
     tried = len(away) - len(world.refusals)
-    assert world.state is S.WAITING
+    assert world.where() is S.WAITING
     assert 700 < tried < 740
     assert world.most_opening == 1
     snapshot = world.supervisor.snapshot()
@@ -385,7 +384,7 @@ async def test_a_gateway_that_is_away_for_twelve_hours_is_found_again(world: Wor
     assert snapshot.last_error is not None
     world.refusals = []
     await world.clock.advance(60.0)
-    assert world.state is S.READY
+    assert world.where() is S.READY
     ups = [c for c in world.changes if c.target is S.READY]
     assert len(ups) == 2
 
@@ -419,7 +418,7 @@ async def test_a_session_lost_twice_within_a_turn_starts_one_loop(world: World) 
     world.supervisor.note(SessionEnded(reason=DisconnectReason.PEER))
     await world.clock.advance(10.0)
     world.supervisor.note(GatewayNotice(code=2104, text="is OK:usfarm"))
-    assert (len(world.sessions), world.most_opening, world.state) == (2, 1, S.READY)
+    assert (len(world.sessions), world.most_opening, world.where()) == (2, 1, S.READY)
 
 
 async def test_a_client_id_in_use_is_waited_out_at_its_own_pace(world: World) -> None:
@@ -427,7 +426,7 @@ async def test_a_client_id_in_use_is_waited_out_at_its_own_pace(world: World) ->
     world.refusals = [ClientIdInUseError() for _ in range(5)]
     world.session.end()
     await world.clock.advance(1.0 + 5 * 5.0)
-    assert world.state is S.READY
+    assert world.where() is S.READY
     assert world.opened_at == [0.0, 1.0, 6.0, 11.0, 16.0, 21.0, 26.0]
 
 
@@ -438,7 +437,7 @@ async def test_a_client_id_that_stays_in_use_is_asked_for_less_and_less_often() 
     world.session.end()
     await world.clock.advance(30.0)
     assert world.opened_at == [0.0, 1.0, 6.0, 11.0, 13.0, 17.0, 25.0]
-    assert world.state is S.READY
+    assert world.where() is S.READY
     await world.supervisor.stop()
 
 
@@ -450,7 +449,7 @@ async def test_attempts_can_be_limited() -> None:
     await world.clock.settle()
     ready = asyncio.create_task(world.supervisor.wait_ready())
     await world.clock.advance(60.0)
-    assert (world.state, len(world.opened_at)) == (S.STOPPED, 4)
+    assert (world.where(), len(world.opened_at)) == (S.STOPPED, 4)
     with pytest.raises(GatewayUnavailableError) as caught:
         await ready
     assert caught.value.__notes__ == ["gave up after 3 attempts to reconnect"]
@@ -461,7 +460,7 @@ async def test_reconnecting_can_be_switched_off() -> None:
     await world.supervisor.start()
     world.session.end()
     await world.clock.settle()
-    assert (world.state, len(world.sessions)) == (S.STOPPED, 1)
+    assert (world.where(), len(world.sessions)) == (S.STOPPED, 1)
     with pytest.raises(ConnectionLostError):
         await world.supervisor.wait_ready()
     assert world.tasks() == set()
@@ -472,10 +471,10 @@ async def test_an_essential_part_that_fails_later_costs_the_session(world: World
     world.failing["orders"] = AccountError("no")
     world.session.end()
     await world.clock.advance(1.0)
-    assert world.state is S.WAITING
+    assert world.where() is S.WAITING
     world.failing.clear()
     await world.clock.advance(2.0)
-    assert (world.state, len(world.sessions)) == (S.READY, 3)
+    assert (world.where(), len(world.sessions)) == (S.READY, 3)
 
 
 async def test_a_bug_in_opening_is_survived_on_reconnect(world: World) -> None:
@@ -483,7 +482,7 @@ async def test_a_bug_in_opening_is_survived_on_reconnect(world: World) -> None:
     world.refusals = [KeyError("bug")]
     world.session.end()
     await world.clock.advance(3.0)
-    assert world.state is S.READY
+    assert world.where() is S.READY
 
 
 async def test_a_new_session_closes_the_circuits(world: World) -> None:
@@ -509,13 +508,13 @@ async def test_a_part_that_does_not_answer_is_named_and_asked_again(world: World
     start = asyncio.create_task(world.supervisor.start())
     await world.clock.advance(15.0)
     await start
-    assert world.state is S.DEGRADED
+    assert world.where() is S.DEGRADED
     assert world.supervisor.snapshot().degraded_by == ("positions",)
     world.reads.clear()
     world.hanging.clear()
     await world.clock.advance(30.0)
     assert world.reads == ["positions"]
-    assert world.state is S.READY
+    assert world.where() is S.READY
     assert world.supervisor.snapshot().degraded_by == ()
 
 
@@ -537,7 +536,7 @@ async def test_a_part_that_fails_because_the_session_went_costs_the_session(worl
     world.read = lambda name: dies()  # type: ignore[method-assign]
     world.supervisor.note(DATA_KEPT)
     await world.clock.settle()
-    assert world.state is S.WAITING
+    assert world.where() is S.WAITING
     assert "mid-answer" in (world.supervisor.snapshot().last_error or "")
     del world.read
 
@@ -560,9 +559,9 @@ async def test_a_link_back_without_the_data_reads_everything(world: World) -> No
     world.supervisor.note(LINK_DOWN)
     world.reads.clear()
     world.supervisor.note(DATA_LOST)
-    assert world.state is S.SYNCING
+    assert world.where() is S.SYNCING
     await world.clock.settle()
-    assert world.state is S.READY
+    assert world.where() is S.READY
     assert world.reads == ["orders", "positions", "subscriptions"]
 
 
@@ -572,7 +571,7 @@ async def test_a_link_back_with_the_data_leaves_subscriptions_alone(world: World
     world.supervisor.note(LINK_DOWN)
     world.supervisor.note(DATA_KEPT)
     await world.clock.settle()
-    assert (world.state, world.reads) == (S.READY, ["orders", "positions"])
+    assert (world.where(), world.reads) == (S.READY, ["orders", "positions"])
     assert world.supervisor.snapshot().reconnect_count == 0
 
 
@@ -590,7 +589,7 @@ async def test_a_link_that_goes_during_the_sync_is_counted_after_it(world: World
     start = asyncio.create_task(world.supervisor.start())
     await world.clock.settle()
     world.supervisor.note(LINK_DOWN)
-    assert world.state is S.SYNCING
+    assert world.where() is S.SYNCING
     await world.clock.advance(15.0)
     await start
     assert world.supervisor.snapshot().degraded_by == ("broker link", "positions")
@@ -608,7 +607,7 @@ async def test_a_link_that_comes_back_during_the_sync_reads_once_more(world: Wor
     world.hanging.clear()
     await world.clock.advance(15.0)
     await start
-    assert world.state is S.READY
+    assert world.where() is S.READY
     assert world.reads.count("orders") == 2
 
 
@@ -657,13 +656,13 @@ async def test_a_silent_gateway_is_found_after_an_interval_and_two_timeouts(worl
     await world.supervisor.start()
     world.session.mute = True
     await world.clock.advance(79.9)
-    assert world.state is S.READY
+    assert world.where() is S.READY
     await world.clock.advance(0.1)
     assert world.sessions[0].aborted is not None
-    assert world.state is S.WAITING
+    assert world.where() is S.WAITING
     assert "heartbeats" in (world.supervisor.snapshot().last_error or "")
     await world.clock.advance(1.0)
-    assert world.state is S.READY
+    assert world.where() is S.READY
 
 
 async def test_one_late_answer_is_forgiven(world: World) -> None:
@@ -672,14 +671,14 @@ async def test_one_late_answer_is_forgiven(world: World) -> None:
     await world.clock.advance(69.9)
     world.session.mute = False
     await world.clock.advance(20.0)
-    assert (world.state, len(world.sessions)) == (S.READY, 1)
+    assert (world.where(), len(world.sessions)) == (S.READY, 1)
 
 
 async def test_a_gateway_that_sends_but_does_not_answer_gets_one_more_chance(world: World) -> None:
     await world.supervisor.start()
     world.session.mute = world.session.hears = True
     await world.clock.advance(89.0)
-    assert world.state is S.READY
+    assert world.where() is S.READY
     await world.clock.advance(1.0)
     assert world.sessions[0].aborted is not None
 
@@ -692,7 +691,7 @@ async def test_a_heartbeat_that_could_not_be_sent_tells_nothing(world: World) ->
 
     world.session.probe = unsent  # type: ignore[method-assign]
     await world.clock.advance(600.0)
-    assert (world.state, len(world.sessions)) == (S.READY, 1)
+    assert (world.where(), len(world.sessions)) == (S.READY, 1)
 
 
 # --- waiting for it -----------------------------------------------------------------------------
@@ -707,7 +706,7 @@ async def test_waiting_has_a_deadline(world: World) -> None:
     await world.clock.advance(10.0)
     with pytest.raises(RequestTimeoutError, match=r"10\.0"):
         await ready
-    assert world.state is S.WAITING
+    assert world.where() is S.WAITING
 
 
 async def test_waiting_for_what_nobody_started_fails_at_once(world: World) -> None:
@@ -725,4 +724,4 @@ async def test_starting_while_it_reconnects_waits_for_it(world: World) -> None:
     gone.cancel()
     await world.clock.advance(1.0)
     await again
-    assert world.state is S.READY
+    assert world.where() is S.READY
