@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import socket
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -27,7 +29,14 @@ from ibkr_connector.errors import (
     RequestTimeoutError,
 )
 from ibkr_connector.gateway.link import GatewayLink
-from ibkr_connector.gateway.port import GatewayEvent, OpenOrderSeen, OrderTicket, PositionRow
+from ibkr_connector.gateway.port import (
+    DisconnectReason,
+    GatewayEvent,
+    OpenOrderSeen,
+    OrderTicket,
+    PositionRow,
+    SessionEnded,
+)
 from ibkr_connector.gateway.session import Session
 from ibkr_connector.model.contracts import forex, index, stock
 from ibkr_connector.model.ids import OrderId
@@ -578,3 +587,92 @@ async def test_the_link_hands_calls_on_and_refuses_without_a_session(
     # A gateway that restarts its count does not restart ours.
     link.attach(await connect())
     assert link.reserve_order_id(floor=OrderId(1)) == 301
+
+
+# --- the socket and the library -----------------------------------------------------------------
+
+
+async def test_the_socket_is_kept_alive_and_does_not_wait_to_fill_packets(session: Session) -> None:
+    raw = session._client.conn.transport.get_extra_info("socket")
+    assert raw.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    assert raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    if hasattr(socket, "TCP_KEEPIDLE"):
+        assert raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 30
+
+
+async def test_the_library_is_quiet_and_a_level_that_the_user_set_stays(
+    connect: Callable[[], Awaitable[Session]],
+) -> None:
+    library = logging.getLogger("ib_async")
+    before = library.level
+    try:
+        library.setLevel(logging.NOTSET)
+        await connect()
+        assert library.level == logging.WARNING
+        library.setLevel(logging.DEBUG)
+        await connect()
+        assert library.level == logging.DEBUG
+    finally:
+        library.setLevel(before)
+
+
+async def test_last_received_moves_with_every_byte(
+    gateway: ScriptedGateway, session: Session
+) -> None:
+    before = session.last_received
+    gateway.say_bytes(b"\0")
+    gateway.say_bytes(b"\0\0\x020")
+    gateway.say_bytes(b"\0")
+    await session.probe()
+    assert session.last_received > before
+
+
+async def test_nonsense_in_the_middle_of_a_session_ends_it(
+    gateway: ScriptedGateway, session: Session, events: list[GatewayEvent]
+) -> None:
+    call = asyncio.ensure_future(session.positions())
+    await gateway.wait_for(61)
+    gateway.say_bytes(b"\xff" * 8)
+    with pytest.raises(ConnectionLostError):
+        await call
+    (ended,) = events
+    assert isinstance(ended, SessionEnded)
+    assert "expected a frame" in ended.detail
+
+
+async def test_closing_by_the_escape_hatch_ends_the_session_as_asked(
+    session: Session, events: list[GatewayEvent]
+) -> None:
+    async def leave(ib: Any) -> None:
+        ib.disconnect()
+
+    await session.request(leave)
+    assert [e.reason for e in events if isinstance(e, SessionEnded)] == [DisconnectReason.ASKED]
+    with pytest.raises(NotConnectedError):
+        await session.request(leave)
+
+
+async def test_an_order_of_the_escape_hatch_is_followed_by_its_trade(
+    gateway: ScriptedGateway, session: Session, events: list[GatewayEvent]
+) -> None:
+    from ib_async.order import LimitOrder
+
+    async def place(ib: Any) -> Any:
+        return ib.placeOrder(_apple(), LimitOrder("BUY", 10, 101.5))
+
+    trade = await session.request(place)
+    gateway.say_all(
+        [
+            rows.open_order(trade.order.orderId),
+            rows.execution(order_id=trade.order.orderId),
+            rows.commission(),
+            rows.order_status(
+                trade.order.orderId, "Filled", filled="10", remaining="0", price="101.5"
+            ),
+        ]
+    )
+    await session.probe()
+    assert trade.isDone()
+    assert len(trade.fills) == 1
+    # And our own ears hear the same.
+    assert len(events) == 4
