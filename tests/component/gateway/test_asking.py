@@ -593,7 +593,9 @@ async def test_the_link_hands_calls_on_and_refuses_without_a_session(
 
 
 async def test_the_socket_is_kept_alive_and_does_not_wait_to_fill_packets(session: Session) -> None:
-    raw = session._client.conn.transport.get_extra_info("socket")
+    transport = session._client.conn.transport
+    assert transport is not None
+    raw = transport.get_extra_info("socket")
     assert raw.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
     assert raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     if hasattr(socket, "TCP_KEEPIDLE"):
