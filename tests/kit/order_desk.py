@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from kit.order_venue import OrderVenue
-
 from ibkr_connector.clock import ManualClock
+from ibkr_connector.errors import OrderError
 from ibkr_connector.gateway.port import OrderTicket
 from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.ids import ConId, OrderId
@@ -29,6 +28,7 @@ from ibkr_connector.orders.desk import OrdersDesk
 from ibkr_connector.orders.journal import Journal
 from ibkr_connector.orders.risk import RiskFacts, RiskLimits
 from ibkr_connector.resilience.pipeline import Pipeline
+from kit.order_venue import OrderVenue
 
 __all__ = ["AAPL", "NOON", "Bench", "bench", "buy", "ticket"]
 
@@ -121,35 +121,35 @@ class Bench:
         """Know one stock."""
         return ContractDetails(contract=AAPL, min_tick=Decimal("0.01"))
 
+    async def settle(self) -> None:
+        """Let every task run until nothing moves, the journal's thread included."""
+        for _ in range(2):
+            for _ in range(12):
+                await asyncio.sleep(0)
+            with suppress(OrderError):
+                await self.journal.append([])
+        await asyncio.sleep(0)
+
     async def pass_time(self, seconds: float, *, step: float = 0.5) -> None:
         """Move the clock in steps and let everybody work in between."""
         gone = 0.0
         while gone < seconds:
-            await settle()
+            await self.settle()
             self.clock.advance(min(step, seconds - gone))
             gone += step
-        await settle()
+        await self.settle()
 
     async def run(self, call: Callable[[], Any], *, limit_s: float = 60.0) -> Any:
         """Move the clock until the call is done; its result or its error."""
         task = asyncio.ensure_future(call())
         for _ in range(int(limit_s / 0.5)):
-            await settle()
+            await self.settle()
             if task.done():
                 break
             self.clock.advance(0.5)
         else:
             task.cancel()
         return await task
-
-
-async def settle() -> None:
-    """Let every task run until nothing moves, the journal's thread included."""
-    for _ in range(12):
-        await asyncio.sleep(0)
-    await asyncio.sleep(0.002)  # a turn for the writer's thread, which no loop can see
-    for _ in range(6):
-        await asyncio.sleep(0)
 
 
 @asynccontextmanager
@@ -167,5 +167,3 @@ async def bench(tmp_path: Path, **settings: Any) -> AsyncIterator[Bench]:
         yield made
     finally:
         await made.stop()
-
-

@@ -160,9 +160,7 @@ class OrderVenue:
 
     async def executions(self) -> tuple[Execution, ...]:
         self._check()
-        return tuple(
-            execution for held in self.held.values() for execution in held.executions
-        )
+        return tuple(execution for held in self.held.values() for execution in held.executions)
 
     # --- what tests do to it --------------------------------------------------------------------
 
@@ -263,9 +261,7 @@ class OrderVenue:
 
     def _take(self, ticket: OrderTicket) -> Held:
         assert ticket.order_ref not in self.held, "the broker was sent one intent twice"
-        held = Held(
-            ticket=ticket, client_id=self._client_id, perm_id=PermId(self._next_perm)
-        )
+        held = Held(ticket=ticket, client_id=self._client_id, perm_id=PermId(self._next_perm))
         self._next_perm += 1
         self.held[ticket.order_ref] = held
         return held

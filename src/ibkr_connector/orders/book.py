@@ -15,8 +15,9 @@ from ibkr_connector.model.orders import OrderReport, SendDisposition
 from ibkr_connector.resilience.timers import Timers
 
 from .entry import OrderEntry
+from .evidence import Seen, move
 from .journal import Journal
-from .ledger import Ledger, Seen
+from .ledger import Ledger
 from .states import Event
 
 __all__ = ["Book"]
@@ -61,7 +62,8 @@ class Book:
     ) -> None:
         """Make a step of our own."""
         self.take(
-            self.ledger.move(
+            move(
+                self.ledger,
                 key,
                 event,
                 at=self.clock.utcnow(),

@@ -59,9 +59,9 @@ from ibkr_connector.resilience.pipeline import Pipeline
 
 from .book import Book
 from .entry import OrderEntry
+from .evidence import FaultReading, see, see_fault
 from .inquiry import DeskTiming, Inquiry
 from .journal import Journal
-from .ledger import FaultReading
 from .notes import Denied, Intended
 from .reconcile import Reconciliation
 from .references import order_ref
@@ -251,8 +251,11 @@ class OrdersDesk:
         except OrderError as error:
             self._deny(request, error)
             raise
-        key = self._begin(checked, details.contract, account, timeout_s) if known is None else ""
-        return await self._answer(known.key if known is not None else key)
+        if known is not None:
+            return await self._answer(known.key)
+        note = self._intend(checked, details.contract, account)
+        self._spawn(self._carry(note, timeout_s))
+        return await self._answer(note.key)
 
     async def cancel(self, order_id: int, *, timeout_s: float | None = None) -> OrderReport:
         """
@@ -389,7 +392,10 @@ class OrdersDesk:
     def apply(self, event: GatewayEvent) -> None:
         """Take in what a session says; events that are not about orders pass by."""
         if isinstance(event, OrderStatusSeen | OpenOrderSeen | Execution | CommissionReported):
-            seen = self._book.take(self._ledger.see(event, at=self._clock.utcnow()))
+            seen = self._book.take(see(self._ledger, event, at=self._clock.utcnow()))
+            if seen.stranger and isinstance(event, OrderStatusSeen):
+                # a status does not say of what: the broker's list does
+                self._inquiry.meet(f"{event.client_id}/{event.order_id}/{event.perm_id}")
             for key in seen.ask:
                 self._inquiry.open_window(key)
         elif isinstance(event, OrderFault):
@@ -413,8 +419,8 @@ class OrdersDesk:
             dead=row.order is OrderEffect.DEAD,
             ask=asks,
         )
-        seen = self._ledger.see_fault(
-            reading, client_id=self._gateway.client_id, at=self._clock.utcnow()
+        seen = see_fault(
+            self._ledger, reading, client_id=self._gateway.client_id, at=self._clock.utcnow()
         )
         self._book.take(seen)
         for key in seen.ask:
@@ -518,9 +524,7 @@ class OrdersDesk:
         )
         self._journal.post([note])
 
-    def _begin(
-        self, request: OrderRequest, contract: Contract, account: str, timeout_s: float | None
-    ) -> str:
+    def _intend(self, request: OrderRequest, contract: Contract, account: str) -> Intended:
         client_id = self._gateway.client_id
         floor = OrderId(self._ledger.highest_order_id(client_id) + 1)
         attempts = 0
@@ -553,9 +557,8 @@ class OrdersDesk:
             client_order_id=request.client_order_id,
             correlation_id=current_correlation_id(),
         )
-        self._ledger.intend(note)
-        self._spawn(self._carry(note, timeout_s))
-        return reference
+        self._ledger.record(note)
+        return note
 
     async def _carry(self, note: Intended, timeout_s: float | None) -> None:
         """Take an intended order to the broker and wait for its first word."""

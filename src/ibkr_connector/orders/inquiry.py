@@ -20,6 +20,7 @@ from ibkr_connector.resilience.operation import ENDPOINTS, Operation
 from ibkr_connector.resilience.pipeline import Pipeline
 
 from .book import Book
+from .evidence import see, see_completed, see_listed
 from .reconcile import Miss, Picture, Reconciliation, Verdict, is_judged, judge
 from .states import CLOSED, Event, State
 
@@ -77,6 +78,7 @@ class Inquiry:
         self._misses: dict[str, Miss] = {}
         self._sent_in: dict[str, int] = {}
         self._windows: set[str] = set()
+        self._strangers: set[str] = set()
         self._following: asyncio.Task[None] | None = None
         self.session = 0
 
@@ -90,6 +92,7 @@ class Inquiry:
         """Nothing that was asked in the old session proves anything in the next."""
         self.session += 1
         self._misses.clear()
+        self._strangers.clear()
 
     def is_undecided(self, key: str) -> bool:
         """Whether a verdict window of this order is open."""
@@ -100,6 +103,12 @@ class Inquiry:
         if key not in self._windows:
             self._windows.add(key)
             self._spawn(self._decide(key))
+
+    def meet(self, stranger: str) -> None:
+        """Ask once in a session about an order that only a status has named."""
+        if stranger not in self._strangers:
+            self._strangers.add(stranger)
+            self._spawn(self._look_quietly())
 
     def follow_up(self) -> None:
         """Keep asking until nothing of ours is uncertain, or the session ends."""
@@ -159,21 +168,16 @@ class Inquiry:
         book, session, mark = self._book, self.session, self._book.ledger.mark()
         ledger, listed = book.ledger, set()
         for order in await self._ask("open_orders", self._gateway.open_orders):
-            book.take(ledger.see_listed(order, at=book.clock.utcnow(), since=mark))
-            entry = ledger.find(
-                perm_id=order.perm_id,
-                client_id=order.client_id,
-                order_id=order.order_id,
-                order_ref=order.order_ref,
-            )
+            book.take(see_listed(ledger, order, at=book.clock.utcnow(), since=mark))
+            entry = ledger.about(order)
             if entry is not None:
                 listed.add(entry.key)
         closed = await self._ask("completed_orders", self._gateway.completed_orders)
         # fills before endings: an order that was cancelled half way was filled half way first
         for execution in await self._ask("executions", self._gateway.executions):
-            book.take(ledger.see(execution, at=book.clock.utcnow()))
+            book.take(see(ledger, execution, at=book.clock.utcnow()))
         for completed in closed:
-            book.take(ledger.see_completed(completed, at=book.clock.utcnow()))
+            book.take(see_completed(ledger, completed, at=book.clock.utcnow()))
         if session != self.session:
             raise ConnectionLostError("the session ended while the broker was asked")
         picture = Picture(
@@ -221,9 +225,7 @@ class Inquiry:
         try:
             await self._book.clock.sleep(self._timing.verdict_window_s)
             if was_closed or self._book.ledger.get(key).is_open:
-                await self.look()
-        except IBKRError as error:
-            _log.warning("the broker could not be asked about order %s: %s", key, error)
+                await self._look_quietly()
         finally:
             self._windows.discard(key)
             self._book.wake(key)
@@ -233,14 +235,17 @@ class Inquiry:
     async def _follow(self) -> None:
         session, pause = self.session, self._timing.grace_s
         while self._is_unsettled() and session == self.session:
-            try:
-                await self.look()
-            except IBKRError as error:
-                _log.warning("the broker could not be asked about open questions: %s", error)
+            await self._look_quietly()
             if not self._is_unsettled():
                 return
             await self._book.clock.sleep(pause)
             pause = min(pause * 2, self._timing.lookup_cap_s)
+
+    async def _look_quietly(self) -> None:
+        try:
+            await self.look()
+        except IBKRError as error:
+            _log.warning("the broker could not be asked about orders: %s", error)
 
     def _is_unsettled(self) -> bool:
         return bool(self._misses) or any(

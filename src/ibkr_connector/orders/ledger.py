@@ -14,8 +14,7 @@ gateway was reset, and an order copied in TWS keeps the reference of its model.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
@@ -23,7 +22,6 @@ from typing import Any, Final, TypeVar
 from ibkr_connector.gateway.port import (
     BrokerOrder,
     CommissionReported,
-    CompletedOrder,
     Execution,
     OpenOrderSeen,
     OrderStatusSeen,
@@ -31,46 +29,16 @@ from ibkr_connector.gateway.port import (
 from ibkr_connector.model.ids import ClientId, ExecId, OrderId, PermId
 from ibkr_connector.model.orders import Fill, SendDisposition, Transition
 
-from .entry import ZERO, OrderEntry
+from .entry import OrderEntry
 from .notes import Charged, Denied, Filled, Intended, Learned, Met, Moved, Note, Opened, Refused
-from .states import AWAITING, CLOSED, EVIDENCE, Event, InvalidTransitionError, State, advance
-from .words import COMPLETED_WORDS, LIVE_WORDS, WORDS
+from .states import EVIDENCE, Event, State
 
-__all__ = ["Evidence", "FaultReading", "Ledger", "Seen", "exec_base"]
+__all__ = ["Ledger", "exec_base"]
 
 N = TypeVar("N", bound=Note)
 
 Evidence = OrderStatusSeen | OpenOrderSeen | Execution | CommissionReported
 """Messages that come by themselves and are about orders."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """
-    What one message led to.
-
-    `notes` are recorded already and wait for the disk. `ask` names the orders about which the
-    broker should be asked; `stranger` says that it was about an order that is not known at all.
-    """
-
-    notes: tuple[Note, ...] = ()
-    ask: frozenset[str] = frozenset()
-    stranger: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FaultReading:
-    """
-    An error message that names an order, as `codes.py` reads it.
-
-    `dead` proves that a new order is dead, `ask` opens a verdict window; both false is a warning.
-    """
-
-    order_id: OrderId
-    code: int
-    text: str
-    dead: bool
-    ask: bool
 
 
 class Ledger:
@@ -109,15 +77,15 @@ class Ledger:
 
     def by_order_id(self, client_id: ClientId, order_id: OrderId) -> OrderEntry | None:
         """Return the newest order of that client id with that order id."""
-        return self._entry(self._by_id.get((client_id, order_id)))
+        return self.entry(self._by_id.get((client_id, order_id)))
 
     def by_perm_id(self, perm_id: PermId) -> OrderEntry | None:
         """Return the order with that permanent id."""
-        return self._entry(self._by_perm.get(perm_id))
+        return self.entry(self._by_perm.get(perm_id))
 
     def by_client_order_id(self, client_order_id: str) -> OrderEntry | None:
         """Return the newest order that was placed under that key of the caller."""
-        return self._entry(self._by_client_order_id.get(client_order_id))
+        return self.entry(self._by_client_order_id.get(client_order_id))
 
     def highest_order_id(self, client_id: ClientId) -> OrderId:
         """Return the largest order id that this client id is known to have used, or 0."""
@@ -151,95 +119,11 @@ class Ledger:
             if entry is not None and _may_be(entry, perm_id=perm_id, order_ref=order_ref):
                 return entry
         if order_ref:
-            entry = self._entry(self._by_ref.get(order_ref))
+            entry = self.entry(self._by_ref.get(order_ref))
             same_client = client_id is None or (entry and entry.client_id == client_id)
             if entry is not None and same_client and _may_be(entry, perm_id=perm_id):
                 return entry
         return None
-
-    # --- live messages --------------------------------------------------------------------------
-
-    def intend(self, note: Intended) -> None:
-        """Take a new order of ours in."""
-        self.record(note)
-
-    def see(self, event: Evidence, *, at: datetime) -> Seen:
-        """Take in a message that came by itself."""
-        if isinstance(event, OrderStatusSeen):
-            return self._see_status(event, _Scribe(self, at, "orderStatus"))
-        if isinstance(event, OpenOrderSeen):
-            return self._see_order(event.order, _Scribe(self, at, "openOrder"), listed=False)
-        if isinstance(event, Execution):
-            return self._see_execution(event, _Scribe(self, at, "execDetails"))
-        return self._see_charge(event, _Scribe(self, at, "commissionReport"))
-
-    def see_listed(self, order: BrokerOrder, *, at: datetime, since: int) -> Seen:
-        """
-        Take in a row of the broker's list of open orders, asked for at the mark `since`.
-
-        A list can be older than a message that overtook it on its way to us: what it says of an
-        order that closed after it was asked for is not believed.
-        """
-        scribe = _Scribe(self, at, "open orders")
-        entry = self._about(order)
-        if entry is not None and not entry.is_open and self.touched_since(entry.key, since):
-            return scribe.seen()
-        return self._see_order(order, scribe, listed=True)
-
-    def see_completed(self, order: CompletedOrder, *, at: datetime) -> Seen:
-        """Take in a row of the broker's list of closed orders."""
-        scribe = _Scribe(self, at, "completed orders")
-        entry = self.find(
-            perm_id=order.perm_id, client_id=None, order_id=None, order_ref=order.order_ref
-        )
-        if entry is None:
-            if order.perm_id is None:
-                return scribe.seen(stranger=True)
-            entry = scribe.meet(_broker_order_of(order))
-        # completed orders often say 0 of an order that was filled (measured on a paper account)
-        stated = order.filled_quantity or None
-        if order.status == "Filled" and stated is None and not entry.executed:
-            stated = entry.quantity
-        key = entry.key
-        scribe.learn(key, perm_id=order.perm_id, stated_filled=stated)
-        event = COMPLETED_WORDS.get(order.status)
-        if event is None:
-            return scribe.refuse(key, order.status)
-        refused = order.reject_reason or entry.state is State.SUSPENDED
-        if event is Event.CANCEL and refused and not entry.cancel_asked and not entry.filled:
-            event = Event.REJECT
-        scribe.move(key, event, reason=order.reject_reason or order.completed_status)
-        return scribe.seen()
-
-    def see_fault(self, fault: FaultReading, *, client_id: ClientId, at: datetime) -> Seen:
-        """Take in an error message that names an order of `client_id`."""
-        scribe = _Scribe(self, at, f"code {fault.code}")
-        entry = self.by_order_id(client_id, fault.order_id)
-        if entry is None:
-            return scribe.seen(stranger=True)
-        if fault.dead and _can_be_stillborn(entry):
-            scribe.move(entry.key, Event.REJECT, reason=fault.text, code=fault.code)
-            return scribe.seen()
-        if entry.state not in CLOSED:
-            scribe.learn(entry.key, reason=fault.text)
-            if fault.dead or fault.ask:
-                scribe.ask.add(entry.key)
-        return scribe.seen()
-
-    def move(
-        self,
-        key: str,
-        event: Event,
-        *,
-        at: datetime,
-        cause: str,
-        reason: str = "",
-        disposition: SendDisposition | None = None,
-    ) -> Seen:
-        """Make a step that no message of the broker makes: sent, lost, asked to cancel."""
-        scribe = _Scribe(self, at, cause)
-        scribe.move(key, event, reason=reason, disposition=disposition)
-        return scribe.seen()
 
     # --- recording ------------------------------------------------------------------------------
 
@@ -381,7 +265,7 @@ class Ledger:
         )
 
     def _record_charged(self, note: Charged) -> None:
-        entry = self._entry(note.key)
+        entry = self.entry(note.key)
         known = entry is not None and any(fill.exec_id == note.exec_id for fill in entry.fills)
         if entry is None or not known:
             self._uncharged[note.exec_id] = note
@@ -408,60 +292,8 @@ class Ledger:
         if new and entry.is_own:
             self._by_ref[entry.order_ref] = entry.key
 
-    # --- one kind of message each ---------------------------------------------------------------
-
-    def _see_status(self, status: OrderStatusSeen, scribe: _Scribe) -> Seen:
-        entry = self.find(
-            perm_id=status.perm_id,
-            client_id=status.client_id,
-            order_id=status.order_id,
-            order_ref=None,
-        )
-        if entry is None:
-            return scribe.seen(stranger=True)
-        key = entry.key
-        scribe.learn(
-            key,
-            perm_id=status.perm_id,
-            stated_filled=status.filled or None,
-            stated_average=status.average_fill_price if status.filled else None,
-        )
-        event = WORDS.get(status.status)
-        if event is None:
-            return scribe.refuse(key, status.status)
-        reason = ""
-        if event is Event.SUSPEND and entry.state not in (State.SUSPENDED, State.REJECTED):
-            reason = f"inactive at the broker {status.why_held}".strip()
-            scribe.ask.add(key)
-        scribe.move(key, event, reason=reason)
-        return scribe.seen()
-
-    def _see_order(self, order: BrokerOrder, scribe: _Scribe, *, listed: bool) -> Seen:
-        entry = self._about(order)
-        if entry is None:
-            if order.perm_id is None and order.order_id <= 0:
-                return scribe.seen(stranger=True)
-            entry = scribe.meet(order)
-        key = entry.key
-        scribe.learn(
-            key,
-            perm_id=order.perm_id,
-            quantity=order.quantity or None,
-            reason=order.warning or None,
-        )
-        event = WORDS.get(order.status)
-        if event is None:
-            return scribe.refuse(key, order.status)
-        if order.reject_reason and event in (Event.SUSPEND, Event.CANCEL):
-            event = Event.REJECT
-        elif listed and order.status in LIVE_WORDS and entry.state in CLOSED:
-            scribe.move(key, Event.REVIVE, reason="alive in the broker's list")
-        elif event is Event.SUSPEND and not listed and entry.state is not State.SUSPENDED:
-            scribe.ask.add(key)
-        scribe.move(key, event, reason=order.reject_reason)
-        return scribe.seen()
-
-    def _about(self, order: BrokerOrder) -> OrderEntry | None:
+    def about(self, order: BrokerOrder) -> OrderEntry | None:
+        """Return the order that a description of the broker is about."""
         return self.find(
             perm_id=order.perm_id,
             client_id=order.client_id,
@@ -469,64 +301,15 @@ class Ledger:
             order_ref=order.order_ref,
         )
 
-    def _see_execution(self, execution: Execution, scribe: _Scribe) -> Seen:
-        base, revision = exec_base(execution.exec_id)
-        owner, known = self._revisions.get(base, (None, -1))
-        if revision <= known:
-            return scribe.seen()
-        entry = self._entry(owner) or self.find(
-            perm_id=execution.perm_id,
-            client_id=execution.client_id,
-            order_id=execution.order_id,
-            order_ref=execution.order_ref,
-        )
-        if entry is None:
-            if execution.perm_id is None and execution.order_id <= 0:
-                return scribe.seen(stranger=True)
-            entry = scribe.meet(_broker_order_from(execution))
-            scribe.ask.add(entry.key)
-        key = entry.key
-        grown = None
-        if not entry.order_type:  # known by its executions only, so its size grows with them
-            grown = max(entry.quantity, execution.cumulative_quantity or ZERO)
-        scribe.learn(key, perm_id=execution.perm_id, quantity=grown)
-        scribe.write(Filled(at=scribe.at, key=key, fill=_fill(execution), cause=scribe.cause))
-        entry = self._entries[key]
-        if entry.executed > entry.quantity:
-            scribe.refuse(key, f"{entry.executed} executed of {entry.quantity}")
-        if entry.filled >= entry.quantity:
-            scribe.move(key, Event.FILL_ALL)
-        elif owner is None:
-            scribe.move(key, Event.FILL_PART)
-        elif entry.state is State.FILLED:
-            scribe.move(key, Event.UNFILL, reason="an execution was corrected")
-            scribe.ask.add(key)
-        return scribe.seen()
+    def revision(self, base: str) -> tuple[str | None, int]:
+        """Return whose execution that is and its latest revision; `(None, -1)` for a new one."""
+        return self._revisions.get(base, (None, -1))
 
-    def _see_charge(self, charge: CommissionReported, scribe: _Scribe) -> Seen:
-        owner, _ = self._revisions.get(exec_base(charge.exec_id)[0], ("", -1))
-        entry = self._entry(owner)
-        told = [fill for fill in entry.fills if fill.exec_id == charge.exec_id] if entry else []
-        same = any(
-            (fill.commission, fill.realized_pnl) == (charge.commission, charge.realized_pnl)
-            for fill in told
-        )
-        if same or charge.exec_id in self._uncharged:
-            return scribe.seen()
-        scribe.write(
-            Charged(
-                at=scribe.at,
-                key=owner,
-                exec_id=charge.exec_id,
-                commission=charge.commission,
-                currency=charge.currency,
-                realized_pnl=charge.realized_pnl,
-                cause=scribe.cause,
-            )
-        )
-        return scribe.seen()
+    def is_waiting(self, exec_id: ExecId) -> bool:
+        """Whether a commission is known whose execution is not."""
+        return exec_id in self._uncharged
 
-    def _entry(self, key: str | None) -> OrderEntry | None:
+    def entry(self, key: str | None) -> OrderEntry | None:
         return None if key is None else self._entries.get(key)
 
     def first_time(self, key: str, state: State, said: str) -> bool:
@@ -536,102 +319,6 @@ class Ledger:
         new = mark not in self._said
         self._said.add(mark)
         return new
-
-
-class _Scribe:
-    """Turns one message into notes, recording each before the next is thought of."""
-
-    def __init__(self, ledger: Ledger, at: datetime, cause: str) -> None:
-        self.ledger = ledger
-        self.at = at
-        self.cause = cause
-        self.ask: set[str] = set()
-        self._notes: list[Note] = []
-
-    def seen(self, *, stranger: bool = False) -> Seen:
-        return Seen(notes=tuple(self._notes), ask=frozenset(self.ask), stranger=stranger)
-
-    def write(self, note: Note) -> None:
-        if note.key in self.ledger:
-            note = replace(note, correlation_id=self.ledger.get(note.key).correlation_id)
-        self.ledger.record(note)
-        self._notes.append(note)
-
-    def meet(self, order: BrokerOrder) -> OrderEntry:
-        key = f"perm:{order.perm_id}" if order.perm_id else _foreign_key(order)
-        self.write(Met(at=self.at, key=key, order=order, cause=self.cause))
-        return self.ledger.get(key)
-
-    def learn(
-        self,
-        key: str,
-        *,
-        perm_id: PermId | None = None,
-        quantity: Decimal | None = None,
-        stated_filled: Decimal | None = None,
-        stated_average: Decimal | None = None,
-        reason: str | None = None,
-    ) -> None:
-        """Note what is new among what was said; the broker's count of fills only grows."""
-        entry = self.ledger.get(key)
-        ahead = stated_filled is not None and stated_filled > (entry.stated_filled or ZERO)
-        news: dict[str, Any] = {
-            "perm_id": _news(perm_id, entry.perm_id),
-            "quantity": _news(quantity, entry.quantity),
-            "stated_filled": stated_filled if ahead else None,
-            "stated_average": stated_average if ahead else None,
-            "reason": _news(reason, entry.reason),
-        }
-        if any(value is not None for value in news.values()):
-            self.write(Learned(at=self.at, key=key, cause=self.cause, **news))
-        entry = self.ledger.get(key)
-        if entry.state is State.FILLED and entry.filled < entry.quantity and news["quantity"]:
-            self.move(key, Event.UNFILL, reason="the quantity was raised")
-
-    def move(
-        self,
-        key: str,
-        event: Event,
-        *,
-        reason: str = "",
-        code: int | None = None,
-        disposition: SendDisposition | None = None,
-    ) -> None:
-        """Take the step if the table has it; a step in place is noted when it tells something."""
-        entry = self.ledger.get(key)
-        try:
-            target = advance(entry.state, event)
-        except InvalidTransitionError:
-            self.refuse(key, event.value)
-            return
-        stays = target is entry.state
-        told = disposition is not None and disposition is not entry.disposition
-        asked = event is Event.ASK_CANCEL and not entry.cancel_asked
-        unproven = event in EVIDENCE and not entry.seen
-        explains = bool(reason) and (not entry.reason or (code is not None and entry.code is None))
-        if stays and not (told or asked or unproven or explains):
-            return
-        self.write(
-            Moved(
-                at=self.at,
-                key=key,
-                event=event,
-                source=entry.state,
-                target=target,
-                reason=reason,
-                code=code,
-                disposition=disposition,
-                cause=self.cause,
-            )
-        )
-
-    def refuse(self, key: str, said: str) -> Seen:
-        """Report what cannot be, change nothing, and have the broker asked."""
-        state = self.ledger.get(key).state
-        if self.ledger.first_time(key, state, said):
-            self.write(Refused(at=self.at, key=key, state=state, said=said, cause=self.cause))
-            self.ask.add(key)
-        return self.seen()
 
 
 _RECORD: Final[Mapping[type[Any], Callable[[Ledger, Any], None]]] = MappingProxyType(
@@ -666,42 +353,6 @@ def _may_be(
     return not (order_ref and entry.order_ref and order_ref != entry.order_ref)
 
 
-def _can_be_stillborn(entry: OrderEntry) -> bool:
-    """Whether a code that proves a new order dead can be about this one."""
-    if entry.filled or entry.cancel_asked:
-        return False
-    # on an order that lives, the same code may be about a change that was refused
-    return (entry.state in AWAITING and not entry.seen) or entry.state in (
-        State.SUSPENDED,
-        State.CANCELLED,
-        State.REJECTED,
-    )
-
-
-def _foreign_key(order: BrokerOrder) -> str:
-    return f"client:{order.client_id}/{order.order_id}"
-
-
-def _fill(execution: Execution) -> Fill:
-    return Fill(
-        exec_id=execution.exec_id,
-        order_id=execution.order_id,
-        perm_id=execution.perm_id,
-        client_id=execution.client_id,
-        contract=execution.contract,
-        action=execution.action,
-        quantity=execution.quantity,
-        price=execution.price,
-        time=execution.time,
-        exchange=execution.exchange,
-        account=execution.account,
-        order_ref=execution.order_ref,
-        cumulative_quantity=execution.cumulative_quantity,
-        average_price=execution.average_price,
-        recovered=execution.recovered,
-    )
-
-
 def _charged(fill: Fill, charge: Charged) -> Fill:
     return replace(
         fill,
@@ -711,50 +362,5 @@ def _charged(fill: Fill, charge: Charged) -> Fill:
     )
 
 
-def _broker_order_from(execution: Execution) -> BrokerOrder:
-    """Describe an order of which only an execution is known; its size is at least that."""
-    return BrokerOrder(
-        order_id=execution.order_id,
-        client_id=execution.client_id,
-        perm_id=execution.perm_id,
-        order_ref=execution.order_ref,
-        account=execution.account,
-        contract=execution.contract,
-        action=execution.action,
-        quantity=execution.cumulative_quantity or execution.quantity,
-        order_type="",
-        limit_price=None,
-        stop_price=None,
-        time_in_force="",
-        status="Submitted",
-    )
-
-
-def _broker_order_of(order: CompletedOrder) -> BrokerOrder:
-    """Describe an order that was closed before it was seen; the wire names no client."""
-    return BrokerOrder(
-        order_id=OrderId(0),
-        client_id=ClientId(0),
-        perm_id=order.perm_id,
-        order_ref=order.order_ref,
-        account=order.account,
-        contract=order.contract,
-        action=order.action,
-        quantity=order.quantity or order.filled_quantity or ZERO,
-        order_type="",
-        limit_price=None,
-        stop_price=None,
-        time_in_force="",
-        status=order.status,
-    )
-
-
 def _or(new: Decimal | None, old: Decimal | None) -> Decimal | None:
     return old if new is None else new
-
-
-V = TypeVar("V")
-
-
-def _news(said: V | None, known: V | None) -> V | None:
-    return None if said == known else said

@@ -10,7 +10,8 @@ What is found is adopted. The hard case is what is *not* found, because absence 
   concluded within the session that sent it. A later session **under the same client id** is proof
   that the gateway has dropped the old socket: it lets one connection per id in (326 otherwise).
 - A gateway that has just started loads its orders after it accepts clients. So one miss proves
-  nothing: the same session is asked again after a grace period, and the order must be missing twice.
+  nothing: the same session is asked again after a grace period, and the order must be missing
+  both times.
 - The lists of closed orders and of executions go back to midnight only. So an order that was
   intended before the last midnight is never concluded to be absent: it may have been filled
   yesterday. As the gateway's time zone is not told, midnight is the latest of New York's, UTC's and

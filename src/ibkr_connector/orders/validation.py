@@ -149,7 +149,7 @@ def check_request(request: OrderRequest) -> None:
         faults.append(_not_one_of("action", request.action, Action))
     if not isinstance(request.time_in_force, TimeInForce):
         faults.append(_not_one_of("time_in_force", request.time_in_force, TimeInForce))
-    if not isinstance(request.quantity, Decimal) or not request.quantity.is_finite():
+    if not _is_finite(request.quantity):
         faults.append(f"quantity must be a finite Decimal; got {request.quantity!r}")
     elif request.quantity <= 0:
         faults.append(
@@ -240,9 +240,13 @@ def _price_faults(request: OrderRequest, needed: frozenset[str]) -> Sequence[str
             faults.append(f"{key} is missing; an order of type {request.order_type} needs it")
         elif key not in needed and price is not None:
             faults.append(f"{key} does not belong to an order of type {request.order_type}")
-        elif price is not None and not (isinstance(price, Decimal) and price.is_finite()):
+        elif price is not None and not _is_finite(price):
             faults.append(f"{key} must be a finite Decimal; got {price!r}")
     return faults
+
+
+def _is_finite(number: object) -> bool:
+    return isinstance(number, Decimal) and number.is_finite()
 
 
 def _text_faults(key: str, text: object) -> Sequence[str]:

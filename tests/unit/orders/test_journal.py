@@ -1,0 +1,174 @@
+"""Notes on disk and back."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from ibkr_connector.clock import ManualClock
+from ibkr_connector.errors import ConfigurationError, OrderError
+from ibkr_connector.gateway.port import BrokerOrder
+from ibkr_connector.model.contracts import Contract, Right, SecurityType
+from ibkr_connector.model.ids import ClientId, ExecId, OrderId, PermId
+from ibkr_connector.model.orders import Action, Fill, SendDisposition
+from ibkr_connector.orders.journal import Journal, read, verify
+from ibkr_connector.orders.notes import (
+    Charged,
+    Denied,
+    Filled,
+    Intended,
+    Learned,
+    Met,
+    Moved,
+    Note,
+    Opened,
+    Refused,
+)
+from ibkr_connector.orders.states import Event, State
+from ibkr_connector.storage.append import AppendLog, Draft
+from kit.order_desk import AAPL, NOON, ticket
+
+OPTION = Contract(
+    symbol="SPY",
+    security_type=SecurityType.OPTION,
+    expiry="20261218",
+    strike=Decimal("512.5"),
+    right=Right.CALL,
+    multiplier=Decimal(100),
+)
+
+EVERY_KIND: list[Note] = [
+    Intended(at=NOON, key="ibc-a", client_id=ClientId(1), ticket=ticket(), client_order_id="mine"),
+    Met(
+        at=NOON,
+        key="perm:9",
+        order=BrokerOrder(
+            order_id=OrderId(0),
+            client_id=ClientId(0),
+            perm_id=PermId(9),
+            order_ref="",
+            account="DU1",
+            contract=OPTION,
+            action=Action.SELL,
+            quantity=Decimal("0.5"),
+            order_type="TRAIL",
+            limit_price=None,
+            stop_price=None,
+            time_in_force="GTD",
+            status="PreSubmitted",
+        ),
+    ),
+    Moved(
+        at=NOON,
+        key="ibc-a",
+        event=Event.SEND,
+        source=State.INTENDED,
+        target=State.SENT,
+        disposition=SendDisposition.SENT,
+        correlation_id="c0ffee",
+        cause="send",
+    ),
+    Learned(at=NOON, key="ibc-a", perm_id=PermId(900), stated_filled=Decimal(1)),
+    Filled(
+        at=NOON,
+        key="ibc-a",
+        fill=Fill(
+            exec_id=ExecId("a.b.01.01"),
+            order_id=OrderId(1),
+            perm_id=PermId(900),
+            client_id=ClientId(1),
+            contract=AAPL,
+            action=Action.BUY,
+            quantity=Decimal(1),
+            price=Decimal("100.10"),
+            time=NOON,
+        ),
+    ),
+    Charged(
+        at=NOON,
+        key="",
+        exec_id=ExecId("a.b.01.01"),
+        commission=None,
+        currency="USD",
+        realized_pnl=Decimal("-3"),
+    ),
+    Refused(at=NOON, key="ibc-a", state=State.FILLED, said="PreSubmitted"),
+    Denied(at=NOON, key="", error="RiskLimitError", reason="too big", order="…"),
+]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "orders.sqlite3"
+
+
+async def test_every_kind_of_note_comes_back_as_it_was(path: Path) -> None:
+    journal = await Journal.open(path, clock=ManualClock(NOON))
+    await journal.append(EVERY_KIND)
+    assert await journal.notes() == (Opened(at=NOON), *EVERY_KIND)
+    await journal.aclose()
+
+
+async def test_what_is_posted_is_written_before_what_is_awaited_after_it(path: Path) -> None:
+    journal = await Journal.open(path, clock=ManualClock(NOON))
+    journal.post(EVERY_KIND[:3])
+    await journal.append(EVERY_KIND[3:4])
+    kinds = [entry.kind for entry in read(path)]
+    assert kinds == ["opened", "intent", "foreign", "step", "fact"]
+    await journal.aclose()
+
+
+async def test_the_history_of_one_order_is_readable(path: Path) -> None:
+    journal = await Journal.open(path, clock=ManualClock(NOON))
+    await journal.append(EVERY_KIND)
+    await journal.aclose()
+    history = read(path, key="ibc-a")
+    assert [entry.kind for entry in history] == ["intent", "step", "fact", "fill", "anomaly"]
+    assert history[1].time == NOON
+    assert (history[1].cause, history[1].correlation_id) == ("send", "c0ffee")
+    assert history[0].body["ticket"]["quantity"] == "100"
+    assert [entry.seq for entry in read(path, limit=2)] == [8, 9]
+    assert verify(path) == 9
+
+
+async def test_a_journal_that_cannot_be_written_says_so_to_both(path: Path) -> None:
+    journal = await Journal.open(path, clock=ManualClock(NOON))
+    await journal.append([])
+    told: list[OrderError] = []
+    journal.on_failure = told.append
+    journal._log._database.execute("PRAGMA max_page_count = 1")
+    large = Denied(at=NOON, key="", error="E", reason="x" * 100_000, order="")
+    with pytest.raises(OrderError, match="cannot be written"):
+        await journal.append([large])
+    journal.post([large])
+    with pytest.raises(OrderError):
+        await journal.append([])
+    assert len(told) == 3
+    await journal.aclose()
+
+
+async def test_a_closed_journal_takes_nothing(path: Path) -> None:
+    journal = await Journal.open(path, clock=ManualClock(NOON))
+    await journal.aclose()
+    await journal.aclose()
+    with pytest.raises(OrderError, match="closed"):
+        await journal.append(EVERY_KIND)
+    journal.post(EVERY_KIND)
+    assert len(read(path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "fault"),
+    [("prophecy", "{}", "unknown kind 'prophecy'"), ("step", "{}", "entry 1 of the journal")],
+)
+async def test_an_entry_of_another_version_stops_the_start(
+    path: Path, kind: str, body: str, fault: str
+) -> None:
+    log = AppendLog.open(path)
+    draft = Draft(time="", kind=kind, key="", correlation_id="", cause="", body=body)
+    log.append([draft], lambda error: None)
+    log.close()
+    journal = await Journal.open(path, clock=ManualClock(NOON))
+    with pytest.raises(ConfigurationError, match=fault):
+        await journal.notes()
+    await journal.aclose()

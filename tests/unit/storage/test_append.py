@@ -1,0 +1,202 @@
+"""The append-only log: durable, ordered, chained, one writer."""
+
+import queue
+import sqlite3
+import stat
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ibkr_connector.errors import ConfigurationError
+from ibkr_connector.storage.append import AppendLog, Draft, read_entries, verify_entries
+from ibkr_connector.storage.chain import GENESIS, link
+
+
+def draft(key: str = "a", body: str = "{}") -> Draft:
+    return Draft(
+        time="2026-03-04T17:00:00+00:00",
+        kind="step",
+        key=key,
+        correlation_id="",
+        cause="test",
+        body=body,
+    )
+
+
+def write(log: AppendLog, *drafts: Draft) -> Exception | None:
+    done: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+    log.append(drafts, done.put)
+    return done.get(timeout=10)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "log.sqlite3"
+
+
+def test_what_was_written_is_read_in_order_and_the_chain_holds(path: Path) -> None:
+    log = AppendLog.open(path)
+    for key in ("a", "b", "a"):
+        assert write(log, draft(key)) is None
+    log.close()
+    assert [(entry.seq, entry.key) for entry in read_entries(path)] == [
+        (1, "a"),
+        (2, "b"),
+        (3, "a"),
+    ]
+    assert [entry.seq for entry in read_entries(path, key="a", limit=1)] == [3]
+    assert verify_entries(path) == 3
+
+
+def test_the_chain_goes_on_after_a_restart(path: Path) -> None:
+    for _ in range(2):
+        log = AppendLog.open(path)
+        write(log, draft())
+        log.close()
+    assert verify_entries(path) == 2
+
+
+def test_others_may_read_while_it_is_written(path: Path) -> None:
+    log = AppendLog.open(path)
+    write(log, draft())
+    assert len(read_entries(path)) == 1
+    log.close()
+
+
+def test_only_the_user_can_read_the_files(path: Path) -> None:
+    AppendLog.open(path).close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_many_callers_share_commits_and_keep_their_order(path: Path) -> None:
+    log = AppendLog.open(path)
+    done: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+    for number in range(2000):
+        log.append([draft(body=f"{number}")], done.put)
+    log.close()
+    assert [done.get_nowait() for _ in range(2000)] == [None] * 2000
+    assert [entry.body for entry in read_entries(path)] == [f"{n}" for n in range(2000)]
+
+
+def test_closing_twice_is_harmless(path: Path) -> None:
+    log = AppendLog.open(path)
+    log.close()
+    log.close()
+
+
+def test_a_second_writer_in_this_process_is_refused(path: Path) -> None:
+    log = AppendLog.open(path)
+    with pytest.raises(ConfigurationError, match="another connector writes"):
+        AppendLog.open(path)
+    log.close()
+    AppendLog.open(path).close()
+
+
+def test_a_second_process_is_refused(path: Path) -> None:
+    log = AppendLog.open(path)
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from ibkr_connector.storage.append import AppendLog\n"
+        "from ibkr_connector.errors import ConfigurationError\n"
+        "try: AppendLog.open(Path(sys.argv[1]))\n"
+        "except ConfigurationError as error: print(error)\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True
+    )
+    log.close()
+    assert "another connector writes" in told.stdout
+
+
+@pytest.mark.parametrize("verb", ["UPDATE entries SET body = '{1}'", "DELETE FROM entries"])
+def test_entries_cannot_be_changed_by_sql(path: Path, verb: str) -> None:
+    log = AppendLog.open(path)
+    write(log, draft())
+    log.close()
+    with closing(sqlite3.connect(path)) as database:
+        with pytest.raises(sqlite3.IntegrityError, match="entries are never"):
+            database.execute(verb)
+
+
+@pytest.mark.parametrize(
+    "forgery",
+    [
+        "UPDATE entries SET body = '{1}' WHERE seq = 2",
+        "DELETE FROM entries WHERE seq = 2",
+        "UPDATE entries SET time = '2020' WHERE seq = 1",
+    ],
+)
+def test_a_change_by_hand_is_noticed(path: Path, forgery: str) -> None:
+    log = AppendLog.open(path)
+    write(log, draft(), draft(), draft())
+    log.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("DROP TRIGGER entries_stay")
+        database.execute("DROP TRIGGER entries_remain")
+        database.execute(forgery)
+    with pytest.raises(ConfigurationError, match="changed by hand"):
+        verify_entries(path)
+    with pytest.raises(ConfigurationError, match="changed by hand"):
+        AppendLog.open(path)
+
+
+def test_a_full_disk_fails_the_write_and_every_one_after_it(path: Path) -> None:
+    log = AppendLog.open(path)
+    assert write(log, draft()) is None
+    # SQLite's own limit: the same error as a disk without room
+    log._database.execute("PRAGMA max_page_count = 1")
+    failure = write(log, draft(body="x" * 100_000))
+    assert isinstance(failure, sqlite3.OperationalError)
+    log._database.execute("PRAGMA max_page_count = 100000")
+    assert write(log, draft()) is failure
+    log.close()
+    assert verify_entries(path) == 1
+
+
+def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text("not a database, but long enough to be looked at as one" * 40)
+    with pytest.raises(ConfigurationError, match="cannot be used"):
+        AppendLog.open(path)
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        read_entries(path)
+
+
+def test_a_database_of_somebody_else_is_refused(path: Path) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE theirs (x)")
+    with pytest.raises(ConfigurationError, match="not a journal of this package"):
+        AppendLog.open(path)
+
+
+def test_a_newer_format_is_refused(path: Path) -> None:
+    AppendLog.open(path).close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("PRAGMA user_version = 99")
+    with pytest.raises(ConfigurationError, match="has format 99"):
+        AppendLog.open(path)
+
+
+def test_a_missing_log_cannot_be_read(path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="there is no journal"):
+        read_entries(path)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError, match="cannot be used"):
+        AppendLog.open(tmp_path / "file" / "log.sqlite3")
+
+
+@given(st.lists(st.text(), min_size=2, max_size=4), st.integers(min_value=0, max_value=3))
+def test_two_fields_never_run_into_each_other(fields: list[str], cut: int) -> None:
+    at = min(cut, len(fields) - 2)
+    joined = [*fields[:at], fields[at] + fields[at + 1], *fields[at + 2 :]]
+    assert link(GENESIS, fields) != link(GENESIS, joined)
