@@ -302,9 +302,7 @@ class IBKRConnector:
         Source: `reqHistoricalData` (20). Replay: safe. Cost: 1 message.
         """
         return await self._call(
-            lambda engine: engine.market.market_data(
-                contract, bar_size=bar_size, duration=duration
-            )
+            lambda engine: engine.market.market_data(contract, bar_size=bar_size, duration=duration)
         )
 
     async def get_historical_data(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from ..clock import Clock
-from ..errors import AccountError
-from ..gateway.port import AccountGateway, GatewayEvent
-from ..model.account import AccountSummary, Position
-from ..resilience.operation import ENDPOINTS, Operation
-from ..resilience.pipeline import Pipeline
+from ibkr_connector.clock import Clock
+from ibkr_connector.errors import AccountError
+from ibkr_connector.gateway.port import AccountGateway, GatewayEvent
+from ibkr_connector.model.account import AccountSummary, Position
+from ibkr_connector.resilience.operation import ENDPOINTS, Operation
+from ibkr_connector.resilience.pipeline import Pipeline
+
 from .view import AccountView
 
 __all__ = ["AccountDesk"]

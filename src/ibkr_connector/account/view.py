@@ -13,10 +13,10 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-from ..errors import AccountError
-from ..gateway.port import AccountValueChanged, GatewayEvent, PortfolioRow, PositionRow
-from ..model.account import AccountSummary, AccountValue, Position
-from ..model.ids import ConId
+from ibkr_connector.errors import AccountError
+from ibkr_connector.gateway.port import AccountValueChanged, GatewayEvent, PortfolioRow, PositionRow
+from ibkr_connector.model.account import AccountSummary, AccountValue, Position
+from ibkr_connector.model.ids import ConId
 
 __all__ = ["AccountView"]
 

@@ -9,9 +9,10 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from ..connector import IBKRConnector
-from ..errors import IBKRError
-from ..settings import Settings
+from ibkr_connector.connector import IBKRConnector
+from ibkr_connector.errors import IBKRError
+from ibkr_connector.settings import Settings
+
 from .render import Renderer
 
 __all__ = ["app"]

@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Decimal
 from typing import Any, Final
 
-from ..connector import IBKRConnector
-from ..errors import OrderUncertainError
-from ..model.account import AccountSummary, Position
-from ..model.market import BarSeries, Quote
-from ..model.orders import Action, OrderReport, OrderRequest, OrderStatus, OrderType
-from ..settings import Settings
+from ibkr_connector.connector import IBKRConnector
+from ibkr_connector.errors import OrderUncertainError
+from ibkr_connector.model.account import AccountSummary, Position
+from ibkr_connector.model.market import BarSeries, Quote
+from ibkr_connector.model.orders import Action, OrderReport, OrderRequest, OrderStatus, OrderType
+from ibkr_connector.settings import Settings
+
 from .relay import Relay
 
 __all__ = ["DemoPlan", "DemoReport", "run_demo"]
@@ -143,9 +144,7 @@ async def _survive_a_cut(
     before = ib.get_connection_status().reconnect_count
     relay.cut_after_next_upload()
     order_id, order_ref = await _place_into_the_dark(ib, request, report, tell)
-    recovered = await ib.wait_for_status(
-        order_id, _SETTLED, timeout_s=RECOVERY_DEADLINE_S
-    )
+    recovered = await ib.wait_for_status(order_id, _SETTLED, timeout_s=RECOVERY_DEADLINE_S)
     tell(recovered)
     report.orders.append(recovered)
     status = ib.get_connection_status()

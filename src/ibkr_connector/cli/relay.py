@@ -91,7 +91,9 @@ class Relay:
                 self.cuts += 1
                 return
 
-    async def _download(self, up_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _download(
+        self, up_reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         while chunk := await up_reader.read(_CHUNK):
             writer.write(chunk)
             await writer.drain()

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from ..errors import IBKRError, OrderRejectedError
-from ..model.status import FarmState
+from ibkr_connector.errors import IBKRError, OrderRejectedError
+from ibkr_connector.model.status import FarmState
+
 from .rows import CodeKind, CodeRow, Ends, LinkEffect, OrderEffect, Scope, When
 from .table import TABLE
 

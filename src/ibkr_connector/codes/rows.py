@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ..errors import IBKRError
+from ibkr_connector.errors import IBKRError
 
 __all__ = ["CodeKind", "CodeRow", "Ends", "LinkEffect", "OrderEffect", "Scope", "When"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from ..errors import (
+from ibkr_connector.errors import (
     AccountError,
     AuthenticationError,
     ClientIdInUseError,
@@ -31,6 +31,7 @@ from ..errors import (
     PacingError,
     ReadOnlyError,
 )
+
 from .rows import CodeKind, CodeRow, Ends, OrderEffect, Scope, When
 
 __all__ = ["TABLE"]
@@ -219,10 +220,7 @@ _REQUESTS: Final = (
         source="rust-ibapi; campus",
         hint=_DELAYED,
     ),
-    *(
-        _info(code, "rust-ibapi threads 768, 769", kind=CodeKind.WARNING)
-        for code in (10090, 10091)
-    ),
+    *(_info(code, "rust-ibapi threads 768, 769", kind=CodeKind.WARNING) for code in (10090, 10091)),
     _info(10167, "rust-ibapi; campus"),
     *(_permission(code, "campus", hint=_DELAYED) for code in (10168, 10186)),
     _request(10182, MarketDataError, "ib_insync threads 333, 670", kind=CodeKind.TRANSIENT),
@@ -248,10 +246,7 @@ _REQUESTS: Final = (
 _REJECTS: Final = (
     _reject(103, "campus", proves=_DEAD, hint="the order id was used before"),
     *_rejects((106, 107), "campus", proves=_DEAD),
-    *(
-        _reject(code, "campus", proves=_DEAD, hint=_PRECAUTION)
-        for code in (109, 163, 382, 383)
-    ),
+    *(_reject(code, "campus", proves=_DEAD, hint=_PRECAUTION) for code in (109, 163, 382, 383)),
     _reject(164, "campus", proves=_HINT, hint=_PRECAUTION),
     _reject(110, "campus", proves=_DEAD, hint="round the price to the contract's tick"),
     _reject(111, "campus", proves=_DEAD),

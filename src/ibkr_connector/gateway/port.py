@@ -15,11 +15,11 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
-from ..model.account import AccountValue
-from ..model.contracts import Contract, ContractDetails
-from ..model.ids import ClientId, ExecId, OrderId, PermId
-from ..model.market import BarSeries, DataType, Quote
-from ..model.orders import Action, OrderType, TimeInForce
+from ibkr_connector.model.account import AccountValue
+from ibkr_connector.model.contracts import Contract, ContractDetails
+from ibkr_connector.model.ids import ClientId, ExecId, OrderId, PermId
+from ibkr_connector.model.market import BarSeries, DataType, Quote
+from ibkr_connector.model.orders import Action, OrderType, TimeInForce
 
 __all__ = [
     "AccountGateway",

@@ -10,12 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from ..clock import Clock
-from ..errors import AmbiguousContractError, ContractNotFoundError
-from ..gateway.port import ContractGateway
-from ..model.contracts import Contract, ContractDetails
-from ..resilience.operation import ENDPOINTS, Operation
-from ..resilience.pipeline import Pipeline
+from ibkr_connector.clock import Clock
+from ibkr_connector.errors import AmbiguousContractError, ContractNotFoundError
+from ibkr_connector.gateway.port import ContractGateway
+from ibkr_connector.model.contracts import Contract, ContractDetails
+from ibkr_connector.resilience.operation import ENDPOINTS, Operation
+from ibkr_connector.resilience.pipeline import Pipeline
+
 from .text import parse_contract
 
 __all__ = ["Resolver"]
@@ -34,7 +35,12 @@ class Resolver:
     """Turn text or a description into the details of one contract."""
 
     def __init__(
-        self, *, gateway: ContractGateway, pipeline: Pipeline, clock: Clock, ttl_s: float = CACHE_TTL_S
+        self,
+        *,
+        gateway: ContractGateway,
+        pipeline: Pipeline,
+        clock: Clock,
+        ttl_s: float = CACHE_TTL_S,
     ) -> None:
         self._gateway = gateway
         self._pipeline = pipeline

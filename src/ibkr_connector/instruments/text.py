@@ -18,8 +18,8 @@ import re
 from decimal import Decimal
 from typing import Final
 
-from ..errors import ContractError
-from ..model.contracts import Contract, Right, SecurityType, crypto, forex
+from ibkr_connector.errors import ContractError
+from ibkr_connector.model.contracts import Contract, Right, SecurityType, crypto, forex
 
 __all__ = ["parse_contract"]
 

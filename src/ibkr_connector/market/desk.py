@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from ..errors import MarketDataPermissionError, NoDataError
-from ..gateway.port import MarketGateway
-from ..model.contracts import Contract, ContractDetails
-from ..model.market import BarSeries, DataType, MarketData, Quote
-from ..resilience.operation import ENDPOINTS, HistoryKey, Operation
-from ..resilience.pipeline import Pipeline
+from ibkr_connector.errors import MarketDataPermissionError, NoDataError
+from ibkr_connector.gateway.port import MarketGateway
+from ibkr_connector.model.contracts import Contract, ContractDetails
+from ibkr_connector.model.market import BarSeries, DataType, MarketData, Quote
+from ibkr_connector.resilience.operation import ENDPOINTS, HistoryKey, Operation
+from ibkr_connector.resilience.pipeline import Pipeline
+
 from .spans import (
     SMALL_BAR_SIZES,
     check_bar_size,
@@ -143,4 +144,3 @@ class MarketDesk:
                 call=lambda: self._gateway.quote(contract, data_type=data_type),
             )
         )
-

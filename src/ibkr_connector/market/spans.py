@@ -8,8 +8,8 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Final
 
-from ..errors import HistoricalDataError
-from ..model.contracts import SecurityType
+from ibkr_connector.errors import HistoricalDataError
+from ibkr_connector.model.contracts import SecurityType
 
 __all__ = [
     "BAR_SIZES",

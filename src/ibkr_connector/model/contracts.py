@@ -133,7 +133,9 @@ def forex(pair: str) -> Contract:
     """Describe a currency pair written `EUR.USD`, `EURUSD` or `EUR/USD`, on IDEALPRO."""
     letters = pair.replace(".", "").replace("/", "").upper()
     if len(letters) != 6 or not letters.isalpha():
-        raise ValueError(f"a currency pair has two three-letter codes, as in 'EUR.USD'; got {pair!r}")
+        raise ValueError(
+            f"a currency pair has two three-letter codes, as in 'EUR.USD'; got {pair!r}"
+        )
     return Contract(
         symbol=letters[:3],
         security_type=SecurityType.FOREX,

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import yaml
 
-from ..errors import ConfigurationError
+from ibkr_connector.errors import ConfigurationError
 
 __all__ = ["INI_NAME", "PERMISSIONS_NAME", "RISK_NAME", "read_ini", "read_yaml"]
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from ..errors import ConfigurationError
-from ..model.status import Application, TradingMode
+from ibkr_connector.errors import ConfigurationError
+from ibkr_connector.model.status import Application, TradingMode
 
 if TYPE_CHECKING:
     from .model import Settings

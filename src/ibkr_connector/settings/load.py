@@ -17,8 +17,9 @@ from dotenv import dotenv_values
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
-from ..errors import ConfigurationError
-from ..model.status import TradingMode
+from ibkr_connector.errors import ConfigurationError
+from ibkr_connector.model.status import TradingMode
+
 from .files import INI_NAME, PERMISSIONS_NAME, RISK_NAME, read_ini, read_yaml
 from .model import PermissionSettings, RiskSettings, Settings
 
@@ -241,4 +242,6 @@ def _checked(
 
 def _remedy(model: type[BaseSettings], field: str) -> str:
     info = model.model_fields.get(field)
-    return f"expected: {info.description}" if info is not None and info.description else "correct it"
+    return (
+        f"expected: {info.description}" if info is not None and info.description else "correct it"
+    )

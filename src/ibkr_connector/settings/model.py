@@ -11,8 +11,9 @@ from typing import Any, Literal, Self
 from pydantic import Field, PrivateAttr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from ..model.contracts import SecurityType
-from ..model.status import Application, TradingMode
+from ibkr_connector.model.contracts import SecurityType
+from ibkr_connector.model.status import Application, TradingMode
+
 from .guard import check_port, standard_port
 
 __all__ = ["MarketDataChoice", "PermissionSettings", "RiskSettings", "Settings"]

@@ -111,6 +111,10 @@ class Catalogue:
         """Return an instrument by IB's number."""
         return self._by_id.get(con_id)
 
+    def ids(self) -> tuple[int, ...]:
+        """Return the con ids of everything listed."""
+        return tuple(self._by_id)
+
     def find(self, query: Query) -> tuple[Instrument, ...]:
         """Return everything that fits, in the order of listing; a con id alone decides."""
         if query.con_id:

@@ -1,0 +1,156 @@
+"""
+The gateway: the venue, the clients that are connected, and what goes to whom.
+
+Owns client ids, order ids, who hears of which order, and the list of what nobody answered.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from ibkr_connector.simulator.exchange.records import (
+    AccountChanged,
+    Commission,
+    Event,
+    Executed,
+    OrderChanged,
+    OrderRefused,
+    PositionChanged,
+    Status,
+    VenueOrder,
+)
+from ibkr_connector.simulator.exchange.venue import Venue
+from ibkr_connector.simulator.wire.replies import ErrorMessage, Reply
+from ibkr_connector.simulator.wire.requests import Request
+
+from .translate import commission_report, exec_details, open_order, order_status
+
+if TYPE_CHECKING:
+    from .session import ClientSession
+
+__all__ = ["Exchange", "Gateway", "Permissions"]
+
+MASTER_IDS: Final = frozenset({0})
+_LOG_LENGTH: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permissions:
+    """
+    What the login may do.
+
+    Args:
+        live_data: Live market data; without it, delayed data only.
+        read_only_api: "Read-Only API" is ticked in the gateway's settings.
+        data_lines: Streams of market data at a time, over all clients.
+        replay_commissions: Whether executions that are asked for bring their commissions again;
+            accounts of both are on record, so it is a switch.
+    """
+
+    live_data: bool = True
+    read_only_api: bool = False
+    data_lines: int = 100
+    replay_commissions: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One request and what it was answered at once."""
+
+    client_id: int
+    request: Request
+    replies: tuple[Reply, ...]
+
+
+@dataclass(slots=True)
+class Gateway:
+    """Everything that the clients share."""
+
+    venue: Venue
+    permissions: Permissions = field(default_factory=Permissions)
+    sessions: dict[int, ClientSession] = field(default_factory=dict)
+    log: deque[Exchange] = field(default_factory=lambda: deque(maxlen=_LOG_LENGTH))
+    unsupported: list[str] = field(default_factory=list)
+    next_ids: dict[int, int] = field(default_factory=dict)
+    perm_ids: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The accounts of the login."""
+        return tuple(self.venue.ledgers)
+
+    @property
+    def lines_used(self) -> int:
+        """How many streams of market data are open."""
+        return sum(session.lines for session in self.sessions.values())
+
+    def tick(self, now: datetime) -> None:
+        """Let the market and every session come to a moment."""
+        self.deliver(self.venue.advance(now), now)
+        for session in list(self.sessions.values()):
+            session.tick(now)
+
+    def notice(self, code: int, text: str) -> None:
+        """Say something to everybody that belongs to no request."""
+        for session in self.sessions.values():
+            session.say(ErrorMessage(request_id=-1, code=code, text=text))
+
+    def deliver(self, events: Iterable[Event], now: datetime) -> None:
+        """Tell whoever must know what happened at the venue."""
+        waiting: dict[int, list[Commission]] = {}
+        for event in events:
+            match event:
+                case OrderChanged(order=order):
+                    self._tell_order(order)
+                    for commission in waiting.pop(order.perm_id, []):
+                        self._tell_commission(order, commission)
+                case Executed(execution=execution, commission=commission):
+                    for session in self._hearing(execution.order):
+                        details = exec_details(execution, request_id=-1, version=session.version)
+                        session.say(details)
+                    # the report of what it cost comes after the order's new status
+                    waiting.setdefault(execution.order.perm_id, []).append(commission)
+                case OrderRefused():
+                    self._tell_refusal(event)
+                case PositionChanged(account=account, instrument=instrument):
+                    for session in self.sessions.values():
+                        session.position_changed(account, instrument, now)
+                case AccountChanged(account=account):
+                    for session in self.sessions.values():
+                        session.account_changed(account, now)
+
+    def _tell_order(self, order: VenueOrder) -> None:
+        key = (order.owner.client_id, order.owner.order_id)
+        self.perm_ids[key] = order.perm_id
+        for session in self._hearing(order):
+            if order.status is not Status.CANCELLED:
+                session.say(open_order(order))
+            session.say(order_status(order))
+            if order.status is Status.CANCELLED:
+                session.say(
+                    ErrorMessage(
+                        request_id=order.owner.order_id, code=202, text="Order Canceled - reason:"
+                    )
+                )
+
+    def _tell_commission(self, order: VenueOrder, commission: Commission) -> None:
+        for session in self._hearing(order):
+            session.say(commission_report(commission))
+
+    def _tell_refusal(self, event: OrderRefused) -> None:
+        session = self.sessions.get(event.owner.client_id)
+        if session is not None:
+            session.say(
+                ErrorMessage(request_id=event.owner.order_id, code=event.code, text=event.text)
+            )
+
+    def _hearing(self, order: VenueOrder) -> Iterator[ClientSession]:
+        """Yield the owner's session, and that of a master client (IB campus: client id 0)."""
+        owner = order.owner.client_id
+        for client_id, session in self.sessions.items():
+            if client_id == owner or (owner == 0 and client_id in MASTER_IDS):
+                yield session

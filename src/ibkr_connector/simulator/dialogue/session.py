@@ -1,0 +1,119 @@
+"""
+One client's session: what it subscribed to, and what it is told.
+
+Requests are looked up in the table of handlers; what handlers say is queued here until the server
+takes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ibkr_connector.simulator.exchange.instruments import Instrument
+from ibkr_connector.simulator.wire.replies import ErrorMessage, ManagedAccounts, NextValidId, Reply
+from ibkr_connector.simulator.wire.requests import Request, StartApi, UnsupportedRequest
+
+from .gateway import Exchange, Gateway
+from .streams import Streams
+
+__all__ = ["ClientSession"]
+
+_FARMS = (
+    (2104, "Market data farm connection is OK:usfarm"),
+    (2106, "HMDS data farm connection is OK:ushmds"),
+    (2158, "Sec-def data farm connection is OK:secdefil"),
+)
+
+
+@dataclass(slots=True)
+class ClientSession:
+    """The gateway's side of one connected client."""
+
+    gateway: Gateway
+    version: int
+    client_id: int = -1
+    is_refused: bool = False
+    outbox: list[Reply] = field(default_factory=list)
+    streams: Streams = field(default_factory=Streams)
+
+    @property
+    def lines(self) -> int:
+        """How many streams of market data this client has."""
+        return len(self.streams.market)
+
+    def say(self, reply: Reply) -> None:
+        """Queue a reply."""
+        self.outbox.append(reply)
+
+    def fail(self, request_id: int, code: int, text: str) -> None:
+        """Queue an error."""
+        self.say(ErrorMessage(request_id=request_id, code=code, text=text))
+
+    def take(self) -> list[Reply]:
+        """Take what is queued."""
+        said, self.outbox = self.outbox, []
+        return said
+
+    def handle(self, request: Request, now: datetime) -> None:
+        """Do what a client asks; answers are queued, some at once and some with time."""
+        before = len(self.outbox)
+        if isinstance(request, StartApi):
+            self._start(request)
+        elif isinstance(request, UnsupportedRequest):
+            self._unsupported(f"message {request.message_id}", request)
+        else:
+            # imported late: handlers need this class for their signatures
+            from .handlers import HANDLERS  # noqa: PLC0415
+
+            HANDLERS[type(request)](self, request, now)
+        self.gateway.log.append(
+            Exchange(
+                client_id=self.client_id,
+                request=request,
+                replies=tuple(self.outbox[before:]),
+            )
+        )
+
+    def tick(self, now: datetime) -> None:
+        """Bring every stream to a moment."""
+        self.streams.tick(self, now)
+
+    def position_changed(self, account: str, instrument: Instrument, now: datetime) -> None:
+        """Tell of a position, if it was asked for."""
+        self.streams.position_changed(self, account, instrument, now)
+
+    def account_changed(self, account: str, now: datetime) -> None:
+        """Tell of an account's figures, if they were asked for."""
+        self.streams.account_changed(self, account, now)
+
+    def leave(self) -> None:
+        """The client is gone; its id is free again, its orders stay."""
+        if self.gateway.sessions.get(self.client_id) is self:
+            del self.gateway.sessions[self.client_id]
+
+    def unsupported(self, what: str) -> None:
+        """Remember something that was asked and is not simulated."""
+        self.gateway.unsupported.append(f"client {self.client_id}: {what}")
+
+    def _start(self, request: StartApi) -> None:
+        self.client_id = request.client_id
+        if request.client_id in self.gateway.sessions:
+            self.is_refused = True
+            self.fail(
+                -1,
+                326,
+                "Unable to connect as the client id is already in use. "
+                "Retry with a unique client id.",
+            )
+            return
+        self.gateway.sessions[self.client_id] = self
+        self.say(ManagedAccounts(accounts=",".join(self.gateway.accounts)))
+        self.say(NextValidId(order_id=self.gateway.next_ids.setdefault(self.client_id, 1)))
+        for code, text in _FARMS:
+            self.fail(-1, code, text)
+
+    def _unsupported(self, what: str, request: UnsupportedRequest) -> None:
+        self.unsupported(f"{what} with fields {request.fields!r}")
+        request_id = next((int(text) for text in request.fields if text.isdigit()), -1)
+        self.fail(request_id, 320, f"Error reading request. {what} is not simulated")

@@ -1,0 +1,268 @@
+"""The venue's records as the wire's, and the wire's contracts as queries."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from ibkr_connector.simulator.exchange.instruments import Instrument, Query
+from ibkr_connector.simulator.exchange.records import Commission, Execution, Status, VenueOrder
+from ibkr_connector.simulator.wire.contracts import WireContract
+from ibkr_connector.simulator.wire.fields import UNSET_DOUBLE, number_text
+from ibkr_connector.simulator.wire.orders import ECHO, WireOrder
+from ibkr_connector.simulator.wire.replies import (
+    CommissionReport,
+    CompletedOrder,
+    ContractDetails,
+    ExecDetails,
+    OpenOrder,
+    OrderStatus,
+    SymbolSample,
+)
+from ibkr_connector.simulator.wire.replies import DerivativeType as Derivative
+
+from .times import write_time
+
+__all__ = [
+    "MARGIN_FIELDS",
+    "commission_report",
+    "completed_order",
+    "contract_details",
+    "contract_of",
+    "exec_details",
+    "open_order",
+    "order_status",
+    "query_of",
+    "symbol_sample",
+]
+
+MARGIN_FIELDS: Final = tuple(
+    f"{name}{when}"
+    for when in ("Before", "Change", "After")
+    for name in ("initMargin", "maintMargin", "equityWithLoan")
+)
+_ORDER_TYPES: Final = (
+    "ACTIVETIM,AD,ADJUST,ALERT,ALLOC,AON,AVGCOST,BASKET,COND,DAY,DEACT,FOK,GAT,GTC,GTD,IOC,LMT,"
+    "LIT,MIT,MKT,MOC,OCA,OPG,REL,STP,STPLMT,TRAIL,TRAILLMT,WHATIF"
+)
+_NO_RIGHT: Final = "?"
+"""What TWS puts for the right of an order's contract that has none (recorded frames)."""
+
+
+def query_of(contract: WireContract) -> Query:
+    """Read a client's description as a query."""
+    return Query(
+        con_id=contract.con_id,
+        symbol=contract.symbol,
+        sec_type=contract.sec_type,
+        currency=contract.currency,
+        exchange=contract.exchange,
+        primary_exchange=contract.primary_exchange,
+        expiry=contract.expiry,
+        strike=contract.strike,
+        right="" if contract.right == _NO_RIGHT else contract.right,
+        multiplier=contract.multiplier,
+        local_symbol=contract.local_symbol,
+        trading_class=contract.trading_class,
+    )
+
+
+def contract_of(
+    instrument: Instrument, *, exchange: str, no_right: str = "", primary: bool = False
+) -> WireContract:
+    """Write an instrument as a contract at one exchange."""
+    return WireContract(
+        con_id=instrument.con_id,
+        symbol=instrument.symbol,
+        sec_type=instrument.sec_type,
+        expiry=instrument.last_trade,
+        strike=instrument.strike,
+        right=instrument.right or no_right,
+        multiplier=str(instrument.multiplier or ""),
+        exchange=exchange,
+        primary_exchange=instrument.primary_exchange if primary else "",
+        currency=instrument.currency,
+        local_symbol=instrument.local_symbol,
+        trading_class=instrument.trading_class,
+    )
+
+
+def contract_details(
+    instrument: Instrument, *, request_id: int, exchange: str, hours: str
+) -> ContractDetails:
+    """Write everything about an instrument."""
+    return ContractDetails(
+        request_id=request_id,
+        symbol=instrument.symbol,
+        sec_type=instrument.sec_type,
+        last_trade=instrument.last_trade,
+        strike=instrument.strike,
+        right=instrument.right,
+        exchange=exchange,
+        currency=instrument.currency,
+        local_symbol=instrument.local_symbol,
+        market_name=instrument.market_name,
+        trading_class=instrument.trading_class,
+        con_id=instrument.con_id,
+        min_tick=instrument.min_tick,
+        multiplier=str(instrument.multiplier or ""),
+        order_types=_ORDER_TYPES if instrument.is_tradable else "",
+        valid_exchanges=",".join(instrument.exchanges),
+        price_magnifier=1,
+        under_con_id=instrument.under_con_id,
+        long_name=instrument.long_name,
+        primary_exchange=instrument.primary_exchange,
+        contract_month=instrument.expiry[:6],
+        industry=instrument.industry,
+        category=instrument.category,
+        subcategory=instrument.subcategory,
+        time_zone_id=instrument.time_zone,
+        trading_hours=hours,
+        liquid_hours=hours,
+        aggregate_group=1,
+        under_symbol=instrument.under_symbol,
+        under_sec_type="STK" if instrument.under_con_id else "",
+        market_rule_ids=",".join([str(instrument.market_rule)] * len(instrument.exchanges)),
+        real_expiration_date=instrument.last_trade,
+        stock_type=instrument.stock_type,
+        min_size=instrument.min_size,
+        size_increment=instrument.min_size,
+        suggested_size_increment=instrument.min_size,
+    )
+
+
+def symbol_sample(instrument: Instrument, derivatives: tuple[str, ...]) -> SymbolSample:
+    """Write a hit of a symbol search."""
+    return SymbolSample(
+        con_id=instrument.con_id,
+        symbol=instrument.symbol,
+        sec_type=instrument.sec_type,
+        primary_exchange=instrument.primary_exchange or instrument.home,
+        currency=instrument.currency,
+        derivatives=tuple(Derivative(sec_type=kind) for kind in derivatives),
+        description=instrument.long_name,
+    )
+
+
+def order_status(order: VenueOrder) -> OrderStatus:
+    """Write where an order is; what is left of a closed one is what was never filled."""
+    return OrderStatus(
+        order_id=order.owner.order_id,
+        status=order.status,
+        filled=order.filled,
+        remaining=order.remaining,
+        average_price=round(order.average_price, 8),
+        perm_id=order.perm_id,
+        parent_id=0,
+        last_price=order.last_price,
+        client_id=order.owner.client_id,
+    )
+
+
+def open_order(order: VenueOrder, margins: dict[str, str] | None = None) -> OpenOrder:
+    """Write an order with everything that its client set, and TWS's defaults for the rest."""
+    texts = {
+        **_texts(order),
+        "clientId": str(order.owner.client_id),
+        "sharesAllocation": (
+            f"{order.perm_id}.0/{order.account}/{number_text(order.terms.quantity)}"
+        ),
+        "status": order.status,
+        **dict.fromkeys(MARGIN_FIELDS, UNSET_DOUBLE),
+        **(margins or {}),
+    }
+    return OpenOrder(
+        order_id=order.owner.order_id,
+        contract=contract_of(order.instrument, exchange=order.exchange, no_right=_NO_RIGHT),
+        texts=texts,
+    )
+
+
+def completed_order(order: VenueOrder, version: int) -> CompletedOrder:
+    """
+    Write a closed order as lossily as TWS does.
+
+    The quantity of a filled one is 0 (measured on a paper account); a rejected one is "Cancelled".
+    """
+    closed = order.closed_at or order.placed_at
+    filled = order.status is Status.FILLED
+    texts = {
+        **_texts(order),
+        "totalQuantity": "0" if filled else number_text(order.terms.quantity),
+        "filledQuantity": number_text(order.filled),
+        "status": Status.FILLED if filled else Status.CANCELLED,
+        "completedTime": write_time(closed, version),
+        "completedStatus": (
+            f"Filled Size: {number_text(order.filled)}" if filled else "Cancelled by Trader"
+        ),
+        "parentPermId": "0",
+    }
+    if order.status is Status.INACTIVE:
+        texts["completedStatus"] = "Rejected by System"
+    return CompletedOrder(
+        contract=contract_of(order.instrument, exchange=order.exchange, no_right=_NO_RIGHT),
+        texts=texts,
+    )
+
+
+def exec_details(execution: Execution, *, request_id: int, version: int) -> ExecDetails:
+    """Write an execution; `request_id` is -1 for one that comes by itself."""
+    order = execution.order
+    return ExecDetails(
+        request_id=request_id,
+        order_id=order.owner.order_id,
+        contract=contract_of(order.instrument, exchange=execution.exchange),
+        exec_id=execution.exec_id,
+        time=write_time(execution.time, version),
+        account=order.account,
+        exchange=execution.exchange,
+        side="BOT" if order.terms.is_buy else "SLD",
+        shares=execution.quantity,
+        price=execution.price,
+        perm_id=order.perm_id,
+        client_id=order.owner.client_id,
+        liquidation=0,
+        cumulative=order.filled,
+        average_price=round(order.average_price, 8),
+        order_ref=order.order_ref,
+        last_liquidity=execution.liquidity,
+    )
+
+
+def commission_report(commission: Commission) -> CommissionReport:
+    """Write what an execution cost."""
+    return CommissionReport(
+        exec_id=commission.exec_id,
+        commission=commission.amount,
+        currency=commission.currency,
+        realized_pnl=commission.realized_pnl,
+    )
+
+
+def _texts(order: VenueOrder) -> dict[str, str]:
+    said = {name: text for name, text in order.note.items() if text}
+    return {
+        **ECHO,
+        **said,
+        "action": order.terms.action,
+        "totalQuantity": number_text(order.terms.quantity),
+        "orderType": order.terms.order_type,
+        "lmtPrice": _price(order.terms.limit_price),
+        "auxPrice": _price(order.terms.stop_price),
+        "tif": order.terms.time_in_force,
+        "account": order.account,
+        "orderRef": order.order_ref,
+        "permId": str(order.perm_id),
+    }
+
+
+def _price(price: Decimal | None) -> str:
+    return "0.0" if price is None else number_text(price)
+
+
+def said_by(order: WireOrder) -> dict[str, str]:
+    """Return what a client set, without what concerns only the sending."""
+    return {name: text for name, text in order.texts.items() if name not in _SENDING}
+
+
+_SENDING: Final = frozenset({"transmit", "whatIf", "clientId", "permId"})
