@@ -356,6 +356,22 @@ async def test_i_a_socket_that_ends_with_part_of_an_order_says_that_it_may_be_wr
     assert unsent.value.disposition is SendDisposition.UNSENT
 
 
+async def test_i_an_order_behind_a_single_stuck_byte_is_not_called_sent(
+    gateway: ScriptedGateway, session: Session
+) -> None:
+    gateway.stop_reading()
+    transport: Any = session._client.conn.transport
+    while not transport.get_write_buffer_size():
+        transport.write(b"\0" * 1024)
+    sending = asyncio.ensure_future(session.send_order(ticket()))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    session.abort("no heartbeat")
+    with pytest.raises(NotConnectedError) as caught:
+        await sending
+    assert caught.value.disposition is SendDisposition.UNSENT
+
+
 async def test_i_an_order_behind_a_closed_socket_is_unsent(session: Session) -> None:
     session.abort("no heartbeat")
     with pytest.raises(NotConnectedError) as caught:

@@ -86,3 +86,24 @@ async def test_a_question_that_cannot_be_sent_is_not_owed_an_answer() -> None:
     with pytest.raises(IBKRError):
         await listing.ask(refuse)
     assert not listing.is_awaited
+
+
+async def test_an_answer_that_is_still_owed_is_gathered_from_its_first_row() -> None:
+    listing: Listing[str] = Listing("x", monotonic=lambda: 0.0, grace_s=5)
+    abandoned = asyncio.ensure_future(listing.ask(lambda: None))
+    await asyncio.sleep(0)
+    abandoned.cancel()
+    await asyncio.wait([abandoned])
+    second = asyncio.ensure_future(listing.ask(lambda: None))
+    await asyncio.sleep(0)
+    listing.row("a", "a")
+    listing.end()
+    assert await second == ("a",)
+
+    # The second question's own answer has begun before the third is asked.
+    listing.row("a", "a")
+    third = asyncio.ensure_future(listing.ask(lambda: None))
+    await asyncio.sleep(0)
+    listing.row("b", "b")
+    listing.end()
+    assert await third == ("a", "b")
