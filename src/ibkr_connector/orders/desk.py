@@ -59,7 +59,7 @@ from ibkr_connector.resilience.pipeline import Pipeline
 
 from .book import Book
 from .entry import OrderEntry
-from .evidence import FaultReading, see, see_fault
+from .evidence import FaultReading, Seen, see, see_fault
 from .inquiry import DeskTiming, Inquiry
 from .journal import Journal
 from .notes import Denied, Intended
@@ -392,12 +392,11 @@ class OrdersDesk:
     def apply(self, event: GatewayEvent) -> None:
         """Take in what a session says; events that are not about orders pass by."""
         if isinstance(event, OrderStatusSeen | OpenOrderSeen | Execution | CommissionReported):
-            seen = self._book.take(see(self._ledger, event, at=self._clock.utcnow()))
+            seen = see(self._ledger, event, at=self._clock.utcnow())
             if seen.stranger and isinstance(event, OrderStatusSeen):
                 # a status does not say of what: the broker's list does
                 self._inquiry.meet(f"{event.client_id}/{event.order_id}/{event.perm_id}")
-            for key in seen.ask:
-                self._inquiry.open_window(key)
+            self._take(seen)
         elif isinstance(event, OrderFault):
             self._apply_fault(event)
         elif isinstance(event, SessionEnded):
@@ -422,9 +421,13 @@ class OrdersDesk:
         seen = see_fault(
             self._ledger, reading, client_id=self._gateway.client_id, at=self._clock.utcnow()
         )
-        self._book.take(seen)
+        self._take(seen)
+
+    def _take(self, seen: Seen) -> None:
+        # the window opens before anybody wakes: who waits must see that the verdict is not out
         for key in seen.ask:
             self._inquiry.open_window(key)
+        self._book.take(seen)
 
     def _session_ended(self) -> None:
         self._inquiry.session_ended()

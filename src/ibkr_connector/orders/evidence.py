@@ -338,7 +338,7 @@ class _Scribe:
             self.refuse(key, event.value)
             return
         stays = target is entry.state
-        told = disposition is not None and disposition is not entry.disposition
+        told = disposition is not None
         asked = event is Event.ASK_CANCEL and not entry.cancel_asked
         unproven = event in EVIDENCE and not entry.seen
         explains = bool(reason) and (not entry.reason or (code is not None and entry.code is None))

@@ -196,7 +196,7 @@ def _draft(note: Note) -> Draft:
         key=note.key,
         correlation_id=note.correlation_id,
         cause=note.cause,
-        body=_ADAPTERS[word].dump_json(note, exclude_none=True).decode(),
+        body=_ADAPTERS[word].dump_json(note).decode(),
     )
 
 

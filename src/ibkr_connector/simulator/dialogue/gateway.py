@@ -71,6 +71,7 @@ class Gateway:
     """Everything that the clients share."""
 
     venue: Venue
+    first_order_id: int = 1
     permissions: Permissions = field(default_factory=Permissions)
     sessions: dict[int, ClientSession] = field(default_factory=dict)
     log: deque[Exchange] = field(default_factory=lambda: deque(maxlen=_LOG_LENGTH))

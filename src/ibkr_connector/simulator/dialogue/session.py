@@ -109,7 +109,13 @@ class ClientSession:
             return
         self.gateway.sessions[self.client_id] = self
         self.say(ManagedAccounts(accounts=",".join(self.gateway.accounts)))
-        self.say(NextValidId(order_id=self.gateway.next_ids.setdefault(self.client_id, 1)))
+        self.say(
+            NextValidId(
+                order_id=self.gateway.next_ids.setdefault(
+                    self.client_id, self.gateway.first_order_id
+                )
+            )
+        )
         for code, text in _FARMS:
             self.fail(-1, code, text)
 

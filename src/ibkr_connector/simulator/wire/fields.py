@@ -30,6 +30,9 @@ __all__ = [
 
 UNSET_DOUBLE: Final = "1.7976931348623157E308"
 UNSET_INTEGER: Final = "2147483647"
+_LARGEST_EXPONENT: Final = 308
+"""Of a double; a text of a few bytes must not become one of a billion digits when it is echoed."""
+
 _UNSET_LONG: Final = "9223372036854775807"
 _UNSETS: Final = frozenset(
     {"", UNSET_DOUBLE, "1.7976931348623157e+308", UNSET_INTEGER, _UNSET_LONG}
@@ -61,19 +64,26 @@ def _write_text(value: str) -> str:
     return value
 
 
+def _plain(text: str) -> str:
+    # Python reads 1_000 and digits of other scripts as numbers; no client means them
+    if "_" in text or not text.isascii():
+        raise ValueError(text)
+    return text
+
+
 def _read_integer(text: str) -> int:
     try:
-        return int(text)
+        return int(_plain(text))
     except ValueError:
         raise RemoteProtocolError(f"expected a whole number, got {text!r}") from None
 
 
 def _read_number(text: str) -> Decimal:
     try:
-        number = Decimal(text)
-    except InvalidOperation:
+        number = Decimal(_plain(text))
+    except (InvalidOperation, ValueError):
         raise RemoteProtocolError(f"expected a number, got {text!r}") from None
-    if number.is_nan():
+    if not number.is_finite() or abs(number.adjusted()) > _LARGEST_EXPONENT:
         raise RemoteProtocolError(f"expected a number, got {text!r}")
     return number
 

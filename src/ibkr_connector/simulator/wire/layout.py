@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from .errors import RemoteProtocolError
-from .fields import INTEGER, TEXT, Kind
+from .fields import FLAG, INTEGER, TEXT, Kind
 
 __all__ = [
     "NO_FIELDS",
@@ -22,6 +22,7 @@ __all__ = [
     "Item",
     "Layout",
     "Literal",
+    "Maybe",
     "Nested",
     "Rows",
     "Since",
@@ -222,6 +223,30 @@ class Nested:
         """Write the inner record."""
         inner = get(self.name)
         write_layout(self.layout, lambda name: getattr(inner, name), out, version)
+
+
+@dataclass(frozen=True, slots=True)
+class Maybe:
+    """A flag, and a record when it is set."""
+
+    name: str
+    record: Callable[..., Any]
+    layout: Layout
+
+    def read(self, source: Source, values: dict[str, Any], version: int) -> None:
+        """Read the flag and what it announces."""
+        values[self.name] = None
+        if FLAG.read(source.take(self.name)):
+            inner: dict[str, Any] = {}
+            read_layout(self.layout, source, inner, version)
+            values[self.name] = self.record(**inner)
+
+    def write(self, get: Get, out: list[str], version: int) -> None:
+        """Write the flag and what it announces."""
+        record = get(self.name)
+        out.append(FLAG.write(record is not None))
+        if record is not None:
+            write_layout(self.layout, _getter(record), out, version)
 
 
 @dataclass(frozen=True, slots=True)

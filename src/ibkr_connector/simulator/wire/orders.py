@@ -357,7 +357,8 @@ OPEN_ORDER: Final[Layout] = (
     _texts("softDollarTierName", "softDollarTierValue", "softDollarTierDisplayName", "cashQty"),
     _texts("dontUseAutoPriceForHedge", "isOmsContainer", "discretionaryUpToLimitPrice"),
     _texts("usePriceMgmtAlgo"),
-    Since(Version.MARKET_DATA_IN_SHARES, _texts("duration")),
+    # ib_async waits for it one version longer, and ignores what is left over; ibapi does not
+    Since(Version.DURATION, _texts("duration")),
     Since(Version.POST_TO_ATS, _texts("postToAts")),
     Since(Version.AUTO_CANCEL_PARENT, _texts("autoCancelParent")),
     Since(

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 
 from .contracts import CONTRACT, WireContract
 from .errors import RemoteProtocolError
-from .fields import FLAG, INTEGER, Kind
+from .fields import FLAG, INTEGER, NUMBER, Kind
 from .layout import (
     Field,
     Get,
     Layout,
     Literal,
+    Maybe,
     Nested,
     Rows,
     Since,
@@ -32,6 +34,8 @@ from .orders import PLACE_ORDER, WireOrder
 from .versions import Version
 
 __all__ = [
+    "ComboLeg",
+    "DeltaNeutral",
     "CancelAccountSummary",
     "CancelAccountUpdatesMulti",
     "CancelHeadTimestamp",
@@ -95,6 +99,15 @@ class ComboLeg:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeltaNeutral:
+    """The contract that hedges a combo, with its delta and price."""
+
+    con_id: int
+    delta: Decimal
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StartApi:
     """The first request: who is there."""
 
@@ -117,7 +130,7 @@ class ReqMarketData:
     request_id: int
     contract: WireContract
     legs: tuple[ComboLeg, ...] = ()
-    delta_neutral: bool = False
+    delta_neutral: DeltaNeutral | None = None
     generic_ticks: str = ""
     snapshot: bool = False
     regulatory_snapshot: bool = False
@@ -529,10 +542,6 @@ def _is_combo(get: Get) -> bool:
     return bool(get("contract").sec_type == "BAG")
 
 
-def _has_delta_neutral(get: Get) -> bool:
-    return bool(get("delta_neutral"))
-
-
 _OPTIONAL_ID: Final = Kind("id or nothing", lambda text: INTEGER.read(text or "0"), str)
 _ID: Final = Field("request_id", INTEGER)
 _CONTRACT: Final = Nested("contract", WireContract, CONTRACT)
@@ -544,7 +553,11 @@ _LEGS: Final = When(
         (Field("con_id", INTEGER), Field("ratio", INTEGER), Field("action"), Field("exchange")),
     ),
 )
-_HEDGE_CONTRACT: Final = When(_has_delta_neutral, Literal("0"), Literal("0"), Literal("0"))
+_DELTA_NEUTRAL: Final = Maybe(
+    "delta_neutral",
+    DeltaNeutral,
+    (Field("con_id", INTEGER), Field("delta", NUMBER), Field("price", NUMBER)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -567,8 +580,7 @@ _REQUESTS: Final[Mapping[int, _Row]] = MappingProxyType(
                 _ID,
                 _CONTRACT,
                 _LEGS,
-                Field("delta_neutral", FLAG),
-                _HEDGE_CONTRACT,
+                _DELTA_NEUTRAL,
                 Field("generic_ticks"),
                 Field("snapshot", FLAG),
                 Field("regulatory_snapshot", FLAG),
