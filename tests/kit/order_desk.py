@@ -130,6 +130,14 @@ class Bench:
                 await self.journal.append([])
         await asyncio.sleep(0)
 
+    async def turn(self, until: Callable[[], bool]) -> None:
+        """Let the loop turn, one step at a time, until something is so."""
+        for _ in range(10_000):
+            if until():
+                return
+            await asyncio.sleep(0)
+        raise AssertionError("it never came to that")
+
     async def pass_time(self, seconds: float, *, step: float = 0.5) -> None:
         """Move the clock in steps and let everybody work in between."""
         gone = 0.0
@@ -139,14 +147,16 @@ class Bench:
             gone += step
         await self.settle()
 
-    async def run(self, call: Callable[[], Any], *, limit_s: float = 60.0) -> Any:
+    async def run(
+        self, call: Callable[[], Any], *, limit_s: float = 60.0, step: float = 0.5
+    ) -> Any:
         """Move the clock until the call is done; its result or its error."""
         task = asyncio.ensure_future(call())
-        for _ in range(int(limit_s / 0.5)):
+        for _ in range(int(limit_s / step)):
             await self.settle()
             if task.done():
                 break
-            self.clock.advance(0.5)
+            self.clock.advance(step)
         else:
             task.cancel()
         return await task

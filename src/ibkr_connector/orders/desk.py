@@ -198,7 +198,7 @@ class OrdersDesk:
         if not runner.cancelled() and (error := runner.exception()) is not None:
             _log.critical("the orders desk has failed", exc_info=error)
             self.suspend("the orders desk has failed; restart")
-            self._book.wake_all()
+        self._book.wake_all()
 
     # --- orders ---------------------------------------------------------------------------------
 

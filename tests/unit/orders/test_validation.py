@@ -24,7 +24,8 @@ PLAIN: dict[str, Any] = {"symbol": "AAPL", "action": "buy", "quantity": 10}
 
 
 def details(**more: Any) -> ContractDetails:
-    return ContractDetails(**({"contract": AAPL, "min_tick": Decimal("0.01")} | more))
+    fields: dict[str, Any] = {"contract": AAPL, "min_tick": Decimal("0.01")}
+    return ContractDetails(**(fields | more))
 
 
 def test_a_plain_mapping_becomes_a_request() -> None:

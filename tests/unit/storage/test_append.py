@@ -119,9 +119,11 @@ def test_entries_cannot_be_changed_by_sql(path: Path, verb: str) -> None:
     log = AppendLog.open(path)
     write(log, draft())
     log.close()
-    with closing(sqlite3.connect(path)) as database:
-        with pytest.raises(sqlite3.IntegrityError, match="entries are never"):
-            database.execute(verb)
+    with (
+        closing(sqlite3.connect(path)) as database,
+        pytest.raises(sqlite3.IntegrityError, match="entries are never"),
+    ):
+        database.execute(verb)
 
 
 @pytest.mark.parametrize(
