@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import typer
 
 from ibkr_connector.connector import IBKRConnector
-from ibkr_connector.errors import IBKRError
-from ibkr_connector.settings import Settings
+from ibkr_connector.errors import ConfigurationError, IBKRError
+from ibkr_connector.observe.logs import configure_logging
+from ibkr_connector.settings import Settings, setting_sources
 
+from .demo import DemoPlan, run_demo
 from .render import Renderer
 
 __all__ = ["app"]
 
 T = TypeVar("T")
 
+EXIT_FAILED: Final = 1
+EXIT_USAGE: Final = 2
+
 app = typer.Typer(
     name="ibkr",
-    help="Interactive Brokers from the command line: read-only, on paper and on loopback by default.",
+    help="Interactive Brokers from the command line: paper, loopback and read-only by default.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -33,3 +40,221 @@ Profile = Annotated[str | None, typer.Option(help="Profile of the settings.")]
 Host = Annotated[str | None, typer.Option(help="Host of the gateway.")]
 Port = Annotated[int | None, typer.Option(help="Port of the gateway.")]
 ClientId = Annotated[int | None, typer.Option(help="Client id of the API connection.")]
+Contract = Annotated[str, typer.Argument(help="AAPL, EUR.USD, 'ES 202612', ...")]
+
+
+@app.command()
+def status(
+    profile: Profile = None,
+    host: Host = None,
+    port: Port = None,
+    client_id: ClientId = None,
+    as_json: Json = False,
+) -> None:
+    """Connect, and show the connection."""
+
+    async def ask(ib: IBKRConnector) -> object:
+        return ib.get_connection_status()
+
+    _with_gateway(ask, _settings(profile, host=host, port=port, client_id=client_id), as_json)
+
+
+@app.command()
+def quote(
+    contract: Contract,
+    profile: Profile = None,
+    host: Host = None,
+    port: Port = None,
+    client_id: ClientId = None,
+    as_json: Json = False,
+) -> None:
+    """Show a quote."""
+    settings = _settings(profile, host=host, port=port, client_id=client_id)
+    _with_gateway(lambda ib: ib.get_quote(contract), settings, as_json)
+
+
+@app.command()
+def bars(
+    contract: Contract,
+    duration: Annotated[str, typer.Option(help="Count and unit, as in '6 M'.")] = "1 D",
+    bar_size: Annotated[str, typer.Option(help="As in '5 mins'.")] = "5 mins",
+    profile: Profile = None,
+    host: Host = None,
+    port: Port = None,
+    client_id: ClientId = None,
+    as_json: Json = False,
+) -> None:
+    """Show historical bars."""
+    settings = _settings(profile, host=host, port=port, client_id=client_id)
+    _with_gateway(
+        lambda ib: ib.get_historical_data(contract, duration=duration, bar_size=bar_size),
+        settings,
+        as_json,
+    )
+
+
+@app.command()
+def account(
+    profile: Profile = None,
+    host: Host = None,
+    port: Port = None,
+    client_id: ClientId = None,
+    as_json: Json = False,
+) -> None:
+    """Show the figures of the account."""
+    settings = _settings(profile, host=host, port=port, client_id=client_id)
+    _with_gateway(lambda ib: ib.get_account_summary(), settings, as_json)
+
+
+@app.command()
+def positions(
+    profile: Profile = None,
+    host: Host = None,
+    port: Port = None,
+    client_id: ClientId = None,
+    as_json: Json = False,
+) -> None:
+    """Show what is held."""
+    settings = _settings(profile, host=host, port=port, client_id=client_id)
+    _with_gateway(lambda ib: ib.get_positions(), settings, as_json)
+
+
+@config_app.command("show")
+def config_show(profile: Profile = None, as_json: Json = False) -> None:
+    """Print each setting with its value and where that came from."""
+    renderer = Renderer(as_json=as_json)
+    rows = setting_sources(_settings(profile))
+    if as_json:
+        renderer.show({row.key: {"value": str(row.value), "source": row.source} for row in rows})
+        return
+    width = max(len(row.key) for row in rows)
+    for row in rows:
+        renderer.console.print(f"{row.key:<{width}}  {row.value}  [dim]{row.source}[/]")
+
+
+@config_app.command("check")
+def config_check(profile: Profile = None) -> None:
+    """Read the settings and say whether they hold together."""
+    settings = _settings(profile)
+    Renderer().show(
+        f"profile {settings.profile}: {settings.mode} trading at "
+        f"{settings.host}:{settings.effective_port}, "
+        f"{'read-only' if settings.readonly else 'orders allowed'}, "
+        f"risk limits {settings.risk.source}"
+    )
+
+
+@app.command()
+def sim(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 picks a free one.")] = 4002,
+    seed: Annotated[int, typer.Option(help="Seed of the market.")] = 1,
+    server_version: Annotated[int, typer.Option(help="Newest version to speak.")] = 178,
+    scenario: Annotated[Path | None, typer.Option(help="Scenario file (YAML).")] = None,
+    speed: Annotated[float | None, typer.Option(help="Simulated seconds per second.")] = None,
+    replay: Annotated[bool, typer.Option(help="Replay recorded market prices.")] = False,
+) -> None:
+    """Run the gateway simulator until interrupted."""
+    # the simulator is a program of its own: nothing of it is loaded for the other commands
+    from ibkr_connector.simulator.command import (  # noqa: PLC0415
+        SimulatorOptions,
+        run_simulator,
+    )
+
+    options = SimulatorOptions(
+        host=host,
+        port=port,
+        seed=seed,
+        server_version=server_version,
+        scenario=scenario,
+        speed=speed,
+        replay=replay,
+    )
+    raise typer.Exit(run_simulator(options))
+
+
+@app.command()
+def demo(
+    gateway: Annotated[
+        str | None, typer.Option(help="HOST:PORT of a paper gateway instead of the simulator.")
+    ] = None,
+    client_id: Annotated[int, typer.Option(help="Client id to use.")] = 77,
+    as_json: Json = False,
+) -> None:
+    """Look around, trade, survive a cut connection, and report what held."""
+    renderer = Renderer(as_json=as_json)
+    with ExitStack() as stack:
+        state = stack.enter_context(tempfile.TemporaryDirectory(prefix="ibkr-demo-"))
+        if gateway is None:
+            host, port = _simulated(stack)
+            ask: Callable[[str], bool] = lambda sentence: True  # noqa: E731
+            renderer.heading("a simulated gateway, replaying recorded exchange rates (ECB)")
+        else:
+            host, port = _address(gateway)
+            ask = _asked_first
+            renderer.heading(f"the gateway at {host}:{port}")
+        plan = DemoPlan(host=host, port=port, client_id=client_id, ask=ask)
+        # paper is not a wish here: the connector refuses a live account before any order
+        settings = _settings(
+            None, paper_trading=True, readonly=False, client_id=client_id, state_dir=Path(state)
+        )
+        try:
+            report = asyncio.run(run_demo(plan, settings, renderer))
+        except IBKRError as error:
+            renderer.fail(error)
+            raise typer.Exit(EXIT_FAILED) from error
+    renderer.heading("what was promised, and whether it held")
+    renderer.checks(report.checks)
+    if not report.is_good:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _simulated(stack: ExitStack) -> tuple[str, int]:
+    from ibkr_connector.simulator import GatewaySimulator  # noqa: PLC0415  # see `sim`
+    from ibkr_connector.simulator.command import (  # noqa: PLC0415
+        SimulatorOptions,
+        make_simulator,
+    )
+
+    options = SimulatorOptions(port=0, replay=True)
+    hosted = stack.enter_context(GatewaySimulator.in_thread(lambda: make_simulator(options)))
+    return hosted.host, hosted.port
+
+
+def _asked_first(sentence: str) -> bool:
+    return typer.confirm(f"Send to your paper account: {sentence}?", default=False)
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdigit():
+        raise typer.BadParameter(f"expected HOST:PORT, as in 127.0.0.1:4002; got {text!r}")
+    return host, int(port)
+
+
+def _settings(profile: str | None, **overrides: Any) -> Settings:
+    try:
+        settings = Settings.load(
+            profile, **{name: value for name, value in overrides.items() if value is not None}
+        )
+    except ConfigurationError as error:
+        Renderer().fail(error)
+        raise typer.Exit(EXIT_USAGE) from error
+    configure_logging("WARNING", form=settings.log_format)
+    return settings
+
+
+def _with_gateway(
+    ask: Callable[[IBKRConnector], Awaitable[object]], settings: Settings, as_json: bool
+) -> None:
+    renderer = Renderer(as_json=as_json)
+
+    async def session() -> object:
+        async with IBKRConnector.create(settings) as ib:
+            return await ask(ib)
+
+    try:
+        renderer.show(asyncio.run(session()))
+    except IBKRError as error:
+        renderer.fail(error)
+        raise typer.Exit(EXIT_FAILED) from error

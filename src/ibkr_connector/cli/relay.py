@@ -27,6 +27,7 @@ class Relay:
     def __init__(self, upstream_host: str, upstream_port: int) -> None:
         self._upstream = (upstream_host, upstream_port)
         self._armed = False
+        self._is_mute = False
         self._server: asyncio.Server | None = None
         self._sessions: set[asyncio.Task[None]] = set()
         self.cuts = 0
@@ -72,6 +73,7 @@ class Relay:
             up_reader, up_writer = await asyncio.open_connection(*self._upstream)
         except OSError:
             return  # the client sees what a dead gateway looks like: an end of file
+        self._is_mute = False
         upload = asyncio.create_task(self._upload(reader, up_writer))
         download = asyncio.create_task(self._download(up_reader, writer))
         try:
@@ -84,9 +86,12 @@ class Relay:
 
     async def _upload(self, reader: asyncio.StreamReader, up_writer: asyncio.StreamWriter) -> None:
         while chunk := await reader.read(_CHUNK):
+            is_last = self._armed
+            # from here on nothing comes back, so that no answer can win the race
+            self._is_mute = is_last
             up_writer.write(chunk)
             await up_writer.drain()
-            if self._armed:
+            if is_last:
                 self._armed = False
                 self.cuts += 1
                 return
@@ -95,5 +100,7 @@ class Relay:
         self, up_reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         while chunk := await up_reader.read(_CHUNK):
+            if self._is_mute:
+                continue
             writer.write(chunk)
             await writer.drain()

@@ -125,7 +125,7 @@ def _bar(
         low=min(prices),
         close=prices[-1],
         volume=instrument.lot * count if count is not None else None,
-        average=_on_tick(sum(prices) / len(prices), instrument.min_tick / 10) if traded else None,
+        average=_on_tick(sum(prices, Decimal(0)) / len(prices), instrument.min_tick / 10) if traded else None,
         count=count,
     )
 
