@@ -1,5 +1,141 @@
-"""Asyncio SDK for Interactive Brokers."""
+"""
+An asyncio SDK for Interactive Brokers that places each order exactly once.
+
+    async with IBKRConnector(readonly=False) as ib:
+        quote = await ib.get_quote("AAPL")
+
+Everything public is here; nothing else is. The gateway simulator is `ibkr_connector.simulator`.
+"""
 
 from __future__ import annotations
 
+from .connector import IBKRConnector
+from .errors import (
+    AccountError,
+    AmbiguousContractError,
+    AuthenticationError,
+    CircuitOpenError,
+    ClientIdInUseError,
+    ConfigurationError,
+    ConnectionLostError,
+    ContractError,
+    ContractNotFoundError,
+    GatewayUnavailableError,
+    HistoricalDataError,
+    IBKRConnectionError,
+    IBKRError,
+    MarketDataError,
+    MarketDataPermissionError,
+    NoDataError,
+    NotConnectedError,
+    OrderError,
+    OrderNotFoundError,
+    OrderRejectedError,
+    OrderStateError,
+    OrderUncertainError,
+    OrderValidationError,
+    PacingError,
+    ReadOnlyError,
+    RequestTimeoutError,
+    RiskLimitError,
+    TradingHaltedError,
+    WrongThreadError,
+)
+from .model.account import AccountSummary, Position
+from .model.contracts import (
+    Contract,
+    Right,
+    SecurityType,
+    crypto,
+    forex,
+    future,
+    index,
+    option,
+    stock,
+)
+from .model.market import Bar, BarSeries, DataType, MarketData, Quote
+from .model.orders import (
+    Action,
+    Fill,
+    OrderReport,
+    OrderRequest,
+    OrderStatus,
+    OrderType,
+    SendDisposition,
+    TimeInForce,
+    Violation,
+    limit_order,
+    market_order,
+)
+from .model.status import ConnectionState, ConnectionStatus
+from .settings import Settings
+
 __version__ = "0.1.0"
+
+__all__ = [  # noqa: RUF022  # grouped for readers, not sorted
+    # the connector and its settings
+    "IBKRConnector",
+    "Settings",
+    # contracts
+    "Contract",
+    "Right",
+    "SecurityType",
+    "crypto",
+    "forex",
+    "future",
+    "index",
+    "option",
+    "stock",
+    # orders
+    "Action",
+    "Fill",
+    "OrderReport",
+    "OrderRequest",
+    "OrderStatus",
+    "OrderType",
+    "SendDisposition",
+    "TimeInForce",
+    "Violation",
+    "limit_order",
+    "market_order",
+    # market data, account, connection
+    "AccountSummary",
+    "Bar",
+    "BarSeries",
+    "ConnectionState",
+    "ConnectionStatus",
+    "DataType",
+    "MarketData",
+    "Position",
+    "Quote",
+    # errors
+    "AccountError",
+    "AmbiguousContractError",
+    "AuthenticationError",
+    "CircuitOpenError",
+    "ClientIdInUseError",
+    "ConfigurationError",
+    "ConnectionLostError",
+    "ContractError",
+    "ContractNotFoundError",
+    "GatewayUnavailableError",
+    "HistoricalDataError",
+    "IBKRConnectionError",
+    "IBKRError",
+    "MarketDataError",
+    "MarketDataPermissionError",
+    "NoDataError",
+    "NotConnectedError",
+    "OrderError",
+    "OrderNotFoundError",
+    "OrderRejectedError",
+    "OrderStateError",
+    "OrderUncertainError",
+    "OrderValidationError",
+    "PacingError",
+    "ReadOnlyError",
+    "RequestTimeoutError",
+    "RiskLimitError",
+    "TradingHaltedError",
+    "WrongThreadError",
+]

@@ -218,6 +218,16 @@ class IBKRConnector:
     ) -> None:
         await self.disconnect()
 
+    async def wait_ready(self, *, timeout_s: float | None = None) -> None:
+        """
+        Wait until the connection is there and everything is synchronised.
+
+        Raises:
+            NotConnectedError: `connect` was not called, or the supervisor has given up.
+            RequestTimeoutError: Not within `timeout_s`.
+        """
+        await self._call(lambda engine: engine.wait_ready(timeout_s))
+
     def get_connection_status(self) -> ConnectionStatus:
         """Take a picture of the connection; never waits and never asks the gateway."""
         runtime = self._runtime

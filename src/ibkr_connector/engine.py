@@ -112,6 +112,10 @@ class Engine:
         """Make the first connection; the supervisor keeps it from then on."""
         await self._supervisor.start()
 
+    async def wait_ready(self, timeout_s: float | None) -> None:
+        """Wait until the supervisor says ready."""
+        await self._supervisor.wait_ready(timeout_s)
+
     async def aclose(self) -> None:
         """Close everything, in order; a caller that is cancelled does not stop it half way."""
         if self._closing is None:

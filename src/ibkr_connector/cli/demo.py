@@ -35,6 +35,9 @@ T = TypeVar("T")
 PAIR: Final = "EUR.USD"
 QUANTITY: Final = Decimal(20_000)
 TICK: Final = Decimal("0.00005")
+ORDER_MESSAGE: Final = b"3\0"
+"""How an order begins on the wire (ibapi message.py: PLACE_ORDER)."""
+
 FILL_DEADLINE_S: Final = 30.0
 RECOVERY_DEADLINE_S: Final = 60.0
 _SETTLED: Final = frozenset(OrderStatus) - {OrderStatus.PENDING, OrderStatus.UNCERTAIN}
@@ -161,12 +164,13 @@ class _Demo:
         if not self._plan.ask(f"{_sentence(request)}, and cut the connection before the answer"):
             return
         before = ib.get_connection_status().reconnect_count
-        self._relay.cut_after_next_upload()
+        self._relay.cut_after(ORDER_MESSAGE)
         order_id, order_ref = await self._place_into_the_dark(request)
         recovered = self._show(
             await ib.wait_for_status(order_id, _SETTLED, timeout_s=RECOVERY_DEADLINE_S)
         )
         self._placed.append(order_id)
+        await ib.wait_ready(timeout_s=RECOVERY_DEADLINE_S)
         status = self._show(ib.get_connection_status())
         report.check("the connection was cut", self._relay.cuts == 1)
         report.check(

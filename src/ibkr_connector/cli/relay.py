@@ -14,19 +14,21 @@ from typing import Self
 __all__ = ["Relay"]
 
 _CHUNK = 65_536
+_LENGTH = 4
+"""Bytes before each message that say how long it is."""
 
 
 class Relay:
     """
     Stand between a client on `host:port` and an upstream gateway.
 
-    `cut_after_next_upload()` arms it: the next bytes that the client sends still reach the gateway,
+    `cut_after(start)` arms it: the next message of the client that begins so still reaches the gateway,
     and then both sockets end before a single byte of the answer comes back.
     """
 
     def __init__(self, upstream_host: str, upstream_port: int) -> None:
         self._upstream = (upstream_host, upstream_port)
-        self._armed = False
+        self._armed: bytes | None = None
         self._is_mute = False
         self._server: asyncio.Server | None = None
         self._sessions: set[asyncio.Task[None]] = set()
@@ -53,9 +55,9 @@ class Relay:
         await asyncio.gather(*self._sessions, return_exceptions=True)
         await self._server.wait_closed()
 
-    def cut_after_next_upload(self) -> None:
-        """Let the client's next bytes through, then end both sockets without an answer."""
-        self._armed = True
+    def cut_after(self, start: bytes) -> None:
+        """Let the client's next message with this start through, then end both sockets."""
+        self._armed = start
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         session = asyncio.current_task()
@@ -86,13 +88,13 @@ class Relay:
 
     async def _upload(self, reader: asyncio.StreamReader, up_writer: asyncio.StreamWriter) -> None:
         while chunk := await reader.read(_CHUNK):
-            is_last = self._armed
+            is_last = self._armed is not None and chunk[_LENGTH:].startswith(self._armed)
             # from here on nothing comes back, so that no answer can win the race
             self._is_mute = is_last
             up_writer.write(chunk)
             await up_writer.drain()
             if is_last:
-                self._armed = False
+                self._armed = None
                 self.cuts += 1
                 return
 

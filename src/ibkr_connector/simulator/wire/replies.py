@@ -14,7 +14,13 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 
-from .contracts import CONTRACT_NO_EXCHANGE, CONTRACT_NO_PRIMARY, STRIKE, WireContract
+from .contracts import (
+    CONTRACT_HELD,
+    CONTRACT_NO_EXCHANGE,
+    CONTRACT_NO_PRIMARY,
+    STRIKE,
+    WireContract,
+)
 from .errors import RemoteProtocolError
 from .fields import FLAG, INTEGER, NUMBER, OPTIONAL_INTEGER, OPTIONAL_NUMBER, UNSET_NUMBER
 from .layout import (
@@ -750,6 +756,7 @@ def _v(version: int, *items: Any) -> Layout:
 _ID: Final = Field("request_id", INTEGER)
 _TICK: Final = Field("tick_type", INTEGER)
 _CONTRACT: Final = Nested("contract", WireContract, CONTRACT_NO_PRIMARY)
+_HELD: Final = Nested("contract", WireContract, CONTRACT_HELD)
 _PAIR: Final[Layout] = _t("name", "value")
 
 _CONTRACT_DETAILS: Final[Layout] = (
@@ -900,7 +907,7 @@ _REPLIES: Final[Mapping[Callable[..., Any], tuple[int, Layout]]] = MappingProxyT
                 Field("yield_redemption_date", OPTIONAL_INTEGER),
             ),
         ),
-        Position: (61, _v(3, Field("account"), _CONTRACT, *_n("position", "average_cost"))),
+        Position: (61, _v(3, Field("account"), _HELD, *_n("position", "average_cost"))),
         PositionEnd: (62, _v(1)),
         AccountSummary: (63, _v(1, _ID, *_t("account", "tag", "value", "currency"))),
         AccountSummaryEnd: (64, _v(1, _ID)),
@@ -910,7 +917,7 @@ _REPLIES: Final[Mapping[Callable[..., Any], tuple[int, Layout]]] = MappingProxyT
                 1,
                 _ID,
                 Field("account"),
-                _CONTRACT,
+                _HELD,
                 *_n("position", "average_cost"),
                 Field("model"),
             ),

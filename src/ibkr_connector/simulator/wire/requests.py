@@ -34,8 +34,6 @@ from .orders import PLACE_ORDER, WireOrder
 from .versions import Version
 
 __all__ = [
-    "ComboLeg",
-    "DeltaNeutral",
     "CancelAccountSummary",
     "CancelAccountUpdatesMulti",
     "CancelHeadTimestamp",
@@ -48,6 +46,8 @@ __all__ = [
     "CancelPositionsMulti",
     "CancelRealTimeBars",
     "CancelTickByTick",
+    "ComboLeg",
+    "DeltaNeutral",
     "GlobalCancel",
     "PlaceOrder",
     "ReqAccountSummary",
