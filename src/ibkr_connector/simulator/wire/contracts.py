@@ -1,4 +1,4 @@
-"""Contracts as the wire carries them: one record, and the five ways in which messages line it up."""
+"""Contracts as the wire carries them: one record, and the ways in which messages line it up."""
 
 from __future__ import annotations
 

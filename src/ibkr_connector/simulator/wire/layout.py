@@ -77,13 +77,17 @@ class Item(Protocol):
 Layout = tuple[Item, ...]
 
 
-def read_layout(layout: Layout, source: Source, values: dict[str, Any], version: int) -> None:
+def read_layout(  # noqa: PLR0917 - called for every item of every message, as Item.read is
+    layout: Layout, source: Source, values: dict[str, Any], version: int
+) -> None:
     """Read all items of a layout."""
     for item in layout:
         item.read(source, values, version)
 
 
-def write_layout(layout: Layout, get: Get, out: list[str], version: int) -> None:
+def write_layout(  # noqa: PLR0917 - the same
+    layout: Layout, get: Get, out: list[str], version: int
+) -> None:
     """Write all items of a layout."""
     for item in layout:
         item.write(get, out, version)

@@ -41,7 +41,7 @@ class Wire:
 
 def written(version: int, ask: Callable[[Any], None]) -> list[str]:
     wire = Wire()
-    client: Any = Client(wrapper=None)
+    client: Any = Client(wrapper=None)  # type: ignore[no-untyped-call]  # ib_async is half-typed
     client.conn = wire
     client.connState = Client.CONNECTED
     client._serverVersion = version
@@ -59,7 +59,7 @@ WIRE_AAPL = WireContract(
     primary_exchange="NASDAQ",
     currency="USD",
 )
-COMBO = ib_async.Bag(
+COMBO = ib_async.Bag(  # type: ignore[no-untyped-call]  # ib_async is half-typed
     symbol="AAPL",
     exchange="SMART",
     currency="USD",
@@ -86,9 +86,7 @@ CALLS: dict[str, tuple[Callable[[Any], None], asked.Request]] = {
     ),
     "market data of a combo": (
         lambda c: c.reqMktData(5, COMBO, "", False, True, []),
-        asked.ReqMarketData(
-            request_id=5, contract=WIRE_COMBO, legs=LEGS, regulatory_snapshot=True
-        ),
+        asked.ReqMarketData(request_id=5, contract=WIRE_COMBO, legs=LEGS, regulatory_snapshot=True),
     ),
     "market data with a hedge": (
         lambda c: c.reqMktData(5, HEDGED, "", False, False, []),
@@ -159,7 +157,10 @@ CALLS: dict[str, tuple[Callable[[Any], None], asked.Request]] = {
         lambda c: c.cancelPositionsMulti(8),
         asked.CancelPositionsMulti(request_id=8),
     ),
-    "pnl": (lambda c: c.reqPnL(3, "DU1", "M"), asked.ReqPnl(request_id=3, account="DU1", model="M")),
+    "pnl": (
+        lambda c: c.reqPnL(3, "DU1", "M"),
+        asked.ReqPnl(request_id=3, account="DU1", model="M"),
+    ),
     "no pnl": (lambda c: c.cancelPnL(3), asked.CancelPnl(request_id=3)),
     "pnl single": (
         lambda c: c.reqPnLSingle(3, "DU1", "M", 265598),
