@@ -1,0 +1,41 @@
+"""A connector before a simulator, each on its own thread, with nothing of the machine's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ibkr_connector import IBKRConnector, Settings
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep the settings of whoever runs the tests out of them."""
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("IBKR_") or name.startswith("MAX_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+@pytest.fixture
+def make_connector(tmp_path: Path) -> Callable[..., IBKRConnector]:
+    """Return a function that makes a connector with settings of its own."""
+
+    def make(port: int, **settings: Any) -> IBKRConnector:
+        given = {
+            "port": port,
+            "readonly": False,
+            "connect_timeout_s": 5.0,
+            "reconnect_base_s": 0.05,
+            "state_dir": tmp_path / "journal",
+            **settings,
+        }
+        return IBKRConnector.create(Settings.load(**given))
+
+    return make

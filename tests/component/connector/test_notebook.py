@@ -1,0 +1,51 @@
+"""In a real Jupyter kernel: its loop runs already, and top-level await must just work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from ibkr_connector.simulator import HostedSimulator
+from nbclient import NotebookClient
+
+CELLS = (
+    """
+from ibkr_connector import IBKRConnector
+ib = IBKRConnector(port={port}, state_dir={state!r})
+await ib.connect()
+ib is IBKRConnector()
+""",
+    """
+quote = await ib.get_quote("AAPL")
+(quote.symbol, quote.bid is not None)
+""",
+    """
+await ib.disconnect()
+await ib.connect()
+status = ib.get_connection_status().state.value
+await ib.disconnect()
+status
+""",
+)
+
+
+# the kernel is another process; what its client library warns of is not ours to mend
+@pytest.mark.filterwarnings("default")
+async def test_a_notebook_connects_asks_and_connects_again(
+    ibkr_gateway: HostedSimulator, tmp_path: Path
+) -> None:
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells = [
+        nbformat.v4.new_code_cell(cell.format(port=ibkr_gateway.port, state=str(tmp_path)))
+        for cell in CELLS
+    ]
+    client = NotebookClient(notebook, timeout=30, kernel_name="python3")
+    await client.async_execute()
+    shown = [
+        output["data"]["text/plain"]
+        for cell in notebook.cells
+        for output in cell.outputs
+        if output.output_type == "execute_result"
+    ]
+    assert shown == ["True", "('AAPL', True)", "'ready'"]
