@@ -1,6 +1,7 @@
 """Whatever is said, in whatever order and however often: the ledger's invariants hold."""
 
 from decimal import Decimal
+from itertools import pairwise
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -185,7 +186,7 @@ class AnyMessages(RuleBasedStateMachine):
             steps = [n for n in self.notes if isinstance(n, Moved) and n.key == entry.key]
             for step in steps:
                 assert TRANSITIONS[step.source][step.event] is step.target
-            for before, after in zip(steps, steps[1:], strict=False):
+            for before, after in pairwise(steps):
                 assert after.source is before.target
             if steps:
                 assert entry.state is steps[-1].target
