@@ -1,0 +1,204 @@
+"""
+Measure the connector beside bare ib_async, in turns, against one gateway, and print the ratios.
+
+    python -m benchmarks [--rounds N] [--json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable
+from decimal import Decimal
+from pathlib import Path
+from typing import Final, Protocol
+
+import ib_async
+
+from ibkr_connector import IBKRConnector, Settings, limit_order
+
+from .gateway import BLAST, BLAST_CON_ID, BLAST_TICKS, running
+
+CALLS: Final = 40
+IMPORTS: Final = 5
+
+
+class _Client(Protocol):
+    """One side of the comparison; what returns a number returns seconds."""
+
+    async def connect(self) -> float: ...
+    async def disconnect(self) -> None: ...
+    async def prepare(self) -> None: ...
+    async def quote(self) -> float: ...
+    async def order(self) -> float: ...
+    async def ticks(self) -> float: ...
+
+
+async def _timed(doing: Awaitable[object]) -> float:
+    start = time.perf_counter()
+    await doing
+    return time.perf_counter() - start
+
+
+class _Bare:
+    """ib_async as its documentation uses it."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._ib = ib_async.IB()
+        self._stock = ib_async.Stock("AAPL", "SMART", "USD")
+        self._blast = ib_async.Stock(BLAST, "SMART", "USD")
+
+    async def connect(self) -> float:
+        """Connect with the usual synchronisation."""
+        self._ib = ib_async.IB()
+        return await _timed(self._ib.connectAsync("127.0.0.1", self._port, clientId=1))
+
+    async def disconnect(self) -> None:
+        """Leave."""
+        self._ib.disconnect()
+
+    async def prepare(self) -> None:
+        """Qualify what is used."""
+        await self._ib.qualifyContractsAsync(self._stock, self._blast)
+
+    async def quote(self) -> float:
+        """Stream until bid and ask are there, and cancel: its snapshot takes 11 s."""
+
+        async def once() -> None:
+            ticker = self._ib.reqMktData(self._stock)
+            # the ticker remembers the last stream's prices: news must come before they count
+            await ticker.updateEvent
+            while not (ticker.bid > 0 and ticker.ask > 0):
+                await ticker.updateEvent
+            self._ib.cancelMktData(self._stock)
+
+        return await _timed(once())
+
+    async def order(self) -> float:
+        """Place a resting order, and wait for the broker's first word."""
+
+        async def once() -> ib_async.Trade:
+            trade = self._ib.placeOrder(self._stock, ib_async.LimitOrder("BUY", 1, 1.0))
+            while trade.orderStatus.status != "Submitted":
+                await trade.statusEvent
+            return trade
+
+        start = time.perf_counter()
+        trade = await once()
+        took = time.perf_counter() - start
+        self._ib.cancelOrder(trade.order)
+        while not trade.isDone():
+            await trade.statusEvent
+        return took
+
+    async def ticks(self) -> float:
+        """Read a blast of ticks."""
+        return await _timed(self._ib.reqTickersAsync(self._blast))
+
+
+class _Connector:
+    """The connector, with journal, checks, pacing and the hop between threads."""
+
+    def __init__(self, port: int, directory: Path) -> None:
+        self._ib = IBKRConnector.create(
+            Settings.load(port=port, client_id=2, readonly=False, state_dir=directory)
+        )
+
+    async def connect(self) -> float:
+        """Connect with the whole synchronisation."""
+        return await _timed(self._ib.connect())
+
+    async def disconnect(self) -> None:
+        """Leave."""
+        await self._ib.disconnect()
+
+    async def prepare(self) -> None:
+        """Qualify what is used."""
+        await self._ib.get_quote("AAPL")
+
+    async def quote(self) -> float:
+        """Take a quote."""
+        return await _timed(self._ib.get_quote("AAPL"))
+
+    async def order(self) -> float:
+        """Place a resting order, and wait for the broker's first word."""
+        start = time.perf_counter()
+        report = await self._ib.place_order(
+            limit_order("AAPL", "BUY", 1, limit_price=Decimal("1.00"))
+        )
+        took = time.perf_counter() - start
+        await self._ib.cancel_order(report.order_id)
+        return took
+
+    async def ticks(self) -> float:
+        """Read a blast of ticks through the escape hatch."""
+        blast = ib_async.Stock(BLAST, "SMART", "USD", conId=BLAST_CON_ID)
+        return await _timed(self._ib.request("ticks", lambda ib: ib.reqTickersAsync(blast)))
+
+
+async def _measure(port: int, rounds: int) -> dict[str, tuple[float, float]]:
+    """Return the medians of bare ib_async and of the connector, by what was measured."""
+    found: dict[str, tuple[list[float], list[float]]] = {
+        name: ([], []) for name in ("connect", "quote", "order", "ticks")
+    }
+    with tempfile.TemporaryDirectory() as directory:
+        for _ in range(rounds):
+            clients: tuple[_Client, _Client] = (_Bare(port), _Connector(port, Path(directory)))
+            for side, client in enumerate(clients):
+                found["connect"][side].append(await client.connect())
+                await client.prepare()
+                for _ in range(CALLS):
+                    found["quote"][side].append(await client.quote())
+                    # the budget of messages is the gateway's own: wait it out, do not measure it
+                    await asyncio.sleep(0.1)
+                for _ in range(CALLS // 4):
+                    found["order"][side].append(await client.order())
+                    await asyncio.sleep(0.1)
+                found["ticks"][side].append(await client.ticks())
+                await client.disconnect()
+    return {
+        name: (statistics.median(bare), statistics.median(ours))
+        for name, (bare, ours) in found.items()
+    }
+
+
+def _import_s(module: str) -> float:
+    code = f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
+    runs = [
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
+        for _ in range(IMPORTS)
+    ]
+    return statistics.median(runs)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    # ib_async logs every confirmed cancellation as an error
+    logging.getLogger("ib_async").setLevel(logging.CRITICAL)
+    with running() as port:
+        medians = asyncio.run(_measure(port, arguments.rounds))
+    medians["import"] = (_import_s("ib_async"), _import_s("ibkr_connector"))
+    if arguments.json:
+        print(json.dumps({name: ours / bare for name, (bare, ours) in medians.items()}))
+        return
+    print(f"{'':10}{'ib_async':>14}{'connector':>14}{'ratio':>8}")
+    for name, (bare, ours) in medians.items():
+        print(f"{name:10}{bare * 1e3:>11.2f} ms{ours * 1e3:>11.2f} ms{ours / bare:>8.2f}")
+    rate = [BLAST_TICKS / seconds for seconds in medians["ticks"]]
+    print(f"\nticks a second: ib_async {rate[0]:,.0f}, connector {rate[1]:,.0f}")
+
+
+if __name__ == "__main__":
+    main()

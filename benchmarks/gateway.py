@@ -1,0 +1,72 @@
+"""
+The other side of the benchmarks: a gateway in a process of its own.
+
+It is the simulator with one habit more: a snapshot of the contract `BLAST` is answered by so many
+price ticks at once, which is how fast a client can read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from ibkr_connector.simulator import GatewaySimulator
+from ibkr_connector.simulator.dialogue import ClientSession, handlers
+from ibkr_connector.simulator.wire.replies import TickPrice, TickSnapshotEnd
+from ibkr_connector.simulator.wire.requests import ReqMarketData
+
+__all__ = ["BLAST", "BLAST_CON_ID", "BLAST_TICKS", "running"]
+
+BLAST: Final = "IBM"
+BLAST_CON_ID: Final = 8314
+BLAST_TICKS: Final = 50_000
+
+
+async def _serve() -> None:
+    original = handlers.HANDLERS[ReqMarketData]
+
+    def blast(session: ClientSession, request: ReqMarketData, now: datetime) -> None:
+        if not (request.snapshot and request.contract.symbol == BLAST):
+            original(session, request, now)
+            return
+        for number in range(BLAST_TICKS):
+            session.say(
+                TickPrice(
+                    request_id=request.request_id,
+                    tick_type=1 + number % 2,
+                    price=Decimal(200 + number % 7),
+                    size=Decimal(100),
+                )
+            )
+        session.say(TickSnapshotEnd(request_id=request.request_id))
+
+    table = {**handlers.HANDLERS, ReqMarketData: blast}
+    handlers.HANDLERS = table  # type: ignore[misc]  # this process is the benchmark's own
+    async with GatewaySimulator() as simulator:
+        print(json.dumps({"port": simulator.port}), flush=True)
+        await asyncio.Event().wait()
+
+
+@contextmanager
+def running() -> Iterator[int]:
+    """Run the gateway in a process of its own, and give its port."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.gateway"], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())["port"]
+    finally:
+        process.kill()
+        process.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve())
