@@ -19,7 +19,7 @@ from ibkr_connector.model.ids import ClientId
 from ibkr_connector.orders.desk import DeskTiming, OrdersDesk
 from ibkr_connector.orders.journal import Journal
 from ibkr_connector.orders.risk import RiskLimits
-from ibkr_connector.resilience.pipeline import Pipeline
+from ibkr_connector.resilience.pipeline import Pipeline, PipelineTuning
 from ibkr_connector.simulator import GatewaySimulator
 from kit.order_desk import NoFacts
 
@@ -47,7 +47,9 @@ class Wire:
     async def start(self) -> None:
         """Open journal and desk."""
         self.journal = await Journal.open(self.path, clock=self.clock)
-        self.pipeline = Pipeline(clock=self.clock)
+        self.pipeline = Pipeline(
+            clock=self.clock, tuning=PipelineTuning(messages_per_second=100_000)
+        )
         self.desk = OrdersDesk(
             gateway=self.link,
             pipeline=self.pipeline,

@@ -34,9 +34,7 @@ from ibkr_connector.errors import (
     OrderStateError,
     OrderUncertainError,
     OrderValidationError,
-    ReadOnlyError,
     RequestTimeoutError,
-    RiskLimitError,
     TradingHaltedError,
 )
 from ibkr_connector.gateway.port import (
@@ -47,7 +45,6 @@ from ibkr_connector.gateway.port import (
     OrderFault,
     OrderGateway,
     OrderStatusSeen,
-    OrderTicket,
     SessionEnded,
 )
 from ibkr_connector.model.contracts import Contract, ContractDetails
@@ -57,23 +54,22 @@ from ibkr_connector.observe.correlation import current_correlation_id
 from ibkr_connector.resilience.operation import ENDPOINTS, Operation
 from ibkr_connector.resilience.pipeline import Pipeline
 
+from .admission import JOURNAL_FAILED, Admission
 from .book import Book
+from .dispatch import Dispatch, uncertainty
 from .entry import OrderEntry
 from .evidence import FaultReading, Seen, see, see_fault
 from .inquiry import DeskTiming, Inquiry
 from .journal import Journal
-from .notes import Denied, Intended
+from .notes import Denied
 from .reconcile import Reconciliation
-from .references import order_ref
-from .risk import FactSource, RiskFacts, RiskLimits, check_risk, needs_facts
+from .risk import FactSource, RiskLimits
 from .states import Event, State
-from .validation import as_request, check_against, check_request, same_order
+from .validation import as_request, check_request, same_order
 
 __all__ = ["DeskTiming", "OrdersDesk"]
 
 _log = logging.getLogger("ibkr_connector.orders")
-
-_JOURNAL_FAILED = "the journal cannot be written"
 
 
 class OrdersDesk:
@@ -118,15 +114,7 @@ class OrdersDesk:
         self._gateway = gateway
         self._pipeline = pipeline
         self._clock = clock
-        self._resolve = resolve
-        self._limits = limits
-        self._facts = facts
-        self._accounts = accounts
-        self._account = account
-        self._readonly = readonly
-        self._ack_timeout_s = ack_timeout_s
         self._timing = timing or DeskTiming()
-        self._token = token
         self._journal = journal
         journal.on_failure = self._journal_failed
         self._book = Book(journal=journal, clock=clock, on_report=on_report)
@@ -138,11 +126,24 @@ class OrdersDesk:
             timing=self._timing,
             spawn=self._spawn,
         )
-        self._halts: dict[str, None] = {}
-        self._handed: set[str] = set()
-        self._abandoned: set[str] = set()
-        self._callers: dict[str, int] = {}
-        self._failures: dict[str, IBKRError] = {}
+        self._admission = Admission(
+            resolve=resolve,
+            limits=limits,
+            facts=facts,
+            accounts=accounts,
+            account=account,
+            readonly=readonly,
+        )
+        self._dispatch = Dispatch(
+            book=self._book,
+            gateway=gateway,
+            pipeline=pipeline,
+            inquiry=self._inquiry,
+            check_trading=self._check_trading,
+            is_running=lambda: self._group is not None,
+            ack_timeout_s=ack_timeout_s,
+            token=token,
+        )
         self._refusals: dict[str, OrderFault] = {}
         self._jobs: set[asyncio.Task[None]] = set()
         self._group: asyncio.TaskGroup | None = None
@@ -234,28 +235,25 @@ class OrdersDesk:
         try:
             checked = as_request(request)
             check_request(checked)
-            self._check_writable()
+            self._admission.check_writable()
             known = await self._known(checked)
             if known is not None:
-                return await self._answer(known.key)
+                return await self._dispatch.answer(known.key)
             self._check_trading()
-            details = await self._resolve(checked.contract)
-            account = self._choose_account(checked)
-            check_against(checked, details)
-            facts = await self._gather_facts(details, account)
+            examined = await self._admission.examine(checked)
             # from here to the spawn nothing awaits, so nobody can come in between
-            known = self._placed_before(checked, details.contract)
+            known = self._placed_before(checked, examined.contract)
             if known is None:
                 self._check_trading()
-                self._check_risk(checked, details.contract, account=account, facts=facts)
+                self._admission.check_risk(examined)
         except OrderError as error:
             self._deny(request, error)
             raise
         if known is not None:
-            return await self._answer(known.key)
-        note = self._intend(checked, details.contract, account)
-        self._spawn(self._carry(note, timeout_s))
-        return await self._answer(note.key)
+            return await self._dispatch.answer(known.key)
+        note = self._dispatch.intend(examined)
+        self._spawn(self._dispatch.carry(note, timeout_s))
+        return await self._dispatch.answer(note.key)
 
     async def cancel(self, order_id: int, *, timeout_s: float | None = None) -> OrderReport:
         """
@@ -279,14 +277,13 @@ class OrdersDesk:
         key = entry.key
         if not entry.is_open:
             return entry.report()
-        self._check_writable()
+        self._admission.check_writable()
         if not entry.is_own or entry.client_id != self._gateway.client_id:
             raise OrderStateError(
                 f"order {order_id} was placed by another client and cannot be cancelled here",
                 hint=f"cancel it in TWS, or connect with client id {entry.client_id}",
             )
-        if entry.state is State.INTENDED and key not in self._handed:
-            self._abandoned.add(key)
+        if self._dispatch.call_off(key):
             return (await self._book.until(key, lambda now: not now.is_open)).report()
         limit_s = self._timing.cancel_timeout_s if timeout_s is None else timeout_s
         session = self._inquiry.session
@@ -368,17 +365,11 @@ class OrdersDesk:
 
     def suspend(self, reason: str) -> None:
         """Refuse new orders until this reason is lifted; cancellations still go."""
-        self._halts[reason] = None
+        self._admission.suspend(reason)
 
     def resume(self, reason: str | None = None) -> None:
         """Lift one reason, or all; a journal that failed stays a reason until a restart."""
-        kept = _JOURNAL_FAILED in self._halts
-        if reason is None:
-            self._halts.clear()
-        else:
-            self._halts.pop(reason, None)
-        if kept:
-            self._halts[_JOURNAL_FAILED] = None
+        self._admission.resume(reason)
 
     async def reconcile(self) -> Reconciliation:
         """
@@ -441,17 +432,10 @@ class OrdersDesk:
                 )
         self._book.wake_all()
 
-    # --- placing, step by step ------------------------------------------------------------------
-
-    def _check_writable(self) -> None:
-        if self._readonly:
-            raise ReadOnlyError("the connector is read-only")
+    # --- the rest -------------------------------------------------------------------------------
 
     def _check_trading(self) -> None:
-        if not self._limits.trading_allowed:
-            raise TradingHaltedError(f"trading is not allowed: {self._limits.halted_reason}")
-        if self._halts:
-            raise TradingHaltedError(f"trading is stopped: {', '.join(self._halts)}")
+        self._admission.check_trading()
         if self._group is None:
             raise TradingHaltedError("trading is stopped: the orders desk is not open")
 
@@ -460,7 +444,7 @@ class OrdersDesk:
         key = request.client_order_id
         if key is None or self._ledger.by_client_order_id(key) is None:
             return None
-        details = await self._resolve(request.contract)
+        details = await self._admission.resolve(request.contract)
         return self._placed_before(request, details.contract)
 
     def _placed_before(self, request: OrderRequest, contract: Contract) -> OrderEntry | None:
@@ -475,42 +459,6 @@ class OrdersDesk:
                 hint="use a new client_order_id for a new order",
             )
         return entry
-
-    def _choose_account(self, request: OrderRequest) -> str:
-        accounts = tuple(self._accounts())
-        chosen = request.account or self._account
-        if chosen is None and len(accounts) == 1:
-            return accounts[0]
-        if chosen is None:
-            raise OrderValidationError(
-                f"account is missing; the login has {len(accounts)} accounts",
-                hint="name the account in the order, or set IBKR_ACCOUNT_ID",
-            )
-        if accounts and chosen not in accounts:
-            raise OrderValidationError("account is not one of the login's accounts")
-        return chosen
-
-    async def _gather_facts(self, details: ContractDetails, account: str) -> RiskFacts:
-        if not needs_facts(self._limits):
-            return RiskFacts()
-        try:
-            return await self._facts.facts(details, account=account)
-        except IBKRError as error:
-            # not knowing breaks the rules that need to know, and they say so
-            return RiskFacts(missing=str(error))
-
-    def _check_risk(
-        self, request: OrderRequest, contract: Contract, *, account: str, facts: RiskFacts
-    ) -> None:
-        violations = check_risk(
-            request, contract, account=account, limits=self._limits, facts=facts
-        )
-        if violations:
-            raise RiskLimitError(
-                "; ".join(str(violation) for violation in violations),
-                violations=violations,
-                disposition=SendDisposition.UNSENT,
-            )
 
     def _deny(self, request: OrderRequest | Mapping[str, Any], error: OrderError) -> None:
         if isinstance(error, OrderRejectedError | OrderUncertainError):
@@ -527,139 +475,11 @@ class OrdersDesk:
         )
         self._journal.post([note])
 
-    def _intend(self, request: OrderRequest, contract: Contract, account: str) -> Intended:
-        client_id = self._gateway.client_id
-        floor = OrderId(self._ledger.highest_order_id(client_id) + 1)
-        attempts = 0
-        if request.client_order_id is not None:
-            attempts = self._ledger.attempts(request.client_order_id)
-        reference = order_ref(
-            request.client_order_id,
-            client_id=client_id,
-            attempt=attempts + 1,
-            token=self._token,
-        )
-        ticket = OrderTicket(
-            order_id=self._gateway.reserve_order_id(floor=floor),
-            order_ref=reference,
-            contract=contract,
-            action=request.action,
-            quantity=request.quantity,
-            order_type=request.order_type,
-            limit_price=request.limit_price,
-            stop_price=request.stop_price,
-            time_in_force=request.time_in_force,
-            outside_regular_hours=request.outside_regular_hours,
-            account=account,
-        )
-        note = Intended(
-            at=self._clock.utcnow(),
-            key=reference,
-            client_id=client_id,
-            ticket=ticket,
-            client_order_id=request.client_order_id,
-            correlation_id=current_correlation_id(),
-        )
-        self._ledger.record(note)
-        return note
-
-    async def _carry(self, note: Intended, timeout_s: float | None) -> None:
-        """Take an intended order to the broker and wait for its first word."""
-        key, ticket = note.key, note.ticket
-        try:
-            await self._journal.append([note])
-            await self._pipeline.run(
-                Operation(
-                    policy=ENDPOINTS["place_order"],
-                    call=lambda: self._hand_over(key, ticket),
-                    deadline_s=timeout_s,
-                )
-            )
-        except IBKRError as error:
-            self._settle_unsent(key, error)
-            # the socket may be well and only the wait too short
-            self._inquiry.follow_up()
-        except BaseException:
-            self._settle_unsent(key, None)
-            raise
-        wait_s = self._ack_timeout_s if timeout_s is None else timeout_s
-        try:
-            await self._book.until(key, _is_past_sending, timeout_s=wait_s)
-        except TimeoutError:
-            self._book.move(
-                key,
-                Event.LOSE,
-                cause="no answer in time",
-                reason=f"the broker has not answered within {wait_s} s",
-            )
-            self._inquiry.follow_up()
-        finally:
-            self._handed.discard(key)
-            self._abandoned.discard(key)
-
-    async def _hand_over(self, key: str, ticket: OrderTicket) -> None:
-        if key in self._abandoned:
-            raise OrderStateError("the order was called off before it was sent")
-        self._check_trading()
-        self._handed.add(key)
-        self._inquiry.sent(key)
-        await self._gateway.send_order(ticket)
-        self._book.move(key, Event.SEND, cause="send", disposition=SendDisposition.SENT)
-
-    def _settle_unsent(self, key: str, error: IBKRError | None) -> None:
-        """Say how far an order got whose sending failed: nowhere, or nobody knows."""
-        entry = self._ledger.get(key)
-        unsent = error is not None and error.disposition is SendDisposition.UNSENT
-        reason = "the desk was closed" if error is None else error.message
-        if key not in self._handed or unsent:
-            if error is not None:
-                error.disposition = SendDisposition.UNSENT
-                self._failures[key] = error
-            self._book.move(key, Event.NOT_SENT, cause="send", reason=f"not sent: {reason}")
-        elif entry.state in (State.INTENDED, State.SENT):
-            sent = entry.disposition is SendDisposition.SENT
-            self._book.move(
-                key,
-                Event.LOSE,
-                cause="send",
-                reason=reason,
-                disposition=None if sent else SendDisposition.MAYBE_WRITTEN,
-            )
-
-    async def _answer(self, key: str) -> OrderReport:
-        """Wait for the first word on an order and put it in the user's terms."""
-        self._callers[key] = self._callers.get(key, 0) + 1
-        try:
-            entry = await self._book.until(key, self._is_answered)
-        except asyncio.CancelledError:
-            waiting = self._ledger.get(key).state is State.INTENDED
-            if waiting and self._callers[key] == 1 and key not in self._handed:
-                self._abandoned.add(key)
-            raise
-        finally:
-            self._callers[key] -= 1
-            if not self._callers[key]:
-                del self._callers[key]
-        if entry.state is State.REJECTED:
-            raise self._failures.get(key) or _rejection(entry)
-        if entry.is_awaiting:
-            raise _uncertainty(entry, "the order was sent, and the broker has not confirmed it")
-        return entry.report()
-
-    def _is_answered(self, entry: OrderEntry) -> bool:
-        if self._group is None:
-            return True
-        if entry.state is State.SUSPENDED:
-            return not self._inquiry.is_undecided(entry.key)
-        return _is_past_sending(entry)
-
-    # --- the rest -------------------------------------------------------------------------------
-
     def _cancel_answer(self, entry: OrderEntry, *, lost: bool) -> OrderReport:
         if not entry.is_open:
             return entry.report()
         if lost or entry.is_awaiting:
-            raise _uncertainty(entry, "the cancellation was sent, and its outcome is not known")
+            raise uncertainty(entry, "the cancellation was sent, and its outcome is not known")
         refusal = self._refusals.get(entry.key)
         if refusal is not None:
             raise OrderStateError(
@@ -683,7 +503,7 @@ class OrdersDesk:
             entry = self._ledger.get(key)
             if not entry.is_open:
                 return entry
-            raise _uncertainty(entry, "the cancellation was sent, and nobody answers") from error
+            raise uncertainty(entry, "the cancellation was sent, and nobody answers") from error
         return self._ledger.get(key)
 
     def _find(self, order_id: int) -> OrderEntry:
@@ -716,37 +536,10 @@ class OrdersDesk:
 
     def _journal_failed(self, error: OrderError) -> None:
         _log.critical("%s; trading is stopped", error)
-        self.suspend(_JOURNAL_FAILED)
-
-
-def _is_past_sending(entry: OrderEntry) -> bool:
-    return entry.state not in (State.INTENDED, State.SENT)
+        self.suspend(JOURNAL_FAILED)
 
 
 def _was_unsent(entry: OrderEntry) -> bool:
     """Whether an order ended without anything of it being handed to the socket."""
     unsent = entry.disposition is SendDisposition.UNSENT
     return entry.state is State.REJECTED and unsent and not entry.seen
-
-
-def _rejection(entry: OrderEntry) -> OrderRejectedError:
-    row = None if entry.code is None else lookup(entry.code, Scope.ORDER, entry.reason)
-    return OrderRejectedError(
-        f"order {entry.order_id} was rejected: {entry.reason}",
-        code=entry.code,
-        request_id=entry.order_id,
-        correlation_id=entry.correlation_id or None,
-        hint=None if row is None else row.hint,
-        disposition=entry.disposition,
-    )
-
-
-def _uncertainty(entry: OrderEntry, what: str) -> OrderUncertainError:
-    because = f": {entry.reason}" if entry.reason else ""
-    return OrderUncertainError(
-        f"{what}{because}",
-        order_id=entry.order_id,
-        order_ref=entry.order_ref,
-        correlation_id=entry.correlation_id or None,
-        disposition=entry.disposition,
-    )

@@ -568,7 +568,7 @@ async def test_unknown_foreign_and_read_only_orders_are_not_cancelled(tmp_path: 
         with pytest.raises(OrderStateError, match="another client") as caught:
             await b.desk.cancel(55)
         assert "client id 9" in str(caught.value)
-        b.desk._readonly = True
+        b.desk._admission._readonly = True
         with pytest.raises(ReadOnlyError):
             await b.desk.cancel(1)
         assert b.venue.cancels == []

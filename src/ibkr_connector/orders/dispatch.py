@@ -1,0 +1,232 @@
+"""
+From the intent to the first word of the broker: the steps that must not happen twice.
+
+Owns: that an intent is on disk before its first byte, that an order is handed to the socket at most
+once, and what is said to the callers who wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from ibkr_connector.codes import Scope, lookup
+from ibkr_connector.errors import (
+    IBKRError,
+    OrderRejectedError,
+    OrderStateError,
+    OrderUncertainError,
+)
+from ibkr_connector.gateway.port import OrderGateway, OrderTicket
+from ibkr_connector.model.ids import OrderId
+from ibkr_connector.model.orders import OrderReport, SendDisposition
+from ibkr_connector.observe.correlation import current_correlation_id
+from ibkr_connector.resilience.operation import ENDPOINTS, Operation
+from ibkr_connector.resilience.pipeline import Pipeline
+
+from .admission import Examined
+from .book import Book
+from .entry import OrderEntry
+from .inquiry import Inquiry
+from .notes import Intended
+from .references import order_ref
+from .states import Event, State
+
+__all__ = ["Dispatch", "uncertainty"]
+
+
+class Dispatch:
+    """Carry orders to the broker, once each; lives on the desk's loop."""
+
+    def __init__(
+        self,
+        *,
+        book: Book,
+        gateway: OrderGateway,
+        pipeline: Pipeline,
+        inquiry: Inquiry,
+        check_trading: Callable[[], None],
+        is_running: Callable[[], bool],
+        ack_timeout_s: float,
+        token: Callable[[], str],
+    ) -> None:
+        self._book = book
+        self._ledger = book.ledger
+        self._gateway = gateway
+        self._pipeline = pipeline
+        self._inquiry = inquiry
+        self._check_trading = check_trading
+        self._is_running = is_running
+        self._ack_timeout_s = ack_timeout_s
+        self._token = token
+        self._handed: set[str] = set()
+        self._abandoned: set[str] = set()
+        self._callers: dict[str, int] = {}
+        self._failures: dict[str, IBKRError] = {}
+
+    def call_off(self, key: str) -> bool:
+        """Stop an order that was not handed over yet; tell whether it was in time."""
+        in_time = self._ledger.get(key).state is State.INTENDED and key not in self._handed
+        if in_time:
+            self._abandoned.add(key)
+        return in_time
+
+    def intend(self, examined: Examined) -> Intended:
+        """
+        Reserve id and reference, and take the order into the ledger; nothing is sent yet.
+
+        Raises:
+            NotConnectedError: There is no session to take an id from.
+        """
+        request = examined.request
+        client_id = self._gateway.client_id
+        floor = OrderId(self._ledger.highest_order_id(client_id) + 1)
+        attempts = 0
+        if request.client_order_id is not None:
+            attempts = self._ledger.attempts(request.client_order_id)
+        reference = order_ref(
+            request.client_order_id,
+            client_id=client_id,
+            attempt=attempts + 1,
+            token=self._token,
+        )
+        ticket = OrderTicket(
+            order_id=self._gateway.reserve_order_id(floor=floor),
+            order_ref=reference,
+            contract=examined.contract,
+            action=request.action,
+            quantity=request.quantity,
+            order_type=request.order_type,
+            limit_price=request.limit_price,
+            stop_price=request.stop_price,
+            time_in_force=request.time_in_force,
+            outside_regular_hours=request.outside_regular_hours,
+            account=examined.account,
+        )
+        note = Intended(
+            at=self._book.clock.utcnow(),
+            key=reference,
+            client_id=client_id,
+            ticket=ticket,
+            client_order_id=request.client_order_id,
+            correlation_id=current_correlation_id(),
+        )
+        self._ledger.record(note)
+        return note
+
+    async def carry(self, note: Intended, timeout_s: float | None) -> None:
+        """Take an intended order to the broker and wait for its first word."""
+        key, ticket = note.key, note.ticket
+        try:
+            await self._book.journal.append([note])
+            await self._pipeline.run(
+                Operation(
+                    policy=ENDPOINTS["place_order"],
+                    call=lambda: self._hand_over(key, ticket),
+                    deadline_s=timeout_s,
+                )
+            )
+        except IBKRError as error:
+            self._settle_unsent(key, error)
+            # the socket may be well and only the wait too short
+            self._inquiry.follow_up()
+        except BaseException:
+            self._settle_unsent(key, None)
+            raise
+        wait_s = self._ack_timeout_s if timeout_s is None else timeout_s
+        try:
+            await self._book.until(key, _is_past_sending, timeout_s=wait_s)
+        except TimeoutError:
+            self._book.move(
+                key,
+                Event.LOSE,
+                cause="no answer in time",
+                reason=f"the broker has not answered within {wait_s} s",
+            )
+            self._inquiry.follow_up()
+        finally:
+            self._handed.discard(key)
+            self._abandoned.discard(key)
+
+    async def _hand_over(self, key: str, ticket: OrderTicket) -> None:
+        if key in self._abandoned:
+            raise OrderStateError("the order was called off before it was sent")
+        self._check_trading()
+        self._handed.add(key)
+        self._inquiry.sent(key)
+        await self._gateway.send_order(ticket)
+        self._book.move(key, Event.SEND, cause="send", disposition=SendDisposition.SENT)
+
+    def _settle_unsent(self, key: str, error: IBKRError | None) -> None:
+        """Say how far an order got whose sending failed: nowhere, or nobody knows."""
+        entry = self._ledger.get(key)
+        unsent = error is not None and error.disposition is SendDisposition.UNSENT
+        reason = "the desk was closed" if error is None else error.message
+        if key not in self._handed or unsent:
+            if error is not None:
+                error.disposition = SendDisposition.UNSENT
+                self._failures[key] = error
+            self._book.move(key, Event.NOT_SENT, cause="send", reason=f"not sent: {reason}")
+        elif entry.state in (State.INTENDED, State.SENT):
+            sent = entry.disposition is SendDisposition.SENT
+            self._book.move(
+                key,
+                Event.LOSE,
+                cause="send",
+                reason=reason,
+                disposition=None if sent else SendDisposition.MAYBE_WRITTEN,
+            )
+
+    async def answer(self, key: str) -> OrderReport:
+        """Wait for the first word on an order and put it in the user's terms."""
+        self._callers[key] = self._callers.get(key, 0) + 1
+        try:
+            entry = await self._book.until(key, self._is_answered)
+        except asyncio.CancelledError:
+            if self._callers[key] == 1:
+                self.call_off(key)
+            raise
+        finally:
+            self._callers[key] -= 1
+            if not self._callers[key]:
+                del self._callers[key]
+        if entry.state is State.REJECTED:
+            raise self._failures.get(key) or _rejection(entry)
+        if entry.is_awaiting:
+            raise uncertainty(entry, "the order was sent, and the broker has not confirmed it")
+        return entry.report()
+
+    def _is_answered(self, entry: OrderEntry) -> bool:
+        if not self._is_running():
+            return True
+        if entry.state is State.SUSPENDED:
+            return not self._inquiry.is_undecided(entry.key)
+        return _is_past_sending(entry)
+
+
+def _is_past_sending(entry: OrderEntry) -> bool:
+    return entry.state not in (State.INTENDED, State.SENT)
+
+
+def _rejection(entry: OrderEntry) -> OrderRejectedError:
+    row = None if entry.code is None else lookup(entry.code, Scope.ORDER, entry.reason)
+    return OrderRejectedError(
+        f"order {entry.order_id} was rejected: {entry.reason}",
+        code=entry.code,
+        request_id=entry.order_id,
+        correlation_id=entry.correlation_id or None,
+        hint=None if row is None else row.hint,
+        disposition=entry.disposition,
+    )
+
+
+def uncertainty(entry: OrderEntry, what: str) -> OrderUncertainError:
+    """Say that the truth about an order is not known, and how far its bytes got."""
+    because = f": {entry.reason}" if entry.reason else ""
+    return OrderUncertainError(
+        f"{what}{because}",
+        order_id=entry.order_id,
+        order_ref=entry.order_ref,
+        correlation_id=entry.correlation_id or None,
+        disposition=entry.disposition,
+    )
