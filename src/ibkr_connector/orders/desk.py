@@ -51,12 +51,12 @@ from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.ids import OrderId, PermId
 from ibkr_connector.model.orders import OrderReport, OrderRequest, SendDisposition
 from ibkr_connector.observe.correlation import current_correlation_id
-from ibkr_connector.resilience.operation import ENDPOINTS, Operation
 from ibkr_connector.resilience.pipeline import Pipeline
 
 from .admission import JOURNAL_FAILED, Admission
 from .book import Book
-from .dispatch import Dispatch, uncertainty
+from .cancelling import Cancelling
+from .dispatch import Dispatch
 from .entry import OrderEntry
 from .evidence import FaultReading, Seen, see, see_fault
 from .inquiry import DeskTiming, Inquiry
@@ -112,9 +112,8 @@ class OrdersDesk:
         token: Callable[[], str] = lambda: secrets.token_hex(13),
     ) -> None:
         self._gateway = gateway
-        self._pipeline = pipeline
         self._clock = clock
-        self._timing = timing or DeskTiming()
+        timing = timing or DeskTiming()
         self._journal = journal
         journal.on_failure = self._journal_failed
         self._book = Book(journal=journal, clock=clock, on_report=on_report)
@@ -123,7 +122,7 @@ class OrdersDesk:
             book=self._book,
             gateway=gateway,
             pipeline=pipeline,
-            timing=self._timing,
+            timing=timing,
             spawn=self._spawn,
         )
         self._admission = Admission(
@@ -144,7 +143,13 @@ class OrdersDesk:
             ack_timeout_s=ack_timeout_s,
             token=token,
         )
-        self._refusals: dict[str, OrderFault] = {}
+        self._cancelling = Cancelling(
+            book=self._book,
+            gateway=gateway,
+            pipeline=pipeline,
+            inquiry=self._inquiry,
+            timeout_s=timing.cancel_timeout_s,
+        )
         self._jobs: set[asyncio.Task[None]] = set()
         self._group: asyncio.TaskGroup | None = None
         self._runner: asyncio.Task[None] | None = None
@@ -285,27 +290,7 @@ class OrdersDesk:
             )
         if self._dispatch.call_off(key):
             return (await self._book.until(key, lambda now: not now.is_open)).report()
-        limit_s = self._timing.cancel_timeout_s if timeout_s is None else timeout_s
-        session = self._inquiry.session
-        self._refusals.pop(key, None)
-        self._book.move(key, Event.ASK_CANCEL, cause="cancel")
-        await self._pipeline.run(
-            Operation(
-                policy=ENDPOINTS["cancel_order"],
-                call=lambda: self._gateway.send_cancel(entry.order_id),
-                deadline_s=limit_s,
-            )
-        )
-
-        def settled(now: OrderEntry) -> bool:
-            refused = key in self._refusals and not self._inquiry.is_undecided(key)
-            return not now.is_open or refused or self._inquiry.session != session
-
-        try:
-            entry = await self._book.until(key, settled, timeout_s=limit_s)
-        except TimeoutError:
-            entry = await self._look_at(key)
-        return self._cancel_answer(entry, lost=self._inquiry.session != session)
+        return await self._cancelling.cancel(entry, timeout_s=timeout_s)
 
     def report(self, order_id: int) -> OrderReport:
         """
@@ -401,7 +386,7 @@ class OrdersDesk:
         row = lookup(fault.code, scope, fault.text)
         asks = row.order in (OrderEffect.HINT, OrderEffect.VERDICT)
         if entry.cancel_asked and asks and entry.is_open:
-            self._refusals[entry.key] = fault
+            self._cancelling.refused(entry.key, fault)
         reading = FaultReading(
             order_id=fault.order_id,
             code=fault.code,
@@ -474,37 +459,6 @@ class OrdersDesk:
             correlation_id=current_correlation_id(),
         )
         self._journal.post([note])
-
-    def _cancel_answer(self, entry: OrderEntry, *, lost: bool) -> OrderReport:
-        if not entry.is_open:
-            return entry.report()
-        if lost or entry.is_awaiting:
-            raise uncertainty(entry, "the cancellation was sent, and its outcome is not known")
-        refusal = self._refusals.get(entry.key)
-        if refusal is not None:
-            raise OrderStateError(
-                f"the broker did not cancel order {entry.order_id}, it is {entry.status}: "
-                f"{refusal.text}",
-                code=refusal.code,
-                request_id=entry.order_id,
-            )
-        raise OrderStateError(
-            f"the cancellation of order {entry.order_id} is not confirmed yet, "
-            f"it is {entry.status}",
-            request_id=entry.order_id,
-            hint="wait, or ask again; outside trading hours it can take until the opening",
-            replay_safe=True,
-        )
-
-    async def _look_at(self, key: str) -> OrderEntry:
-        try:
-            await self._inquiry.look()
-        except IBKRError as error:
-            entry = self._ledger.get(key)
-            if not entry.is_open:
-                return entry
-            raise uncertainty(entry, "the cancellation was sent, and nobody answers") from error
-        return self._ledger.get(key)
 
     def _find(self, order_id: int) -> OrderEntry:
         own = None

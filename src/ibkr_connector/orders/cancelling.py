@@ -1,0 +1,103 @@
+"""
+Cancelling: a request that a fill can overtake, and whose refusal is no verdict.
+
+Owns: how long a cancellation is waited for, and that a refusal is believed only after the broker
+was asked what became of the order.
+"""
+
+from __future__ import annotations
+
+from ibkr_connector.errors import IBKRError, OrderStateError
+from ibkr_connector.gateway.port import OrderFault, OrderGateway
+from ibkr_connector.model.orders import OrderReport
+from ibkr_connector.resilience.operation import ENDPOINTS, Operation
+from ibkr_connector.resilience.pipeline import Pipeline
+
+from .book import Book
+from .dispatch import uncertainty
+from .entry import OrderEntry
+from .inquiry import Inquiry
+from .states import Event
+
+__all__ = ["Cancelling"]
+
+
+class Cancelling:
+    """Carry cancellations to the broker; lives on the desk's loop."""
+
+    def __init__(
+        self,
+        *,
+        book: Book,
+        gateway: OrderGateway,
+        pipeline: Pipeline,
+        inquiry: Inquiry,
+        timeout_s: float,
+    ) -> None:
+        self._book = book
+        self._ledger = book.ledger
+        self._gateway = gateway
+        self._pipeline = pipeline
+        self._inquiry = inquiry
+        self._timeout_s = timeout_s
+        self._refusals: dict[str, OrderFault] = {}
+
+    def refused(self, key: str, fault: OrderFault) -> None:
+        """Remember what was said against a cancellation that is under way."""
+        self._refusals[key] = fault
+
+    async def cancel(self, entry: OrderEntry, *, timeout_s: float | None) -> OrderReport:
+        """Ask for it and tell how it ended; see `OrdersDesk.cancel`."""
+        key = entry.key
+        limit_s = self._timeout_s if timeout_s is None else timeout_s
+        session = self._inquiry.session
+        self._refusals.pop(key, None)
+        self._book.move(key, Event.ASK_CANCEL, cause="cancel")
+        await self._pipeline.run(
+            Operation(
+                policy=ENDPOINTS["cancel_order"],
+                call=lambda: self._gateway.send_cancel(entry.order_id),
+                deadline_s=limit_s,
+            )
+        )
+
+        def settled(now: OrderEntry) -> bool:
+            refused = key in self._refusals and not self._inquiry.is_undecided(key)
+            return not now.is_open or refused or self._inquiry.session != session
+
+        try:
+            entry = await self._book.until(key, settled, timeout_s=limit_s)
+        except TimeoutError:
+            entry = await self._look_at(key)
+        return self._answer(entry, lost=self._inquiry.session != session)
+
+    def _answer(self, entry: OrderEntry, *, lost: bool) -> OrderReport:
+        if not entry.is_open:
+            return entry.report()
+        if lost or entry.is_awaiting:
+            raise uncertainty(entry, "the cancellation was sent, and its outcome is not known")
+        refusal = self._refusals.get(entry.key)
+        if refusal is not None:
+            raise OrderStateError(
+                f"the broker did not cancel order {entry.order_id}, it is {entry.status}: "
+                f"{refusal.text}",
+                code=refusal.code,
+                request_id=entry.order_id,
+            )
+        raise OrderStateError(
+            f"the cancellation of order {entry.order_id} is not confirmed yet, "
+            f"it is {entry.status}",
+            request_id=entry.order_id,
+            hint="wait, or ask again; outside trading hours it can take until the opening",
+            replay_safe=True,
+        )
+
+    async def _look_at(self, key: str) -> OrderEntry:
+        try:
+            await self._inquiry.look()
+        except IBKRError as error:
+            entry = self._ledger.get(key)
+            if not entry.is_open:
+                return entry
+            raise uncertainty(entry, "the cancellation was sent, and nobody answers") from error
+        return self._ledger.get(key)
