@@ -20,10 +20,13 @@ from ibkr_connector.errors import (
 from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.orders import OrderRequest, SendDisposition
 
+from .entry import OrderEntry
+from .ledger import Ledger
 from .risk import FactSource, RiskFacts, RiskLimits, check_risk, needs_facts
-from .validation import check_against
+from .states import State
+from .validation import check_against, same_order
 
-__all__ = ["JOURNAL_FAILED", "Admission", "Examined"]
+__all__ = ["JOURNAL_FAILED", "Admission", "Examined", "placed_before"]
 
 JOURNAL_FAILED = "the journal cannot be written"
 """The reason that only a restart lifts."""
@@ -155,3 +158,31 @@ class Admission:
                 violations=violations,
                 disposition=SendDisposition.UNSENT,
             )
+
+
+def placed_before(ledger: Ledger, request: OrderRequest, contract: Contract) -> OrderEntry | None:
+    """
+    Return the order that was placed under the request's key, `None` if it is a new one.
+
+    An order of which provably nothing was sent does not count: its key is free again.
+
+    Raises:
+        OrderValidationError: The key names an order that says something else.
+    """
+    if request.client_order_id is None:
+        return None
+    entry = ledger.by_client_order_id(request.client_order_id)
+    if entry is None or entry.ticket is None or _was_unsent(entry):
+        return None
+    if not same_order(request, contract, entry.ticket):
+        raise OrderValidationError(
+            f"client_order_id {request.client_order_id!r} already names another order",
+            hint="use a new client_order_id for a new order",
+        )
+    return entry
+
+
+def _was_unsent(entry: OrderEntry) -> bool:
+    """Whether an order ended without anything of it being handed to the socket."""
+    unsent = entry.disposition is SendDisposition.UNSENT
+    return entry.state is State.REJECTED and unsent and not entry.seen

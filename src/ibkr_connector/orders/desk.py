@@ -18,10 +18,9 @@ Steps 2 to 5 run in the desk's own task, so a caller that goes away does not sto
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from ibkr_connector.clock import Clock
@@ -33,7 +32,6 @@ from ibkr_connector.errors import (
     OrderRejectedError,
     OrderStateError,
     OrderUncertainError,
-    OrderValidationError,
     RequestTimeoutError,
     TradingHaltedError,
 )
@@ -53,19 +51,20 @@ from ibkr_connector.model.orders import OrderReport, OrderRequest, SendDispositi
 from ibkr_connector.observe.correlation import current_correlation_id
 from ibkr_connector.resilience.pipeline import Pipeline
 
-from .admission import JOURNAL_FAILED, Admission
+from .admission import JOURNAL_FAILED, Admission, placed_before
 from .book import Book
 from .cancelling import Cancelling
 from .dispatch import Dispatch
 from .entry import OrderEntry
 from .evidence import FaultReading, Seen, see, see_fault
 from .inquiry import DeskTiming, Inquiry
+from .jobs import Jobs
 from .journal import Journal
 from .notes import Denied
 from .reconcile import Reconciliation
 from .risk import FactSource, RiskLimits
 from .states import Event, State
-from .validation import as_request, check_request, same_order
+from .validation import as_request, check_request
 
 __all__ = ["DeskTiming", "OrdersDesk"]
 
@@ -118,12 +117,13 @@ class OrdersDesk:
         journal.on_failure = self._journal_failed
         self._book = Book(journal=journal, clock=clock, on_report=on_report)
         self._ledger = self._book.ledger
+        self._jobs = Jobs(on_end=self._jobs_ended)
         self._inquiry = Inquiry(
             book=self._book,
             gateway=gateway,
             pipeline=pipeline,
             timing=timing,
-            spawn=self._spawn,
+            spawn=self._jobs.spawn,
         )
         self._admission = Admission(
             resolve=resolve,
@@ -139,7 +139,7 @@ class OrdersDesk:
             pipeline=pipeline,
             inquiry=self._inquiry,
             check_trading=self._check_trading,
-            is_running=lambda: self._group is not None,
+            is_running=lambda: self._jobs.is_running,
             ack_timeout_s=ack_timeout_s,
             token=token,
         )
@@ -150,10 +150,6 @@ class OrdersDesk:
             inquiry=self._inquiry,
             timeout_s=timing.cancel_timeout_s,
         )
-        self._jobs: set[asyncio.Task[None]] = set()
-        self._group: asyncio.TaskGroup | None = None
-        self._runner: asyncio.Task[None] | None = None
-        self._stop = asyncio.Event()
 
     # --- life -----------------------------------------------------------------------------------
 
@@ -178,33 +174,12 @@ class OrdersDesk:
                     reason="the process ended before the broker had answered",
                     disposition=SendDisposition.MAYBE_WRITTEN if unknown else None,
                 )
-        started = asyncio.Event()
-        self._runner = asyncio.create_task(self._run(started), name="ibkr-orders")
-        self._runner.add_done_callback(self._ended)
-        await started.wait()
+        await self._jobs.start()
 
     async def aclose(self) -> None:
         """End the desk's tasks; idempotent. Unanswered orders are uncertain in the journal."""
-        self._stop.set()
-        if self._runner is not None:
-            await asyncio.wait([self._runner])
+        await self._jobs.aclose()
         await self._book.aclose()
-
-    async def _run(self, started: asyncio.Event) -> None:
-        async with asyncio.TaskGroup() as group:
-            self._group = group
-            started.set()
-            await self._stop.wait()
-            self._group = None
-            for task in tuple(self._jobs):
-                task.cancel()
-
-    def _ended(self, runner: asyncio.Task[None]) -> None:
-        self._group = None
-        if not runner.cancelled() and (error := runner.exception()) is not None:
-            _log.critical("the orders desk has failed", exc_info=error)
-            self.suspend("the orders desk has failed; restart")
-        self._book.wake_all()
 
     # --- orders ---------------------------------------------------------------------------------
 
@@ -247,7 +222,7 @@ class OrdersDesk:
             self._check_trading()
             examined = await self._admission.examine(checked)
             # from here to the spawn nothing awaits, so nobody can come in between
-            known = self._placed_before(checked, examined.contract)
+            known = placed_before(self._ledger, checked, examined.contract)
             if known is None:
                 self._check_trading()
                 self._admission.check_risk(examined)
@@ -257,7 +232,7 @@ class OrdersDesk:
         if known is not None:
             return await self._dispatch.answer(known.key)
         note = self._dispatch.intend(examined)
-        self._spawn(self._dispatch.carry(note, timeout_s))
+        self._jobs.spawn(self._dispatch.carry(note, timeout_s))
         return await self._dispatch.answer(note.key)
 
     async def cancel(self, order_id: int, *, timeout_s: float | None = None) -> OrderReport:
@@ -421,7 +396,7 @@ class OrdersDesk:
 
     def _check_trading(self) -> None:
         self._admission.check_trading()
-        if self._group is None:
+        if not self._jobs.is_running:
             raise TradingHaltedError("trading is stopped: the orders desk is not open")
 
     async def _known(self, request: OrderRequest) -> OrderEntry | None:
@@ -430,20 +405,7 @@ class OrdersDesk:
         if key is None or self._ledger.by_client_order_id(key) is None:
             return None
         details = await self._admission.resolve(request.contract)
-        return self._placed_before(request, details.contract)
-
-    def _placed_before(self, request: OrderRequest, contract: Contract) -> OrderEntry | None:
-        if request.client_order_id is None:
-            return None
-        entry = self._ledger.by_client_order_id(request.client_order_id)
-        if entry is None or entry.ticket is None or _was_unsent(entry):
-            return None
-        if not same_order(request, contract, entry.ticket):
-            raise OrderValidationError(
-                f"client_order_id {request.client_order_id!r} already names another order",
-                hint="use a new client_order_id for a new order",
-            )
-        return entry
+        return placed_before(self._ledger, request, details.contract)
 
     def _deny(self, request: OrderRequest | Mapping[str, Any], error: OrderError) -> None:
         if isinstance(error, OrderRejectedError | OrderUncertainError):
@@ -479,21 +441,12 @@ class OrdersDesk:
         except IBKRError:
             return False
 
-    def _spawn(self, job: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
-        if self._group is None:
-            job.close()
-            return None
-        task = self._group.create_task(job)
-        self._jobs.add(task)
-        task.add_done_callback(self._jobs.discard)
-        return task
+    def _jobs_ended(self, error: BaseException | None) -> None:
+        if error is not None:
+            _log.critical("the orders desk has failed", exc_info=error)
+            self.suspend("the orders desk has failed; restart")
+        self._book.wake_all()
 
     def _journal_failed(self, error: OrderError) -> None:
         _log.critical("%s; trading is stopped", error)
         self.suspend(JOURNAL_FAILED)
-
-
-def _was_unsent(entry: OrderEntry) -> bool:
-    """Whether an order ended without anything of it being handed to the socket."""
-    unsent = entry.disposition is SendDisposition.UNSENT
-    return entry.state is State.REJECTED and unsent and not entry.seen
