@@ -369,10 +369,8 @@ class OrdersDesk:
             dead=row.order is OrderEffect.DEAD,
             ask=asks,
         )
-        seen = see_fault(
-            self._ledger, reading, client_id=self._gateway.client_id, at=self._clock.utcnow()
-        )
-        self._take(seen)
+        own = self._gateway.client_id
+        self._take(see_fault(self._ledger, reading, client_id=own, at=self._clock.utcnow()))
 
     def _take(self, seen: Seen) -> None:
         # the window opens before anybody wakes: who waits must see that the verdict is not out
