@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from ibkr_connector.errors import ConfigurationError
+from ibkr_connector.model.status import Application, TradingMode
+from ibkr_connector.settings import (
+    Settings,
+    check_accounts,
+    load_settings,
+    setting_sources,
+    standard_port,
+)
+
+EXAMPLES = Path(__file__).parents[3] / "config"
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Read nothing that belongs to whoever runs the tests."""
+    for name in list(os.environ):
+        if name.upper().startswith(("IBKR_", "MAX_")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def write(files: Mapping[str, str]) -> None:
+    Path("config").mkdir(exist_ok=True)
+    for name, text in files.items():
+        Path(name if name == ".env" else f"config/{name}").write_text(text)
+
+
+def test_the_defaults_are_paper_loopback_and_read_only() -> None:
+    settings = Settings.load()
+    assert (settings.host, settings.effective_port) == ("127.0.0.1", 4002)
+    assert settings.mode is TradingMode.PAPER
+    assert settings.readonly is True
+    assert settings.account_id is None
+
+
+def test_each_place_wins_over_the_next_and_is_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write(
+        {
+            "ibkr_config.ini": "[ibkr]\nport=5000\nhost=ini\nclient_id=4\nlog_level=ERROR\n",
+            ".env": "IBKR_PORT=5001\nIBKR_HOST=dotenv\nIBKR_CLIENT_ID=3\nOTHER_TOOL=1\n",
+        }
+    )
+    monkeypatch.setenv("IBKR_PORT", "5002")
+    monkeypatch.setenv("IBKR_HOST", "environment")
+    settings = Settings.load(port=5003)
+    assert (settings.port, settings.origin("port")) == (5003, "argument port")
+    assert (settings.host, settings.origin("host")) == ("environment", "environment IBKR_HOST")
+    assert (settings.client_id, settings.origin("client_id")) == (3, ".env IBKR_CLIENT_ID")
+    assert settings.origin("log_level") == "ibkr_config.ini [ibkr] log_level"
+    assert settings.origin("readonly") == "default"
+    rows = {row.key: row for row in setting_sources(settings)}
+    assert rows["port"].value == 5003
+    assert rows.keys() == Settings.model_fields.keys()
+
+
+def test_a_profile_wins_over_the_common_section(monkeypatch: pytest.MonkeyPatch) -> None:
+    write({"ibkr_config.ini": "[ibkr]\nclient_id=1\nhost=a\n[profile.live]\nclient_id=2\n"})
+    assert Settings.load().client_id == 1
+    live = Settings.load("live")
+    assert (live.client_id, live.host, live.profile) == (2, "a", "live")
+    monkeypatch.setenv("IBKR_PROFILE", "live")
+    assert Settings.load().client_id == 2
+
+
+def test_the_names_that_others_use_without_a_prefix_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAX_ORDER_SIZE", "12.5")
+    monkeypatch.setenv("MAX_PORTFOLIO_RISK", "0.02")
+    settings = Settings.load()
+    assert settings.max_order_size == Decimal("12.5")
+    assert settings.max_portfolio_risk == Decimal("0.02")
+    assert settings.origin("max_order_size") == "environment MAX_ORDER_SIZE"
+
+
+def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IBKR_PORT", "")
+    assert Settings.load().port is None
+
+
+@pytest.mark.parametrize(
+    ("files", "named"),
+    [
+        ({"ibkr_config.ini": "[ibkr]\nprot=1\n"}, ["prot", "ibkr_config.ini", "port"]),
+        ({"ibkr_config.ini": "[ibrk]\nport=1\n"}, ["[ibrk]", "[ibkr]"]),
+        ({"ibkr_config.ini": "[DEFAULT]\nport=1\n"}, ["[DEFAULT]"]),
+        ({"ibkr_config.ini": "port=1\n"}, ["ibkr_config.ini"]),
+        ({"ibkr_config.ini": "[ibkr]\nport=1\nport=2\n"}, ["ibkr_config.ini", "port"]),
+        ({"ibkr_config.ini": "[ibkr]\nport=many\n"}, ["[ibkr] port", "many"]),
+        ({"ibkr_config.ini": "[ibkr]\nport=99999\n"}, ["port", "99999"]),
+        ({".env": "IBKR_PROT=1\n"}, ["IBKR_PROT", ".env", "IBKR_PORT"]),
+        ({".env": "IBKR_READONLY=perhaps\n"}, ["IBKR_READONLY", "perhaps"]),
+        ({"risk_config.yaml": "max_order_sise: 5\n"}, ["max_order_sise", "max_order_size"]),
+        ({"risk_config.yaml": "max_order_size: 5\nmax_order_size: 6\n"}, ["stands twice"]),
+        ({"risk_config.yaml": "max_order_size: off\n"}, ["max_order_size", "off"]),
+        ({"risk_config.yaml": "max_order_size: 0\n"}, ["max_order_size", "'0'"]),
+        ({"risk_config.yaml": "max_order_size: .inf\n"}, ["max_order_size"]),
+        ({"risk_config.yaml": "{}\n"}, ["risk_config.yaml", "max_order_size"]),
+        ({"risk_config.yaml": "- 5\n"}, ["risk_config.yaml", "names and values"]),
+        ({"risk_config.yaml": "a: [\n"}, ["cannot read risk_config.yaml"]),
+        (
+            {"risk_config.yaml": "max_order_size: 5\nmax_portfolio_risk: 2\n"},
+            ["max_portfolio_risk"],
+        ),
+        ({"trading_permissions.yaml": "security_types: [STOCK]\n"}, ["security_types"]),
+    ],
+)
+def test_a_mistake_in_a_file_names_place_key_and_remedy(
+    files: dict[str, str], named: list[str]
+) -> None:
+    write(files)
+    with pytest.raises(ConfigurationError) as wrong:
+        Settings.load()
+    for word in named:
+        assert word in str(wrong.value)
+    assert wrong.value.hint
+
+
+def test_a_misspelt_variable_names_the_one_that_was_meant(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("IBKR_CLIENTID", "3")
+    with pytest.raises(ConfigurationError, match="IBKR_CLIENTID.*did you mean IBKR_CLIENT_ID"):
+        Settings.load()
+
+
+def test_a_profile_that_is_not_there_names_those_that_are() -> None:
+    write({"ibkr_config.ini": "[profile.live]\nclient_id=2\n"})
+    with pytest.raises(ConfigurationError, match="profiles there: live"):
+        Settings.load("lvie")
+
+
+def test_a_named_directory_that_is_missing_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IBKR_CONFIG_DIR", "nowhere")
+    with pytest.raises(ConfigurationError, match="IBKR_CONFIG_DIR"):
+        Settings.load()
+
+
+@pytest.mark.parametrize(
+    ("application", "paper", "port"),
+    [
+        (Application.TWS, True, 7497),
+        (Application.TWS, False, 7496),
+        (Application.GATEWAY, True, 4002),
+        (Application.GATEWAY, False, 4001),
+    ],
+)
+def test_the_port_follows_from_mode_and_application(
+    application: Application, paper: bool, port: int
+) -> None:
+    settings = Settings.load(application=application, paper_trading=paper)
+    assert settings.effective_port == port == standard_port(application, settings.mode)
+    assert Settings.load(paper_trading=paper, port=port).port == port
+    with pytest.raises(ConfigurationError, match="standard port"):
+        Settings.load(paper_trading=not paper, port=port)
+
+
+def test_a_port_that_is_nobodys_says_nothing() -> None:
+    assert Settings.load(port=14002, paper_trading=False).mode is TradingMode.LIVE
+
+
+@pytest.mark.parametrize(
+    ("paper", "accounts", "named"),
+    [
+        (True, ("U1234567",), "live account"),
+        (True, ("DU1234567", "U1234567"), "live account"),
+        (False, ("DU1234567",), "paper account"),
+    ],
+)
+def test_accounts_of_the_other_mode_are_refused_without_naming_them(
+    paper: bool, accounts: tuple[str, ...], named: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=named) as wrong:
+        check_accounts(Settings.load(paper_trading=paper), accounts)
+    assert "1234567" not in str(wrong.value)
+
+
+def test_accounts_of_the_mode_are_fine() -> None:
+    check_accounts(Settings.load(), ("DU1234567", "DF7654321"))
+    check_accounts(Settings.load(paper_trading=False), ("U1234567",))
+
+
+def test_an_account_that_the_login_does_not_have_is_refused() -> None:
+    settings = Settings.load(account_id="DU9")
+    with pytest.raises(ConfigurationError, match="IBKR_ACCOUNT_ID"):
+        check_accounts(settings, ("DU1",))
+
+
+def test_without_a_risk_file_paper_is_limited_and_live_does_not_trade() -> None:
+    paper, live = Settings.load().risk, Settings.load(paper_trading="false").risk
+    assert paper.source == live.source == "built-in"
+    assert paper.trading_allowed
+    assert paper.max_order_value is not None
+    assert not live.trading_allowed
+    assert "risk_config.yaml" in live.halted_reason
+
+
+def test_limits_are_read_exactly() -> None:
+    write({"risk_config.yaml": "max_order_size: 0.1\nmax_order_value: 1e3\n"})
+    risk = Settings.load(paper_trading=False).risk
+    assert risk.max_order_size == Decimal("0.1")
+    assert risk.max_order_value == Decimal(1000)
+    assert risk.max_portfolio_risk is None
+    assert (risk.source, risk.trading_allowed) == ("risk_config.yaml", True)
+
+
+def test_settings_never_change() -> None:
+    settings = Settings.load()
+    with pytest.raises(Exception, match="frozen"):
+        settings.port = 1
+
+
+def test_the_examples_load_and_are_sane_for_a_small_paper_account(tmp_path: Path) -> None:
+    for example in EXAMPLES.glob("*.example"):
+        shutil.copy(example, tmp_path / example.stem)
+    settings = load_settings("paper", config_dir=tmp_path)
+    assert (settings.mode, settings.client_id, settings.readonly) == (TradingMode.PAPER, 11, False)
+    assert settings.risk.max_order_value == Decimal(10_000)
+    assert settings.permissions.denied_symbols == {"GME"}
+    live = load_settings("live", config_dir=tmp_path)
+    assert (live.mode, live.readonly) == (TradingMode.LIVE, True)
