@@ -65,7 +65,19 @@ def main():
     until(ib, lambda: ticker.bid > 0 and ticker.ask > 0 and ticker.close > 0, "quote")
     found["quote"] = {
         name: plain(getattr(ticker, name))
-        for name in ["bid", "ask", "last", "bidSize", "askSize", "lastSize", "high", "low", "close", "open", "volume"]
+        for name in [
+            "bid",
+            "ask",
+            "last",
+            "bidSize",
+            "askSize",
+            "lastSize",
+            "high",
+            "low",
+            "close",
+            "open",
+            "volume",
+        ]
     }
     ib.cancelMktData(apple)
     bars = ib.reqHistoricalData(apple, "", "1 D", "1 hour", "TRADES", False)

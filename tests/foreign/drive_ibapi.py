@@ -70,7 +70,44 @@ def keeper(name):
     return callback
 
 
-for kept in ["nextValidId", "managedAccounts", "contractDetails", "contractDetailsEnd", "symbolSamples", "tickPrice", "tickSize", "tickReqParams", "marketDataType", "tickSnapshotEnd", "historicalData", "historicalDataEnd", "currentTime", "openOrder", "openOrderEnd", "orderStatus", "execDetails", "execDetailsEnd", "commissionAndFeesReport", "position", "positionEnd", "updateAccountValue", "updatePortfolio", "updateAccountTime", "accountDownloadEnd", "accountSummary", "accountSummaryEnd", "pnl", "pnlSingle", "completedOrder", "completedOrdersEnd", "headTimestamp", "marketRule", "securityDefinitionOptionParameter", "securityDefinitionOptionParameterEnd", "connectionClosed"]:
+for kept in [
+    "nextValidId",
+    "managedAccounts",
+    "contractDetails",
+    "contractDetailsEnd",
+    "symbolSamples",
+    "tickPrice",
+    "tickSize",
+    "tickReqParams",
+    "marketDataType",
+    "tickSnapshotEnd",
+    "historicalData",
+    "historicalDataEnd",
+    "currentTime",
+    "openOrder",
+    "openOrderEnd",
+    "orderStatus",
+    "execDetails",
+    "execDetailsEnd",
+    "commissionAndFeesReport",
+    "position",
+    "positionEnd",
+    "updateAccountValue",
+    "updatePortfolio",
+    "updateAccountTime",
+    "accountDownloadEnd",
+    "accountSummary",
+    "accountSummaryEnd",
+    "pnl",
+    "pnlSingle",
+    "completedOrder",
+    "completedOrdersEnd",
+    "headTimestamp",
+    "marketRule",
+    "securityDefinitionOptionParameter",
+    "securityDefinitionOptionParameterEnd",
+    "connectionClosed",
+]:
     setattr(Program, kept, keeper(kept))
 
 

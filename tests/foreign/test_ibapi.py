@@ -228,7 +228,7 @@ def test_an_open_order_is_the_order_that_was_placed(seen: Seen) -> None:
     shown = seen.all("openOrder")
     contract = seen.contract(exchange="SMART", right="?")
     assert all(call[1] == contract for call in shown)
-    assert [call[2] for call in shown if call[0] == seen.first_id][0] == market
+    assert next(call[2] for call in shown if call[0] == seen.first_id) == market
     assert shown[-1][2] == limit
 
 
@@ -247,7 +247,7 @@ def test_the_state_of_an_open_order_has_no_margins(seen: Seen) -> None:
 
 def test_statuses_tell_the_whole_story_in_order(seen: Seen) -> None:
     first = [call for call in seen.all("orderStatus") if call[0] == seen.first_id]
-    assert [call[1] for call in first][0] == "PreSubmitted"
+    assert first[0][1] == "PreSubmitted"
     assert first[-1][1:] == [
         "Filled",
         "Decimal(100)",

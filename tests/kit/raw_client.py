@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from ibkr_connector.simulator.wire.frames import (
     FrameReader,
@@ -75,7 +76,5 @@ class RawClient:
     async def aclose(self) -> None:
         """Close the socket."""
         self._writer.close()
-        try:
+        with suppress(ConnectionError):
             await self._writer.wait_closed()
-        except ConnectionError:
-            pass

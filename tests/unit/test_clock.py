@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from ibkr_connector.clock import Clock, ManualClock, ScaledClock, SystemClock
 
 START = datetime(2026, 11, 18, 15, tzinfo=UTC)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+
 from ibkr_connector import errors
 from ibkr_connector.codes import (
     TABLE,

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
+
 from ibkr_connector import errors
 from ibkr_connector.errors import (
     AmbiguousContractError,

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+
 from ibkr_connector.simulator.dialogue.translate import open_order
 from ibkr_connector.simulator.exchange.instruments import Instrument
 from ibkr_connector.simulator.exchange.records import Owner, Status, Terms, VenueOrder

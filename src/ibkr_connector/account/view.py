@@ -82,7 +82,7 @@ class AccountView:
             known = len(self._values)
             raise AccountError(
                 "no figures for the account asked for",
-                hint=f"the gateway has sent those of {known} other account(s); check IBKR_ACCOUNT_ID",
+                hint=f"{known} other account(s) have sent theirs; check IBKR_ACCOUNT_ID",
             )
         return AccountSummary(
             account=account,

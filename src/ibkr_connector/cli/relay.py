@@ -22,8 +22,8 @@ class Relay:
     """
     Stand between a client on `host:port` and an upstream gateway.
 
-    `cut_after(start)` arms it: the next message of the client that begins so still reaches the gateway,
-    and then both sockets end before a single byte of the answer comes back.
+    `cut_after(start)` arms it: the client's next message that begins so still reaches the
+    gateway, and then both sockets end before a single byte of the answer comes back.
     """
 
     def __init__(self, upstream_host: str, upstream_port: int) -> None:

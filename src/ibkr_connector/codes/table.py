@@ -54,7 +54,11 @@ def _request(code: int, error: type[IBKRError], source: str, **facts: Any) -> Co
 
 
 def _permission(
-    code: int, source: str, error: type[IBKRError] = MarketDataPermissionError, hint: str = ""
+    code: int,
+    source: str,
+    *,
+    error: type[IBKRError] = MarketDataPermissionError,
+    hint: str = "",
 ) -> CodeRow:
     return _request(code, error, source, kind=CodeKind.PERMISSION, hint=hint)
 
@@ -200,7 +204,7 @@ _REQUESTS: Final = (
     _request(321, HistoricalDataError, "campus", hint="the gateway refused the request as written"),
     _request(322, IBKRError, "campus; ib_insync threads 293, 689"),
     _info(327, "campus", kind=CodeKind.REQUEST),
-    *(_permission(code, "campus", AccountError) for code in range(330, 334)),
+    *(_permission(code, "campus", error=AccountError) for code in range(330, 334)),
     *(_request(code, HistoricalDataError, "campus") for code in (336, 337, 343, 10314, 10339)),
     _permission(354, "campus", hint=_DELAYED),
     _request(413, OrderRejectedError, "campus"),

@@ -68,7 +68,7 @@ class ConnectionStatus(Record):
     A picture of the connection; taking it never waits.
 
     `heartbeat_rtt_ms` is the round trip of the last answered heartbeat. `degraded_by` names what
-    is missing while the state is `degraded`. Times are UTC; `uptime_s` counts from `connected_since`.
+    is missing while the state is `degraded`. Times are UTC.
     """
 
     state: ConnectionState

@@ -1,8 +1,8 @@
 """
 Read the three files under `config/`; every scalar stays the text it was.
 
-A limit must not become another number by a parser's cleverness (`010`, `off`, `1e3`, `12:30`), and
-a key that stands twice must not win silently, so both formats are read as text and checked for that.
+A limit must not become another number by a parser's cleverness (`010`, `off`, `12:30`), and a key
+that stands twice must not win silently: both formats are read as text, and checked for that.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     try:
         # BaseLoader makes text of every scalar and builds nothing else
-        read = yaml.load(path.read_text("utf-8"), _UniqueKeys)  # noqa: S506
+        read = yaml.load(path.read_text("utf-8"), _UniqueKeys)
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         raise ConfigurationError(
             f"cannot read {path.name}: {' '.join(str(error).split())}", hint="correct the file"

@@ -73,6 +73,6 @@ def check_accounts(settings: Settings, accounts: Sequence[str]) -> None:
         )
     if settings.account_id is not None and settings.account_id not in accounts:
         raise ConfigurationError(
-            f"IBKR_ACCOUNT_ID names an account that this login does not have ({len(accounts)} known)",
+            f"IBKR_ACCOUNT_ID is not one of the {len(accounts)} account(s) of this login",
             hint="correct IBKR_ACCOUNT_ID, or leave it out when the login has one account",
         )

@@ -99,12 +99,12 @@ def load_settings(
     merged.setdefault("profile", named or "default")
     merged.setdefault("state_dir", _state_dir(environment, str(merged["profile"])))
     if "risk" not in merged:
-        merged["risk"] = _risk(directory / RISK_NAME, merged)
-        origins["risk"] = merged["risk"].source
+        merged["risk"] = risk = _risk(directory / RISK_NAME, merged)
+        origins["risk"] = risk.source
     if "permissions" not in merged and (path := directory / PERMISSIONS_NAME).is_file():
         merged["permissions"] = _checked(PermissionSettings, read_yaml(path), path.name)
         origins["permissions"] = path.name
-    settings = _checked(Settings, merged, "settings", origins)
+    settings = _checked(Settings, merged, "settings", origins=origins)
     settings._origins = origins
     return settings
 
@@ -217,6 +217,7 @@ def _checked(
     model: type[M],
     values: Mapping[str, Any],
     place: str,
+    *,
     origins: Mapping[str, str] | None = None,
 ) -> M:
     """Build the model; a mistake becomes one sentence that names place, key, value and remedy."""

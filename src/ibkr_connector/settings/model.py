@@ -34,7 +34,7 @@ class _Given(BaseSettings):
     model_config = _STRICT
 
     @classmethod
-    def settings_customise_sources(
+    def settings_customise_sources(  # noqa: PLR0917  # as pydantic-settings has it
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,

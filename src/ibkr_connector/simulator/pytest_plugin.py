@@ -8,8 +8,8 @@ Installed with the package; nothing to import:
         assert not ibkr_gateway.do(lambda gw: gw.venue.open_orders())
 
 `make_ibkr_gateway` makes one with arguments of your choice (see `GatewaySimulator`). The simulator
-runs on a thread of its own, so that the test may be synchronous or use any event loop. At the end of
-the test it fails when the program asked for something that is not simulated.
+runs on a thread of its own, so that the test may be synchronous or use any event loop. At its end
+the test fails when the program asked for something that is not simulated.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -202,7 +203,7 @@ async def test_read_only_is_the_default_and_sends_nothing(
     ],
 )
 async def test_history_that_nobody_has(
-    arguments: dict[str, str], ibkr_gateway: HostedSimulator, make_connector: Make
+    arguments: dict[str, Any], ibkr_gateway: HostedSimulator, make_connector: Make
 ) -> None:
     async with make_connector(ibkr_gateway.port) as ib:
         with pytest.raises(HistoricalDataError) as wrong:

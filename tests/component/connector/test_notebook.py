@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
-from ibkr_connector.simulator import HostedSimulator
 from nbclient import NotebookClient
+
+from ibkr_connector.simulator import HostedSimulator
+
+new_code_cell: Callable[[str], Any] = nbformat.v4.new_code_cell
 
 CELLS = (
     """
@@ -35,10 +40,9 @@ status
 async def test_a_notebook_connects_asks_and_connects_again(
     ibkr_gateway: HostedSimulator, tmp_path: Path
 ) -> None:
-    notebook = nbformat.v4.new_notebook()
+    notebook = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]  # nbformat is untyped
     notebook.cells = [
-        nbformat.v4.new_code_cell(cell.format(port=ibkr_gateway.port, state=str(tmp_path)))
-        for cell in CELLS
+        new_code_cell(cell.format(port=ibkr_gateway.port, state=str(tmp_path))) for cell in CELLS
     ]
     client = NotebookClient(notebook, timeout=30, kernel_name="python3")
     await client.async_execute()

@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+
 from ibkr_connector.clock import ScaledClock, SystemClock
 from ibkr_connector.simulator.command import (
     ScenarioError,

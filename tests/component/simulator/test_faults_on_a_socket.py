@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+
 from ibkr_connector.clock import ManualClock
 from ibkr_connector.simulator import (
     Answer,

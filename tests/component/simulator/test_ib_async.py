@@ -7,6 +7,7 @@ import logging
 
 import pytest
 from ib_async import IB, LimitOrder, Stock
+
 from ibkr_connector.simulator import GatewaySimulator, HostedSimulator
 
 
@@ -102,7 +103,7 @@ async def test_check_names_what_is_not_simulated() -> None:
     async with GatewaySimulator() as gateway:
         ib = IB()
         await ib.connectAsync(gateway.host, gateway.port, clientId=1)
-        ib.client.reqScannerParameters()
+        ib.client.reqScannerParameters()  # type: ignore[no-untyped-call]  # ib_async types half of it
         while not gateway.gateway.unsupported:
             await asyncio.sleep(0)
         with pytest.raises(AssertionError, match="client 1: message 24"):

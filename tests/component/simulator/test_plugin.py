@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ibkr_connector.simulator import GatewaySimulator, HostedSimulator
 
 pytest_plugins = ["pytester"]
@@ -39,6 +40,5 @@ def test_what_goes_wrong_on_the_thread_is_raised_here() -> None:
     def make() -> GatewaySimulator:
         raise RuntimeError("no such market")
 
-    with pytest.raises(RuntimeError, match="no such market"):
-        with GatewaySimulator.in_thread(make):
-            pass
+    with pytest.raises(RuntimeError, match="no such market"), GatewaySimulator.in_thread(make):
+        pass

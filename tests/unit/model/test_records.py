@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+
 from ibkr_connector.model import contracts, market, orders
 from ibkr_connector.model.contracts import Contract, Right, SecurityType
 from ibkr_connector.model.ids import ConId

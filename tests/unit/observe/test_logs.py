@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+
 from ibkr_connector.observe.correlation import correlation, current_correlation_id
 from ibkr_connector.observe.logs import LOGGER, configure_logging, mask_accounts
 

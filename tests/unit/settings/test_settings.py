@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+
 from ibkr_connector.errors import ConfigurationError
 from ibkr_connector.model.status import Application, TradingMode
 from ibkr_connector.settings import (
@@ -130,7 +131,7 @@ def test_a_misspelt_variable_names_the_one_that_was_meant(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("IBKR_CLIENTID", "3")
-    with pytest.raises(ConfigurationError, match="IBKR_CLIENTID.*did you mean IBKR_CLIENT_ID"):
+    with pytest.raises(ConfigurationError, match=r"IBKR_CLIENTID.*did you mean IBKR_CLIENT_ID"):
         Settings.load()
 
 

@@ -62,7 +62,7 @@ def updates(session: ClientSession, request: ask.ReqAccountUpdates, now: datetim
         session.say(AccountValue(key=key, value=value, currency=currency, account=account))
     for holding in venue.ledgers[account].holdings.values():
         if holding.quantity:
-            session.say(portfolio_value(session, account, holding.instrument, now))
+            session.say(portfolio_value(session, account, holding.instrument, now=now))
     session.say(AccountTime(time=f"{now:%H:%M}"))
     session.say(AccountDownloadEnd(account=account))
 
@@ -111,7 +111,7 @@ def summary(session: ClientSession, request: ask.ReqAccountSummary, now: datetim
     tags = tuple(tag.strip() for tag in request.tags.split(",") if tag.strip())
     # an id that is used again starts from the beginning
     one = summaries[request.request_id] = Summary(tags=tags)
-    session.streams.tell_summary(session, request.request_id, one, now)
+    session.streams.tell_summary(session, request.request_id, one, now=now)
     session.streams.want_figures(now)
     session.say(AccountSummaryEnd(request_id=request.request_id))
 

@@ -187,15 +187,15 @@ def market_data(session: ClientSession, request: ask.ReqMarketData, now: datetim
             f"data.Delayed market data is available.{instrument.local_symbol}",
         )
         return
-    _begin(session, request, instrument, now, is_delayed=is_delayed)
+    _begin(session, request, instrument, now=now, is_delayed=is_delayed)
 
 
 def _begin(
     session: ClientSession,
     request: ask.ReqMarketData,
     instrument: Instrument,
-    now: datetime,
     *,
+    now: datetime,
     is_delayed: bool,
 ) -> None:
     stream = MarketStream(
@@ -289,7 +289,7 @@ def bars(session: ClientSession, request: ask.ReqHistoricalData, now: datetime) 
     instrument = find_one(session, request.contract, request.request_id)
     if instrument is None:
         return
-    accepted = history.historical_data(session, request, instrument, now)
+    accepted = history.historical_data(session, request, instrument, now=now)
     if accepted and request.keep_up_to_date:
         session.streams.bars[request.request_id] = LiveBars(
             request_id=request.request_id,

@@ -36,7 +36,7 @@ _HISTORY_YEARS: Final = 10
 
 
 def historical_data(
-    session: ClientSession, request: ReqHistoricalData, instrument: Instrument, now: datetime
+    session: ClientSession, request: ReqHistoricalData, instrument: Instrument, *, now: datetime
 ) -> bool:
     """Answer a request for bars; tell whether it was accepted."""
     refusal = _refusal(request, instrument, now)
@@ -73,7 +73,13 @@ def historical_data(
             start=write_time(start, session.version),
             end=write_time(end, session.version),
             bars=tuple(
-                _bar(bar, request.bar_size, request.format_date, session.version) for bar in found
+                _bar(
+                    bar,
+                    request.bar_size,
+                    format_date=request.format_date,
+                    version=session.version,
+                )
+                for bar in found
             ),
         )
     )
@@ -92,7 +98,7 @@ def newest_bar(session: ClientSession, live: LiveBars, now: datetime) -> Bar | N
     )
     if not found:
         return None
-    return _bar(found[-1], live.bar_size, live.format_date, session.version)
+    return _bar(found[-1], live.bar_size, format_date=live.format_date, version=session.version)
 
 
 def head_timestamp(session: ClientSession, request: ReqHeadTimestamp, now: datetime) -> None:
@@ -132,7 +138,7 @@ def _span(duration: str) -> timedelta | None:
     return int(match[1]) * DURATION_UNITS[match[2]] if match is not None else None
 
 
-def _bar(bar: HistoricalBar, bar_size: str, format_date: int, version: int) -> Bar:  # noqa: PLR0917
+def _bar(bar: HistoricalBar, bar_size: str, *, format_date: int, version: int) -> Bar:
     if is_dated(bar_size):
         date = f"{bar.start:%Y%m%d}"
     elif format_date == 2:

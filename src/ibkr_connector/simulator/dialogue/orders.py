@@ -66,9 +66,9 @@ def place(session: ClientSession, request: ask.PlaceOrder, now: datetime) -> Non
     order = request.order
     known = session.gateway.perm_ids.get((session.client_id, request.order_id))
     if known is not None:
-        _modify(session, request, known, now)
+        _modify(session, request, known=known, now=now)
         return
-    command = _command(session, request, order, now)
+    command = _command(session, request)
     if command is None:
         return
     if order.flag("whatIf"):
@@ -82,10 +82,9 @@ def place(session: ClientSession, request: ask.PlaceOrder, now: datetime) -> Non
     session.gateway.deliver(session.gateway.venue.execute(command, now), now)
 
 
-def _command(
-    session: ClientSession, request: ask.PlaceOrder, order: WireOrder, now: datetime
-) -> PlaceOrder | None:
+def _command(session: ClientSession, request: ask.PlaceOrder) -> PlaceOrder | None:
     """Read a request as a command; what is wrong with it is answered, and `None` returned."""
+    order = request.order
     instrument = find_one(session, request.contract, request.order_id)
     if instrument is None:
         return None
@@ -134,7 +133,7 @@ _TYPE_NAMES: Final = {"STPLMT": "STP LMT"}
 """Spellings that TWS takes as well."""
 
 
-def _modify(session: ClientSession, request: ask.PlaceOrder, known: int, now: datetime) -> None:
+def _modify(session: ClientSession, request: ask.PlaceOrder, *, known: int, now: datetime) -> None:
     command = ModifyOrder(perm_id=known, terms=_terms(request.order), note=said_by(request.order))
     session.gateway.deliver(session.gateway.venue.execute(command, now), now)
 

@@ -81,7 +81,7 @@ class ClientSession:
 
     def position_changed(self, account: str, instrument: Instrument, now: datetime) -> None:
         """Tell of a position, if it was asked for."""
-        self.streams.position_changed(self, account, instrument, now)
+        self.streams.position_changed(self, account, instrument, now=now)
 
     def account_changed(self, account: str, now: datetime) -> None:
         """Tell of an account's figures, if they were asked for."""

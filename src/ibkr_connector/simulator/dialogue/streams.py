@@ -237,7 +237,9 @@ class Streams:
                 ),
             )
         for request_id, (account, con_id) in self.pnl_single.items():
-            row = portfolio_value(session, account, session.gateway.venue.instrument(con_id), now)
+            row = portfolio_value(
+                session, account, session.gateway.venue.instrument(con_id), now=now
+            )
             self._tell_changed(
                 session,
                 request_id,
@@ -259,7 +261,7 @@ class Streams:
     # --- with events ----------------------------------------------------------------------------
 
     def position_changed(
-        self, session: ClientSession, account: str, instrument: Instrument, now: datetime
+        self, session: ClientSession, account: str, instrument: Instrument, *, now: datetime
     ) -> None:
         """Tell whoever watches positions."""
         row = position_row(session, account, instrument)
@@ -277,7 +279,7 @@ class Streams:
                     )
                 )
         if self.account == account:
-            session.say(portfolio_value(session, account, instrument, now))
+            session.say(portfolio_value(session, account, instrument, now=now))
 
     def account_changed(self, session: ClientSession, account: str, now: datetime) -> None:
         """Tell whoever watches figures what is another now."""
@@ -291,12 +293,12 @@ class Streams:
             session.say(AccountTime(time=f"{now:%H:%M}"))
         for request_id, wanted in self.multi_accounts.items():
             if wanted == account:
-                self._tell_multi(session, request_id, account, now)
+                self._tell_multi(session, request_id, account, now=now)
         for request_id, summary in self.summaries.items():
-            self.tell_summary(session, request_id, summary, now)
+            self.tell_summary(session, request_id, summary, now=now)
 
     def _tell_multi(
-        self, session: ClientSession, request_id: int, account: str, now: datetime
+        self, session: ClientSession, request_id: int, account: str, *, now: datetime
     ) -> None:
         for key, value, currency in account_values(session.gateway.venue, account, now):
             session.say(
@@ -311,7 +313,7 @@ class Streams:
             )
 
     def tell_summary(
-        self, session: ClientSession, request_id: int, summary: Summary, now: datetime
+        self, session: ClientSession, request_id: int, summary: Summary, *, now: datetime
     ) -> None:
         """Say the figures of a subscription that the client does not know yet."""
         for account in session.gateway.accounts:
@@ -405,7 +407,7 @@ def position_row(session: ClientSession, account: str, instrument: Instrument) -
 
 
 def portfolio_value(
-    session: ClientSession, account: str, instrument: Instrument, now: datetime
+    session: ClientSession, account: str, instrument: Instrument, *, now: datetime
 ) -> PortfolioValue:
     """Write a position with its market value, as the account window shows it."""
     venue = session.gateway.venue

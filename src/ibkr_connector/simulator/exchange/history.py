@@ -92,7 +92,9 @@ def bars(
         if not (size == _DAY and begin.weekday() >= _SATURDAY):
             path = tape.path(instrument, begin, min(begin + size, end))
             if path:
-                yield _bar(instrument, begin, [price + shift for price in path], what_to_show)
+                yield _bar(
+                    instrument, begin, [price + shift for price in path], what_to_show=what_to_show
+                )
         begin += size
 
 
@@ -111,7 +113,7 @@ def _shift(instrument: Instrument, what_to_show: str) -> Decimal:
 
 
 def _bar(
-    instrument: Instrument, start: datetime, path: list[Decimal], what_to_show: str
+    instrument: Instrument, start: datetime, path: list[Decimal], *, what_to_show: str
 ) -> HistoricalBar:
     traded = what_to_show in {"TRADES", "ADJUSTED_LAST", "AGGTRADES"} and (
         instrument.sec_type not in {"CASH", "IND"}
@@ -125,7 +127,9 @@ def _bar(
         low=min(prices),
         close=prices[-1],
         volume=instrument.lot * count if count is not None else None,
-        average=_on_tick(sum(prices, Decimal(0)) / len(prices), instrument.min_tick / 10) if traded else None,
+        average=_on_tick(sum(prices, Decimal(0)) / len(prices), instrument.min_tick / 10)
+        if traded
+        else None,
         count=count,
     )
 

@@ -100,7 +100,7 @@ class Ledger:
             self._move(instrument.currency, -value)
         self._move(instrument.currency, -commission)
         self.commissions += commission
-        realized, gross = _apply(holding, signed, price * instrument.size, commission)
+        realized, gross = _apply(holding, signed, price * instrument.size, commission=commission)
         if instrument.sec_type == "FUT":
             # a future moves no money until it is closed; commissions were taken as they came
             self._move(instrument.currency, gross)
@@ -139,7 +139,7 @@ class Ledger:
 
 
 def _apply(
-    holding: Holding, signed: Decimal, unit: Decimal, commission: Decimal
+    holding: Holding, signed: Decimal, unit: Decimal, *, commission: Decimal
 ) -> tuple[Decimal | None, Decimal]:
     """Move a holding by one execution; return what that realised, and its gross part."""
     before = holding.quantity

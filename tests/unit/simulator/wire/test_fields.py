@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from ibkr_connector.simulator.wire.contracts import STRIKE
 from ibkr_connector.simulator.wire.errors import LocalProtocolError, RemoteProtocolError
 from ibkr_connector.simulator.wire.fields import (

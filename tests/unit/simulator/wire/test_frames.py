@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from ibkr_connector.simulator.wire.errors import LocalProtocolError, RemoteProtocolError
 from ibkr_connector.simulator.wire.frames import (
     MAX_FRAME,
@@ -31,7 +32,7 @@ def test_fields_come_out_as_they_went_in_however_the_bytes_are_cut(
 
 def test_one_byte_at_a_time_is_enough() -> None:
     reader = FrameReader()
-    found = []
+    found: list[bytes] = []
     for byte in encode_frame(b"49\x001\x00"):
         reader.feed(bytes([byte]))
         found += reader.payloads()

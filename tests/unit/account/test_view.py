@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from ibkr_connector.account.desk import choose_account
+from ibkr_connector.account.view import AccountView
+from ibkr_connector.errors import AccountError
+from ibkr_connector.gateway.port import (
+    AccountValueChanged,
+    GatewayNotice,
+    PortfolioRow,
+    PositionRow,
+)
+from ibkr_connector.model.account import AccountValue
+from ibkr_connector.model.contracts import Contract
+from ibkr_connector.model.ids import ConId
+
+NOW = datetime(2026, 11, 18, 15, tzinfo=UTC)
+LATER = NOW + timedelta(minutes=3)
+OPTION = Contract(symbol="AAPL", con_id=ConId(5), multiplier=Decimal(100))
+
+
+def value(tag: str, text: str, currency: str = "USD", account: str = "DU1") -> AccountValue:
+    return AccountValue(account=account, tag=tag, value=text, currency=currency)
+
+
+def position(quantity: str, account: str = "DU1") -> PositionRow:
+    return PositionRow(
+        account=account, contract=OPTION, quantity=Decimal(quantity), average_cost=Decimal(450)
+    )
+
+
+def shown(quantity: str) -> PortfolioRow:
+    return PortfolioRow(
+        account="DU1",
+        contract=OPTION,
+        quantity=Decimal(quantity),
+        market_price=Decimal(5),
+        market_value=Decimal(quantity) * 500,
+        average_cost=Decimal(450),
+        unrealized_pnl=Decimal(quantity) * 50,
+        realized_pnl=Decimal(7),
+    )
+
+
+def test_a_summary_says_what_came_and_when() -> None:
+    view = AccountView()
+    view.replace_values(
+        [
+            value("NetLiquidation", "1000.10"),
+            value("TotalCashValue", "900"),
+            value("Cushion", "", ""),
+        ],
+        NOW,
+    )
+    view.apply(AccountValueChanged(value=value("TotalCashValue", "800")), LATER)
+    summary = view.summary("DU1")
+    assert (summary.total_value, summary.cash) == (Decimal("1000.10"), Decimal(800))
+    assert summary.currency == "USD"
+    assert summary.as_of == LATER
+    assert summary.cushion is None
+    assert summary.buying_power is None
+
+
+def test_an_account_of_which_nothing_came_is_an_error_and_not_zeros() -> None:
+    with pytest.raises(AccountError):
+        AccountView().summary("DU1")
+
+
+def test_a_complete_answer_forgets_what_is_not_in_it() -> None:
+    view = AccountView()
+    view.replace_values([value("NetLiquidation", "1", account="DU2")], NOW)
+    view.replace_values([value("NetLiquidation", "1")], NOW)
+    with pytest.raises(AccountError):
+        view.summary("DU2")
+    view.replace_positions([position("3")], NOW)
+    view.replace_positions([], NOW)
+    assert view.positions(None) == ()
+
+
+def test_a_price_per_unit_is_the_cost_without_the_multiplier() -> None:
+    view = AccountView()
+    view.replace_positions([position("2")], NOW)
+    [held] = view.positions("DU1")
+    assert (held.avg_cost, held.avg_price) == (Decimal(450), Decimal("4.50"))
+    assert held.current_price is None
+    assert held.unrealized_pnl is None
+
+
+def test_the_account_window_adds_market_values() -> None:
+    view = AccountView()
+    view.replace_positions([position("2")], NOW)
+    view.replace_portfolio("DU1", [shown("2")])
+    [held] = view.positions(None)
+    assert (held.current_price, held.market_value) == (Decimal(5), Decimal(1000))
+    assert (held.unrealized_pnl, held.realized_pnl) == (Decimal(100), Decimal(7))
+
+
+def test_a_value_of_another_quantity_is_not_shown() -> None:
+    view = AccountView()
+    view.replace_positions([position("2")], NOW)
+    view.replace_portfolio("DU1", [shown("2")])
+    view.apply(position("3"), LATER)
+    [held] = view.positions(None)
+    assert held.quantity == Decimal(3)
+    assert held.as_of == LATER
+    assert held.current_price == Decimal(5)
+    assert held.market_value is None
+    assert held.unrealized_pnl is None
+    view.apply(shown("3"), LATER)
+    assert view.positions(None)[0].market_value == Decimal(1500)
+
+
+def test_a_quantity_of_zero_closes_a_position() -> None:
+    view = AccountView()
+    view.apply(position("2"), NOW)
+    view.apply(position("0"), NOW)
+    assert view.positions(None) == ()
+
+
+def test_accounts_are_kept_apart() -> None:
+    view = AccountView()
+    view.apply(position("2"), NOW)
+    view.apply(position("5", account="DU2"), NOW)
+    assert [held.quantity for held in view.positions("DU2")] == [Decimal(5)]
+    assert len(view.positions(None)) == 2
+    view.replace_portfolio("DU2", [])
+    view.apply(GatewayNotice(code=2104, text="farm"), NOW)
+    assert len(view.positions(None)) == 2
+
+
+@pytest.mark.parametrize("tag", ["ExchangeRate", "$LEDGER-ExchangeRate"])
+def test_rates_are_into_the_base_currency(tag: str) -> None:
+    view = AccountView()
+    view.replace_values([value("NetLiquidation", "1"), value(tag, "1.1", "EUR")], NOW)
+    assert view.exchange_rate("DU1", "EUR") == Decimal("1.1")
+    assert view.exchange_rate("DU1", "USD") == Decimal(1)
+    assert view.exchange_rate("DU1", "JPY") is None
+
+
+@pytest.mark.parametrize("text", ["", "nan", "a lot"])
+def test_a_figure_that_is_no_number_is_unknown(text: str) -> None:
+    view = AccountView()
+    view.replace_values([value("NetLiquidation", text)], NOW)
+    assert view.summary("DU1").total_value is None
+
+
+def test_which_account_a_call_means() -> None:
+    assert choose_account(None, None, ("DU1",)) == "DU1"
+    assert choose_account(None, "DU2", ("DU1", "DU2")) == "DU2"
+    assert choose_account("DU1", "DU2", ("DU1", "DU2")) == "DU1"
+    with pytest.raises(AccountError, match="2 accounts and none was named"):
+        choose_account(None, None, ("DU1", "DU2"))
+    with pytest.raises(AccountError, match="not one of this login"):
+        choose_account("DU9", None, ("DU1",))

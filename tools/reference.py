@@ -1,0 +1,131 @@
+"""
+Write the pages of the documentation that are made from the code.
+
+    python -m tools.reference          write them
+    python -m tools.reference --check  fail when one is not what it would be
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
+
+from ibkr_connector.codes import TABLE, CodeRow, Scope
+from ibkr_connector.settings import PermissionSettings, RiskSettings, Settings
+from ibkr_connector.settings.load import environment_names
+
+__all__ = ["PAGES", "main"]
+
+DOCS: Final = Path(__file__).parents[1] / "docs"
+
+
+def settings_page() -> str:
+    """Return the reference of all settings."""
+    lines = [
+        "# Settings",
+        "",
+        "For whoever configures a connector. Every setting can be a keyword argument of",
+        "`IBKRConnector(...)`, an environment variable, a line in `.env`, or a key in",
+        "`config/ibkr_config.ini`; the first of these that says something wins. A misspelt name",
+        "is an error. `ibkr config show` prints each value and where it came from. Durations are",
+        "seconds.",
+        "",
+        "| setting | environment | default | meaning |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name, field in Settings.model_fields.items():
+        if name in {"risk", "permissions"}:
+            continue
+        variables = ", ".join(f"`{variable}`" for variable in environment_names(name))
+        lines.append(f"| `{name}` | {variables} | {_default(name, field)} | {field.description} |")
+    lines += [
+        "",
+        "`IBKR_PROFILE` chooses the profile, `IBKR_CONFIG_DIR` the directory of the files.",
+    ]
+    for title, model in (
+        ("config/risk_config.yaml", RiskSettings),
+        ("config/trading_permissions.yaml", PermissionSettings),
+    ):
+        lines += ["", f"## {title}", "", *_keys(model)]
+    lines += [
+        "",
+        "Without `risk_config.yaml` paper trading runs under built-in limits (25,000 units,",
+        "25,000 of the base currency, a tenth of the net liquidation value per order), and live",
+        "trading refuses every order. A file that cannot be read stops both.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _keys(model: type[BaseSettings]) -> list[str]:
+    rows = [
+        f"| `{name}` | {_default(name, field)} | {field.description} |"
+        for name, field in model.model_fields.items()
+    ]
+    return ["| key | default | meaning |", "| --- | --- | --- |", *rows]
+
+
+def _default(name: str, field: FieldInfo) -> str:
+    if name == "state_dir":
+        return "under `$XDG_STATE_HOME`"
+    if field.is_required():
+        return "required"
+    value = field.default
+    if value is None:
+        return "not set"
+    if value == frozenset():
+        return "empty"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def codes_page() -> str:
+    """Return the table of TWS codes."""
+    lines = [
+        "# TWS message codes",
+        "",
+        "For whoever reads a log. What each code means to this connector, and who says so. A code",
+        "that is not listed is kept and classified by its range.",
+        "",
+        "| code | about | kind | raises | an order | what to do | source |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    lines += [_code(row) for row in sorted(TABLE, key=lambda row: (row.code, row.when))]
+    return "\n".join(lines) + "\n"
+
+
+def _code(row: CodeRow) -> str:
+    about = "any" if row.scopes == frozenset(Scope) else ", ".join(sorted(row.scopes))
+    code = f"{row.code}" + (f' "{row.when}"' if row.when else "")
+    raises = row.error.__name__ if row.error is not None else ""
+    cells = (code, about, row.kind, raises, row.order, row.hint, row.source)
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+PAGES: Final[Mapping[str, Callable[[], str]]] = {
+    "reference/settings.md": settings_page,
+    "reference/codes.md": codes_page,
+}
+"""Every generated page, by its place under `docs/`."""
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check the pages."""
+    stale = []
+    for name, make in PAGES.items():
+        path, text = DOCS / name, make()
+        if path.is_file() and path.read_text("utf-8") == text:
+            continue
+        stale.append(name)
+        if "--check" not in arguments:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+    print("\n".join(stale) or "every page is what it should be")
+    return 1 if stale and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
