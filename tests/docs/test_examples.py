@@ -1,0 +1,48 @@
+"""The examples of the documentation run, and say what the documentation says."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ibkr_connector.simulator import HostedSimulator
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+
+
+def run(arguments: list[str], folder: Path) -> str:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("IBKR_", "MAX_", "COVERAGE"))}
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env={**clean, "XDG_STATE_HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=40,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("quote_and_order.py", ["live", "1 submitted ibc", "cancelled"]),
+        ("errors.py", ["200 False", "quantity must be above 0", "HistoricalDataError"]),
+    ],
+)
+def test_a_program_runs(
+    name: str, says: list[str], ibkr_gateway: HostedSimulator, tmp_path: Path
+) -> None:
+    printed = run([str(EXAMPLES / name), str(ibkr_gateway.port)], tmp_path)
+    for words in says:
+        assert words in printed
+
+
+def test_the_tests_for_users_pass(tmp_path: Path) -> None:
+    printed = run(["-m", "pytest", "-q", str(EXAMPLES / "test_my_strategy.py")], tmp_path)
+    assert "2 passed" in printed
