@@ -2,7 +2,7 @@
 
 import asyncio
 
-from ibkr_connector import IBKRConnector, Settings
+from ibkr_connector import IBKRConnector, IBKRError, Settings
 from ibkr_connector.simulator import Cut
 
 
@@ -29,7 +29,7 @@ def test_a_lost_answer_does_not_double_the_order(ibkr_gateway, tmp_path):
         async with IBKRConnector.create(settings) as ib:
             try:
                 await buy_some(ib)
-            except Exception as error:
+            except IBKRError as error:
                 return type(error).__name__
         return "no error"
 

@@ -8,10 +8,11 @@ import subprocess
 import tomllib
 from pathlib import Path
 
-import ibkr_connector
 import pytest
-from ibkr_connector.codes import TABLE
 from tools.reference import DOCS, PAGES
+
+import ibkr_connector
+from ibkr_connector.codes import TABLE
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "ibkr_connector"

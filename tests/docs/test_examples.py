@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from ibkr_connector.simulator import HostedSimulator
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
