@@ -11,7 +11,8 @@ import pytest
 
 from ibkr_connector.simulator import HostedSimulator
 
-EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "docs" / "examples"
 
 
 def run(arguments: list[str], folder: Path) -> str:
@@ -47,3 +48,14 @@ def test_a_program_runs(
 def test_the_tests_for_users_pass(tmp_path: Path) -> None:
     printed = run(["-m", "pytest", "-q", str(EXAMPLES / "test_my_strategy.py")], tmp_path)
     assert "2 passed" in printed
+
+
+def test_the_program_in_the_readme_runs(ibkr_gateway: HostedSimulator, tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    program = readme.split("```python\n")[1].split("```")[0]
+    assert "port=4002" in program
+    script = tmp_path / "readme.py"
+    script.write_text(program.replace("port=4002", f"port={ibkr_gateway.port}"))
+    printed = run([str(script)], tmp_path)
+    assert "1 submitted ibc" in printed
+    assert len(program.splitlines()) <= 25
