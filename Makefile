@@ -16,14 +16,14 @@ setup: .venv/.ready $(FOREIGN)/ibapi/.ready $(FOREIGN)/ib_insync/.ready  ## buil
 
 .venv/.ready: requirements/dev.txt pyproject.toml
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 # ib_insync brings another `eventkit`, ibapi another licence: neither may enter ours
 $(FOREIGN)/%/.ready: requirements/foreign-%.txt
 	$(PYTHON) -m venv --clear $(FOREIGN)/$*
-	$(FOREIGN)/$*/bin/python -m pip install --quiet --require-hashes -r $<
+	$(FOREIGN)/$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 demo: .venv/.ready  ## trade against the simulator; GATEWAY=HOST:PORT shows it on a paper gateway
