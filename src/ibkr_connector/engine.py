@@ -270,9 +270,11 @@ class _Facts:
         self._market = market
         self._account = account
 
-    async def facts(self, details: ContractDetails, *, account: str) -> RiskFacts:
+    async def facts(self, details: ContractDetails, *, account: str, with_price: bool) -> RiskFacts:
         rate = self._account.view.exchange_rate(account, details.contract.currency)
         worth = self._account.summary(account).total_value
+        if not with_price:
+            return RiskFacts(net_liquidation=worth, exchange_rate=rate)
         try:
             quote = await self._market.quote(details.contract)
         except IBKRError as error:

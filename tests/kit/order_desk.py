@@ -62,7 +62,7 @@ def ticket(order_id: int = 1, order_ref: str = "ibc-a", quantity: int = 100) -> 
 class NoFacts:
     """Knows nothing."""
 
-    async def facts(self, details: ContractDetails, *, account: str) -> RiskFacts:
+    async def facts(self, details: ContractDetails, *, account: str, with_price: bool) -> RiskFacts:
         return RiskFacts()
 
 

@@ -22,7 +22,7 @@ from ibkr_connector.model.orders import OrderRequest, SendDisposition
 
 from .entry import OrderEntry
 from .ledger import Ledger
-from .risk import FactSource, RiskFacts, RiskLimits, check_risk, needs_facts
+from .risk import FactSource, RiskFacts, RiskLimits, check_risk, needs_facts, needs_price
 from .states import State
 from .validation import check_against, same_order
 
@@ -112,7 +112,7 @@ class Admission:
         details = await self.resolve(request.contract)
         account = self._choose_account(request)
         check_against(request, details)
-        facts = await self._gather_facts(details, account)
+        facts = await self._gather_facts(request, details, account)
         return Examined(request=request, contract=details.contract, account=account, facts=facts)
 
     def _choose_account(self, request: OrderRequest) -> str:
@@ -129,11 +129,15 @@ class Admission:
             raise OrderValidationError("account is not one of the login's accounts")
         return chosen
 
-    async def _gather_facts(self, details: ContractDetails, account: str) -> RiskFacts:
+    async def _gather_facts(
+        self, request: OrderRequest, details: ContractDetails, account: str
+    ) -> RiskFacts:
         if not needs_facts(self._limits):
             return RiskFacts()
         try:
-            return await self._facts.facts(details, account=account)
+            return await self._facts.facts(
+                details, account=account, with_price=needs_price(request)
+            )
         except IBKRError as error:
             # not knowing breaks the rules that need to know, and they say so
             return RiskFacts(missing=str(error))

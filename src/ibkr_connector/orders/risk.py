@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
 from ibkr_connector.model.orders import Action, OrderRequest, Violation
 
-__all__ = ["FactSource", "RiskFacts", "RiskLimits", "check_risk", "needs_facts"]
+__all__ = ["FactSource", "RiskFacts", "RiskLimits", "check_risk", "needs_facts", "needs_price"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +61,23 @@ class RiskFacts:
 class FactSource(Protocol):
     """Tells the facts that the rules need."""
 
-    async def facts(self, details: ContractDetails, *, account: str) -> RiskFacts:
-        """Return what is known now of the contract and the account; asked only when needed."""
+    async def facts(self, details: ContractDetails, *, account: str, with_price: bool) -> RiskFacts:
+        """
+        Return what is known now of the contract and the account; asked only when needed.
+
+        A price costs a question to the gateway, so it is left out where the order's own will do.
+        """
         ...
 
 
 def needs_facts(limits: RiskLimits) -> bool:
     """Whether any rule compares values, so that prices and account figures are needed."""
     return limits.max_order_value is not None or limits.max_portfolio_risk is not None
+
+
+def needs_price(request: OrderRequest) -> bool:
+    """Whether the market's price is needed to say what an order can cost."""
+    return worst_price(request, None) is None
 
 
 def check_risk(

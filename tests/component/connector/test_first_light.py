@@ -262,3 +262,17 @@ async def test_waiting_for_a_fill_ends_at_its_deadline(
         placed = await ib.place_order(limit_order("AAPL", "BUY", 1, limit_price=Decimal("1.00")))
         with pytest.raises(RequestTimeoutError):
             await ib.wait_for_fill(placed.order_id, timeout_s=0.05)
+
+
+async def test_a_limit_order_to_buy_costs_no_quote_and_one_at_the_market_does(
+    ibkr_gateway: HostedSimulator, make_connector: Make
+) -> None:
+    async with make_connector(ibkr_gateway.port) as ib:
+        await ib.place_order(limit_order("AAPL", "BUY", 1, limit_price=Decimal("1.00")))
+        assert "ReqMarketData" not in asked_of(ibkr_gateway)
+        await ib.place_order(market_order("AAPL", "BUY", 1))
+        assert "ReqMarketData" in asked_of(ibkr_gateway)
+
+
+def asked_of(gateway: HostedSimulator) -> set[str]:
+    return {type(one.request).__name__ for one in gateway.do(lambda gw: gw.log)}

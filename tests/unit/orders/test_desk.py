@@ -337,7 +337,9 @@ async def test_an_account_of_several_is_taken_from_order_or_settings(tmp_path: P
 
 async def test_facts_that_cannot_be_had_break_the_rules_that_need_them(tmp_path: Path) -> None:
     class Failing:
-        async def facts(self, details: ContractDetails, *, account: str) -> RiskFacts:
+        async def facts(
+            self, details: ContractDetails, *, account: str, with_price: bool
+        ) -> RiskFacts:
             raise MarketDataPermissionError("no subscription")
 
     limits = RiskLimits(max_order_size=Decimal(1000), max_order_value=Decimal(10**6))
