@@ -128,7 +128,7 @@ class OrderEntry:
             contract=self.contract,
             action=self.action,
             quantity=self.quantity,
-            # limit: foreign orders can have types that the model does not list; their text stays
+            # *limit*: foreign orders can have types that the model does not list; their text stays
             order_type=cast("OrderType", _known(OrderType, self.order_type)),
             time_in_force=cast("TimeInForce", _known(TimeInForce, self.time_in_force)),
             limit_price=self.limit_price,
