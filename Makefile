@@ -31,7 +31,7 @@ demo: .venv/.ready  ## trade against the simulator; GATEWAY=HOST:PORT shows it o
 
 test: setup check  ## set up, then run every check
 
-check: format lint types contracts spelling coverage  ## every check, in an environment that exists
+check: format lint types contracts spelling docs coverage  ## every check, in an environment that exists
 
 format:  ## is the code formatted
 	$(BIN)/ruff format --check src tests tools benchmarks docs/examples
@@ -67,7 +67,7 @@ bench: setup  ## ratios against bare ib_async, measured in one run
 	$(BIN)/python -m benchmarks $(ARGS)
 
 soak: setup  ## the same properties, for longer
-	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -p no:timeout tests/unit tests/component $(ARGS)
+	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest --timeout=0 tests/unit tests/component $(ARGS)
 
 docs: .venv/.ready  ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -159,7 +159,9 @@ class OrderReport(Record):
     What is known of an order now.
 
     `timestamp` is the UTC time of the last change. `avg_fill_price` is `None` without a fill.
-    `order_ref` is the unique reference that the order carries at the broker.
+    `order_ref` is the unique reference that the order carries at the broker. An order of another
+    program may have a type or a time in force that this package does not place: then it is IB's
+    word for it.
     """
 
     order_id: OrderId
@@ -168,8 +170,8 @@ class OrderReport(Record):
     contract: Contract
     action: Action
     quantity: Decimal
-    order_type: OrderType
-    time_in_force: TimeInForce
+    order_type: OrderType | str
+    time_in_force: TimeInForce | str
     limit_price: Decimal | None
     stop_price: Decimal | None
     filled_quantity: Decimal

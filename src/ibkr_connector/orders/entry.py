@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import cast
+from enum import StrEnum
+from typing import TypeVar
 
 from ibkr_connector.gateway.port import OrderTicket
 from ibkr_connector.model.contracts import Contract, SecurityType
@@ -24,6 +25,8 @@ from ibkr_connector.model.orders import (
 from .states import AWAITING, CLOSED, State, status_of
 
 __all__ = ["OrderEntry"]
+
+E = TypeVar("E", bound=StrEnum)
 
 ZERO = Decimal(0)
 
@@ -128,9 +131,8 @@ class OrderEntry:
             contract=self.contract,
             action=self.action,
             quantity=self.quantity,
-            # *limit*: foreign orders can have types that the model does not list; their text stays
-            order_type=cast("OrderType", _known(OrderType, self.order_type)),
-            time_in_force=cast("TimeInForce", _known(TimeInForce, self.time_in_force)),
+            order_type=_known(OrderType, self.order_type),
+            time_in_force=_known(TimeInForce, self.time_in_force),
             limit_price=self.limit_price,
             stop_price=self.stop_price,
             filled_quantity=filled,
@@ -156,7 +158,8 @@ class OrderEntry:
         )
 
 
-def _known(enum: type[OrderType] | type[TimeInForce], word: str) -> str:
+def _known(enum: type[E], word: str) -> E | str:
+    """Return the model's member, or the broker's own word where the model has none."""
     try:
         return enum(word)
     except ValueError:

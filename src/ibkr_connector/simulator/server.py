@@ -18,13 +18,12 @@ import asyncio
 import heapq
 import itertools
 import logging
-import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import TracebackType
-from typing import Final, Self, TypeVar, cast
+from typing import Any, Final, Self, TypeVar, cast
 
 from ibkr_connector.clock import Clock, ManualClock, SystemClock
 
@@ -36,6 +35,7 @@ from .exchange.listing import default_catalogue
 from .exchange.tape import SeededTape, Tape
 from .exchange.venue import Venue
 from .faults import Fault, FaultBox, Stage
+from .hosting import Hosted
 from .wire.connection import Greeting, ServerConnection
 from .wire.errors import RemoteProtocolError
 from .wire.replies import Reply
@@ -53,7 +53,6 @@ DEFAULT_START: Final = datetime(2026, 11, 18, 15, 0, tzinfo=UTC)
 
 _TICK_S: Final = 0.1
 _STEP_S: Final = 1.0
-_JOIN_S: Final = 5.0
 
 _log: Final = logging.getLogger("ibkr_connector.simulator")
 
@@ -248,86 +247,37 @@ class GatewaySimulator:
         Args:
             make: Makes the simulator, on that thread; one with all defaults when not given.
         """
-        hosted = HostedSimulator(make or cls)
-        hosted.start()
-        try:
-            yield hosted
-        finally:
-            hosted.stop()
+        with Hosted(make or cls, name="gateway-simulator") as hosted:
+            yield HostedSimulator(hosted)
 
 
 class HostedSimulator:
-    """A simulator on a thread of its own; whatever went wrong there is raised here."""
+    """A simulator on a thread of its own; whatever goes wrong there is raised here."""
 
-    def __init__(self, make: Callable[[], GatewaySimulator]) -> None:
-        self._make = make
-        self._ready = threading.Event()
-        self._failure: BaseException | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._leave: asyncio.Event | None = None
-        self._simulator: GatewaySimulator | None = None
-        self._thread = threading.Thread(target=self._run, name="gateway-simulator", daemon=True)
+    def __init__(self, hosted: Hosted[GatewaySimulator]) -> None:
+        self._hosted = hosted
 
     @property
     def host(self) -> str:
         """Address it listens on."""
-        return self._running().host
+        return self._hosted.value.host
 
     @property
     def port(self) -> int:
         """Port it listens on."""
-        return self._running().port
-
-    def start(self) -> None:
-        """Start the thread and return when the simulator accepts."""
-        self._thread.start()
-        self._ready.wait()
-        if self._failure is not None:
-            raise self._failure
-
-    def stop(self) -> None:
-        """End the simulator and its thread."""
-        if self._loop is not None and self._leave is not None and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._leave.set)
-        self._thread.join(_JOIN_S)
-        if self._failure is not None:
-            raise self._failure
+        return self._hosted.value.port
 
     def do(self, act: Callable[[GatewaySimulator], T]) -> T:
         """Run something on the simulator's own thread and return what it returns."""
 
-        async def acting() -> T:
-            return act(self._running())
+        async def acting(simulator: GatewaySimulator) -> T:
+            return act(simulator)
 
-        return self.wait(lambda _: acting())
+        return self._hosted.wait(acting)
 
-    def wait(self, act: Callable[[GatewaySimulator], Awaitable[T]]) -> T:
+    def wait(self, act: Callable[[GatewaySimulator], Coroutine[Any, Any, T]]) -> T:
         """Run something awaitable on the simulator's own loop and return what it returns."""
-        assert self._loop is not None
-
-        async def acting() -> T:
-            return await act(self._running())
-
-        return asyncio.run_coroutine_threadsafe(acting(), self._loop).result()
-
-    def _running(self) -> GatewaySimulator:
-        assert self._simulator is not None
-        return self._simulator
-
-    def _run(self) -> None:
-        try:
-            asyncio.run(self._serve())
-        except BaseException as error:  # noqa: BLE001  # handed to whoever started the thread
-            self._failure = error
-        finally:
-            self._ready.set()
-
-    async def _serve(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._leave = asyncio.Event()
-        async with self._make() as self._simulator:
-            self._ready.set()
-            await self._leave.wait()
+        return self._hosted.wait(act)
 
 
 class _Connection(asyncio.Protocol):
