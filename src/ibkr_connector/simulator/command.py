@@ -77,6 +77,7 @@ def make_simulator(options: SimulatorOptions) -> GatewaySimulator:
         port=options.port,
         accounts=scenario.accounts,
         tape=tape,
+        seed=options.seed,
         clock=_clock(options, scenario, tape),
         server_version=options.server_version,
         permissions=scenario.permissions,

@@ -32,6 +32,7 @@ from .dialogue.gateway import Exchange
 from .dialogue.times import write_connection_time
 from .exchange.instruments import Catalogue
 from .exchange.listing import default_catalogue
+from .exchange.models import DisplayedSize
 from .exchange.tape import SeededTape, Tape
 from .exchange.venue import Venue
 from .faults import Fault, FaultBox, Stage
@@ -66,7 +67,7 @@ class GatewaySimulator:
         port: Port to listen on; 0 picks a free one.
         accounts: Account ids, each with its cash in USD; one paper account when not given.
         tape: Where prices come from; a seeded market when not given.
-        seed: Seed of that market.
+        seed: Seed of that market, and of the sizes that it displays.
         clock: `SystemClock` and `ScaledClock` run by themselves; a `ManualClock` stands still and
             is moved by `advance`.
         server_version: Newest version to speak, 157 to 178.
@@ -99,6 +100,7 @@ class GatewaySimulator:
             self.faults.add(fault)
         self._accounts = dict(accounts or {DEFAULT_ACCOUNT: DEFAULT_CASH})
         self._tape = tape or SeededTape(seed)
+        self._seed = seed
         self._catalogue = catalogue or default_catalogue(self.clock.utcnow().date())
         self._server_version = server_version
         self._permissions = permissions or Permissions()
@@ -228,6 +230,7 @@ class GatewaySimulator:
             catalogue=self._catalogue,
             tape=self._tape,
             accounts=dict(self._accounts),
+            sizes=DisplayedSize(self._seed),
             session=int(self.clock.utcnow().timestamp()) + self._session_number,
         )
         return Gateway(

@@ -226,3 +226,21 @@ async def test_only_a_manual_clock_is_advanced() -> None:
     async with GatewaySimulator() as simulator:
         with pytest.raises(TypeError, match="runs by itself"):
             await simulator.advance(1)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [({"orderType": "TRAIL"}, 387), ({"account": "DU9"}, 201), ({"lmtPrice": "1.001"}, 110)],
+)
+async def test_a_what_if_is_refused_as_the_order_would_be(
+    change: dict[str, str], code: int
+) -> None:
+    async with gateway() as simulator:
+        client = await RawClient.start(simulator.host, simulator.port)
+        texts = {**ORDER.texts, "whatIf": "1", **change}
+        client.write(frame(PlaceOrder(order_id=1, contract=ORDER.contract, texts=texts)))
+        reply = await client.reply()
+        assert isinstance(reply, ErrorMessage)
+        assert (reply.request_id, reply.code) == (1, code)
+        assert simulator.venue.open_orders() == ()
+        await client.aclose()

@@ -140,6 +140,10 @@ def _modify(session: ClientSession, request: ask.PlaceOrder, *, known: int, now:
 
 def _what_if(session: ClientSession, command: PlaceOrder, now: datetime) -> None:
     venue = session.gateway.venue
+    refusal = venue.refusal(command)
+    if refusal is not None:
+        session.fail(command.owner.order_id, *refusal)
+        return
     before, after = venue.margin_after(command, now)
     margins = {
         "initMarginBefore": before.initial_margin,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
@@ -52,7 +52,7 @@ DURATION_UNITS: Final[Mapping[str, timedelta]] = MappingProxyType(
 )
 
 _DAY: Final = timedelta(days=1)
-_MONDAY: Final = 0
+_FIRST_MONDAY: Final = date(1970, 1, 5)
 _SATURDAY: Final = 5
 
 
@@ -86,14 +86,16 @@ def bars(
 ) -> Iterator[HistoricalBar]:
     """Yield the bars that begin within the interval, oldest first, the unfinished one last."""
     size = BAR_SIZES[bar_size]
-    shift = _shift(instrument, what_to_show)
     begin = _grid(start, size)
     while begin < end:
         if not (size == _DAY and begin.weekday() >= _SATURDAY):
             path = tape.path(instrument, begin, min(begin + size, end))
             if path:
                 yield _bar(
-                    instrument, begin, [price + shift for price in path], what_to_show=what_to_show
+                    instrument,
+                    begin,
+                    [_shown(instrument, price, what_to_show) for price in path],
+                    what_to_show=what_to_show,
                 )
         begin += size
 
@@ -102,14 +104,24 @@ def _grid(moment: datetime, size: timedelta) -> datetime:
     """Return the first bar boundary at or after a moment."""
     midnight = datetime.combine(moment.date(), time(), tzinfo=moment.tzinfo)
     if size > _DAY:
-        midnight -= timedelta(days=midnight.weekday() - _MONDAY)
+        # counted from one Monday for everybody, so that two requests cut time alike
+        midnight = datetime.combine(_FIRST_MONDAY, time(), tzinfo=moment.tzinfo)
     steps = -((midnight - moment) // size)
     return midnight + steps * size
 
 
-def _shift(instrument: Instrument, what_to_show: str) -> Decimal:
-    half = instrument.spread / 2
-    return {"BID": -half, "ASK": half}.get(what_to_show, Decimal(0))
+def _shown(instrument: Instrument, middle: Decimal, what_to_show: str) -> Decimal:
+    """Return what a quote around this middle price says: history and stream are the same."""
+    bid, ask = instrument.sides(middle)
+    match what_to_show:
+        case "BID":
+            return bid
+        case "ASK":
+            return ask
+        case "MIDPOINT" | "BID_ASK":
+            return middle
+        case _:
+            return instrument.last(bid, ask)
 
 
 def _bar(
@@ -118,16 +130,15 @@ def _bar(
     traded = what_to_show in {"TRADES", "ADJUSTED_LAST", "AGGTRADES"} and (
         instrument.sec_type not in {"CASH", "IND"}
     )
-    prices = [_on_tick(price, instrument.min_tick) for price in path] if traded else path
     count = 40 + (start.minute * 7 + start.hour) % 60 if traded else None
     return HistoricalBar(
         start=start,
-        open=prices[0],
-        high=max(prices),
-        low=min(prices),
-        close=prices[-1],
+        open=path[0],
+        high=max(path),
+        low=min(path),
+        close=path[-1],
         volume=instrument.lot * count if count is not None else None,
-        average=_on_tick(sum(prices, Decimal(0)) / len(prices), instrument.min_tick / 10)
+        average=_on_tick(sum(path, Decimal(0)) / len(path), instrument.min_tick / 10)
         if traded
         else None,
         count=count,

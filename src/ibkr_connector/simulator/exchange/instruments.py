@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Final
 
 __all__ = ["Catalogue", "Instrument", "Query"]
@@ -70,6 +70,23 @@ class Instrument:
     def size(self) -> int:
         """Units of price per contract."""
         return self.multiplier or 1
+
+    def sides(self, middle: Decimal) -> tuple[Decimal, Decimal]:
+        """Return bid and ask around a middle price, on the grid of ticks and never nearer."""
+        half = self.spread / 2
+        return self.floor(middle - half), self.ceil(middle + half)
+
+    def last(self, bid: Decimal, ask: Decimal) -> Decimal:
+        """Return the price of the trades between bid and ask."""
+        return self.floor((bid + ask) / 2)
+
+    def floor(self, price: Decimal) -> Decimal:
+        """Return the tick at or below a price."""
+        return (price / self.min_tick).to_integral_value(ROUND_FLOOR) * self.min_tick
+
+    def ceil(self, price: Decimal) -> Decimal:
+        """Return the tick at or above a price."""
+        return (price / self.min_tick).to_integral_value(ROUND_CEILING) * self.min_tick
 
     @property
     def is_tradable(self) -> bool:

@@ -11,9 +11,21 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from .records import Quote, Terms, VenueOrder
+from .records import Quote, VenueOrder
 
-__all__ = ["ADDED", "REMOVED", "SUPPORTED_TYPES", "Trade", "is_triggered", "priority_key", "trade"]
+__all__ = [
+    "ADDED",
+    "LIMIT_TYPES",
+    "REMOVED",
+    "STOP_TYPES",
+    "SUPPORTED_TYPES",
+    "Trade",
+    "has_stop",
+    "is_triggered",
+    "priority_key",
+    "reaches",
+    "trade",
+]
 
 SUPPORTED_TYPES: Final = frozenset({"MKT", "LMT", "STP", "STP LMT"})
 STOP_TYPES: Final = frozenset({"STP", "STP LMT"})
@@ -33,9 +45,15 @@ class Trade:
     liquidity: int
 
 
-def is_triggered(terms: Terms, quote: Quote) -> bool:
+def has_stop(order: VenueOrder) -> bool:
+    """Tell whether an order waits for an election before it may trade."""
+    return order.terms.order_type in STOP_TYPES and order.terms.stop_price is not None
+
+
+def is_triggered(order: VenueOrder, quote: Quote) -> bool:
     """Tell whether a stop is elected: the last price, or the far side, has reached it."""
-    if terms.order_type not in STOP_TYPES or terms.stop_price is None:
+    terms = order.terms
+    if not has_stop(order) or terms.stop_price is None:
         return True
     if terms.is_buy:
         seen = [price for price in (quote.last, quote.ask) if price is not None]
@@ -44,7 +62,18 @@ def is_triggered(terms: Terms, quote: Quote) -> bool:
     return any(price <= terms.stop_price for price in seen)
 
 
-def trade(order: VenueOrder, quote: Quote, available: Decimal, *, is_new: bool) -> Trade | None:
+def reaches(order: VenueOrder, quote: Quote) -> bool:
+    """Tell whether the far side of the market is at a price that an elected order takes."""
+    terms = order.terms
+    price = quote.ask if terms.is_buy else quote.bid
+    if price is None:
+        return False
+    if terms.order_type not in LIMIT_TYPES or terms.limit_price is None:
+        return True
+    return price <= terms.limit_price if terms.is_buy else price >= terms.limit_price
+
+
+def trade(order: VenueOrder, quote: Quote, available: Decimal) -> Trade | None:
     """
     Decide what an elected order trades.
 
@@ -52,25 +81,18 @@ def trade(order: VenueOrder, quote: Quote, available: Decimal, *, is_new: bool) 
         order: The order; its stop has been elected when it has one.
         quote: The market now.
         available: What is left of the displayed size at the far side.
-        is_new: Whether it comes to the market just now, and so takes what is there.
     """
     terms = order.terms
     price = quote.ask if terms.is_buy else quote.bid
-    if price is None or available <= 0:
+    if price is None or available <= 0 or not reaches(order, quote):
         return None
-    if terms.order_type in LIMIT_TYPES:
-        assert terms.limit_price is not None
-        worse = price > terms.limit_price if terms.is_buy else price < terms.limit_price
-        if worse:
-            return None
     quantity = min(order.remaining, available)
     if terms.time_in_force == "FOK" and quantity < order.remaining:
         return None
-    resting = terms.order_type == "LMT" and not is_new
-    if resting and terms.limit_price is not None:
+    if order.is_resting and terms.limit_price is not None:
         # the market came to a resting order: it trades at its own price, as a book would
-        price = terms.limit_price
-    return Trade(quantity=quantity, price=price, liquidity=ADDED if resting else REMOVED)
+        return Trade(quantity=quantity, price=terms.limit_price, liquidity=ADDED)
+    return Trade(quantity=quantity, price=price, liquidity=REMOVED)
 
 
 def priority_key(order: VenueOrder) -> tuple[Decimal, int]:

@@ -92,7 +92,12 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueOrder:
-    """An order at the venue; `note` is its owner's, and only carried."""
+    """
+    An order at the venue; `note` is its owner's, and only carried.
+
+    `is_triggered`: it may trade, since it has no stop or its stop was elected. `is_resting`: it
+    has met a market that it could not trade with, and stands at its limit since.
+    """
 
     perm_id: int
     owner: Owner
@@ -105,6 +110,7 @@ class VenueOrder:
     placed_at: datetime
     priority: int
     is_triggered: bool = False
+    is_resting: bool = False
     filled: Decimal = Decimal(0)
     average_price: Decimal = Decimal(0)
     last_price: Decimal = Decimal(0)

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 from typing import Final
 
+from .book import Book
 from .history import HistoricalBar, bars
 from .instruments import Catalogue, Instrument, Query
 from .ledger import Figures, Ledger
@@ -22,7 +23,7 @@ from .matching import (
     SUPPORTED_TYPES,
     Trade,
     is_triggered,
-    priority_key,
+    reaches,
     trade,
 )
 from .models import DisplayedSize, FeeModel, InteractiveBrokersFees, SizeModel
@@ -87,7 +88,7 @@ class Venue:
         self._fees = fees or InteractiveBrokersFees()
         self._session = session
         self._orders: dict[int, VenueOrder] = {}
-        self._open: dict[int, VenueOrder] = {}
+        self._open = Book()
         self._executions: list[tuple[Execution, Commission]] = []
         self._held: dict[int, SetQuote] = {}
         self._taken: dict[tuple[int, str], tuple[int, Decimal]] = {}
@@ -106,7 +107,7 @@ class Venue:
             case CancelOrder():
                 return self._cancel(command.perm_id, now)
             case CancelAll():
-                found = [self._cancel(perm_id, now) for perm_id in list(self._open)]
+                found = [self._cancel(perm_id, now) for perm_id in self._open.ids()]
                 return tuple(event for events in found for event in events)
             case SetQuote():
                 self._held[command.con_id] = command
@@ -115,7 +116,7 @@ class Venue:
     def advance(self, now: datetime) -> tuple[Event, ...]:
         """Let the market be what it is at a moment: working orders meet its quotes."""
         events: list[Event] = []
-        for con_id in {order.instrument.con_id for order in self._open.values()}:
+        for con_id in self._open.instruments():
             events.extend(self._match(self.instrument(con_id), now))
         return tuple(events)
 
@@ -134,7 +135,7 @@ class Venue:
 
     def open_orders(self) -> tuple[VenueOrder, ...]:
         """Return all working orders, oldest first."""
-        return tuple(self._open.values())
+        return self._open.orders()
 
     def closed_orders(self) -> tuple[VenueOrder, ...]:
         """Return all orders that are closed, oldest first."""
@@ -150,7 +151,7 @@ class Venue:
         today = self.tape.path(instrument, day, now) if now > day else ()
         held = self._held.get(instrument.con_id)
         middle = self.tape.price(instrument, now)
-        bid, ask = self._sides(instrument, middle) if held is None else (held.bid, held.ask)
+        bid, ask = _sides(instrument, middle) if held is None else (held.bid, held.ask)
         last = held.last if held is not None and held.last is not None else _last(middle, bid, ask)
         seen = [*today, last] if last is not None else list(today)
         close = self.tape.price(instrument, day)
@@ -159,15 +160,15 @@ class Venue:
         return Quote(
             bid=bid,
             ask=ask,
-            last=_floor(last, instrument.min_tick) if last is not None else None,
+            last=instrument.floor(last) if last is not None else None,
             bid_size=held.bid_size if held is not None else self._size(instrument, now, "bid"),
             ask_size=held.ask_size if held is not None else self._size(instrument, now, "ask"),
             last_size=size,
             volume=(elapsed * size / 10).to_integral_value(),
-            open=_floor(seen[0], instrument.min_tick) if seen else None,
-            high=_floor(max(seen), instrument.min_tick) if seen else None,
-            low=_floor(min(seen), instrument.min_tick) if seen else None,
-            close=_floor(close, instrument.min_tick) if close is not None else None,
+            open=instrument.floor(seen[0]) if seen else None,
+            high=instrument.floor(max(seen)) if seen else None,
+            low=instrument.floor(min(seen)) if seen else None,
+            close=instrument.floor(close) if close is not None else None,
         )
 
     def mark(self, instrument: Instrument, now: datetime) -> Decimal:
@@ -233,7 +234,7 @@ class Venue:
     # --- orders ---------------------------------------------------------------------------------
 
     def _place(self, command: PlaceOrder, now: datetime) -> tuple[Event, ...]:
-        refusal = self._refusal(command)
+        refusal = self.refusal(command)
         if refusal is not None:
             code, text = refusal
             return (OrderRefused(owner=command.owner, code=code, text=text),)
@@ -257,9 +258,10 @@ class Venue:
         before, after = self.margin_after(command, now)
         if after.available_funds < 0 and after.initial_margin > before.initial_margin:
             return accepted, *self._refuse_for_margin(order, after, now)
-        return accepted, *self._match(order.instrument, now, newcomer=order.perm_id)
+        return accepted, *self._match(order.instrument, now)
 
-    def _refusal(self, command: PlaceOrder) -> tuple[int, str] | None:
+    def refusal(self, command: PlaceOrder) -> tuple[int, str] | None:
+        """Return the code and text with which an order would be refused; `None` if it would not."""
         terms, instrument = command.terms, command.instrument
         if command.account not in self.ledgers:
             return 201, "Order rejected - reason:Invalid account code"
@@ -267,11 +269,11 @@ class Venue:
             return 200, "No security definition has been found for the request"
         if terms.order_type not in SUPPORTED_TYPES:
             return 387, "Unsupported order type for this exchange and security type."
-        if terms.time_in_force not in _TIMES_IN_FORCE:
-            return 201, f"Order rejected - reason:Invalid time in force:{terms.time_in_force}"
         return self._bad_terms(terms, instrument)
 
     def _bad_terms(self, terms: Terms, instrument: Instrument) -> tuple[int, str] | None:
+        if terms.time_in_force not in _TIMES_IN_FORCE:
+            return 201, f"Order rejected - reason:Invalid time in force:{terms.time_in_force}"
         if terms.quantity <= 0:
             return 434, "The order size cannot be zero."
         if terms.quantity % instrument.min_size:
@@ -291,11 +293,7 @@ class Venue:
     ) -> tuple[Event, ...]:
         inactive = replace(order, status=Status.INACTIVE, closed_at=now)
         self._keep(inactive)
-        text = (
-            "Order rejected - reason:YOUR ORDER IS NOT ACCEPTED. IN ORDER TO OBTAIN THE DESIRED "
-            f"POSITION YOUR EQUITY WITH LOAN VALUE [{after.net_liquidation} USD] MUST EXCEED THE "
-            f"INITIAL MARGIN [{after.initial_margin} USD]"
-        )
+        text = _margin_text(after)
         refused = OrderRefused(owner=order.owner, code=201, text=text, order=inactive)
         return OrderChanged(order=inactive), refused
 
@@ -319,18 +317,35 @@ class Venue:
         bad = self._bad_terms(new, order.instrument)
         if bad is not None:
             return (OrderRefused(owner=order.owner, code=bad[0], text=bad[1]),)
+        after = self._short_of_margin(order, new, now)
+        if after is not None:
+            # 201 on a change leaves the order as it was (assumed; the facts ask to query it)
+            return (OrderRefused(owner=order.owner, code=201, text=_margin_text(after)),)
         # less quantity at the same price keeps its place in the queue, as exchanges have it
         keeps = new.limit_price == old.limit_price and new.quantity <= old.quantity
-        changed = replace(order, terms=new, note={**order.note, **command.note})
+        changed = replace(order, terms=new, is_resting=False, note={**order.note, **command.note})
         if not keeps:
             changed = replace(changed, priority=self._next_priority)
             self._next_priority += 1
         if changed.remaining == 0:
             changed = replace(changed, status=Status.FILLED, closed_at=now)
         self._keep(changed)
-        return OrderChanged(order=changed), *self._match(
-            order.instrument, now, newcomer=order.perm_id
+        return OrderChanged(order=changed), *self._match(order.instrument, now)
+
+    def _short_of_margin(self, order: VenueOrder, new: Terms, now: datetime) -> Figures | None:
+        rest = new.quantity - order.filled
+        trial = PlaceOrder(
+            owner=order.owner,
+            account=order.account,
+            instrument=order.instrument,
+            exchange=order.exchange,
+            terms=replace(new, quantity=rest),
         )
+        before, after = self.margin_after(trial, now) if rest else (None, None)
+        if before is None or after is None or new.quantity < order.terms.quantity:
+            return None
+        is_short = after.available_funds < 0 and after.initial_margin > before.initial_margin
+        return after if is_short else None
 
     def _cancel(self, perm_id: int, now: datetime) -> tuple[Event, ...]:
         order = self._open.get(perm_id)
@@ -348,36 +363,39 @@ class Venue:
 
     # --- matching -------------------------------------------------------------------------------
 
-    def _match(
-        self, instrument: Instrument, now: datetime, *, newcomer: int = 0
-    ) -> tuple[Event, ...]:
-        waiting = [o for o in self._open.values() if o.instrument.con_id == instrument.con_id]
-        if not waiting:
+    def _match(self, instrument: Instrument, now: datetime) -> tuple[Event, ...]:
+        if not self._open.works_in(instrument.con_id):
             return ()
         quote = self.quote(instrument, now)
         events: list[Event] = []
-        for order in sorted(waiting, key=priority_key):
-            events.extend(self._meet(order, quote, now, is_new=order.perm_id == newcomer))
+        for order in self._open.concerned(instrument.con_id, quote):
+            events.extend(self._meet(order, quote, now))
         return tuple(events)
 
-    def _meet(
-        self, order: VenueOrder, quote: Quote, now: datetime, *, is_new: bool
-    ) -> Iterable[Event]:
-        if not order.is_triggered:
-            if not is_triggered(order.terms, quote):
+    def _meet(self, order: VenueOrder, quote: Quote, now: datetime) -> Iterable[Event]:
+        is_elected = not order.is_triggered
+        if is_elected:
+            if not is_triggered(order, quote):
                 return
-            is_new = is_new or order.terms.order_type in STOP_TYPES
             order = replace(order, is_triggered=True, status=Status.SUBMITTED)
             self._keep(order)
-            if order.terms.order_type != "MKT":
-                yield OrderChanged(order=order)
-        left = self._available(order, quote, now)
-        found = trade(order, quote, left, is_new=is_new)
+        found = trade(order, quote, self._available(order, quote, now))
+        # PreSubmitted, then Filled, when a market order fills at once (rust-ibapi, recorded)
+        if is_elected and (order.terms.order_type != "MKT" or found is None):
+            yield OrderChanged(order=order)
         if found is not None:
             yield from self._fill(order, found, now)
             order = self._orders[order.perm_id]
+        elif not reaches(order, quote) and not order.is_resting:
+            order = self._rest(order)
         if order.status.is_open and order.terms.time_in_force in _IMMEDIATE:
             yield from self._cancel(order.perm_id, now)
+
+    def _rest(self, order: VenueOrder) -> VenueOrder:
+        if order.terms.order_type in LIMIT_TYPES:
+            order = replace(order, is_resting=True)
+            self._keep(order)
+        return order
 
     def _available(self, order: VenueOrder, quote: Quote, now: datetime) -> Decimal:
         side = "ask" if order.terms.is_buy else "bid"
@@ -438,28 +456,29 @@ class Venue:
     def _keep(self, order: VenueOrder) -> None:
         self._orders[order.perm_id] = order
         if order.status.is_open:
-            self._open[order.perm_id] = order
+            self._open.put(order)
         else:
-            self._open.pop(order.perm_id, None)
+            self._open.remove(order.perm_id)
 
     def _exec_id(self) -> str:
         # IB's form: four groups of hex digits, the last being the revision
         number = len(self._executions) + 1
         return f"{0xE0D5:08x}.{self._session & 0xFFFFFFFF:08x}.{number:02d}.01"
 
-    def _sides(
-        self, instrument: Instrument, middle: Decimal | None
-    ) -> tuple[Decimal | None, Decimal | None]:
-        if middle is None:
-            return None, None
-        half = instrument.spread / 2
-        return (
-            _floor(middle - half, instrument.min_tick),
-            _ceil(middle + half, instrument.min_tick),
-        )
-
     def _size(self, instrument: Instrument, now: datetime, side: str) -> Decimal:
         return self._sizes.size(instrument, now, side)
+
+
+def _sides(instrument: Instrument, middle: Decimal | None) -> tuple[Decimal | None, Decimal | None]:
+    return (None, None) if middle is None else instrument.sides(middle)
+
+
+def _margin_text(after: Figures) -> str:
+    return (
+        "Order rejected - reason:YOUR ORDER IS NOT ACCEPTED. IN ORDER TO OBTAIN THE DESIRED "
+        f"POSITION YOUR EQUITY WITH LOAN VALUE [{after.net_liquidation} USD] MUST EXCEED THE "
+        f"INITIAL MARGIN [{after.initial_margin} USD]"
+    )
 
 
 def _bounding_price(terms: Terms, quote: Quote) -> Decimal:
@@ -472,11 +491,3 @@ def _last(middle: Decimal | None, bid: Decimal | None, ask: Decimal | None) -> D
     if bid is not None and ask is not None:
         return (bid + ask) / 2
     return middle
-
-
-def _floor(price: Decimal, tick: Decimal) -> Decimal:
-    return (price / tick).to_integral_value(ROUND_FLOOR) * tick
-
-
-def _ceil(price: Decimal, tick: Decimal) -> Decimal:
-    return (price / tick).to_integral_value(ROUND_CEILING) * tick
