@@ -17,7 +17,7 @@ import yaml
 from ibkr_connector.clock import Clock, ScaledClock, SystemClock
 
 from .dialogue import Permissions
-from .exchange.tape import ReplayTape, SeededTape, read_recorded
+from .exchange.tape import ReplayTape, SeededTape, read_recorded, with_crosses
 from .server import DEFAULT_ACCOUNT, DEFAULT_CASH, GatewaySimulator
 from .wire.versions import NEWEST, OLDEST
 
@@ -71,7 +71,7 @@ def make_simulator(options: SimulatorOptions) -> GatewaySimulator:
     if options.speed is not None and options.speed <= 0:
         raise ScenarioError(f"speed must be more than zero, got {options.speed}")
     scenario = _read_scenario(options.scenario)
-    tape = ReplayTape(read_recorded()) if options.replay else SeededTape(options.seed)
+    tape = ReplayTape(with_crosses(read_recorded())) if options.replay else SeededTape(options.seed)
     return GatewaySimulator(
         host=options.host,
         port=options.port,

@@ -20,7 +20,14 @@ from typing import Final, Protocol
 
 from .instruments import Instrument
 
-__all__ = ["RecordedPrices", "ReplayTape", "SeededTape", "Tape", "read_recorded"]
+__all__ = [
+    "RecordedPrices",
+    "ReplayTape",
+    "SeededTape",
+    "Tape",
+    "read_recorded",
+    "with_crosses",
+]
 
 _YEAR_S: Final = 365.25 * 86_400
 
@@ -69,7 +76,8 @@ class SeededTape:
         """
         Return samples of an interval, its first and its last moment included.
 
-        *limit*: highs and lows between two samples are not seen.
+        *limit*: highs and lows between two samples are not seen, so that a day's high can fall
+        while the day goes on, and finer bars can leave the range of the coarser one.
         """
         step = (end - start) / self._SAMPLES
         found = (self.price(instrument, start + step * n) for n in range(self._SAMPLES + 1))
@@ -154,4 +162,27 @@ def read_recorded(lines: Iterable[str] | None = None) -> RecordedPrices:
         found.setdefault(row["symbol"], []).append((at, Decimal(row["price"])))
     for rows in found.values():
         rows.sort()
+    return found
+
+
+_CROSSES: Final = (
+    # pair, the rate that is divided, the rate that it is divided by, decimal places
+    ("USD.JPY", "EUR.JPY", "EUR.USD", 3),
+    ("USD.CHF", "EUR.CHF", "EUR.USD", 5),
+    ("GBP.USD", "EUR.USD", "EUR.GBP", 5),
+)
+
+
+def with_crosses(prices: RecordedPrices) -> RecordedPrices:
+    """Return the prices with the pairs that follow from them, where both sides were recorded."""
+    found = dict(prices)
+    for pair, above, below, places in _CROSSES:
+        divisors = dict(prices.get(below, ()))
+        rows = [
+            (at, round(price / divisors[at], places))
+            for at, price in prices.get(above, ())
+            if at in divisors
+        ]
+        if rows and pair not in found:
+            found[pair] = rows
     return found

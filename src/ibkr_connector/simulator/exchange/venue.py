@@ -2,7 +2,8 @@
 The venue: instruments, a tape, orders and accounts, behind one `execute` and one `advance`.
 
 State changes only there, at the moment that is passed in, and what changed is returned. Queries
-change nothing. The market is always open (*limit*: sessions and halts are not simulated yet).
+change nothing. The market is always open (*limit*: sessions and halts are not simulated yet, so
+DAY orders do not expire).
 """
 
 from __future__ import annotations

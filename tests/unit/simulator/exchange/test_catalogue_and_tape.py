@@ -9,7 +9,12 @@ import pytest
 from ibkr_connector.simulator.dialogue.times import parse_end, write_connection_time, write_time
 from ibkr_connector.simulator.exchange.instruments import MAX_SAMPLES, Query
 from ibkr_connector.simulator.exchange.listing import default_catalogue
-from ibkr_connector.simulator.exchange.tape import ReplayTape, SeededTape, read_recorded
+from ibkr_connector.simulator.exchange.tape import (
+    ReplayTape,
+    SeededTape,
+    read_recorded,
+    with_crosses,
+)
 
 TODAY = date(2026, 11, 18)
 NOW = datetime(2026, 11, 18, 15, tzinfo=UTC)
@@ -134,3 +139,15 @@ def test_moments_are_written_as_the_version_has_them() -> None:
     assert write_time(NOW, 178) == "20261118 10:00:00 US/Eastern"
     assert write_time(NOW, 173) == "20261118  10:00:00"
     assert write_connection_time(NOW) == "20261118 10:00:00 EST"
+
+
+def test_pairs_that_follow_from_recorded_ones_are_derived_exactly() -> None:
+    recorded = read_recorded()
+    derived = with_crosses(recorded)
+    assert set(derived) - set(recorded) == {"USD.JPY", "USD.CHF", "GBP.USD"}
+    (at, rate), (_, euro), (_, yen) = (
+        derived[pair][-1] for pair in ("USD.JPY", "EUR.USD", "EUR.JPY")
+    )
+    assert at == recorded["EUR.USD"][-1][0]
+    assert abs(rate * euro - yen) < Decimal("0.001")
+    assert with_crosses({}) == {}
