@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from ibkr_connector.simulator.exchange.venue import Venue
-from kit.foreign import AAPL, ASK, ASK_SIZE, BID, BID_SIZE, LAST, drive, still_market
+from kit.foreign import (
+    AAPL,
+    ASK,
+    ASK_SIZE,
+    BID,
+    BID_SIZE,
+    HOURS,
+    LAST,
+    ORDER_TYPES,
+    drive,
+    hourly_bars,
+    still_market,
+)
 
 ACCOUNT = "DU1234567"
 CLIENT = 6
@@ -67,11 +80,27 @@ def test_nothing_went_wrong_but_the_cancellation(found: Found) -> None:
 def test_contracts_are_qualified(found: Found) -> None:
     smart = found.contract(exchange="SMART", primaryExchange="NASDAQ")
     assert found.printed["qualified"] == smart
-    [details] = found.printed["details"]
-    assert details["contract"] == smart
-    assert (details["minTick"], details["longName"]) == (0.01, "APPLE INC")
-    assert details["validExchanges"] == "SMART,ISLAND,ARCA,NYSE,BATS,IEX"
-    assert details["minSize"] == (1.0 if found.version >= 164 else 0.0)
+    names = ("minSize", "sizeIncrement", "suggestedSizeIncrement")
+    assert found.printed["details"] == [
+        found.made(
+            "ContractDetails",
+            contract=smart,
+            marketName="NMS",
+            minTick=0.01,
+            orderTypes=ORDER_TYPES,
+            validExchanges="SMART,ISLAND,ARCA,NYSE,BATS,IEX",
+            priceMagnifier=1,
+            longName="APPLE INC",
+            industry="Technology",
+            timeZoneId="US/Eastern",
+            tradingHours=HOURS,
+            liquidHours=HOURS,
+            aggGroup=1,
+            marketRuleIds="26,26,26,26,26,26",
+            stockType="COMMON",
+            **(dict.fromkeys(names, 1.0) if found.version >= 164 else {}),
+        )
+    ]
     assert found.printed["pair"] == found.made(
         "Contract",
         secType="CASH",
@@ -82,9 +111,17 @@ def test_contracts_are_qualified(found: Found) -> None:
         localSymbol="EUR.USD",
         tradingClass="EUR.USD",
     )
-    [symbol] = found.printed["symbols"]
-    assert symbol["contract"]["conId"] == AAPL
-    assert symbol["derivativeSecTypes"] == ["OPT"]
+    described = {"description": "APPLE INC"} if found.version >= 176 else {}
+    symbol = found.made(
+        "Contract",
+        secType="STK",
+        conId=AAPL,
+        symbol="AAPL",
+        currency="USD",
+        primaryExchange="NASDAQ",
+        **described,
+    )
+    assert found.printed["symbols"] == [{"contract": symbol, "derivativeSecTypes": ["OPT"]}]
 
 
 def test_the_quote_is_the_market(found: Found) -> None:
@@ -109,6 +146,17 @@ def test_bars_are_whole_and_in_order(found: Found) -> None:
         assert bar["low"] <= min(bar["open"], bar["close"])
         assert bar["high"] >= max(bar["open"], bar["close"])
         assert bar["volume"] == 300.0 * bar["barCount"]
+    first = datetime.fromisoformat(bars[0]["date"])
+    if first.tzinfo is None:  # older gateways leave the zone out
+        first = first.replace(tzinfo=ZoneInfo("US/Eastern"))
+    truth = hourly_bars(found.venue, first.astimezone(UTC), len(bars))
+    # the last bar was still being made
+    for bar, true in list(zip(bars, truth, strict=True))[:-1]:
+        assert [bar[name] for name in ("open", "high", "low", "close", "average")] == [
+            float(price)
+            for price in (true.open, true.high, true.low, true.close, true.average)
+            if price is not None
+        ]
 
 
 def test_a_market_order_fills_in_parts_with_commissions(found: Found) -> None:
@@ -162,8 +210,18 @@ def test_a_market_order_fills_in_parts_with_commissions(found: Found) -> None:
 
 def test_a_resting_order_was_changed_shown_and_cancelled(found: Found) -> None:
     [resting] = found.printed["open"]
-    assert (resting["lmtPrice"], resting["totalQuantity"]) == (51.5, 10.0)
-    assert (resting["orderRef"], resting["clientId"]) == ("resting", CLIENT)
+    assert resting == found.made(
+        "Order",
+        orderId=resting["orderId"],
+        clientId=CLIENT,
+        permId=1376327502,
+        action="BUY",
+        totalQuantity=10.0,
+        orderType="LMT",
+        lmtPrice=51.5,
+        auxPrice=0.0,
+        orderRef="resting",
+    )
     assert found.printed["cancelled"] == found.made(
         "OrderStatus",
         orderId=resting["orderId"],
@@ -172,9 +230,32 @@ def test_a_resting_order_was_changed_shown_and_cancelled(found: Found) -> None:
         permId=1376327502,
         clientId=CLIENT,
     )
-    completed = {order["permId"]: status for order, status in found.printed["completed"]}
-    assert completed[1376327501]["status"] == "Filled"
-    assert completed[1376327502]["status"] == "Cancelled"
+    echoed = {
+        "action": "BUY",
+        "lmtPrice": 0.0,
+        "auxPrice": 0.0,
+        "tif": "DAY",
+        "volatilityType": 0,
+        "deltaNeutralOrderType": "None",
+        "referencePriceType": 0,
+        "account": ACCOUNT,
+        "clearingIntent": "IB",
+        "cashQty": 0.0,
+    }
+    market = {"permId": 1376327501, "orderType": "MKT", "orderRef": "at the market"}
+    limit = {"permId": 1376327502, "orderType": "LMT", "orderRef": "resting", "lmtPrice": 51.5}
+    assert found.printed["completed"] == [
+        [
+            found.made("Order", **{**echoed, **market, "filledQuantity": 100.0}),
+            found.made("OrderStatus", status="Filled"),
+        ],
+        [
+            found.made(
+                "Order", **{**echoed, **limit, "totalQuantity": 10.0, "filledQuantity": 0.0}
+            ),
+            found.made("OrderStatus", status="Cancelled"),
+        ],
+    ]
 
 
 def test_the_account_is_the_ledgers(found: Found) -> None:

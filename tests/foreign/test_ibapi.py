@@ -8,6 +8,7 @@ the simulator sends can land in a wrong field unnoticed.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,8 +22,11 @@ from kit.foreign import (
     ASK_SIZE,
     BID,
     BID_SIZE,
+    HOURS,
     LAST,
+    ORDER_TYPES,
     drive,
+    hourly_bars,
     still_market,
 )
 
@@ -31,14 +35,6 @@ UNSET = 1.7976931348623157e308
 UNSET_TEXT = "1.7976931348623157E308"
 ACCOUNT = "DU1234567"
 CLIENT = 5
-HOURS = (
-    "20261118:0930-20261118:1600;20261119:0930-20261119:1600;20261120:0930-20261120:1600;"
-    "20261121:CLOSED;20261122:CLOSED;20261123:0930-20261123:1600"
-)
-ORDER_TYPES = (
-    "ACTIVETIM,AD,ADJUST,ALERT,ALLOC,AON,AVGCOST,BASKET,COND,DAY,DEACT,FOK,GAT,GTC,GTD,IOC,LMT,"
-    "LIT,MIT,MKT,MOC,OCA,OPG,REL,STP,STPLMT,TRAIL,TRAILLMT,WHATIF"
-)
 
 
 class Seen:
@@ -171,6 +167,19 @@ def test_bars_are_whole_and_in_order(seen: Seen) -> None:
         assert bar["high"] >= max(bar["open"], bar["close"])
         assert bar["low"] <= float(bar["wap"][8:-1]) <= bar["high"]
         assert bar["volume"] == f"Decimal({300 * bar['barCount']})"
+    written = bars[0]["date"].replace("  ", " ")[:17]
+    first = datetime.strptime(written, "%Y%m%d %H:%M:%S").replace(tzinfo=EASTERN)
+    truth = hourly_bars(seen.venue, first.astimezone(UTC), len(bars))
+    # the last bar was still being made
+    for bar, true in list(zip(bars, truth, strict=True))[:-1]:
+        assert [bar[name] for name in ("open", "high", "low", "close", "barCount")] == [
+            float(true.open),
+            float(true.high),
+            float(true.low),
+            float(true.close),
+            true.count,
+        ]
+        assert Decimal(bar["wap"][8:-1]) == true.average
     [[request, start, end]] = seen.all("historicalDataEnd")
     assert (request, start[:8], end[:8]) == (30, "20261117", "20261118")
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ import pytest
 
 from ibkr_connector.clock import ScaledClock
 from ibkr_connector.simulator import GatewaySimulator, HostedSimulator
+from ibkr_connector.simulator.exchange.history import HistoricalBar
 from ibkr_connector.simulator.exchange.records import SetQuote
+from ibkr_connector.simulator.exchange.venue import Venue
 from ibkr_connector.simulator.server import DEFAULT_START
 
 ROOT = Path(__file__).parents[2]
@@ -60,3 +63,24 @@ def drive(name: str, hosted: HostedSimulator, client_id: int) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-500:]
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
+
+
+HOURS = (
+    "20261118:0930-20261118:1600;20261119:0930-20261119:1600;20261120:0930-20261120:1600;"
+    "20261121:CLOSED;20261122:CLOSED;20261123:0930-20261123:1600"
+)
+ORDER_TYPES = (
+    "ACTIVETIM,AD,ADJUST,ALERT,ALLOC,AON,AVGCOST,BASKET,COND,DAY,DEACT,FOK,GAT,GTC,GTD,IOC,LMT,"
+    "LIT,MIT,MKT,MOC,OCA,OPG,REL,STP,STPLMT,TRAIL,TRAILLMT,WHATIF"
+)
+
+
+def hourly_bars(venue: Venue, first: datetime, count: int) -> Sequence[HistoricalBar]:
+    """Return what the venue says of so many hours of AAPL."""
+    return venue.bars(
+        venue.instrument(AAPL),
+        start=first,
+        end=first + timedelta(hours=count),
+        bar_size="1 hour",
+        what_to_show="TRADES",
+    )
