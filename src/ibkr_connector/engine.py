@@ -322,9 +322,9 @@ def _risk_limits(settings: Settings) -> RiskLimits:
     return RiskLimits(
         trading_allowed=risk.trading_allowed,
         halted_reason=risk.halted_reason,
-        max_order_size=_tighter(settings.max_order_size, risk.max_order_size),
+        max_order_size=_replaced(settings.max_order_size, risk.max_order_size),
         max_order_value=risk.max_order_value,
-        max_portfolio_risk=_tighter(settings.max_portfolio_risk, risk.max_portfolio_risk),
+        max_portfolio_risk=_replaced(settings.max_portfolio_risk, risk.max_portfolio_risk),
         security_types=permissions.security_types,
         symbols=permissions.symbols,
         denied_symbols=permissions.denied_symbols,
@@ -333,5 +333,5 @@ def _risk_limits(settings: Settings) -> RiskLimits:
     )
 
 
-def _tighter(override: Decimal | None, limit: Any) -> Any:
+def _replaced(override: Decimal | None, limit: Any) -> Any:
     return override if override is not None else limit

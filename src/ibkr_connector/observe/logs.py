@@ -23,10 +23,11 @@ __all__ = ["LOGGER", "configure_logging", "mask_accounts"]
 LOGGER: Final = logging.getLogger("ibkr_connector")
 LOGGER.addHandler(logging.NullHandler())
 
-_ACCOUNT: Final = re.compile(r"\b(?P<head>[DU]U?\d)\d{3,8}(?P<tail>\d{2})\b")
-"""Account ids as IB writes them: U1234567, DU1234567."""
+_ACCOUNT: Final = re.compile(r"(?<![A-Za-z0-9])(?P<head>D?[UFI]\d)\d{3,8}(?P<tail>\d{2})(?!\d)")
+"""Account ids as IB writes them: U1234567 and DU1234567, advisors' F1234567 and DF1234567."""
 
-_SECRET_KEYS: Final = frozenset({"token", "password", "secret", "api_key"})
+_SECRET_WORDS: Final = ("token", "password", "secret", "api_key")
+_IB_ASYNC: Final = logging.getLogger("ib_async")
 
 
 def mask_accounts(text: str) -> str:
@@ -64,17 +65,19 @@ def configure_logging(
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 _add_correlation,
+                structlog.processors.format_exc_info,
                 _mask,
                 renderer,
             ],
         )
     )
-    for old in [h for h in LOGGER.handlers if h.get_name() == handler.get_name()]:
-        LOGGER.removeHandler(old)
-    LOGGER.addHandler(handler)
+    for logger in (LOGGER, _IB_ASYNC):
+        for old in [h for h in logger.handlers if h.get_name() == handler.get_name()]:
+            logger.removeHandler(old)
+        logger.addHandler(handler)
+        logger.propagate = False
     LOGGER.setLevel(level.upper())
-    LOGGER.propagate = False
-    logging.getLogger("ib_async").setLevel(logging.WARNING)
+    _IB_ASYNC.setLevel(logging.WARNING)
 
 
 def _add_correlation(
@@ -87,8 +90,17 @@ def _add_correlation(
 
 def _mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key, value in event.items():
-        if key.lower() in _SECRET_KEYS:
-            event[key] = "***"
-        elif isinstance(value, str):
-            event[key] = mask_accounts(value)
+        event[key] = _masked(key, value)
     return event
+
+
+def _masked(key: str, value: Any) -> Any:
+    if any(word in key.lower() for word in _SECRET_WORDS):
+        return "***"
+    if isinstance(value, str):
+        return mask_accounts(value)
+    if isinstance(value, dict):
+        return {mask_accounts(str(k)): _masked(str(k), v) for k, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_masked("", item) for item in value]
+    return value

@@ -57,7 +57,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         # BaseLoader makes text of every scalar and builds nothing else
         read = yaml.load(path.read_text("utf-8"), _UniqueKeys)
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, OSError, RecursionError) as error:
         raise ConfigurationError(
             f"cannot read {path.name}: {' '.join(str(error).split())}", hint="correct the file"
         ) from error

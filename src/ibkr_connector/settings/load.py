@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from dotenv import dotenv_values
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_settings import BaseSettings
 
 from ibkr_connector.errors import ConfigurationError
@@ -31,7 +31,11 @@ PROFILE_PREFIX: Final = "profile."
 _NESTED: Final = frozenset({"risk", "permissions"})
 """Fields that are files of their own."""
 
+_CHOSEN: Final = frozenset({"profile"})
+"""What chooses among settings and is none itself: it stands in no file."""
+
 _LOADER_VARIABLES: Final = frozenset({"IBKR_PROFILE", "IBKR_CONFIG_DIR"})
+_FLAG: Final = TypeAdapter(bool)
 _BARE: Final = frozenset({"max_order_size", "max_portfolio_risk"})
 """Fields whose variable also exists without the prefix."""
 
@@ -82,21 +86,22 @@ def load_settings(
     """
     environment, dotenv = dict(os.environ), _dotenv()
     named = profile or environment.get("IBKR_PROFILE") or dotenv.get("IBKR_PROFILE")
-    directory = _config_dir(config_dir or environment.get("IBKR_CONFIG_DIR"))
+    directory = _config_dir(
+        config_dir or environment.get("IBKR_CONFIG_DIR") or dotenv.get("IBKR_CONFIG_DIR")
+    )
     layers = (
         _arguments(overrides or {}),
         _variables("environment", environment),
         _variables(".env", dotenv),
         *_ini_layers(directory / INI_NAME, named),
     )
-    merged: dict[str, object] = {}
+    merged: dict[str, object] = {"profile": named or "default"}
     origins: dict[str, str] = {}
     for layer in layers:
         for field, value in layer.values.items():
             if field not in merged:
                 merged[field] = value
                 origins[field] = f"{layer.place} {layer.names[field]}".strip()
-    merged.setdefault("profile", named or "default")
     merged.setdefault("state_dir", _state_dir(environment, str(merged["profile"])))
     if "risk" not in merged:
         merged["risk"] = risk = _risk(directory / RISK_NAME, merged)
@@ -130,7 +135,7 @@ def _variables(place: str, variables: Mapping[str, str]) -> _Layer:
     fields = {
         name: field
         for field in Settings.model_fields
-        if field not in _NESTED
+        if field not in _NESTED | _CHOSEN
         for name in environment_names(field)
     }
     mine = {
@@ -150,7 +155,7 @@ def _variables(place: str, variables: Mapping[str, str]) -> _Layer:
 
 def _ini_layers(path: Path, profile: str | None) -> tuple[_Layer, ...]:
     sections = read_ini(path) if path.is_file() else {}
-    fields = Settings.model_fields.keys() - _NESTED
+    fields = Settings.model_fields.keys() - _NESTED - _CHOSEN
     for section, keys in sections.items():
         if section != COMMON_SECTION and not section.startswith(PROFILE_PREFIX):
             raise ConfigurationError(
@@ -175,8 +180,10 @@ def _ini_layers(path: Path, profile: str | None) -> tuple[_Layer, ...]:
 def _risk(path: Path, merged: Mapping[str, object]) -> RiskSettings:
     if path.is_file():
         return _checked(RiskSettings, read_yaml(path), path.name).from_file(path.name)
-    # only to choose the built-in limits; the value itself is validated with all the others
-    paper = str(merged.get("paper_trading", True)).strip().lower() in {"true", "1", "yes", "on"}
+    try:
+        paper = _FLAG.validate_python(merged.get("paper_trading", True))
+    except ValidationError:
+        paper = True  # it is no flag, and is named as such with all the others
     return RiskSettings.built_in(TradingMode.PAPER if paper else TradingMode.LIVE)
 
 
@@ -184,7 +191,15 @@ def _dotenv() -> dict[str, str]:
     path = Path(".env")
     if not path.is_file():
         return {}
-    return {key: value for key, value in dotenv_values(path).items() if value is not None}
+    try:
+        path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"cannot read .env: {error}", hint="save it as UTF-8") from error
+    return {
+        key: value
+        for key, value in dotenv_values(path, interpolate=False).items()
+        if value is not None
+    }
 
 
 def _config_dir(named: Path | str | None) -> Path:

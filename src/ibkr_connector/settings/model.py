@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ibkr_connector.model.contracts import SecurityType
@@ -125,6 +125,12 @@ class PermissionSettings(_Given):
     accounts: frozenset[str] = Field(
         default=frozenset(), description="Accounts that may be traded in."
     )
+
+    @field_validator("symbols", "denied_symbols", mode="after")
+    @classmethod
+    def _in_capitals(cls, symbols: frozenset[str]) -> frozenset[str]:
+        # IB's symbols are in capitals: a denied symbol in small letters must not allow it
+        return frozenset(symbol.strip().upper() for symbol in symbols)
 
 
 class Settings(_Given):

@@ -14,12 +14,12 @@ from ibkr_connector.observe.logs import LOGGER, configure_logging, mask_accounts
 @pytest.fixture
 def stream() -> Iterator[io.StringIO]:
     """Give a stream to log to, and leave the logger as it was."""
-    before = (list(LOGGER.handlers), LOGGER.level, LOGGER.propagate)
-    ib_async_level = logging.getLogger("ib_async").level
+    loggers = (LOGGER, logging.getLogger("ib_async"))
+    before = [(list(one.handlers), one.level, one.propagate) for one in loggers]
     yield io.StringIO()
-    LOGGER.handlers[:], level, LOGGER.propagate = before
-    LOGGER.setLevel(level)
-    logging.getLogger("ib_async").setLevel(ib_async_level)
+    for one, (handlers, level, propagate) in zip(loggers, before, strict=True):
+        one.handlers[:], one.propagate = handlers, propagate
+        one.setLevel(level)
 
 
 def test_a_library_is_silent_until_it_is_told_to_speak(capsys: pytest.CaptureFixture[str]) -> None:
@@ -63,9 +63,33 @@ def test_a_call_within_a_call_keeps_the_id() -> None:
     ("text", "masked"),
     [
         ("U1234567", "U1***67"),
-        ("DU1234567 and DF9876543", "DU1***67 and DF9876543"),
+        ("DU1234567 and DF9876543", "DU1***67 and DF9***43"),
+        ("F1234567_x", "F1***67_x"),
+        ("EURUSD12345678", "EURUSD12345678"),
         ("no account here: 1234567", "no account here: 1234567"),
     ],
 )
 def test_the_middle_of_an_account_id_is_hidden(text: str, masked: str) -> None:
     assert mask_accounts(text) == masked
+
+
+def test_nothing_leaks_from_the_inside_of_values_or_from_tracebacks(stream: io.StringIO) -> None:
+    configure_logging("INFO", form="json", stream=stream)
+    logger = logging.getLogger("ibkr_connector.test")
+    inside = {"accounts": ["DU1234567"], "login": {"password": "hunter2", "U7654321": 1}}
+    try:
+        raise ValueError("no such account: U1234567")
+    except ValueError:
+        logger.exception("it failed", extra={"facts": inside, "api_token": "hunter2"})
+    told = stream.getvalue()
+    assert "Traceback" in json.loads(told)["exception"]
+    for secret in ("1234567", "7654321", "hunter2"):
+        assert secret not in told
+
+
+def test_warnings_of_ib_async_go_the_same_way(stream: io.StringIO) -> None:
+    configure_logging("INFO", form="json", stream=stream)
+    logging.getLogger("ib_async.wrapper").error("Error 201, account DU1234567")
+    logging.getLogger("ib_async.wrapper").info("a whole order book")
+    assert "DU1***67" in stream.getvalue()
+    assert "order book" not in stream.getvalue()

@@ -230,3 +230,54 @@ def test_the_examples_load_and_are_sane_for_a_small_paper_account(tmp_path: Path
     assert settings.permissions.denied_symbols == {"GME"}
     live = load_settings("live", config_dir=tmp_path)
     assert (live.mode, live.readonly) == (TradingMode.LIVE, True)
+
+
+def test_a_denied_symbol_in_small_letters_is_denied() -> None:
+    write({"trading_permissions.yaml": "denied_symbols: [gme]\nsymbols: [ aapl ]\n"})
+    permissions = Settings.load().permissions
+    assert permissions.denied_symbols == {"GME"}
+    assert permissions.symbols == {"AAPL"}
+
+
+def test_the_profile_that_is_named_wins_over_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    write({"ibkr_config.ini": "[profile.live]\nclient_id=9\n[profile.paper]\nclient_id=8\n"})
+    monkeypatch.setenv("IBKR_PROFILE", "paper")
+    named = Settings.load("live")
+    assert (named.profile, named.client_id, named.state_dir.name) == ("live", 9, "live")
+    chosen = Settings.load()
+    assert (chosen.profile, chosen.client_id, chosen.state_dir.name) == ("paper", 8, "paper")
+
+
+def test_a_profile_is_not_chosen_by_a_file_of_profiles() -> None:
+    write({"ibkr_config.ini": "[ibkr]\nprofile=live\n"})
+    with pytest.raises(ConfigurationError, match="profile"):
+        Settings.load()
+
+
+def test_the_directory_may_stand_in_dotenv(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "risk_config.yaml").write_text("max_order_size: 3\n")
+    write({".env": "IBKR_CONFIG_DIR=mine\n"})
+    assert Settings.load().risk.max_order_size == Decimal(3)
+    write({".env": "IBKR_CONFIG_DIR=nowhere\n"})
+    with pytest.raises(ConfigurationError, match="nowhere"):
+        Settings.load()
+
+
+def test_files_that_are_no_text_or_have_no_bottom_are_named() -> None:
+    Path(".env").write_bytes(b"IBKR_HOST=\xff\n")
+    with pytest.raises(ConfigurationError, match=r"cannot read \.env"):
+        Settings.load()
+    Path(".env").unlink()
+    write({"risk_config.yaml": "[" * 5_000})
+    with pytest.raises(ConfigurationError, match=r"cannot read risk_config\.yaml"):
+        Settings.load()
+
+
+@pytest.mark.parametrize("word", ["y", "t", "yes", "on", "1", "TRUE"])
+def test_every_way_to_say_paper_gets_the_limits_of_paper(
+    word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IBKR_PAPER_TRADING", word)
+    assert Settings.load().mode is TradingMode.PAPER
+    assert Settings.load().risk.trading_allowed
