@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
@@ -18,25 +19,11 @@ from ibkr_connector.simulator.wire.replies import (
     PositionMultiEnd,
 )
 
+from .account_streams import Summary, portfolio_value, position_row
 from .figures import account_values
-from .session import ClientSession
-from .streams import Summary, portfolio_value, position_row
+from .session import ClientSession, Handler
 
-__all__ = [
-    "cancel_pnl",
-    "cancel_pnl_single",
-    "cancel_positions",
-    "cancel_positions_multi",
-    "cancel_summary",
-    "cancel_updates_multi",
-    "pnl",
-    "pnl_single",
-    "positions",
-    "positions_multi",
-    "summary",
-    "updates",
-    "updates_multi",
-]
+__all__ = ["HANDLERS"]
 
 MAX_SUMMARIES: Final = 2
 """Active account summaries of one client (IB campus)."""
@@ -44,7 +31,7 @@ MAX_SUMMARIES: Final = 2
 
 def updates(session: ClientSession, request: ask.ReqAccountUpdates, now: datetime) -> None:
     """Open the account window, or close it; one account at a time."""
-    streams = session.streams
+    streams = session.account_streams
     account = _account(session, request.account)
     if not request.subscribe:
         streams.account = ""
@@ -87,19 +74,19 @@ def updates_multi(
             )
         )
     session.say(AccountUpdateMultiEnd(request_id=request.request_id))
-    session.streams.multi_accounts[request.request_id] = account
+    session.account_streams.multi_accounts[request.request_id] = account
 
 
 def cancel_updates_multi(
     session: ClientSession, request: ask.CancelAccountUpdatesMulti, now: datetime
 ) -> None:
     """Close it."""
-    session.streams.multi_accounts.pop(request.request_id, None)
+    session.account_streams.multi_accounts.pop(request.request_id, None)
 
 
 def summary(session: ClientSession, request: ask.ReqAccountSummary, now: datetime) -> None:
     """Subscribe to figures of all accounts."""
-    summaries = session.streams.summaries
+    summaries = session.account_streams.summaries
     if request.request_id not in summaries and len(summaries) >= MAX_SUMMARIES:
         session.fail(
             request.request_id,
@@ -111,8 +98,8 @@ def summary(session: ClientSession, request: ask.ReqAccountSummary, now: datetim
     tags = tuple(tag.strip() for tag in request.tags.split(",") if tag.strip())
     # an id that is used again starts from the beginning
     one = summaries[request.request_id] = Summary(tags=tags)
-    session.streams.tell_summary(session, request.request_id, one, now=now)
-    session.streams.want_figures(now)
+    session.account_streams.tell_summary(session, request.request_id, one, now=now)
+    session.account_streams.want_figures(now)
     session.say(AccountSummaryEnd(request_id=request.request_id))
 
 
@@ -120,7 +107,7 @@ def cancel_summary(
     session: ClientSession, request: ask.CancelAccountSummary, now: datetime
 ) -> None:
     """End that."""
-    session.streams.summaries.pop(request.request_id, None)
+    session.account_streams.summaries.pop(request.request_id, None)
 
 
 def positions(session: ClientSession, request: ask.ReqPositions, now: datetime) -> None:
@@ -130,12 +117,12 @@ def positions(session: ClientSession, request: ask.ReqPositions, now: datetime) 
             if holding.quantity:
                 session.say(position_row(session, account, holding.instrument))
     session.say(PositionEnd())
-    session.streams.positions = True
+    session.account_streams.positions = True
 
 
 def cancel_positions(session: ClientSession, request: ask.CancelPositions, now: datetime) -> None:
     """End that."""
-    session.streams.positions = False
+    session.account_streams.positions = False
 
 
 def positions_multi(session: ClientSession, request: ask.ReqPositionsMulti, now: datetime) -> None:
@@ -157,42 +144,42 @@ def positions_multi(session: ClientSession, request: ask.ReqPositionsMulti, now:
                     )
                 )
     session.say(PositionMultiEnd(request_id=request.request_id))
-    session.streams.multi_positions[request.request_id] = request.account
+    session.account_streams.multi_positions[request.request_id] = request.account
 
 
 def cancel_positions_multi(
     session: ClientSession, request: ask.CancelPositionsMulti, now: datetime
 ) -> None:
     """End that."""
-    session.streams.multi_positions.pop(request.request_id, None)
+    session.account_streams.multi_positions.pop(request.request_id, None)
 
 
 def pnl(session: ClientSession, request: ask.ReqPnl, now: datetime) -> None:
     """Stream the profit and loss of an account; an unknown one gets no answer."""
     account = _account(session, request.account)
     if account is not None:
-        session.streams.pnl[request.request_id] = account
-        session.streams.tell_pnl(session, now)
+        session.account_streams.pnl[request.request_id] = account
+        session.account_streams.tell_pnl(session, now)
 
 
 def cancel_pnl(session: ClientSession, request: ask.CancelPnl, now: datetime) -> None:
     """End that."""
-    session.streams.pnl.pop(request.request_id, None)
-    session.streams.sent_pnl.pop(request.request_id, None)
+    session.account_streams.pnl.pop(request.request_id, None)
+    session.account_streams.sent_pnl.pop(request.request_id, None)
 
 
 def pnl_single(session: ClientSession, request: ask.ReqPnlSingle, now: datetime) -> None:
     """Stream the profit and loss of a position; an unknown contract gets no answer."""
     account = _account(session, request.account)
     if account is not None and session.gateway.venue.catalogue.get(request.con_id) is not None:
-        session.streams.pnl_single[request.request_id] = (account, request.con_id)
-        session.streams.tell_pnl(session, now)
+        session.account_streams.pnl_single[request.request_id] = (account, request.con_id)
+        session.account_streams.tell_pnl(session, now)
 
 
 def cancel_pnl_single(session: ClientSession, request: ask.CancelPnlSingle, now: datetime) -> None:
     """End that."""
-    session.streams.pnl_single.pop(request.request_id, None)
-    session.streams.sent_pnl.pop(request.request_id, None)
+    session.account_streams.pnl_single.pop(request.request_id, None)
+    session.account_streams.sent_pnl.pop(request.request_id, None)
 
 
 def _account(session: ClientSession, named: str) -> str | None:
@@ -201,3 +188,20 @@ def _account(session: ClientSession, named: str) -> str | None:
     if not named and len(accounts) == 1:
         return accounts[0]
     return named if named in accounts else None
+
+
+HANDLERS: Final[Mapping[type, Handler]] = {
+    ask.ReqAccountUpdates: updates,
+    ask.ReqAccountUpdatesMulti: updates_multi,
+    ask.CancelAccountUpdatesMulti: cancel_updates_multi,
+    ask.ReqAccountSummary: summary,
+    ask.CancelAccountSummary: cancel_summary,
+    ask.ReqPositions: positions,
+    ask.CancelPositions: cancel_positions,
+    ask.ReqPositionsMulti: positions_multi,
+    ask.CancelPositionsMulti: cancel_positions_multi,
+    ask.ReqPnl: pnl,
+    ask.CancelPnl: cancel_pnl,
+    ask.ReqPnlSingle: pnl_single,
+    ask.CancelPnlSingle: cancel_pnl_single,
+}

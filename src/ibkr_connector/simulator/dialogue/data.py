@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -23,28 +24,12 @@ from ibkr_connector.simulator.wire.replies import Expiration as ExpirationRow
 from ibkr_connector.simulator.wire.replies import Strike as StrikeRow
 
 from . import history
-from .session import ClientSession
+from .session import ClientSession, Handler
 from .streams import SNAPSHOT_S, LiveBars, MarketStream, TickByTick, market_ticks
 from .translate import contract_details as write_details
 from .translate import query_of, symbol_sample
 
-__all__ = [
-    "bars",
-    "cancel_bars",
-    "cancel_market_data",
-    "cancel_real_time_bars",
-    "cancel_tick_by_tick",
-    "contract_details",
-    "find_one",
-    "head",
-    "market_data",
-    "market_data_type",
-    "market_rule",
-    "matching_symbols",
-    "option_parameters",
-    "real_time_bars",
-    "tick_by_tick",
-]
+__all__ = ["HANDLERS", "find_one"]
 
 _LIVE: Final = 1
 _DELAYED: Final = 3
@@ -315,3 +300,21 @@ def head(session: ClientSession, request: ask.ReqHeadTimestamp, now: datetime) -
     """Send the time of the first bar there is."""
     if find_one(session, request.contract, request.request_id) is not None:
         history.head_timestamp(session, request, now)
+
+
+HANDLERS: Final[Mapping[type, Handler]] = {
+    ask.ReqContractDetails: contract_details,
+    ask.ReqMatchingSymbols: matching_symbols,
+    ask.ReqSecDefOptParams: option_parameters,
+    ask.ReqMarketRule: market_rule,
+    ask.ReqMarketDataType: market_data_type,
+    ask.ReqMarketData: market_data,
+    ask.CancelMarketData: cancel_market_data,
+    ask.ReqTickByTick: tick_by_tick,
+    ask.CancelTickByTick: cancel_tick_by_tick,
+    ask.ReqRealTimeBars: real_time_bars,
+    ask.CancelRealTimeBars: cancel_real_time_bars,
+    ask.ReqHistoricalData: bars,
+    ask.CancelHistoricalData: cancel_bars,
+    ask.ReqHeadTimestamp: head,
+}

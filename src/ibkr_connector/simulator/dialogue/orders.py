@@ -7,6 +7,7 @@ working order changes it; any other was used before (103).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final
@@ -29,7 +30,7 @@ from ibkr_connector.simulator.wire.orders import WireOrder
 from ibkr_connector.simulator.wire.replies import CompletedOrdersEnd, ExecDetailsEnd, OpenOrderEnd
 
 from .data import find_one
-from .session import ClientSession
+from .session import ClientSession, Handler
 from .times import LOGIN_ZONE
 from .translate import (
     commission_report,
@@ -40,16 +41,7 @@ from .translate import (
     said_by,
 )
 
-__all__ = [
-    "all_open_orders",
-    "auto_open_orders",
-    "cancel",
-    "cancel_all",
-    "completed_orders",
-    "executions",
-    "open_orders",
-    "place",
-]
+__all__ = ["HANDLERS"]
 
 _NOT_SIMULATED: Final = ("parentId", "ocaGroup", "algoStrategy", "hedgeType", "faGroup")
 _UNSAID: Final = frozenset({"", "0"})
@@ -264,3 +256,15 @@ def _since(text: str, now: datetime) -> datetime:
     except ValueError:
         return _today(now)
     return max(naive.replace(tzinfo=UTC), _today(now) - timedelta(days=7))
+
+
+HANDLERS: Final[Mapping[type, Handler]] = {
+    ask.PlaceOrder: place,
+    ask.CancelOrder: cancel,
+    ask.GlobalCancel: cancel_all,
+    ask.ReqOpenOrders: open_orders,
+    ask.ReqAllOpenOrders: all_open_orders,
+    ask.ReqAutoOpenOrders: auto_open_orders,
+    ask.ReqCompletedOrders: completed_orders,
+    ask.ReqExecutions: executions,
+}

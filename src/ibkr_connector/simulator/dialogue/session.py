@@ -7,17 +7,20 @@ takes it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from ibkr_connector.simulator.exchange.instruments import Instrument
 from ibkr_connector.simulator.wire.replies import ErrorMessage, ManagedAccounts, NextValidId, Reply
 from ibkr_connector.simulator.wire.requests import Request, StartApi, UnsupportedRequest
 
+from .account_streams import AccountStreams
 from .gateway import Exchange, Gateway
 from .streams import Streams
 
-__all__ = ["ClientSession"]
+__all__ = ["ClientSession", "Handler"]
 
 _FARMS = (
     (2104, "Market data farm connection is OK:usfarm"),
@@ -36,6 +39,7 @@ class ClientSession:
     is_refused: bool = False
     outbox: list[Reply] = field(default_factory=list)
     streams: Streams = field(default_factory=Streams)
+    account_streams: AccountStreams = field(default_factory=AccountStreams)
 
     @property
     def lines(self) -> int:
@@ -78,14 +82,15 @@ class ClientSession:
     def tick(self, now: datetime) -> None:
         """Bring every stream to a moment."""
         self.streams.tick(self, now)
+        self.account_streams.tick(self, now)
 
     def position_changed(self, account: str, instrument: Instrument, now: datetime) -> None:
         """Tell of a position, if it was asked for."""
-        self.streams.position_changed(self, account, instrument, now=now)
+        self.account_streams.position_changed(self, account, instrument, now=now)
 
     def account_changed(self, account: str, now: datetime) -> None:
         """Tell of an account's figures, if they were asked for."""
-        self.streams.account_changed(self, account, now)
+        self.account_streams.account_changed(self, account, now)
 
     def leave(self) -> None:
         """The client is gone; its id is free again, its orders stay."""
@@ -123,3 +128,7 @@ class ClientSession:
         self.unsupported(f"{what} with fields {request.fields!r}")
         request_id = next((int(text) for text in request.fields if text.isdigit()), -1)
         self.fail(request_id, 320, f"Error reading request. {what} is not simulated")
+
+
+Handler = Callable[[ClientSession, Any, datetime], None]
+"""Does what one sort of request asks."""
