@@ -49,12 +49,31 @@ class Permissions:
         data_lines: Streams of market data at a time, over all clients.
         replay_commissions: Whether executions that are asked for bring their commissions again;
             accounts of both are on record, so it is a switch.
+        delayed_data: Whether delayed data may be shown in the place of live data.
+        depth: Market depth.
+        news: News of the providers.
+        calendar: The event calendar of Wall Street Horizon.
+        fundamentals: Fundamental data.
+        historical_pacing: Whether requests for history that come too fast are refused.
+        tick_by_tick_pacing: The same for tick-by-tick streams.
+        master_client_id: The client that hears of everybody's orders and executions.
+        orders_per_side: Working orders of one account, contract and side; IB's own limit is 15 to
+            20, none is set here unless it is asked for.
     """
 
     live_data: bool = True
     read_only_api: bool = False
     data_lines: int = 100
     replay_commissions: bool = True
+    delayed_data: bool = True
+    depth: bool = True
+    news: bool = True
+    calendar: bool = False
+    fundamentals: bool = True
+    historical_pacing: bool = True
+    tick_by_tick_pacing: bool = True
+    master_client_id: int | None = None
+    orders_per_side: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,6 +61,9 @@ class ClientSession:
 
     def handle(self, request: Request, now: datetime) -> None:
         """Do what a client asks; answers are queued, some at once and some with time."""
+        if self.is_refused:
+            # its socket is being closed; what it sent behind its greeting is not done
+            return
         before = len(self.outbox)
         if isinstance(request, StartApi):
             self._start(request)
