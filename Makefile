@@ -63,7 +63,7 @@ fix:  ## format the code and mend what ruff can mend
 	$(BIN)/ruff format src tests tools benchmarks docs/examples
 	$(BIN)/ruff check --fix src tests tools benchmarks docs/examples
 
-bench: setup  ## ratios against bare ib_async, measured in one run
+bench: setup  ## ratios against bare ib_async; ARGS="simulator --profile" the simulator's own figures
 	$(BIN)/python -m benchmarks $(ARGS)
 
 soak: setup  ## the same properties, for longer
@@ -77,7 +77,7 @@ limits:  ## known limits, from the comments that name them
 
 lock:  ## renew the locks (needs uv)
 	uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links --universal --python-version 3.11 --no-header -o requirements/dev.txt
-	cd requirements && for f in ibapi ib_insync; do uv pip compile foreign-$$f.in --generate-hashes --no-emit-index-url --no-emit-find-links --universal --python-version 3.11 --no-header -o foreign-$$f.txt; done
+	cd requirements && for f in ibapi ib_insync nautilus; do uv pip compile foreign-$$f.in --generate-hashes --no-emit-index-url --no-emit-find-links --universal --python-version 3.11 --no-header -o foreign-$$f.txt; done
 
 clean:  ## remove what the other targets made
 	rm -rf .venv $(FOREIGN) site dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

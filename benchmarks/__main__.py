@@ -1,7 +1,12 @@
 """
-Measure the connector beside bare ib_async, in turns, against one gateway, and print the ratios.
+Measure and print.
 
     python -m benchmarks [--rounds N] [--json]
+    python -m benchmarks simulator [NAME ...] [--profile] [--json]
+
+The first measures the connector beside bare ib_async, in turns, against one gateway, and prints
+the ratios. The second measures the simulator against what it promises, and exits with 1 when a
+promise is missed.
 """
 
 from __future__ import annotations
@@ -25,6 +30,7 @@ import ib_async
 from ibkr_connector import IBKRConnector, Settings, limit_order
 
 from .gateway import BLAST, BLAST_CON_ID, BLAST_TICKS, running
+from .simulator import FIGURES, measure, report
 
 CALLS: Final = 40
 IMPORTS: Final = 5
@@ -179,18 +185,47 @@ def _import_s(module: str) -> float:
     return statistics.median(runs)
 
 
-def main() -> None:
+def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", nargs="?", choices=["connector", "simulator"], default="connector")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(FIGURES))
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--profile", action="store_true", help="look into what misses its target")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
+    unknown = set(arguments.names) - FIGURES.keys()
+    if unknown:
+        parser.error(f"{', '.join(sorted(unknown))} is none of {', '.join(FIGURES)}")
+    if arguments.what == "simulator":
+        return _simulator(
+            tuple(arguments.names), with_profile=arguments.profile, is_json=arguments.json
+        )
+    _connector(arguments.rounds, is_json=arguments.json)
+    return 0
+
+
+def _simulator(names: tuple[str, ...], *, with_profile: bool, is_json: bool) -> int:
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
+    all_met = True
+    values = {}
+    for found in measure(names, with_profile=with_profile):
+        all_met &= found.is_met
+        values[found.figure.name] = found.value
+        if not is_json:
+            print(report(found), flush=True)
+    if is_json:
+        print(json.dumps(values))
+    return 0 if all_met else 1
+
+
+def _connector(rounds: int, *, is_json: bool) -> None:
     # ib_async logs every confirmed cancellation as an error
     logging.getLogger("ib_async").setLevel(logging.CRITICAL)
     with running() as port:
-        medians = asyncio.run(_measure(port, arguments.rounds))
+        medians = asyncio.run(_measure(port, rounds))
     medians["import"] = (_import_s("ib_async"), _import_s("ibkr_connector"))
-    if arguments.json:
+    if is_json:
         print(json.dumps({name: ours / bare for name, (bare, ours) in medians.items()}))
         return
     print(f"{'':10}{'ib_async':>14}{'connector':>14}{'ratio':>8}")
@@ -201,4 +236,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())
