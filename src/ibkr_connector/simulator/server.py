@@ -17,30 +17,26 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-import logging
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar, cast
+from typing import Any, Final, Self, TypeVar
 
 from ibkr_connector.clock import Clock, ManualClock, SystemClock
 
-from .dialogue import ClientSession, Gateway, Permissions
+from .connection import Connection
+from .dialogue import Gateway, Permissions
 from .dialogue.gateway import Exchange
-from .dialogue.times import write_connection_time
 from .exchange.instruments import Catalogue
 from .exchange.listing import default_catalogue
 from .exchange.models import DisplayedSize
+from .exchange.records import SetQuote
 from .exchange.tape import SeededTape, Tape
 from .exchange.venue import Venue
-from .faults import Fault, FaultBox, Stage
+from .faults import Fault, FaultBox
 from .hosting import Hosted
-from .wire.connection import Greeting, ServerConnection
-from .wire.errors import RemoteProtocolError
-from .wire.replies import Reply
-from .wire.requests import StartApi
 from .wire.versions import NEWEST
 
 __all__ = ["DEFAULT_ACCOUNT", "DEFAULT_START", "GatewaySimulator", "HostedSimulator"]
@@ -52,10 +48,11 @@ DEFAULT_CASH: Final = Decimal(1_000_000)
 DEFAULT_START: Final = datetime(2026, 11, 18, 15, 0, tzinfo=UTC)
 """A Wednesday morning in New York: where stepped clocks begin unless they are told otherwise."""
 
+MOST_CLIENTS: Final = 32
+"""API clients that one gateway takes (IB campus)."""
+
 _TICK_S: Final = 0.1
 _STEP_S: Final = 1.0
-
-_log: Final = logging.getLogger("ibkr_connector.simulator")
 
 
 class GatewaySimulator:
@@ -95,19 +92,19 @@ class GatewaySimulator:
         self.host = host
         self.port = port
         self.clock: Clock = clock or SystemClock()
-        self.faults = FaultBox()
+        self.faults = FaultBox(seed=seed)
         for fault in faults:
-            self.faults.add(fault)
+            self.faults.add(fault, now=self.clock.monotonic())
         self._accounts = dict(accounts or {DEFAULT_ACCOUNT: DEFAULT_CASH})
         self._tape = tape or SeededTape(seed)
         self._seed = seed
         self._catalogue = catalogue or default_catalogue(self.clock.utcnow().date())
-        self._server_version = server_version
+        self.server_version = server_version
         self._permissions = permissions or Permissions()
         self._next_order_id = next_order_id
         self._session_number = 0
         self.gateway = self._fresh_gateway()
-        self.connections: set[_Connection] = set()
+        self.connections: dict[int, Connection] = {}
         self.accepted = 0
         self._order = itertools.count()
         self._later: list[tuple[float, int, Callable[[], None]]] = []
@@ -116,7 +113,7 @@ class GatewaySimulator:
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Connection(self), self.host, self.port)
+        self._server = await loop.create_server(lambda: Connection(self), self.host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         if not isinstance(self.clock, ManualClock):
             self._ticking = asyncio.create_task(self._tick_for_ever(), name="simulator-tick")
@@ -164,16 +161,18 @@ class GatewaySimulator:
 
     def inject(self, fault: Fault) -> None:
         """Arm a fault."""
-        self.faults.add(fault)
+        self.faults.add(fault, now=self.clock.monotonic())
+        self.flush()
 
     def clear_faults(self) -> None:
-        """Disarm all faults; what they did stays done."""
+        """Disarm all faults; what they did stays done, and what is late stays late."""
         self.faults.clear()
+        self.flush()
 
-    def cut(self) -> None:
-        """Drop every socket, without a word."""
-        for connection in list(self.connections):
-            connection.abort()
+    def cut(self, *, reset: bool = False) -> None:
+        """Drop every socket, without a word; with `reset`, the other side sees a reset."""
+        for connection in list(self.connections.values()):
+            connection.end(reset=reset)
 
     def notice(self, code: int, text: str) -> None:
         """Say something to every client that belongs to no request, such as 1100."""
@@ -181,10 +180,16 @@ class GatewaySimulator:
         self.flush()
 
     def restart(self, *, keep_state: bool = True) -> None:
-        """Restart the gateway: all sockets drop; orders and accounts stay, or are gone."""
+        """
+        Restart the gateway: all sockets drop; orders and accounts stay, or are gone.
+
+        The log, and what was asked and is not simulated, are kept either way.
+        """
         self.cut()
         if not keep_state:
-            self.gateway = self._fresh_gateway()
+            before, self.gateway = self.gateway, self._fresh_gateway()
+            self.gateway.log.extend(before.log)
+            self.gateway.unsupported.extend(before.unsupported)
 
     async def advance(self, seconds: float) -> None:
         """
@@ -197,7 +202,7 @@ class GatewaySimulator:
             raise TypeError(f"a {type(self.clock).__name__} runs by itself")
         left = seconds
         while left > 0:
-            step = min(left, _STEP_S)
+            step = min(left, _STEP_S, self._next_event())
             self.clock.advance(step)
             left -= step
             self.tick()
@@ -205,19 +210,53 @@ class GatewaySimulator:
 
     def tick(self) -> None:
         """Bring market and clients to the clock's moment."""
-        while self._later and self._later[0][0] <= self.clock.monotonic():
+        now = self.clock.monotonic()
+        self.faults.expire(now)
+        while self._later and self._later[0][0] <= now:
             heapq.heappop(self._later)[2]()
         self.gateway.tick(self.clock.utcnow())
         self.flush()
 
     def flush(self) -> None:
         """Hand what was said to the sockets."""
-        for connection in list(self.connections):
+        for connection in list(self.connections.values()):
             connection.flush()
 
     def later(self, seconds: float, act: Callable[[], None]) -> None:
         """Do something at a later moment of the clock."""
         heapq.heappush(self._later, (self.clock.monotonic() + seconds, next(self._order), act))
+
+    def _next_event(self) -> float:
+        """Return in how many seconds something happens, so that a stepped clock stops there."""
+        now = self.clock.monotonic()
+        moments = [self.faults.next_change(now), self._later[0][0] if self._later else None]
+        ahead = [moment - now for moment in moments if moment is not None and moment > now]
+        return min(ahead, default=_STEP_S)
+
+    # --- what connections need ------------------------------------------------------------------
+
+    def enter(self, connection: Connection) -> int | None:
+        """Take a new socket in and number it; `None`: there is no room."""
+        self.accepted += 1
+        if len(self.connections) >= MOST_CLIENTS:
+            return None
+        self.connections[self.accepted] = connection
+        return self.accepted
+
+    def forget(self, connection: Connection) -> None:
+        """A socket is gone."""
+        self.connections.pop(connection.number, None)
+
+    def fill_order(self, client_id: int, order_id: int) -> None:
+        """Move the market through an order's price, so that it is filled now; no order: nothing."""
+        perm_id = self.gateway.perm_ids.get((client_id, order_id))
+        if perm_id is None:
+            return
+        order, now = self.venue.order(perm_id), self.clock.utcnow()
+        quote = self.venue.quote(order.instrument, now)
+        price = order.terms.limit_price or order.terms.stop_price or quote.last
+        command = SetQuote(con_id=order.instrument.con_id, bid=price, ask=price, last=price)
+        self.gateway.deliver(self.venue.execute(command, now), now)
 
     async def _tick_for_ever(self) -> None:
         while True:
@@ -281,132 +320,3 @@ class HostedSimulator:
     def wait(self, act: Callable[[GatewaySimulator], Coroutine[Any, Any, T]]) -> T:
         """Run something awaitable on the simulator's own loop and return what it returns."""
         return self._hosted.wait(act)
-
-
-class _Connection(asyncio.Protocol):
-    """One socket: carries bytes between it and a session, past the faults."""
-
-    def __init__(self, simulator: GatewaySimulator) -> None:
-        self._simulator = simulator
-        self._wire = ServerConnection(newest=simulator._server_version)
-        self._session: ClientSession | None = None
-        self._transport: asyncio.Transport | None = None
-        self._is_silent = False
-        self._held_until = 0.0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        self._simulator.accepted += 1
-        self._simulator.connections.add(self)
-        if self._simulator.faults.refuses():
-            self.abort()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._simulator.connections.discard(self)
-        if self._session is not None:
-            self._session.leave()
-        self._wire.close()
-
-    def data_received(self, data: bytes) -> None:
-        faults = self._simulator.faults
-        if self._is_silent or faults.is_half_open():
-            return
-        left = faults.bytes_left(received=True)
-        is_last = faults.spend(len(data), received=True)
-        if is_last:
-            # the gateway reads exactly so many bytes, does what they mean, and is gone
-            data = data[:left]
-        self._wire.receive_data(data)
-        try:
-            self._take_events()
-        except RemoteProtocolError as error:
-            _log.warning("a client broke the protocol: %s", error)
-            self.abort()
-            return
-        if is_last:
-            self.abort()
-        else:
-            self.flush()
-
-    def abort(self) -> None:
-        """Drop the socket; what was not written is lost."""
-        if self._transport is not None:
-            self._transport.abort()
-        self._simulator.connections.discard(self)
-        if self._session is not None:
-            self._session.leave()
-
-    def flush(self) -> None:
-        """Write what the session has said."""
-        if self._session is not None and not self._is_silent:
-            for reply in self._simulator.faults.survivors(self._session.take()):
-                self._wire.send(reply)
-        self._write()
-        if self._session is not None and self._session.is_refused and self._transport is not None:
-            self._transport.close()
-
-    def _take_events(self) -> None:
-        for event in self._wire.events():
-            if isinstance(event, Greeting):
-                self._greet()
-                continue
-            if self._session is None:
-                self._session = ClientSession(self._simulator.gateway, self._wire.version)
-            if self._is_faulty(event):
-                return
-            self._session.handle(event, self._simulator.clock.utcnow())
-            if isinstance(event, StartApi) and self._simulator.faults.silences(Stage.START):
-                self._session.take()
-                self._is_silent = True
-
-    def _greet(self) -> None:
-        if self._simulator.faults.silences(Stage.HELLO):
-            self._is_silent = True
-            return
-        self._wire.send_version(write_connection_time(self._simulator.clock.utcnow()))
-
-    def _is_faulty(self, event: object) -> bool:
-        """Apply the faults that wait for a request; tell whether it is not to be handled."""
-        assert self._session is not None
-        faults = self._simulator.faults
-        request = cast("StartApi", event)
-        cut = faults.cut_on(request)
-        if cut is not None:
-            if cut.handled:
-                self._session.handle(request, self._simulator.clock.utcnow())
-            self._session.take()
-            self.abort()
-            return True
-        answer = faults.answer_to(request)
-        if answer is not None:
-            self._session.say(cast("Reply", answer))
-            return True
-        return False
-
-    def _write(self) -> None:
-        faults, clock = self._simulator.faults, self._simulator.clock
-        if self._transport is None or self._transport.is_closing() or faults.is_half_open():
-            return
-        stall = faults.stall_s()
-        if stall:
-            self._held_until = clock.monotonic() + stall
-        if clock.monotonic() < self._held_until:
-            return
-        data = self._wire.data_to_send()
-        if not data:
-            return
-        left = faults.bytes_left(received=False)
-        if faults.spend(len(data), received=False):
-            self._transport.write(data[:left])
-            # the last bytes reach the peer before the end does
-            self._transport.close()
-            return
-        late = faults.delay_s()
-        if late:
-            self._simulator.later(late, lambda: self._put(data))
-        else:
-            self._transport.write(data)
-
-    def _put(self, data: bytes) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(data)
