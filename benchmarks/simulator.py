@@ -24,9 +24,10 @@ from typing import Final
 from ibkr_connector.clock import ManualClock
 from ibkr_connector.simulator import GatewaySimulator, Permissions
 from ibkr_connector.simulator.dialogue import ClientSession
+from ibkr_connector.simulator.exchange.commands import CancelOrder, PlaceOrder
 from ibkr_connector.simulator.exchange.instruments import Catalogue, Instrument
 from ibkr_connector.simulator.exchange.listing import default_catalogue
-from ibkr_connector.simulator.exchange.records import CancelOrder, Owner, PlaceOrder, Terms
+from ibkr_connector.simulator.exchange.records import Owner, Terms
 from ibkr_connector.simulator.exchange.tape import SeededTape
 from ibkr_connector.simulator.exchange.venue import Venue
 from ibkr_connector.simulator.wire.contracts import WireContract

@@ -15,8 +15,8 @@ import pytest
 
 from ibkr_connector.clock import ScaledClock
 from ibkr_connector.simulator import GatewaySimulator, HostedSimulator
+from ibkr_connector.simulator.exchange.commands import SetQuote
 from ibkr_connector.simulator.exchange.history import HistoricalBar
-from ibkr_connector.simulator.exchange.records import SetQuote
 from ibkr_connector.simulator.exchange.venue import Venue
 from ibkr_connector.simulator.server import DEFAULT_START
 

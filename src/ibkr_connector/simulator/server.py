@@ -29,10 +29,10 @@ from ibkr_connector.clock import Clock, ManualClock, SystemClock
 from .connection import Connection
 from .dialogue import Gateway, Permissions
 from .dialogue.gateway import Exchange
+from .exchange.commands import SetQuote
 from .exchange.instruments import Catalogue
 from .exchange.listing import default_catalogue
 from .exchange.models import DisplayedSize
-from .exchange.records import SetQuote
 from .exchange.tape import SeededTape, Tape
 from .exchange.venue import Venue
 from .faults import Fault, FaultBox

@@ -23,7 +23,7 @@ from ibkr_connector import (
     market_order,
 )
 from ibkr_connector.simulator import Answer, HostedSimulator, Permissions
-from ibkr_connector.simulator.exchange.records import SetQuote
+from ibkr_connector.simulator.exchange.commands import SetQuote
 
 Make = Callable[..., IBKRConnector]
 AAPL = 265598

@@ -230,7 +230,7 @@ async def test_only_a_manual_clock_is_advanced() -> None:
 
 @pytest.mark.parametrize(
     ("change", "code"),
-    [({"orderType": "TRAIL"}, 387), ({"account": "DU9"}, 201), ({"lmtPrice": "1.001"}, 110)],
+    [({"orderType": "BOX TOP"}, 387), ({"account": "DU9"}, 201), ({"lmtPrice": "1.001"}, 110)],
 )
 async def test_a_what_if_is_refused_as_the_order_would_be(
     change: dict[str, str], code: int

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from kit.raw_client import HELLO, RawClient, frame
-
 from ibkr_connector.clock import ManualClock
 from ibkr_connector.simulator import GatewaySimulator
 from ibkr_connector.simulator.server import DEFAULT_START
 from ibkr_connector.simulator.wire import requests as ask
 from ibkr_connector.simulator.wire.contracts import WireContract
+from kit.raw_client import HELLO, RawClient, frame
 
 APPLE = WireContract(con_id=265598, exchange="SMART")
 

@@ -12,29 +12,43 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from ibkr_connector.simulator.exchange.records import (
+from ibkr_connector.simulator.exchange.commands import (
     AccountChanged,
-    Commission,
+    AssignOwner,
+    Command,
     Event,
     Executed,
+    HaltChanged,
     OrderChanged,
+    OrderNoted,
     OrderRefused,
+    OrderStaged,
+    PlaceOrder,
     PositionChanged,
+)
+from ibkr_connector.simulator.exchange.records import (
+    Commission,
+    Execution,
+    Hold,
+    Owner,
     Status,
+    Terms,
     VenueOrder,
 )
 from ibkr_connector.simulator.exchange.venue import Venue
-from ibkr_connector.simulator.wire.replies import ErrorMessage, Reply
+from ibkr_connector.simulator.wire.replies import ErrorMessage, OrderBound, Reply
 from ibkr_connector.simulator.wire.requests import Request
 
-from .translate import commission_report, exec_details, open_order, order_status
+from .translate import commission_report, exec_details, open_order, order_status, warning_text
 
 if TYPE_CHECKING:
     from .session import ClientSession
 
-__all__ = ["Exchange", "Gateway", "Permissions"]
+__all__ = ["MANUAL", "Exchange", "Gateway", "Permissions"]
 
-MASTER_IDS: Final = frozenset({0})
+MANUAL: Final = Owner(client_id=0, order_id=0)
+"""Who owns an order that was typed by hand and is not bound."""
+
 _LOG_LENGTH: Final = 100_000
 
 
@@ -97,6 +111,8 @@ class Gateway:
     unsupported: list[str] = field(default_factory=list)
     next_ids: dict[int, int] = field(default_factory=dict)
     perm_ids: dict[tuple[int, int], int] = field(default_factory=dict)
+    auto_binding: set[int] = field(default_factory=set)
+    last_bound: int = 0
 
     @property
     def accounts(self) -> tuple[str, ...]:
@@ -119,29 +135,95 @@ class Gateway:
         for session in self.sessions.values():
             session.say(ErrorMessage(request_id=-1, code=code, text=text))
 
+    # --- orders ---------------------------------------------------------------------------------
+
+    def execute(self, command: Command, now: datetime) -> None:
+        """Ask something of the venue, and tell whoever must know what followed."""
+        self.deliver(self.venue.execute(command, now), now)
+
+    def place_for(
+        self,
+        owner: Owner,
+        *,
+        con_id: int,
+        terms: Terms,
+        now: datetime,
+        account: str = "",
+        order_ref: str = "",
+    ) -> None:
+        """
+        Place an order that no connected client sent: another client's, or one typed by hand.
+
+        An order typed by hand belongs to client 0 and has the order id 0, until client 0 binds it.
+        """
+        instrument = self.venue.instrument(con_id)
+        command = PlaceOrder(
+            owner=owner,
+            account=account or self.accounts[0],
+            instrument=instrument,
+            exchange=instrument.home,
+            terms=terms,
+            order_ref=order_ref,
+        )
+        self.execute(command, now)
+        if owner == MANUAL and 0 in self.auto_binding:
+            self.bind_manual_orders()
+
+    def bind_manual_orders(self) -> None:
+        """Give each manual order an id of client 0, which is negative, and say so (IB campus)."""
+        session = self.sessions.get(0)
+        for order in self.venue.open_orders():
+            if order.owner != MANUAL:
+                continue
+            self.last_bound -= 1
+            owner = Owner(client_id=0, order_id=self.last_bound)
+            self.venue.execute(AssignOwner(perm_id=order.perm_id, owner=owner), order.placed_at)
+            self.perm_ids[0, self.last_bound] = order.perm_id
+            if session is not None:
+                session.say(
+                    OrderBound(perm_id=order.perm_id, client_id=0, order_id=self.last_bound)
+                )
+
+    # --- what happened --------------------------------------------------------------------------
+
     def deliver(self, events: Iterable[Event], now: datetime) -> None:
         """Tell whoever must know what happened at the venue."""
-        waiting: dict[int, list[Commission]] = {}
+        waiting: dict[int, list[tuple[Execution, Commission]]] = {}
         for event in events:
             match event:
                 case OrderChanged(order=order):
                     self._tell_order(order)
-                    for commission in waiting.pop(order.perm_id, []):
-                        self._tell_commission(order, commission)
+                    for execution, commission in waiting.pop(order.perm_id, []):
+                        self._tell_commission(execution, commission)
                 case Executed(execution=execution, commission=commission):
                     for session in self._hearing(execution.order):
                         details = exec_details(execution, request_id=-1, version=session.version)
                         session.say(details)
                     # the report of what it cost comes after the order's new status
-                    waiting.setdefault(execution.order.perm_id, []).append(commission)
-                case OrderRefused():
-                    self._tell_refusal(event)
-                case PositionChanged(account=account, instrument=instrument):
-                    for session in self.sessions.values():
-                        session.position_changed(account, instrument, now)
-                case AccountChanged(account=account):
-                    for session in self.sessions.values():
-                        session.account_changed(account, now)
+                    waiting.setdefault(execution.order.perm_id, []).append((execution, commission))
+                case _:
+                    self._tell(event, now)
+        for costs in waiting.values():
+            for execution, commission in costs:
+                self._tell_commission(execution, commission)
+
+    def _tell(self, event: Event, now: datetime) -> None:
+        match event:
+            case OrderRefused():
+                self._tell_refusal(event)
+            case OrderNoted(order=order, code=code):
+                for session in self._hearing(order):
+                    session.fail(order.owner.order_id, code, warning_text(event))
+            case PositionChanged(account=account, instrument=instrument):
+                for session in self.sessions.values():
+                    session.position_changed(account, instrument, now)
+            case AccountChanged(account=account):
+                for session in self.sessions.values():
+                    session.account_changed(account, now)
+            case OrderStaged(order=order):
+                self.perm_ids[order.owner.client_id, order.owner.order_id] = order.perm_id
+            case HaltChanged() | OrderChanged() | Executed():
+                pass
 
     def _tell_order(self, order: VenueOrder) -> None:
         key = (order.owner.client_id, order.owner.order_id)
@@ -151,26 +233,30 @@ class Gateway:
                 session.say(open_order(order))
             session.say(order_status(order))
             if order.status is Status.CANCELLED:
-                session.say(
-                    ErrorMessage(
-                        request_id=order.owner.order_id, code=202, text="Order Canceled - reason:"
-                    )
-                )
+                session.fail(order.owner.order_id, 202, "Order Canceled - reason:")
 
-    def _tell_commission(self, order: VenueOrder, commission: Commission) -> None:
-        for session in self._hearing(order):
+    def _tell_commission(self, execution: Execution, commission: Commission) -> None:
+        if execution.instrument.sec_type == "BAG":
+            # a combo costs what its legs cost, each of which has a report of its own
+            return
+        for session in self._hearing(execution.order):
             session.say(commission_report(commission))
 
     def _tell_refusal(self, event: OrderRefused) -> None:
         session = self.sessions.get(event.owner.client_id)
         if session is not None:
-            session.say(
-                ErrorMessage(request_id=event.owner.order_id, code=event.code, text=event.text)
-            )
+            session.fail(event.owner.order_id, event.code, event.text)
 
     def _hearing(self, order: VenueOrder) -> Iterator[ClientSession]:
-        """Yield the owner's session, and that of a master client (IB campus: client id 0)."""
-        owner = order.owner.client_id
+        """Yield the owner's session and the master client's (IB campus, master client id)."""
+        master = self.permissions.master_client_id
         for client_id, session in self.sessions.items():
-            if client_id == owner or (owner == 0 and client_id in MASTER_IDS):
+            if client_id in (order.owner.client_id, master):
                 yield session
+
+    def shown_orders(self, client_id: int | None) -> Iterator[VenueOrder]:
+        """Yield the open orders of a client, or with `None` those that everybody may see."""
+        for order in self.venue.open_orders():
+            is_own = order.owner.client_id == client_id
+            if is_own or (client_id is None and order.hold is not Hold.UNTRANSMITTED):
+                yield order

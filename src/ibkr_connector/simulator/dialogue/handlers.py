@@ -18,7 +18,7 @@ from ibkr_connector.simulator.wire.replies import (
     UserInfo,
 )
 
-from . import accounts, data, orders
+from . import accounts, data, order_queries, orders
 from .session import ClientSession, Handler
 
 __all__ = ["HANDLERS"]
@@ -66,6 +66,6 @@ _OWN: Final[Mapping[type, Handler]] = {
 }
 
 HANDLERS: Final[Mapping[type, Handler]] = MappingProxyType(
-    {**_OWN, **data.HANDLERS, **orders.HANDLERS, **accounts.HANDLERS}
+    {**_OWN, **data.HANDLERS, **orders.HANDLERS, **order_queries.HANDLERS, **accounts.HANDLERS}
 )
 """Every request that has a record has a handler (tested)."""

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Final
+from zoneinfo import ZoneInfo
 
+from ibkr_connector.simulator.exchange.combos import COMBO_CON_ID
+from ibkr_connector.simulator.exchange.commands import OrderNoted
 from ibkr_connector.simulator.exchange.instruments import Instrument, Query
-from ibkr_connector.simulator.exchange.records import Commission, Execution, Status, VenueOrder
+from ibkr_connector.simulator.exchange.order_types import Trigger
+from ibkr_connector.simulator.exchange.pricing import type_of
+from ibkr_connector.simulator.exchange.records import (
+    Commission,
+    Execution,
+    Hold,
+    Status,
+    VenueOrder,
+)
 from ibkr_connector.simulator.wire.contracts import WireContract
 from ibkr_connector.simulator.wire.fields import UNSET_DOUBLE, number_text
 from ibkr_connector.simulator.wire.orders import ECHO, WireOrder
@@ -34,6 +45,7 @@ __all__ = [
     "order_status",
     "query_of",
     "symbol_sample",
+    "warning_text",
 ]
 
 MARGIN_FIELDS: Final = tuple(
@@ -72,7 +84,7 @@ def contract_of(
 ) -> WireContract:
     """Write an instrument as a contract at one exchange."""
     return WireContract(
-        con_id=instrument.con_id,
+        con_id=COMBO_CON_ID if instrument.sec_type == "BAG" else instrument.con_id,
         symbol=instrument.symbol,
         sec_type=instrument.sec_type,
         expiry=instrument.last_trade,
@@ -153,9 +165,36 @@ def order_status(order: VenueOrder) -> OrderStatus:
         remaining=order.remaining,
         average_price=round(order.average_price, 8),
         perm_id=order.perm_id,
-        parent_id=0,
+        parent_id=int(order.note.get("parentId") or 0),
         last_price=order.last_price,
         client_id=order.owner.client_id,
+        why_held=order.why_held or _why_held(order),
+    )
+
+
+def _why_held(order: VenueOrder) -> str:
+    """Say why an order waits, in the words of TWS (logged in public issue threads)."""
+    if not order.status.is_open:
+        return ""
+    reasons = ["child"] if order.hold is Hold.PARENT else []
+    if order.terms.conditions and order.hold is not None:
+        reasons.append("condition")
+    elif type_of(order.terms).trigger is not None and not order.is_triggered:
+        reasons.append("trigger")
+    return ",".join(reasons)
+
+
+def warning_text(event: OrderNoted) -> str:
+    """Write a warning about an order."""
+    if event.opens is None:
+        return event.text
+    order = event.order
+    opens = event.opens.astimezone(ZoneInfo(order.instrument.time_zone))
+    return (
+        f"Order Message:\n{order.terms.action} {number_text(order.terms.quantity)} "
+        f"{order.instrument.local_symbol} {order.instrument.market_name}\nWarning: Your order "
+        f"will not be placed at the exchange until {opens:%Y-%m-%d %H:%M:%S} "
+        f"{order.instrument.time_zone}."
     )
 
 
@@ -175,6 +214,7 @@ def open_order(order: VenueOrder, margins: dict[str, str] | None = None) -> Open
         order_id=order.owner.order_id,
         contract=contract_of(order.instrument, exchange=order.exchange, no_right=_NO_RIGHT),
         texts=texts,
+        groups=order.rows,
     )
 
 
@@ -202,6 +242,7 @@ def completed_order(order: VenueOrder, version: int) -> CompletedOrder:
     return CompletedOrder(
         contract=contract_of(order.instrument, exchange=order.exchange, no_right=_NO_RIGHT),
         texts=texts,
+        groups=order.rows,
     )
 
 
@@ -211,12 +252,12 @@ def exec_details(execution: Execution, *, request_id: int, version: int) -> Exec
     return ExecDetails(
         request_id=request_id,
         order_id=order.owner.order_id,
-        contract=contract_of(order.instrument, exchange=execution.exchange),
+        contract=contract_of(execution.instrument, exchange=execution.exchange),
         exec_id=execution.exec_id,
         time=write_time(execution.time, version),
         account=order.account,
         exchange=execution.exchange,
-        side="BOT" if order.terms.is_buy else "SLD",
+        side="BOT" if execution.is_buy else "SLD",
         shares=execution.quantity,
         price=execution.price,
         perm_id=order.perm_id,
@@ -247,13 +288,28 @@ def _texts(order: VenueOrder) -> dict[str, str]:
         "action": order.terms.action,
         "totalQuantity": number_text(order.terms.quantity),
         "orderType": order.terms.order_type,
-        "lmtPrice": _price(order.terms.limit_price),
+        "lmtPrice": _price(_shown_limit(order)),
         "auxPrice": _price(order.terms.stop_price),
+        **_trailing(order),
+        **({"ocaGroup": order.group.name} if order.group is not None else {}),
         "tif": order.terms.time_in_force,
         "account": order.account,
         "orderRef": order.order_ref,
         "permId": str(order.perm_id),
     }
+
+
+def _shown_limit(order: VenueOrder) -> Decimal | None:
+    if order.terms.order_type == "TRAIL LIMIT" and order.working_price is not None:
+        return order.working_price
+    return order.terms.limit_price
+
+
+def _trailing(order: VenueOrder) -> dict[str, str]:
+    """Return where the stop of a trailing order stands now."""
+    if type_of(order.terms).trigger is not Trigger.TRAIL or order.trigger_price is None:
+        return {}
+    return {"trailStopPrice": number_text(order.trigger_price)}
 
 
 def _price(price: Decimal | None) -> str:

@@ -71,6 +71,10 @@ class Instrument:
         """Units of price per contract."""
         return self.multiplier or 1
 
+    def tick_at(self, price: Decimal) -> Decimal:
+        """Return the price step at a price."""
+        return self.min_tick
+
     def sides(self, middle: Decimal) -> tuple[Decimal, Decimal]:
         """Return bid and ask around a middle price, on the grid of ticks and never nearer."""
         half = self.spread / 2

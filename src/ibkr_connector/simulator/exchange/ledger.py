@@ -8,7 +8,7 @@ prices: whoever asks for a value brings them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
@@ -105,6 +105,18 @@ class Ledger:
             # a future moves no money until it is closed; commissions were taken as they came
             self._move(instrument.currency, gross)
         return realized
+
+    def trial(self) -> Ledger:
+        """Return a copy to try things on."""
+        copy = Ledger(account=self.account, base=self.base, cash=dict(self.cash))
+        copy.holdings = {con_id: replace(held) for con_id, held in self.holdings.items()}
+        return copy
+
+    def undo(
+        self, instrument: Instrument, signed: Decimal, *, price: Decimal, commission: Decimal
+    ) -> None:
+        """Take an execution back."""
+        self.book(instrument, -signed, price=price, commission=-commission)
 
     def figures(self, mark: Mark, rate: Rate) -> Figures:
         """Value everything at these prices and rates, each figure to the cent."""

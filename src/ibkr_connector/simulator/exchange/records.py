@@ -1,4 +1,4 @@
-"""Commands that go into the venue, events that come out, and the orders and quotes in them."""
+"""The orders and quotes of the venue, what an order asks for, and where it stands."""
 
 from __future__ import annotations
 
@@ -6,27 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from .instruments import Instrument
 
 __all__ = [
-    "AccountChanged",
-    "CancelAll",
-    "CancelOrder",
-    "Command",
+    "Algo",
     "Commission",
-    "Event",
-    "Executed",
+    "Condition",
+    "ConditionKind",
     "Execution",
-    "ModifyOrder",
-    "OrderChanged",
-    "OrderRefused",
+    "Group",
+    "Hold",
+    "Leg",
     "Owner",
-    "PlaceOrder",
-    "PositionChanged",
     "Quote",
-    "SetQuote",
     "Status",
     "Terms",
     "VenueOrder",
@@ -36,8 +30,10 @@ __all__ = [
 class Status(StrEnum):
     """Where an order is, in IB's words."""
 
+    PENDING_SUBMIT = "PendingSubmit"
     PRE_SUBMITTED = "PreSubmitted"
     SUBMITTED = "Submitted"
+    PENDING_CANCEL = "PendingCancel"
     FILLED = "Filled"
     CANCELLED = "Cancelled"
     INACTIVE = "Inactive"
@@ -45,7 +41,29 @@ class Status(StrEnum):
     @property
     def is_open(self) -> bool:
         """Whether the order can still trade."""
-        return self in (Status.PRE_SUBMITTED, Status.SUBMITTED)
+        return self not in (Status.FILLED, Status.CANCELLED, Status.INACTIVE)
+
+
+class Hold(StrEnum):
+    """Why an order that was accepted does not work at the market."""
+
+    UNTRANSMITTED = "untransmitted"
+    """Its client has not released it."""
+
+    PARENT = "parent"
+    """It is attached to an order that has not been filled."""
+
+    CONDITIONS = "conditions"
+    """Its conditions do not hold."""
+
+    TIME = "time"
+    """It is good after a time that has not come."""
+
+    HOURS = "hours"
+    """The market is shut, or the auction that it is for has not begun."""
+
+    LATENCY = "latency"
+    """It is on its way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +91,68 @@ class Owner:
     order_id: int
 
 
+class ConditionKind(IntEnum):
+    """What a condition looks at (ib_async order.py, the condition classes)."""
+
+    PRICE = 1
+    TIME = 3
+    MARGIN = 4
+    EXECUTION = 5
+    VOLUME = 6
+    PERCENT_CHANGE = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """
+    One condition of an order.
+
+    `value` is a price, a volume, a percentage of change or of the margin cushion; `moment` that of
+    a time condition. `is_joined_by_and` says how it meets the next one.
+    """
+
+    kind: ConditionKind
+    is_joined_by_and: bool = True
+    is_more: bool = True
+    value: Decimal = Decimal(0)
+    moment: datetime | None = None
+    con_id: int = 0
+    symbol: str = ""
+    sec_type: str = ""
+    trigger_method: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leg:
+    """One leg of a combo."""
+
+    instrument: Instrument
+    ratio: int
+    is_buy: bool
+    exchange: str = ""
+
+    @property
+    def sign(self) -> int:
+        """1 when a combo that is bought buys this leg, -1 when it sells it."""
+        return 1 if self.is_buy else -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Algo:
+    """An algorithm of IB and its parameters."""
+
+    strategy: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What an order asks for; prices are in the instrument's currency."""
+    """
+    What an order asks for; prices are in the instrument's currency.
+
+    `stop_price` is IB's auxiliary price: a trigger, a trailing amount or an offset, as the order
+    type has it. `trail_stop_price` is where the stop of a trailing order stands at first.
+    """
 
     action: str
     quantity: Decimal
@@ -83,6 +160,23 @@ class Terms:
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
     time_in_force: str = "DAY"
+    trailing_percent: Decimal | None = None
+    trail_stop_price: Decimal | None = None
+    limit_offset: Decimal | None = None
+    trigger_method: int = 0
+    outside_hours: bool = False
+    good_after: datetime | None = None
+    good_till: datetime | None = None
+    is_hidden: bool = False
+    display_size: Decimal | None = None
+    is_all_or_none: bool = False
+    minimum_quantity: Decimal | None = None
+    conditions: tuple[Condition, ...] = ()
+    conditions_cancel: bool = False
+    conditions_ignore_hours: bool = False
+    algo: Algo | None = None
+    legs: tuple[Leg, ...] = ()
+    open_close: str = ""
 
     @property
     def is_buy(self) -> bool:
@@ -91,12 +185,28 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """
+    Orders of which one is to be filled ("one cancels all").
+
+    Args:
+        name: Shared by the group's orders, within an account.
+        kind: 1 cancels the rest, 2 reduces it and lets one work at a time, 3 reduces it.
+    """
+
+    name: str
+    kind: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VenueOrder:
     """
     An order at the venue; `note` is its owner's, and only carried.
 
-    `is_triggered`: it may trade, since it has no stop or its stop was elected. `is_resting`: it
-    has met a market that it could not trade with, and stands at its limit since.
+    `hold` says why it does not work yet. `is_triggered`: it may trade, since it has no stop or its
+    stop was elected. `is_resting`: it has met a market that it could not trade with, and stands at
+    its price since. `working_price` is where a resting order stands and `trigger_price` what
+    elects a stop: both follow the market for the types that do.
     """
 
     perm_id: int
@@ -109,31 +219,52 @@ class VenueOrder:
     status: Status
     placed_at: datetime
     priority: int
+    hold: Hold | None = None
+    parent: int = 0
+    group: Group | None = None
     is_triggered: bool = False
     is_resting: bool = False
+    working_price: Decimal | None = None
+    trigger_price: Decimal | None = None
     filled: Decimal = Decimal(0)
     average_price: Decimal = Decimal(0)
     last_price: Decimal = Decimal(0)
+    commission: Decimal = Decimal(0)
     closed_at: datetime | None = None
+    why_held: str = ""
     note: Mapping[str, str] = field(default_factory=dict)
+    rows: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
 
     @property
     def remaining(self) -> Decimal:
         """What is left to trade; what was left when it was closed."""
         return self.terms.quantity - self.filled
 
+    @property
+    def works(self) -> bool:
+        """Whether it stands at the market now."""
+        return self.hold is None and self.status.is_open
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """One trade of one order."""
+    """
+    One trade of one order.
+
+    `revision` counts from 1: a correction or a bust repeats the execution with the next one. For a
+    leg of a combo, `instrument` and `is_buy` are the leg's.
+    """
 
     exec_id: str
     order: VenueOrder
+    instrument: Instrument
+    is_buy: bool
     time: datetime
     exchange: str
     quantity: Decimal
     price: Decimal
     liquidity: int
+    is_leg: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,107 +275,3 @@ class Commission:
     amount: Decimal
     currency: str
     realized_pnl: Decimal | None
-
-
-# --- commands -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlaceOrder:
-    """Place a new order."""
-
-    owner: Owner
-    account: str
-    instrument: Instrument
-    exchange: str
-    terms: Terms
-    order_ref: str = ""
-    note: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModifyOrder:
-    """Change the terms of a working order."""
-
-    perm_id: int
-    terms: Terms
-    note: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelOrder:
-    """Cancel a working order."""
-
-    perm_id: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelAll:
-    """Cancel every working order."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetQuote:
-    """Hold an instrument's market at these prices until told otherwise; for tests."""
-
-    con_id: int
-    bid: Decimal | None
-    ask: Decimal | None
-    last: Decimal | None = None
-    bid_size: Decimal = Decimal(1_000_000)
-    ask_size: Decimal = Decimal(1_000_000)
-
-
-Command = PlaceOrder | ModifyOrder | CancelOrder | CancelAll | SetQuote
-"""Everything that can be asked of the venue."""
-
-
-# --- events -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderChanged:
-    """An order was accepted, changed its status, its fills or its terms."""
-
-    order: VenueOrder
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderRefused:
-    """
-    An order was not taken: a code and a text as TWS gives them.
-
-    `order` is there when the order had been accepted first (margin), so that it has an identity.
-    """
-
-    owner: Owner
-    code: int
-    text: str
-    order: VenueOrder | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Executed:
-    """A trade happened."""
-
-    execution: Execution
-    commission: Commission
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PositionChanged:
-    """An account's position in an instrument is another."""
-
-    account: str
-    instrument: Instrument
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountChanged:
-    """An account's money is another."""
-
-    account: str
-
-
-Event = OrderChanged | OrderRefused | Executed | PositionChanged | AccountChanged
-"""Everything that happens at the venue."""

@@ -1,60 +1,86 @@
 """
-The venue: instruments, a tape, orders and accounts, behind one `execute` and one `advance`.
+The venue: a market with accounts, behind one `execute` and one `advance`.
 
 State changes only there, at the moment that is passed in, and what changed is returned. Queries
-change nothing. The market is always open (*limit*: sessions and halts are not simulated yet, so
-DAY orders do not expire).
+change nothing. What commands mean is here; what becomes of orders is in `trading`, prices are in
+`market`, money is in `clearing`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import heapq
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, time
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from .book import Book
-from .history import HistoricalBar, bars
-from .instruments import Catalogue, Instrument, Query
-from .ledger import Figures, Ledger
-from .matching import (
-    LIMIT_TYPES,
-    STOP_TYPES,
-    SUPPORTED_TYPES,
-    Trade,
-    is_triggered,
-    reaches,
-    trade,
-)
-from .models import DisplayedSize, FeeModel, InteractiveBrokersFees, SizeModel
-from .records import (
+from .clearing import Clearing, bounding_price
+from .combos import Combos
+from .commands import (
     AccountChanged,
+    AssignOwner,
+    BustExecution,
     CancelAll,
     CancelOrder,
     Command,
-    Commission,
+    CorrectExecution,
     Event,
     Executed,
-    Execution,
+    ExerciseOption,
+    Halt,
+    HaltChanged,
     ModifyOrder,
     OrderChanged,
+    OrderNoted,
     OrderRefused,
+    OrderStaged,
     PlaceOrder,
     PositionChanged,
-    Quote,
+    ReleaseQuote,
     SetQuote,
+)
+from .exercise import exercise, exercise_refusal, intrinsic
+from .groups import REDUCE_UNBLOCKED
+from .history import HistoricalBar
+from .hours import AlwaysOpen, Hours
+from .instruments import Catalogue, Instrument
+from .ledger import Figures, Ledger
+from .market import Market
+from .models import (
+    DisplayedSize,
+    FeeModel,
+    FillModel,
+    InteractiveBrokersFees,
+    LatencyModel,
+    Message,
+    NoLatency,
+    NoSlippage,
+    PlainFill,
+    SizeModel,
+    SlippageModel,
+)
+from .pricing import type_of
+from .records import (
+    Commission,
+    Condition,
+    Execution,
+    Group,
+    Hold,
+    Leg,
+    Quote,
     Status,
     Terms,
     VenueOrder,
 )
+from .register import Register
 from .tape import Tape
+from .trading import Trading
+from .validation import Refusal, bad_change, bad_terms, refused_instrument
 
 __all__ = ["Venue"]
 
-_FIRST_PERM_ID: Final = 1_376_327_501
-_IMMEDIATE: Final = frozenset({"IOC", "FOK"})
-_TIMES_IN_FORCE: Final = frozenset({"DAY", "GTC", "IOC", "FOK"})
+_NOTHING: Final = Decimal(0)
 
 
 class Venue:
@@ -64,9 +90,13 @@ class Venue:
     Args:
         catalogue: What is listed.
         tape: Where prices come from.
-        accounts: Account ids, each with its cash in USD.
-        sizes: How much stands at the best prices.
+        accounts: Account ids, each with its cash in USD or by currency.
+        sizes: How much stands at each level of the market.
         fees: What executions cost.
+        fills: How much of what stands there an order gets.
+        slippage: How much worse than shown orders at the market trade.
+        latency: How long messages need to the market.
+        hours: When orders trade; always, when not given.
         session: Number of this run, part of execution ids, so that two runs never share one.
     """
 
@@ -75,127 +105,143 @@ class Venue:
         *,
         catalogue: Catalogue,
         tape: Tape,
-        accounts: dict[str, Decimal],
+        accounts: Mapping[str, Decimal | Mapping[str, Decimal]],
         sizes: SizeModel | None = None,
         fees: FeeModel | None = None,
+        fills: FillModel | None = None,
+        slippage: SlippageModel | None = None,
+        latency: LatencyModel | None = None,
+        hours: Hours | None = None,
         session: int = 1,
     ) -> None:
         self.catalogue = catalogue
         self.tape = tape
-        self.ledgers = {
-            name: Ledger(account=name, cash={"USD": cash}) for name, cash in accounts.items()
-        }
-        self._sizes = sizes or DisplayedSize()
-        self._fees = fees or InteractiveBrokersFees()
-        self._session = session
-        self._orders: dict[int, VenueOrder] = {}
-        self._open = Book()
-        self._executions: list[tuple[Execution, Commission]] = []
-        self._held: dict[int, SetQuote] = {}
-        self._taken: dict[tuple[int, str], tuple[int, Decimal]] = {}
-        self._next_perm_id = _FIRST_PERM_ID
-        self._next_priority = 1
+        self.market = Market(catalogue=catalogue, tape=tape, sizes=sizes or DisplayedSize())
+        self.clearing = Clearing(
+            {name: _by_currency(cash) for name, cash in accounts.items()},
+            market=self.market,
+            fees=fees or InteractiveBrokersFees(),
+            session=session,
+        )
+        self._hours = hours or AlwaysOpen()
+        self._latency = latency or NoLatency()
+        self._register = Register()
+        self._combos = Combos()
+        self._trading = Trading(
+            register=self._register,
+            market=self.market,
+            clearing=self.clearing,
+            hours=self._hours,
+            fills=fills or PlainFill(),
+            slippage=slippage or NoSlippage(),
+            knowledge=self,
+        )
+        self._due: list[tuple[datetime, int, int, ModifyOrder | CancelOrder | None]] = []
+        self._messages = 0
 
     # --- commands -------------------------------------------------------------------------------
 
     def execute(self, command: Command, now: datetime) -> tuple[Event, ...]:
         """Do what is asked, and return everything that followed from it at once."""
-        match command:
-            case PlaceOrder():
-                return self._place(command, now)
-            case ModifyOrder():
-                return self._modify(command, now)
-            case CancelOrder():
-                return self._cancel(command.perm_id, now)
-            case CancelAll():
-                found = [self._cancel(perm_id, now) for perm_id in self._open.ids()]
-                return tuple(event for events in found for event in events)
-            case SetQuote():
-                self._held[command.con_id] = command
-                return self._match(self.instrument(command.con_id), now)
+        return tuple(self._execute(command, now))
 
     def advance(self, now: datetime) -> tuple[Event, ...]:
-        """Let the market be what it is at a moment: working orders meet its quotes."""
-        events: list[Event] = []
-        for con_id in self._open.instruments():
-            events.extend(self._match(self.instrument(con_id), now))
-        return tuple(events)
+        """Let the market be what it is at a moment: messages arrive, working orders meet it."""
+        return tuple(self._advance(now))
+
+    def _execute(self, command: Command, now: datetime) -> Iterator[Event]:
+        match command:
+            case PlaceOrder():
+                yield from self._place(command, now)
+            case ModifyOrder():
+                yield from self._modify(command, now)
+            case CancelOrder():
+                yield from self._cancel(command, now)
+            case AssignOwner(perm_id=perm_id, owner=owner):
+                self._register.keep(replace(self._register[perm_id], owner=owner))
+            case CancelAll():
+                for perm_id in self._register.book.ids():
+                    if self._register.open_of(perm_id) is not None:
+                        yield from self._cancel(CancelOrder(perm_id=perm_id), now)
+            case CorrectExecution() | BustExecution():
+                yield from self._revise(command)
+            case ExerciseOption():
+                yield from self._exercise(command, now)
+            case _:
+                yield from self._set_market(command, now)
+
+    def _set_market(
+        self, command: SetQuote | ReleaseQuote | Halt, now: datetime
+    ) -> Iterator[Event]:
+        instrument = self.instrument(command.con_id)
+        match command:
+            case SetQuote():
+                self.market.hold(command)
+            case ReleaseQuote():
+                self.market.release(command.con_id)
+            case Halt():
+                self.market.halt(command.con_id, halted=command.halted)
+                yield HaltChanged(instrument=instrument, is_halted=command.halted)
+        yield from self._trading.match(instrument, now)
+
+    def _advance(self, now: datetime) -> Iterator[Event]:
+        while self._due and self._due[0][0] <= now:
+            _, _, perm_id, change = heapq.heappop(self._due)
+            yield from self._arrived(perm_id, change, now)
+        yield from self._trading.advance(now)
 
     # --- queries --------------------------------------------------------------------------------
 
+    @property
+    def ledgers(self) -> Mapping[str, Ledger]:
+        """The books of each account."""
+        return self.clearing.ledgers
+
     def instrument(self, con_id: int) -> Instrument:
         """Return a listed instrument."""
-        found = self.catalogue.get(con_id)
-        if found is None:
-            raise KeyError(f"con id {con_id} is not listed")
+        return self.market.instrument(con_id)
+
+    def combo(self, symbol: str, legs: tuple[Leg, ...]) -> Instrument:
+        """Return the combo of these legs, with a market made of theirs."""
+        found = self._combos.of(symbol, legs)
+        self.market.list_combo(found, legs)
         return found
 
     def order(self, perm_id: int) -> VenueOrder:
         """Return an order, open or closed."""
-        return self._orders[perm_id]
+        return self._register[perm_id]
 
     def open_orders(self) -> tuple[VenueOrder, ...]:
-        """Return all working orders, oldest first."""
-        return self._open.orders()
+        """Return all open orders, oldest first; those that were not transmitted are among them."""
+        return self._register.book.orders()
 
     def closed_orders(self) -> tuple[VenueOrder, ...]:
         """Return all orders that are closed, oldest first."""
-        return tuple(order for order in self._orders.values() if order.perm_id not in self._open)
+        return self._register.closed()
 
     def executions(self) -> tuple[tuple[Execution, Commission], ...]:
         """Return all executions with their commissions, oldest first."""
-        return tuple(self._executions)
+        return self.clearing.executions()
 
     def quote(self, instrument: Instrument, now: datetime) -> Quote:
-        """Return the market of an instrument at a moment."""
-        day = datetime.combine(now.date(), time(), tzinfo=UTC)
-        today = self.tape.path(instrument, day, now) if now > day else ()
-        held = self._held.get(instrument.con_id)
-        middle = self.tape.price(instrument, now)
-        bid, ask = _sides(instrument, middle) if held is None else (held.bid, held.ask)
-        last = held.last if held is not None and held.last is not None else _last(middle, bid, ask)
-        seen = [*today, last] if last is not None else list(today)
-        close = self.tape.price(instrument, day)
-        elapsed = Decimal(int((now - day).total_seconds()))
-        size = instrument.lot
-        return Quote(
-            bid=bid,
-            ask=ask,
-            last=instrument.floor(last) if last is not None else None,
-            bid_size=held.bid_size if held is not None else self._size(instrument, now, "bid"),
-            ask_size=held.ask_size if held is not None else self._size(instrument, now, "ask"),
-            last_size=size,
-            volume=(elapsed * size / 10).to_integral_value(),
-            open=instrument.floor(seen[0]) if seen else None,
-            high=instrument.floor(max(seen)) if seen else None,
-            low=instrument.floor(min(seen)) if seen else None,
-            close=instrument.floor(close) if close is not None else None,
-        )
+        """Return the market of an instrument at a moment, with what clients' orders show."""
+        return self._register.book.shown(instrument.con_id, self.market.quote(instrument, now))
+
+    def halted(self, instrument: Instrument, now: datetime) -> int:
+        """Return IB's number of a halt: 0 for none, 1 for a general one."""
+        return 1 if self.market.is_halted(instrument.con_id) else 0
 
     def mark(self, instrument: Instrument, now: datetime) -> Decimal:
         """Return the price at which a holding is valued: the middle of the market."""
-        held = self._held.get(instrument.con_id)
-        if held is not None and held.bid is not None and held.ask is not None:
-            return (held.bid + held.ask) / 2
-        return self.tape.price(instrument, now) or instrument.price
+        return self.market.mark(instrument, now)
 
     def rate(self, currency: str, now: datetime) -> Decimal:
         """Return how many US dollars one unit of a currency is."""
-        if currency == "USD":
-            return Decimal(1)
-        direct = self.catalogue.find(Query(symbol=currency, sec_type="CASH", currency="USD"))
-        if direct:
-            return self.mark(direct[0], now)
-        inverse = self.catalogue.find(Query(symbol="USD", sec_type="CASH", currency=currency))
-        if inverse:
-            return 1 / self.mark(inverse[0], now)
-        raise KeyError(f"no rate of {currency} is listed")
+        return self.market.rate(currency, now)
 
     def figures(self, account: str, now: datetime) -> Figures:
         """Value an account at the prices of a moment."""
-        return self.ledgers[account].figures(
-            lambda instrument: self.mark(instrument, now), lambda name: self.rate(name, now)
-        )
+        return self.clearing.figures(account, now)
 
     def bars(
         self,
@@ -207,40 +253,108 @@ class Venue:
         what_to_show: str,
     ) -> Sequence[HistoricalBar]:
         """Return bars of the past, oldest first."""
-        return list(
-            bars(
-                self.tape,
-                instrument,
-                start=start,
-                end=end,
-                bar_size=bar_size,
-                what_to_show=what_to_show,
-            )
+        return self.market.bars(
+            instrument, start=start, end=end, bar_size=bar_size, what_to_show=what_to_show
         )
 
     def margin_after(self, command: PlaceOrder, now: datetime) -> tuple[Figures, Figures]:
         """Return the figures of the account before an order and as if it were filled now."""
-        before = self.figures(command.account, now)
-        ledger = self.ledgers[command.account]
-        trial = Ledger(account=ledger.account, base=ledger.base, cash=dict(ledger.cash))
-        trial.holdings = {con_id: replace(held) for con_id, held in ledger.holdings.items()}
-        price = _bounding_price(command.terms, self.quote(command.instrument, now))
-        signed = command.terms.quantity if command.terms.is_buy else -command.terms.quantity
-        trial.book(command.instrument, signed, price=price, commission=Decimal(0))
-        after = trial.figures(
-            lambda instrument: self.mark(instrument, now), lambda name: self.rate(name, now)
+        terms, instrument = command.terms, command.instrument
+        price = bounding_price(terms, self.market.touch(instrument, now), terms.trail_stop_price)
+        return self.clearing.margin_after(
+            command.account, self._as_trades(instrument, terms, price=price, now=now), now
         )
-        return before, after
 
-    # --- orders ---------------------------------------------------------------------------------
+    def cost_of(self, command: PlaceOrder, now: datetime) -> Decimal:
+        """Return the commission of an order if it is filled at once, in its currency."""
+        terms, instrument = command.terms, command.instrument
+        price = bounding_price(terms, self.market.touch(instrument, now), terms.trail_stop_price)
+        return sum(
+            (
+                self.clearing.cost(traded, abs(signed), at)
+                for traded, signed, at in self._as_trades(instrument, terms, price=price, now=now)
+            ),
+            _NOTHING,
+        )
 
-    def _place(self, command: PlaceOrder, now: datetime) -> tuple[Event, ...]:
+    def _as_trades(
+        self, instrument: Instrument, terms: Terms, *, price: Decimal, now: datetime
+    ) -> Iterator[tuple[Instrument, Decimal, Decimal]]:
+        if not terms.legs:
+            yield instrument, terms.quantity if terms.is_buy else -terms.quantity, price
+            return
+        for leg in terms.legs:
+            is_buy = leg.is_buy is terms.is_buy
+            signed = terms.quantity * leg.ratio * (1 if is_buy else -1)
+            yield leg.instrument, signed, self.market.mark(leg.instrument, now)
+
+    # --- what conditions ask about --------------------------------------------------------------
+
+    def condition_quote(self, con_id: int, now: datetime) -> Quote | None:
+        """Return the market of an instrument; `None` when it is not listed."""
+        found = self.catalogue.get(con_id)
+        return self.market.quote(found, now) if found is not None else None
+
+    def cushion(self, account: str, now: datetime) -> Decimal:
+        """Return the share of an account's equity above its maintenance margin, in percent."""
+        worth = self.figures(account, now)
+        if worth.net_liquidation <= 0:
+            return _NOTHING
+        return worth.excess_liquidity / worth.net_liquidation * 100
+
+    def has_traded(self, account: str, condition: Condition, since: datetime) -> bool:
+        """Tell whether an account has had an execution in a symbol since a moment."""
+        return any(
+            execution.order.account == account
+            and execution.time >= since
+            and execution.instrument.symbol == condition.symbol
+            and condition.sec_type in ("", execution.instrument.sec_type)
+            for execution, _ in self.executions()
+        )
+
+    # --- placing --------------------------------------------------------------------------------
+
+    def refusal(self, command: PlaceOrder) -> Refusal | None:
+        """Return the code and text with which an order would be refused; `None` if it would not."""
+        if command.account not in self.ledgers:
+            return 201, "Order rejected - reason:Invalid account code"
+        refused = refused_instrument(command.instrument)
+        if refused is not None:
+            return refused
+        if self.market.is_halted(command.instrument.con_id):
+            return 154, "Orders cannot be transmitted for a halted security."
+        return bad_terms(command.terms, command.instrument)
+
+    def _place(self, command: PlaceOrder, now: datetime) -> Iterator[Event]:
         refusal = self.refusal(command)
+        if refusal is None and command.parent:
+            refusal = self._parent_refusal(command.parent)
         if refusal is not None:
             code, text = refusal
-            return (OrderRefused(owner=command.owner, code=code, text=text),)
-        order = VenueOrder(
-            perm_id=self._next_perm_id,
+            yield OrderRefused(owner=command.owner, code=code, text=text)
+            return
+        order = self._register.keep(self._new_order(command, now))
+        if not command.transmit:
+            yield OrderStaged(order=order)
+            return
+        for relative in self._staged_family(order):
+            yield from self._transmit(relative, now)
+        yield from self._transmit(order, now)
+
+    def _parent_refusal(self, parent: int) -> Refusal | None:
+        if parent not in self._register:
+            return 10006, "Missing parent order."
+        if self._register[parent].status in (Status.CANCELLED, Status.INACTIVE):
+            return 135, "Can't find order with id ="
+        return None
+
+    def _new_order(self, command: PlaceOrder, now: datetime) -> VenueOrder:
+        group = command.group
+        if group is None and command.parent:
+            # the children of a bracket cancel each other without being told to (IB campus)
+            group = Group(name=str(command.parent), kind=REDUCE_UNBLOCKED)
+        return VenueOrder(
+            perm_id=self._register.next_perm_id(),
             owner=command.owner,
             account=command.account,
             instrument=command.instrument,
@@ -249,92 +363,72 @@ class Venue:
             order_ref=command.order_ref,
             status=Status.PRE_SUBMITTED,
             placed_at=now,
-            priority=self._next_priority,
+            priority=self._register.next_priority(),
+            hold=Hold.UNTRANSMITTED,
+            parent=command.parent,
+            group=group,
             note=command.note,
+            rows=command.rows,
         )
-        self._next_perm_id += 1
-        self._next_priority += 1
-        self._keep(order)
-        accepted = OrderChanged(order=order)
-        before, after = self.margin_after(command, now)
-        if after.available_funds < 0 and after.initial_margin > before.initial_margin:
-            return accepted, *self._refuse_for_margin(order, after, now)
-        return accepted, *self._match(order.instrument, now)
 
-    def refusal(self, command: PlaceOrder) -> tuple[int, str] | None:
-        """Return the code and text with which an order would be refused; `None` if it would not."""
-        terms, instrument = command.terms, command.instrument
-        if command.account not in self.ledgers:
-            return 201, "Order rejected - reason:Invalid account code"
-        if not instrument.is_tradable:
-            return 200, "No security definition has been found for the request"
-        if terms.order_type not in SUPPORTED_TYPES:
-            return 387, "Unsupported order type for this exchange and security type."
-        return self._bad_terms(terms, instrument)
-
-    def _bad_terms(self, terms: Terms, instrument: Instrument) -> tuple[int, str] | None:
-        if terms.time_in_force not in _TIMES_IN_FORCE:
-            return 201, f"Order rejected - reason:Invalid time in force:{terms.time_in_force}"
-        if terms.quantity <= 0:
-            return 434, "The order size cannot be zero."
-        if terms.quantity % instrument.min_size:
-            return 10318, "This order doesn't support fractional quantity trading"
-        needed = [
-            *([terms.limit_price] if terms.order_type in LIMIT_TYPES else []),
-            *([terms.stop_price] if terms.order_type in STOP_TYPES else []),
+    def _staged_family(self, order: VenueOrder) -> Iterable[VenueOrder]:
+        """Return the relatives that waited for this one to be transmitted, parents first."""
+        head = order.parent or order.perm_id
+        family = [self._register.open_of(head), *self._register.children(head)]
+        return [
+            one
+            for one in family
+            if one is not None and one.hold is Hold.UNTRANSMITTED and one.perm_id != order.perm_id
         ]
-        if any(price is None or price <= 0 for price in needed):
-            return 201, "Order rejected - reason:Invalid price"
-        if any(price is not None and price % instrument.min_tick for price in needed):
-            return 110, "The price does not conform to the minimum price variation."
-        return None
+
+    def _transmit(self, order: VenueOrder, now: datetime) -> Iterator[Event]:
+        delay_s = self._delay_s(Message.PLACE)
+        if delay_s:
+            order = self._register.keep(
+                replace(order, hold=Hold.LATENCY, status=Status.PENDING_SUBMIT)
+            )
+            yield OrderChanged(order=order)
+            self._due_at(order.perm_id, None, now + timedelta(seconds=delay_s))
+            return
+        yield from self._accept(order, now)
+
+    def _accept(self, order: VenueOrder, now: datetime) -> Iterator[Event]:
+        order = self._register.keep(replace(order, status=Status.PRE_SUBMITTED))
+        is_child = order.parent and self._register.open_of(order.parent) is not None
+        if not is_child:
+            short = self._short_of_margin(order, order.terms, now)
+            if short is not None:
+                yield OrderChanged(order=order)
+                yield from self._refuse_for_margin(order, short, now)
+                return
+        yield from self._entering(order, now)
+
+    def _entering(self, order: VenueOrder, now: datetime) -> Iterator[Event]:
+        for number, event in enumerate(self._trading.enter(order, now)):
+            yield event
+            is_held = isinstance(event, OrderChanged) and event.order.hold is Hold.HOURS
+            if number == 0 and is_held and type_of(order.terms).auction is None:
+                yield self._not_yet(order, now)
+
+    def _not_yet(self, order: VenueOrder, now: datetime) -> OrderNoted:
+        opens = self._hours.opens(order.instrument, now, outside=order.terms.outside_hours)
+        return OrderNoted(order=order, code=399, opens=opens)
 
     def _refuse_for_margin(
         self, order: VenueOrder, after: Figures, now: datetime
-    ) -> tuple[Event, ...]:
-        inactive = replace(order, status=Status.INACTIVE, closed_at=now)
-        self._keep(inactive)
-        text = _margin_text(after)
-        refused = OrderRefused(owner=order.owner, code=201, text=text, order=inactive)
-        return OrderChanged(order=inactive), refused
-
-    def _modify(self, command: ModifyOrder, now: datetime) -> tuple[Event, ...]:
-        order = self._open.get(command.perm_id)
-        if order is None:
-            done = self._orders[command.perm_id]
-            code, text = (
-                (104, "Cannot modify a filled order.")
-                if done.status is Status.FILLED
-                else (201, "Order rejected - reason:Cannot modify a closed order")
-            )
-            return (OrderRefused(owner=done.owner, code=code, text=text),)
-        old, new = order.terms, command.terms
-        if new.order_type != old.order_type:
-            text = "Order modify failed. Cannot change to the new order type."
-            return (OrderRefused(owner=order.owner, code=329, text=text),)
-        if new.action != old.action or new.quantity < order.filled:
-            text = "Order being modified does not match original order."
-            return (OrderRefused(owner=order.owner, code=105, text=text),)
-        bad = self._bad_terms(new, order.instrument)
-        if bad is not None:
-            return (OrderRefused(owner=order.owner, code=bad[0], text=bad[1]),)
-        after = self._short_of_margin(order, new, now)
-        if after is not None:
-            # 201 on a change leaves the order as it was (assumed; the facts ask to query it)
-            return (OrderRefused(owner=order.owner, code=201, text=_margin_text(after)),)
-        # less quantity at the same price keeps its place in the queue, as exchanges have it
-        keeps = new.limit_price == old.limit_price and new.quantity <= old.quantity
-        changed = replace(order, terms=new, is_resting=False, note={**order.note, **command.note})
-        if not keeps:
-            changed = replace(changed, priority=self._next_priority)
-            self._next_priority += 1
-        if changed.remaining == 0:
-            changed = replace(changed, status=Status.FILLED, closed_at=now)
-        self._keep(changed)
-        return OrderChanged(order=changed), *self._match(order.instrument, now)
+    ) -> Iterator[Event]:
+        inactive = replace(order, status=Status.INACTIVE, closed_at=now, hold=None)
+        self._register.keep(inactive)
+        yield OrderChanged(order=inactive)
+        yield OrderRefused(owner=order.owner, code=201, text=_margin_text(after), order=inactive)
+        for child in list(self._register.children(order.perm_id)):
+            yield from self._trading.cancel(child.perm_id, now)
 
     def _short_of_margin(self, order: VenueOrder, new: Terms, now: datetime) -> Figures | None:
+        """Return the figures of an account that cannot carry an order; bind what it can."""
         rest = new.quantity - order.filled
+        if not rest:
+            return None
         trial = PlaceOrder(
             owner=order.owner,
             account=order.account,
@@ -342,136 +436,155 @@ class Venue:
             exchange=order.exchange,
             terms=replace(new, quantity=rest),
         )
-        before, after = self.margin_after(trial, now) if rest else (None, None)
-        if before is None or after is None or new.quantity < order.terms.quantity:
-            return None
-        is_short = after.available_funds < 0 and after.initial_margin > before.initial_margin
-        return after if is_short else None
+        before, after = self.margin_after(trial, now)
+        if self.clearing.is_short(order.account, before=before, after=after, but=order.perm_id):
+            return after
+        self.clearing.bind(order, after.initial_margin - before.initial_margin)
+        return None
 
-    def _cancel(self, perm_id: int, now: datetime) -> tuple[Event, ...]:
-        order = self._open.get(perm_id)
-        if order is None:
-            done = self._orders[perm_id]
-            text = f"OrderId {done.owner.order_id} that needs to be cancelled can not be cancelled"
-            return (
-                OrderRefused(
-                    owner=done.owner, code=10148, text=f"{text}, state: {done.status}.", order=done
-                ),
-            )
-        cancelled = replace(order, status=Status.CANCELLED, closed_at=now)
-        self._keep(cancelled)
-        return (OrderChanged(order=cancelled),)
+    # --- changing -------------------------------------------------------------------------------
 
-    # --- matching -------------------------------------------------------------------------------
-
-    def _match(self, instrument: Instrument, now: datetime) -> tuple[Event, ...]:
-        if not self._open.works_in(instrument.con_id):
-            return ()
-        quote = self.quote(instrument, now)
-        events: list[Event] = []
-        for order in self._open.concerned(instrument.con_id, quote):
-            events.extend(self._meet(order, quote, now))
-        return tuple(events)
-
-    def _meet(self, order: VenueOrder, quote: Quote, now: datetime) -> Iterable[Event]:
-        is_elected = not order.is_triggered
-        if is_elected:
-            if not is_triggered(order, quote):
-                return
-            order = replace(order, is_triggered=True, status=Status.SUBMITTED)
-            self._keep(order)
-        found = trade(order, quote, self._available(order, quote, now))
-        # PreSubmitted, then Filled, when a market order fills at once (rust-ibapi, recorded)
-        if is_elected and (order.terms.order_type != "MKT" or found is None):
-            yield OrderChanged(order=order)
-        if found is not None:
-            yield from self._fill(order, found, now)
-            order = self._orders[order.perm_id]
-        elif not reaches(order, quote) and not order.is_resting:
-            order = self._rest(order)
-        if order.status.is_open and order.terms.time_in_force in _IMMEDIATE:
-            yield from self._cancel(order.perm_id, now)
-
-    def _rest(self, order: VenueOrder) -> VenueOrder:
-        if order.terms.order_type in LIMIT_TYPES:
-            order = replace(order, is_resting=True)
-            self._keep(order)
-        return order
-
-    def _available(self, order: VenueOrder, quote: Quote, now: datetime) -> Decimal:
-        side = "ask" if order.terms.is_buy else "bid"
-        displayed = quote.ask_size if order.terms.is_buy else quote.bid_size
-        second, taken = self._taken.get((order.instrument.con_id, side), (0, Decimal(0)))
-        return displayed - taken if second == int(now.timestamp()) else displayed
-
-    def _fill(self, order: VenueOrder, found: Trade, now: datetime) -> Iterable[Event]:
-        self._take(order, found.quantity, now)
-        filled = order.filled + found.quantity
-        paid = order.average_price * order.filled + found.price * found.quantity
-        complete = filled == order.terms.quantity
-        order = replace(
-            order,
-            filled=filled,
-            average_price=paid / filled,
-            last_price=found.price,
-            status=Status.FILLED if complete else Status.SUBMITTED,
-            closed_at=now if complete else None,
-        )
-        self._keep(order)
-        execution = Execution(
-            exec_id=self._exec_id(),
-            order=order,
-            time=now,
-            exchange=order.instrument.venue,
-            quantity=found.quantity,
-            price=found.price,
-            liquidity=found.liquidity,
-        )
-        commission = self._book(execution)
-        self._executions.append((execution, commission))
-        yield Executed(execution=execution, commission=commission)
-        yield OrderChanged(order=order)
-        yield PositionChanged(account=order.account, instrument=order.instrument)
-        yield AccountChanged(account=order.account)
-
-    def _book(self, execution: Execution) -> Commission:
-        order, instrument = execution.order, execution.order.instrument
-        amount = self._fees.commission(instrument, execution.quantity, execution.price)
-        signed = execution.quantity if order.terms.is_buy else -execution.quantity
-        realized = self.ledgers[order.account].book(
-            instrument, signed, price=execution.price, commission=amount
-        )
-        return Commission(
-            exec_id=execution.exec_id,
-            amount=amount,
-            currency=instrument.currency,
-            realized_pnl=realized,
-        )
-
-    def _take(self, order: VenueOrder, quantity: Decimal, now: datetime) -> None:
-        key = (order.instrument.con_id, "ask" if order.terms.is_buy else "bid")
-        second, taken = self._taken.get(key, (0, Decimal(0)))
-        this = int(now.timestamp())
-        self._taken[key] = (this, (taken if second == this else Decimal(0)) + quantity)
-
-    def _keep(self, order: VenueOrder) -> None:
-        self._orders[order.perm_id] = order
-        if order.status.is_open:
-            self._open.put(order)
+    def _modify(self, command: ModifyOrder, now: datetime) -> Iterator[Event]:
+        delay_s = self._delay_s(Message.MODIFY)
+        if delay_s:
+            self._due_at(command.perm_id, command, now + timedelta(seconds=delay_s))
         else:
-            self._open.remove(order.perm_id)
+            yield from self._change(command, now)
 
-    def _exec_id(self) -> str:
-        # IB's form: four groups of hex digits, the last being the revision
-        number = len(self._executions) + 1
-        return f"{0xE0D5:08x}.{self._session & 0xFFFFFFFF:08x}.{number:02d}.01"
+    def _change(self, command: ModifyOrder, now: datetime) -> Iterator[Event]:
+        order = self._register.open_of(command.perm_id)
+        if order is None:
+            done = self._register[command.perm_id]
+            code, text = (
+                (104, "Cannot modify a filled order.")
+                if done.status is Status.FILLED
+                else (201, "Order rejected - reason:Cannot modify a closed order")
+            )
+            yield OrderRefused(owner=done.owner, code=code, text=text)
+            return
+        refusal = bad_change(order, command.terms)
+        if refusal is None and command.terms.quantity > order.terms.quantity - order.filled:
+            short = self._short_of_margin(order, command.terms, now)
+            # 201 on a change leaves the order as it was (assumed; the facts ask to query it)
+            refusal = (201, _margin_text(short)) if short is not None else None
+        if refusal is not None:
+            yield OrderRefused(owner=order.owner, code=refusal[0], text=refusal[1])
+            return
+        changed = self._changed(order, command, now)
+        if changed.hold is Hold.UNTRANSMITTED:
+            self._register.keep(changed)
+            if command.transmit:
+                for relative in self._staged_family(changed):
+                    yield from self._transmit(relative, now)
+                yield from self._transmit(changed, now)
+            return
+        if not changed.status.is_open:
+            self._register.keep(changed)
+            yield OrderChanged(order=changed)
+            return
+        yield from self._trading.enter(changed, now)
 
-    def _size(self, instrument: Instrument, now: datetime, side: str) -> Decimal:
-        return self._sizes.size(instrument, now, side)
+    def _changed(self, order: VenueOrder, command: ModifyOrder, now: datetime) -> VenueOrder:
+        old, new = order.terms, command.terms
+        # less quantity at the same price keeps its place in the queue, as exchanges have it
+        keeps = new.limit_price == old.limit_price and new.quantity <= old.quantity
+        is_same_trigger = (new.stop_price, new.trail_stop_price, new.trailing_percent) == (
+            old.stop_price,
+            old.trail_stop_price,
+            old.trailing_percent,
+        )
+        elected = order.is_triggered and type_of(new).trigger is not None
+        changed = replace(
+            order,
+            terms=new,
+            is_resting=False,
+            is_triggered=order.is_triggered,
+            working_price=new.limit_price if type_of(new).has_limit else order.working_price,
+            trigger_price=order.trigger_price if is_same_trigger or elected else None,
+            priority=order.priority if keeps else self._register.next_priority(),
+            note={**order.note, **command.note},
+        )
+        if changed.remaining == 0:
+            changed = replace(changed, status=Status.FILLED, closed_at=now)
+        return changed
+
+    def _cancel(self, command: CancelOrder, now: datetime) -> Iterator[Event]:
+        order = self._register.open_of(command.perm_id)
+        if order is None:
+            yield from self._cannot_cancel(self._register[command.perm_id])
+            return
+        delay_s = self._delay_s(Message.CANCEL)
+        if not delay_s:
+            yield from self._trading.cancel(command.perm_id, now)
+            return
+        self._due_at(command.perm_id, command, now + timedelta(seconds=delay_s))
+        pending = self._register.keep(replace(order, status=Status.PENDING_CANCEL))
+        yield OrderChanged(order=pending)
+
+    def _cannot_cancel(self, done: VenueOrder) -> Iterator[Event]:
+        text = f"OrderId {done.owner.order_id} that needs to be cancelled can not be cancelled"
+        yield OrderRefused(
+            owner=done.owner, code=10148, text=f"{text}, state: {done.status}.", order=done
+        )
+
+    # --- latency --------------------------------------------------------------------------------
+
+    def _delay_s(self, message: Message) -> float:
+        self._messages += 1
+        return self._latency.delay_s(message, self._messages)
+
+    def _due_at(
+        self, perm_id: int, change: ModifyOrder | CancelOrder | None, due: datetime
+    ) -> None:
+        heapq.heappush(self._due, (due, self._messages, perm_id, change))
+
+    def _arrived(
+        self, perm_id: int, change: ModifyOrder | CancelOrder | None, now: datetime
+    ) -> Iterator[Event]:
+        order = self._register.open_of(perm_id)
+        if isinstance(change, ModifyOrder):
+            yield from self._change(change, now)
+        elif order is None:
+            if change is not None:
+                yield from self._cannot_cancel(self._register[perm_id])
+        elif change is not None:
+            yield from self._trading.cancel(perm_id, now)
+        elif order.hold is Hold.LATENCY:
+            yield from self._accept(order, now)
+
+    # --- after the fact -------------------------------------------------------------------------
+
+    def _revise(self, command: CorrectExecution | BustExecution) -> Iterator[Event]:
+        price: Decimal | None = None
+        quantity: Decimal | None = _NOTHING
+        if isinstance(command, CorrectExecution):
+            price, quantity = command.price, command.quantity
+        revised = self.clearing.revise(command.exec_id, price=price, quantity=quantity)
+        if revised is None:
+            raise KeyError(f"there is no execution {command.exec_id}")
+        execution, commission = revised
+        yield Executed(execution=execution, commission=commission)
+        yield PositionChanged(account=execution.order.account, instrument=execution.instrument)
+        yield AccountChanged(account=execution.order.account)
+
+    def _exercise(self, command: ExerciseOption, now: datetime) -> Iterator[Event]:
+        option = command.instrument
+        held = self.ledgers[command.account].holdings.get(option.con_id)
+        worth = _NOTHING
+        if option.under_con_id:
+            underlying = self.instrument(option.under_con_id)
+            worth = intrinsic(option, underlying, self.market, now=now)
+        refusal = exercise_refusal(command, held.quantity if held else _NOTHING, worth)
+        if refusal is not None:
+            yield OrderRefused(owner=command.owner, code=refusal[0], text=refusal[1])
+            return
+        yield from exercise(
+            command, register=self._register, clearing=self.clearing, market=self.market, now=now
+        )
 
 
-def _sides(instrument: Instrument, middle: Decimal | None) -> tuple[Decimal | None, Decimal | None]:
-    return (None, None) if middle is None else instrument.sides(middle)
+def _by_currency(cash: Decimal | Mapping[str, Decimal]) -> dict[str, Decimal]:
+    return {"USD": cash} if isinstance(cash, Decimal) else dict(cash)
 
 
 def _margin_text(after: Figures) -> str:
@@ -480,15 +593,3 @@ def _margin_text(after: Figures) -> str:
         f"POSITION YOUR EQUITY WITH LOAN VALUE [{after.net_liquidation} USD] MUST EXCEED THE "
         f"INITIAL MARGIN [{after.initial_margin} USD]"
     )
-
-
-def _bounding_price(terms: Terms, quote: Quote) -> Decimal:
-    if terms.limit_price is not None and terms.order_type in LIMIT_TYPES:
-        return terms.limit_price
-    return (quote.ask if terms.is_buy else quote.bid) or quote.last or Decimal(0)
-
-
-def _last(middle: Decimal | None, bid: Decimal | None, ask: Decimal | None) -> Decimal | None:
-    if bid is not None and ask is not None:
-        return (bid + ask) / 2
-    return middle

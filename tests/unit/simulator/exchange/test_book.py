@@ -10,30 +10,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ibkr_connector.simulator.exchange.book import Book
-from ibkr_connector.simulator.exchange.instruments import Instrument
-from ibkr_connector.simulator.exchange.listing import default_catalogue
-from ibkr_connector.simulator.exchange.matching import (
-    ADDED,
-    REMOVED,
-    is_triggered,
-    priority_key,
-    reaches,
-)
-from ibkr_connector.simulator.exchange.records import (
+from ibkr_connector.simulator.exchange.commands import (
     CancelOrder,
     Event,
     Executed,
     ModifyOrder,
     OrderChanged,
     OrderRefused,
-    Owner,
     PlaceOrder,
-    Quote,
     SetQuote,
-    Status,
-    Terms,
-    VenueOrder,
 )
+from ibkr_connector.simulator.exchange.instruments import Instrument
+from ibkr_connector.simulator.exchange.listing import default_catalogue
+from ibkr_connector.simulator.exchange.matching import (
+    ADDED,
+    REMOVED,
+    accepts,
+    priority_key,
+)
+from ibkr_connector.simulator.exchange.pricing import is_triggered
+from ibkr_connector.simulator.exchange.records import Owner, Quote, Status, Terms, VenueOrder
 from ibkr_connector.simulator.exchange.tape import SeededTape
 from ibkr_connector.simulator.exchange.venue import Venue
 
@@ -199,6 +195,8 @@ PRICES = st.integers(9_900, 10_100).map(lambda cents: Decimal(cents) / 100)
 def orders(draw: st.DrawFn, perm_id: int) -> VenueOrder:
     kind = draw(st.sampled_from(["MKT", "LMT", "STP", "STP LMT"]))
     is_waiting_stop = kind.startswith("STP") and draw(st.booleans())
+    limit = draw(PRICES) if "LMT" in kind else None
+    stop = draw(PRICES) if "STP" in kind else None
     return VenueOrder(
         perm_id=perm_id,
         owner=Owner(client_id=1, order_id=perm_id),
@@ -209,9 +207,11 @@ def orders(draw: st.DrawFn, perm_id: int) -> VenueOrder:
             action=draw(st.sampled_from(["BUY", "SELL"])),
             quantity=Decimal(1),
             order_type=kind,
-            limit_price=draw(PRICES) if "LMT" in kind else None,
-            stop_price=draw(PRICES) if "STP" in kind else None,
+            limit_price=limit,
+            stop_price=stop,
         ),
+        working_price=None if is_waiting_stop else limit,
+        trigger_price=stop,
         order_ref="",
         status=Status.PRE_SUBMITTED if is_waiting_stop else Status.SUBMITTED,
         placed_at=NOW,
@@ -246,9 +246,10 @@ def test_nobody_whom_a_quote_moves_is_left_out(
             book.put(step)
             kept[step.perm_id] = step
     zero = Decimal(0)
+    bid, ask = min(one, other), max(one, other)
     market = Quote(
-        bid=min(one, other),
-        ask=max(one, other),
+        bid=bid,
+        ask=ask,
         last=(one + other) / 2,
         bid_size=zero,
         ask_size=zero,
@@ -267,7 +268,7 @@ def test_nobody_whom_a_quote_moves_is_left_out(
             if (
                 is_triggered(order, market)
                 if not order.is_triggered
-                else reaches(order, market) or not order.is_resting
+                else not order.is_resting or accepts(order, ask if order.terms.is_buy else bid)
             )
         ]
         assert book.concerned(con_id, market) == sorted(moved, key=priority_key)

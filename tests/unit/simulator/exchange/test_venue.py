@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ibkr_connector.simulator.exchange.instruments import Instrument, Query
-from ibkr_connector.simulator.exchange.listing import default_catalogue
-from ibkr_connector.simulator.exchange.records import (
+from ibkr_connector.simulator.exchange.commands import (
     CancelAll,
     CancelOrder,
     Event,
@@ -18,12 +16,12 @@ from ibkr_connector.simulator.exchange.records import (
     ModifyOrder,
     OrderChanged,
     OrderRefused,
-    Owner,
     PlaceOrder,
     SetQuote,
-    Status,
-    Terms,
 )
+from ibkr_connector.simulator.exchange.instruments import Instrument, Query
+from ibkr_connector.simulator.exchange.listing import default_catalogue
+from ibkr_connector.simulator.exchange.records import Owner, Status, Terms
 from ibkr_connector.simulator.exchange.tape import SeededTape
 from ibkr_connector.simulator.exchange.venue import Venue
 
@@ -193,7 +191,7 @@ def test_a_change_that_makes_it_marketable_fills_it() -> None:
         (buy(0), 434),
         (limit("99.001"), 110),
         (limit("0"), 201),
-        (buy(10, "TRAIL"), 387),
+        (buy(10, "PEG BENCH"), 387),
         (buy(10, time_in_force="GTX"), 201),
         (Terms(action="BUY", quantity=Decimal("0.5"), order_type="MKT"), 10318),
         (buy(10, "STP"), 201),

@@ -1,0 +1,277 @@
+"""
+Who owes whom: executions, what they cost, and the accounts that they are booked in.
+
+Owns: ledgers, executions with their revisions, execution ids. It decides no trade.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from .fees import Charged, FeeModel
+from .instruments import Instrument
+from .ledger import Figures, Ledger
+from .market import Market
+from .pricing import type_of
+from .records import Commission, Execution, Quote, Terms, VenueOrder
+
+__all__ = ["Clearing", "bounding_price", "legs_of"]
+
+_NOTHING: Final = Decimal(0)
+_EXEC_PREFIX: Final = 0xE0D5
+
+
+@dataclass(slots=True)
+class _Bound:
+    """What an open order would bind of its account if it were filled."""
+
+    account: str
+    amount: Decimal
+
+
+class Clearing:
+    """
+    The accounts of the venue.
+
+    Args:
+        accounts: Account ids, each with its cash by currency.
+        market: Prices and rates.
+        fees: What executions cost.
+        session: Number of this run, part of execution ids.
+    """
+
+    def __init__(
+        self,
+        accounts: dict[str, dict[str, Decimal]],
+        *,
+        market: Market,
+        fees: FeeModel,
+        session: int,
+    ) -> None:
+        self.ledgers = {
+            name: Ledger(account=name, cash=dict(cash)) for name, cash in accounts.items()
+        }
+        self._market = market
+        self._fees = fees
+        self._session = session
+        self._executions: dict[str, tuple[Execution, Commission]] = {}
+        self._charged: dict[int, Charged] = {}
+        self._bound: dict[int, _Bound] = {}
+        self._bound_by_account: dict[str, Decimal] = {}
+        self._numbers = 0
+
+    # --- executions -----------------------------------------------------------------------------
+
+    def executions(self) -> tuple[tuple[Execution, Commission], ...]:
+        """Return every execution as it stands, its last revision alone, oldest first."""
+        return tuple(self._executions.values())
+
+    def execution(self, exec_id: str) -> tuple[Execution, Commission] | None:
+        """Return an execution by its id, whichever revision of it is asked for."""
+        return self._executions.get(_base(exec_id))
+
+    def book(
+        self,
+        order: VenueOrder,
+        *,
+        instrument: Instrument,
+        is_buy: bool,
+        quantity: Decimal,
+        price: Decimal,
+        liquidity: int,
+        now: datetime,
+        is_leg: bool = False,
+        is_free: bool = False,
+    ) -> tuple[Execution, Commission]:
+        """
+        Book one execution.
+
+        A combo's own execution is not booked: it is told, and its legs are booked.
+        """
+        self._numbers += 1
+        # IB's form: four groups of hex digits, the last being the revision
+        number = self._numbers
+        head = f"{_EXEC_PREFIX:08x}.{self._session & 0xFFFFFFFF:08x}.{number:02d}"
+        execution = Execution(
+            exec_id=f"{head}.01",
+            order=order,
+            instrument=instrument,
+            is_buy=is_buy,
+            time=now,
+            exchange=instrument.venue,
+            quantity=quantity,
+            price=price,
+            liquidity=liquidity,
+            is_leg=is_leg,
+        )
+        commission = self._settle(execution, is_free=is_free)
+        self._executions[head] = (execution, commission)
+        return execution, commission
+
+    def _settle(self, execution: Execution, *, is_free: bool = False) -> Commission:
+        instrument, order = execution.instrument, execution.order
+        if instrument.sec_type == "BAG":
+            return _free(execution)
+        amount = _NOTHING
+        if not is_free:
+            before = self._charged.get(order.perm_id, Charged())
+            amount = self._fees.commission(
+                instrument, execution.quantity, execution.price, before=before
+            )
+            self._charged[order.perm_id] = before.and_then(
+                instrument, execution.quantity, price=execution.price, commission=amount
+            )
+        signed = execution.quantity if execution.is_buy else -execution.quantity
+        realized = self.ledgers[order.account].book(
+            instrument, signed, price=execution.price, commission=amount
+        )
+        return Commission(
+            exec_id=execution.exec_id,
+            amount=amount,
+            currency=instrument.currency,
+            realized_pnl=realized,
+        )
+
+    def revise(
+        self, exec_id: str, *, price: Decimal | None, quantity: Decimal | None
+    ) -> tuple[Execution, Commission] | None:
+        """
+        Book an execution anew, as it should have been; a quantity of 0 busts it.
+
+        Returns:
+            Its next revision; `None` when there is no such execution.
+        """
+        known = self.execution(exec_id)
+        if known is None:
+            return None
+        old, paid = known
+        ledger, instrument = self.ledgers[old.order.account], old.instrument
+        signed = old.quantity if old.is_buy else -old.quantity
+        ledger.undo(instrument, signed, price=old.price, commission=paid.amount)
+        head, revision = old.exec_id.rsplit(".", 1)
+        new = replace(
+            old,
+            exec_id=f"{head}.{int(revision) + 1:02d}",
+            price=old.price if price is None else price,
+            quantity=old.quantity if quantity is None else quantity,
+        )
+        if new.quantity:
+            signed = new.quantity if new.is_buy else -new.quantity
+            realized = ledger.book(instrument, signed, price=new.price, commission=paid.amount)
+            commission = replace(paid, exec_id=new.exec_id, realized_pnl=realized)
+        else:
+            commission = _free(new)
+        self._executions[head] = (new, commission)
+        return new, commission
+
+    def cost(self, instrument: Instrument, quantity: Decimal, price: Decimal) -> Decimal:
+        """Return the commission of a whole order that is filled at a price."""
+        return self._fees.commission(instrument, quantity, price)
+
+    def charged(self, perm_id: int) -> Decimal:
+        """Return the commissions of an order until now."""
+        return self._charged.get(perm_id, Charged()).commission
+
+    # --- figures --------------------------------------------------------------------------------
+
+    def figures(self, account: str, now: datetime) -> Figures:
+        """Value an account at the prices of a moment."""
+        return self._valued(self.ledgers[account], now)
+
+    def _valued(self, ledger: Ledger, now: datetime) -> Figures:
+        market = self._market
+        return ledger.figures(
+            lambda instrument: market.mark(instrument, now), lambda name: market.rate(name, now)
+        )
+
+    def margin_after(
+        self,
+        account: str,
+        trades: Iterable[tuple[Instrument, Decimal, Decimal]],
+        now: datetime,
+    ) -> tuple[Figures, Figures]:
+        """
+        Return the figures of an account before some trades, and as if they had happened.
+
+        Args:
+            account: Whose figures.
+            trades: Instrument, signed quantity and price of each.
+            now: The moment whose prices are used.
+        """
+        ledger = self.ledgers[account]
+        before = self._valued(ledger, now)
+        trial = ledger.trial()
+        for instrument, signed, price in trades:
+            trial.book(instrument, signed, price=price, commission=_NOTHING)
+        return before, self._valued(trial, now)
+
+    # --- what open orders bind ------------------------------------------------------------------
+
+    def is_short(self, account: str, *, before: Figures, after: Figures, but: int = 0) -> bool:
+        """
+        Tell whether an account cannot carry an order beside what its other open orders bind.
+
+        An order that frees margin is never refused. `but` is an order that is not counted.
+        """
+        if after.initial_margin <= before.initial_margin:
+            return False
+        bound = self._bound_by_account.get(account, _NOTHING)
+        own = self._bound.get(but)
+        if own is not None:
+            bound -= own.amount
+        return after.available_funds - bound < 0
+
+    def bind(self, order: VenueOrder, amount: Decimal) -> None:
+        """Remember what an open order would bind."""
+        self.unbind(order.perm_id)
+        if amount > 0:
+            self._bound[order.perm_id] = _Bound(order.account, amount)
+            total = self._bound_by_account.get(order.account, _NOTHING)
+            self._bound_by_account[order.account] = total + amount
+
+    def part_filled(self, order: VenueOrder, quantity: Decimal) -> None:
+        """Let an order bind the less, the more of it was filled."""
+        own = self._bound.get(order.perm_id)
+        if own is not None:
+            before = order.remaining + quantity
+            self.bind(order, own.amount * order.remaining / before)
+
+    def unbind(self, perm_id: int) -> None:
+        """Forget what an order would bind."""
+        own = self._bound.pop(perm_id, None)
+        if own is not None:
+            self._bound_by_account[own.account] -= own.amount
+
+
+def bounding_price(terms: Terms, quote: Quote, trigger: Decimal | None = None) -> Decimal:
+    """Return the price that an order is not worse than, or the best guess of it."""
+    if terms.limit_price is not None and type_of(terms).has_limit:
+        return terms.limit_price
+    side = quote.ask if terms.is_buy else quote.bid
+    guess = side if side is not None else quote.last
+    if trigger is not None and guess is not None:
+        return max(guess, trigger) if terms.is_buy else min(guess, trigger)
+    return guess if guess is not None else _NOTHING
+
+
+def _base(exec_id: str) -> str:
+    return exec_id.rsplit(".", 1)[0]
+
+
+def _free(execution: Execution) -> Commission:
+    return Commission(
+        exec_id=execution.exec_id,
+        amount=_NOTHING,
+        currency=execution.instrument.currency,
+        realized_pnl=None,
+    )
+
+
+def legs_of(order: VenueOrder, quantity: Decimal) -> Iterator[tuple[Instrument, bool, Decimal]]:
+    """Yield instrument, side and quantity of each leg of a combo's execution."""
+    for leg in order.terms.legs:
+        yield leg.instrument, leg.is_buy is order.terms.is_buy, quantity * leg.ratio

@@ -1,0 +1,404 @@
+"""
+What becomes of orders that were taken: holding, matching, families, the end of their time.
+
+Knows nothing of commands and of refusals; whatever happens is yielded as an event, in the order in
+which it happens. The state is in the register, the market and the clearing that it was given.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from . import conditions
+from .clearing import Clearing, legs_of
+from .commands import (
+    AccountChanged,
+    Event,
+    Executed,
+    OrderChanged,
+    PositionChanged,
+)
+from .groups import REDUCE_UNBLOCKED, GroupEffect, effects
+from .hours import Hours, auction_of
+from .instruments import Instrument
+from .market import Market
+from .matching import ADDED, Level, Trade, accepts, sweep
+from .models import FillModel, SlippageModel
+from .order_types import Auction
+from .pricing import elect, is_triggered, priced, type_of, with_trigger
+from .records import Execution, Hold, Quote, Status, VenueOrder
+from .register import Register
+
+__all__ = ["Trading"]
+
+_IMMEDIATE: Final = frozenset({"IOC", "FOK"})
+_ADAPTIVE_S: Final = {"Urgent": 5.0, "Normal": 30.0, "Patient": 120.0}
+"""How long an adaptive order tries for a better price before it takes what there is (assumed)."""
+
+
+class Trading:
+    """
+    The life of working orders.
+
+    Args:
+        register: All orders.
+        market: Prices.
+        clearing: Accounts.
+        hours: When orders trade.
+        fills: How much of what stands there an order gets.
+        slippage: How much worse than shown orders at the market trade.
+        knowledge: What conditions ask about.
+    """
+
+    def __init__(
+        self,
+        *,
+        register: Register,
+        market: Market,
+        clearing: Clearing,
+        hours: Hours,
+        fills: FillModel,
+        slippage: SlippageModel,
+        knowledge: conditions.Knowledge,
+    ) -> None:
+        self._register = register
+        self._book = register.book
+        self._market = market
+        self._clearing = clearing
+        self._hours = hours
+        self._fills = fills
+        self._slippage = slippage
+        self._knowledge = knowledge
+        self._ends: list[tuple[datetime, int]] = []
+
+    # --- beginning ------------------------------------------------------------------------------
+
+    def enter(self, order: VenueOrder, now: datetime) -> Iterator[Event]:
+        """Let an order work, or hold it as long as something stands in its way; say which."""
+        hold = self._hold(order, now)
+        status = order.status
+        if hold is not None:
+            status = Status.PRE_SUBMITTED
+        elif order.is_triggered:
+            status = Status.SUBMITTED
+        order = self._register.keep(replace(order, hold=hold, status=status))
+        self._note_end(order)
+        yield OrderChanged(order=order)
+        if hold is None:
+            yield from self.match(order.instrument, now)
+
+    def _hold(self, order: VenueOrder, now: datetime) -> Hold | None:
+        terms = order.terms
+        parent = self._register.open_of(order.parent) if order.parent else None
+        if parent is not None:
+            return Hold.PARENT
+        if terms.good_after is not None and now < terms.good_after:
+            return Hold.TIME
+        if terms.conditions and not self._conditions_hold(order, now):
+            return Hold.CONDITIONS
+        which = auction_of(terms)
+        if which is not None:
+            return Hold.HOURS if now < self._auction(order, which) else None
+        if not self._hours.is_open(order.instrument, now, outside=terms.outside_hours):
+            return Hold.HOURS
+        return None
+
+    def _auction(self, order: VenueOrder, which: Auction) -> datetime:
+        return self._hours.auction(order.instrument, which, order.placed_at)
+
+    def _conditions_hold(self, order: VenueOrder, now: datetime) -> bool:
+        terms = order.terms
+        is_open = self._hours.is_open(order.instrument, now, outside=False)
+        if not is_open and not terms.conditions_ignore_hours:
+            return False
+        return conditions.hold(order, self._knowledge, now)
+
+    # --- time -----------------------------------------------------------------------------------
+
+    def advance(self, now: datetime) -> Iterator[Event]:
+        """Let held orders work whose time has come, end those whose time is over, and match."""
+        for order in self._book.held():
+            yield from self._reconsider(order, now)
+        while self._ends and self._ends[0][0] <= now:
+            _, perm_id = heapq.heappop(self._ends)
+            ended = self._register.open_of(perm_id)
+            if ended is not None and (end := self._end(ended)) is not None and end <= now:
+                yield from self.cancel(perm_id, now)
+        for con_id in self._book.instruments():
+            yield from self.match(self._market.instrument(con_id), now)
+
+    def _reconsider(self, order: VenueOrder, now: datetime) -> Iterator[Event]:
+        if order.perm_id not in self._book or order.hold in (Hold.UNTRANSMITTED, Hold.LATENCY):
+            return
+        hold = self._hold(order, now)
+        if hold == order.hold:
+            return
+        if order.hold is Hold.CONDITIONS and order.terms.conditions_cancel:
+            yield from self.cancel(order.perm_id, now)
+            return
+        yield from self.enter(order, now)
+
+    def _note_end(self, order: VenueOrder) -> None:
+        end = self._end(order)
+        if end is not None:
+            heapq.heappush(self._ends, (end, order.perm_id))
+
+    def _end(self, order: VenueOrder) -> datetime | None:
+        """Return when the time of an order is over."""
+        terms = order.terms
+        if terms.time_in_force == "GTD":
+            return terms.good_till
+        if terms.time_in_force != "DAY" or auction_of(terms) is not None:
+            return None
+        start = max(order.placed_at, terms.good_after or order.placed_at)
+        return self._hours.day_end(order.instrument, start, outside=terms.outside_hours)
+
+    # --- matching -------------------------------------------------------------------------------
+
+    def match(self, instrument: Instrument, now: datetime) -> Iterator[Event]:
+        """Let the orders of an instrument meet its market."""
+        con_id = instrument.con_id
+        if not self._book.works_in(con_id) or self._market.is_halted(con_id):
+            return
+        quote = self._market.touch(instrument, now)
+        late: list[tuple[VenueOrder, Decimal]] = []
+        for found in self._book.concerned(con_id, quote):
+            order = self._book.get(found.perm_id)
+            if order is None or not order.works:
+                continue
+            is_open = self._hours.is_open(instrument, now, outside=order.terms.outside_hours)
+            if not is_open and auction_of(order.terms) is None:
+                yield from self.enter(order, now)
+                continue
+            yield from self._meet(order, quote, now=now, late=late)
+        for order, part in late:
+            yield from self._reduce_group(self._register[order.perm_id], part, now)
+
+    def _meet(
+        self,
+        order: VenueOrder,
+        quote: Quote,
+        *,
+        now: datetime,
+        late: list[tuple[VenueOrder, Decimal]],
+    ) -> Iterator[Event]:
+        is_elected = not order.is_triggered
+        if is_elected:
+            order = with_trigger(order, quote)
+            if not is_triggered(order, quote):
+                self._register.keep(order)
+                return
+            order = replace(elect(order), status=Status.SUBMITTED)
+        order = self._register.keep(priced(order, quote))
+        trades = self._trades(order, now)
+        # PreSubmitted, then Filled, when a market order fills at once (rust-ibapi, recorded)
+        if is_elected and (order.terms.order_type != "MKT" or not trades):
+            yield OrderChanged(order=order)
+        for trade in trades:
+            yield from self._trade(order, trade, now=now, late=late)
+            order = self._register[order.perm_id]
+            if not order.works:
+                return
+        yield from self._after(order, quote, now)
+
+    def _trades(self, order: VenueOrder, now: datetime) -> Sequence[Trade]:
+        is_buy, instrument = order.terms.is_buy, order.instrument
+        if self._waits_for_better(order, now):
+            return ()
+        levels = self._reachable(order, now)
+        resting = self._book.resting(instrument.con_id, is_buy=not is_buy)
+        return sweep(order, levels, resting)
+
+    def _reachable(self, order: VenueOrder, now: datetime) -> Iterator[Level]:
+        instrument = order.instrument
+        for price, size in self._market.levels(instrument, now, is_ask=order.terms.is_buy):
+            taken = self._fills.taken(
+                instrument,
+                wanted=order.remaining,
+                displayed=size,
+                perm_id=order.perm_id,
+                at=now,
+            )
+            yield price, taken
+
+    def _waits_for_better(self, order: VenueOrder, now: datetime) -> bool:
+        """Tell whether an adaptive order still tries to trade inside of the spread."""
+        algo = order.terms.algo
+        if algo is None:
+            return False
+        patience = _ADAPTIVE_S[algo.parameters["adaptivePriority"]]
+        return (now - order.placed_at).total_seconds() < patience
+
+    def _after(self, order: VenueOrder, quote: Quote, now: datetime) -> Iterator[Event]:
+        """Do with an order what its type and time in force have for what was not filled."""
+        if order.terms.time_in_force in _IMMEDIATE or auction_of(order.terms) is not None:
+            yield from self.cancel(order.perm_id, now)
+            return
+        if type_of(order.terms).rests_as_limit and order.filled and order.working_price is None:
+            order = self._register.keep(replace(order, working_price=order.last_price))
+        far = quote.ask if order.terms.is_buy else quote.bid
+        was_left = far is not None and not accepts(order, far)
+        if order.working_price is not None and not order.is_resting and was_left:
+            self._register.keep(replace(order, is_resting=True))
+
+    # --- trades ---------------------------------------------------------------------------------
+
+    def _trade(
+        self,
+        order: VenueOrder,
+        trade: Trade,
+        *,
+        now: datetime,
+        late: list[tuple[VenueOrder, Decimal]],
+    ) -> Iterator[Event]:
+        if trade.level is not None:
+            level = (trade.level, trade.quantity)
+            self._market.take(order.instrument, level, is_ask=order.terms.is_buy, now=now)
+        if trade.level is not None and order.working_price is None:
+            trade = self._slipped(order, trade)
+        yield from self._fill(order, trade, now=now, late=late)
+        if trade.counter:
+            other = replace(trade, liquidity=ADDED, counter=order.perm_id)
+            yield from self._fill(self._register[trade.counter], other, now=now, late=late)
+
+    def _slipped(self, order: VenueOrder, trade: Trade) -> Trade:
+        price = self._slippage.slipped(
+            order.instrument,
+            trade.price,
+            is_buy=order.terms.is_buy,
+            quantity=trade.quantity,
+            displayed=trade.quantity,
+        )
+        return replace(trade, price=price)
+
+    def _fill(
+        self,
+        order: VenueOrder,
+        trade: Trade,
+        *,
+        now: datetime,
+        late: list[tuple[VenueOrder, Decimal]],
+    ) -> Iterator[Event]:
+        filled = order.filled + trade.quantity
+        paid = order.average_price * order.filled + trade.price * trade.quantity
+        is_complete = filled == order.terms.quantity
+        order = replace(
+            order,
+            filled=filled,
+            average_price=paid / filled,
+            last_price=trade.price,
+            status=Status.FILLED if is_complete else Status.SUBMITTED,
+            closed_at=now if is_complete else None,
+        )
+        executed = list(self._executed(order, trade, now))
+        order = self._register.keep(
+            replace(order, commission=self._clearing.charged(order.perm_id))
+        )
+        self._clearing.part_filled(order, trade.quantity)
+        yield from executed
+        yield OrderChanged(order=order)
+        for event in executed:
+            instrument = event.execution.instrument
+            if instrument.sec_type != "BAG":
+                yield PositionChanged(account=order.account, instrument=instrument)
+        yield AccountChanged(account=order.account)
+        if is_complete:
+            self._clearing.unbind(order.perm_id)
+            yield from self._release_children(order, now)
+        if order.group is not None and order.group.kind == REDUCE_UNBLOCKED and not is_complete:
+            late.append((order, trade.quantity))
+        else:
+            yield from self._reduce_group(order, trade.quantity, now)
+
+    def _executed(self, order: VenueOrder, trade: Trade, now: datetime) -> Iterator[Executed]:
+        execution, commission = self._clearing.book(
+            order,
+            instrument=order.instrument,
+            is_buy=order.terms.is_buy,
+            quantity=trade.quantity,
+            price=trade.price,
+            liquidity=trade.liquidity,
+            now=now,
+        )
+        yield Executed(execution=execution, commission=commission)
+        if order.terms.legs:
+            yield from self._executed_legs(order, trade, execution)
+
+    def _executed_legs(
+        self, order: VenueOrder, trade: Trade, combo: Execution
+    ) -> Iterator[Executed]:
+        """Book the legs at their own markets; what is left of the combo's price is the first's."""
+        now = combo.time
+        legs = list(legs_of(order, trade.quantity))
+        prices = []
+        for instrument, is_buy, quantity in legs:
+            quote = self._market.touch(instrument, now)
+            price = quote.ask if is_buy else quote.bid
+            prices.append(price if price is not None else self._market.mark(instrument, now))
+            if price is not None:
+                self._market.take(instrument, (price, quantity), is_ask=is_buy, now=now)
+        signs = [leg.ratio * leg.sign for leg in order.terms.legs]
+        rest = sum((s * p for s, p in zip(signs[1:], prices[1:], strict=True)), Decimal(0))
+        prices[0] = (trade.price - rest) / signs[0]
+        for (instrument, is_buy, quantity), price in zip(legs, prices, strict=True):
+            execution, commission = self._clearing.book(
+                order,
+                instrument=instrument,
+                is_buy=is_buy,
+                quantity=quantity,
+                price=price,
+                liquidity=trade.liquidity,
+                now=now,
+                is_leg=True,
+            )
+            yield Executed(execution=execution, commission=commission)
+
+    # --- families -------------------------------------------------------------------------------
+
+    def _release_children(self, parent: VenueOrder, now: datetime) -> Iterator[Event]:
+        for child in list(self._register.children(parent.perm_id)):
+            if child.hold is not Hold.PARENT:
+                continue
+            wanted = min(child.terms.quantity, parent.filled)
+            terms = replace(child.terms, quantity=wanted)
+            current = self._register.open_of(child.perm_id)
+            if current is not None:
+                yield from self.enter(replace(current, terms=terms, placed_at=now), now)
+
+    def _reduce_group(self, order: VenueOrder, part: Decimal, now: datetime) -> Iterator[Event]:
+        members = [one for one in self._register.members(order) if one.perm_id != order.perm_id]
+        for effect in effects(order, part, members):
+            yield from self._apply(effect, now)
+
+    def _apply(self, effect: GroupEffect, now: datetime) -> Iterator[Event]:
+        order = self._register.open_of(effect.perm_id)
+        if order is None:
+            return
+        if effect.quantity is None:
+            yield from self.cancel(order.perm_id, now)
+            return
+        terms = replace(order.terms, quantity=effect.quantity)
+        yield OrderChanged(order=self._register.keep(replace(order, terms=terms)))
+
+    # --- the end --------------------------------------------------------------------------------
+
+    def cancel(self, perm_id: int, now: datetime) -> Iterator[Event]:
+        """Cancel an open order, and what is attached to it and was not begun."""
+        order = self._register.open_of(perm_id)
+        if order is None:
+            return
+        cancelled = replace(order, status=Status.CANCELLED, closed_at=now, hold=None)
+        self._register.keep(cancelled)
+        self._clearing.unbind(perm_id)
+        yield OrderChanged(order=cancelled)
+        if order.filled:
+            # attached orders protect what was filled (assumed: TWS keeps them to that size)
+            yield from self._release_children(cancelled, now)
+            return
+        for child in list(self._register.children(perm_id)):
+            yield from self.cancel(child.perm_id, now)
