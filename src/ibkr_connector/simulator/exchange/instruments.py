@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Final
 
@@ -14,6 +14,10 @@ MAX_SAMPLES: Final = 16
 
 ANY_EXCHANGE: Final = frozenset({"", "SMART"})
 
+_TRADES_IN_A_LOT: Final = {"STK": 3, "CFD": 3, "CASH": 20, "CRYPTO": 10, "FUT": 20, "IND": 100}
+_TRADES: Final = {"STK": 40_000, "FUT": 60_000, "CASH": 80_000, "CRYPTO": 20_000, "OPT": 300}
+"""Trades of an ordinary day (assumed)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instrument:
@@ -22,7 +26,9 @@ class Instrument:
 
     `exchanges` are where it trades, `SMART` among them when IB routes it. `price` is where the
     seeded market begins, `volatility` the yearly standard deviation of its returns, `spread` the
-    width of the quote and `lot` the usual size on each side.
+    width of the quote and `lot` the usual size on each side. What it `follows` makes its price: an
+    index, an underlying, or the two pairs that a cross is made of. Others move by themselves, as
+    much as `loading` says together with their `group`.
     """
 
     con_id: int
@@ -55,6 +61,35 @@ class Instrument:
     volatility: float = 0.25
     spread: Decimal
     lot: Decimal = Decimal(100)
+    follows: tuple[Instrument, ...] = field(default=(), compare=False, repr=False)
+    group: str = ""
+    loading: float = 0.6
+    trades: int | None = None
+    """Trades on an ordinary day; by its type when `None`."""
+
+    @property
+    def trade_size(self) -> Decimal:
+        """The usual size of one trade."""
+        usual = self.lot / _TRADES_IN_A_LOT.get(self.sec_type, 10)
+        return max(usual // self.size_increment, Decimal(1)) * self.size_increment
+
+    @property
+    def trades_a_day(self) -> int:
+        """About how many trades an ordinary day has."""
+        return _TRADES.get(self.sec_type, 5_000) if self.trades is None else self.trades
+
+    @property
+    def size_increment(self) -> Decimal:
+        """The step of quantities."""
+        return self.min_size
+
+    def step_up(self, price: Decimal) -> Decimal:
+        """Return the next tick above a price that is on one."""
+        return price + self.min_tick
+
+    def step_down(self, price: Decimal) -> Decimal:
+        """Return the next tick below a price that is on one."""
+        return price - self.min_tick
 
     @property
     def home(self) -> str:

@@ -1,0 +1,165 @@
+"""Recorded prices as a tape: each stands until the next, and nothing is invented between them."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from .instruments import Instrument
+from .models import DisplayedSize
+from .prices import Level, QuoteTick, Swing, TradeTick
+from .recorded import RecordedPrices, read_recorded, with_crosses
+from .seeded import quote_at, rungs
+
+__all__ = ["RecordedPrices", "ReplayTape", "Track", "read_recorded", "with_crosses"]
+
+
+@dataclass(slots=True)
+class Track:
+    """What was recorded of one symbol, oldest first."""
+
+    points: Sequence[tuple[datetime, Decimal]] = ()
+    """Middle prices, or those of trades where nothing else is known."""
+
+    quotes: Sequence[QuoteTick] = ()
+    trades: Sequence[TradeTick] = ()
+    _point_times: list[datetime] = field(init=False, repr=False)
+    _quote_times: list[datetime] = field(init=False, repr=False)
+    _trade_times: list[datetime] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._point_times = [at for at, _ in self.points]
+        self._quote_times = [quote.at for quote in self.quotes]
+        self._trade_times = [trade.at for trade in self.trades]
+
+    def price(self, at: datetime) -> Decimal | None:
+        """Return the last price recorded until then."""
+        index = bisect.bisect_right(self._point_times, at) - 1
+        return self.points[index][1] if index >= 0 else None
+
+    def quote(self, at: datetime) -> QuoteTick | None:
+        """Return the last quote recorded until then."""
+        index = bisect.bisect_right(self._quote_times, at) - 1
+        return self.quotes[index] if index >= 0 else None
+
+    def prices_within(self, start: datetime, end: datetime) -> list[Decimal]:
+        """Return the prices recorded from `start` until before `end`."""
+        first = bisect.bisect_left(self._point_times, start)
+        last = bisect.bisect_left(self._point_times, end)
+        return [price for _, price in self.points[first:last]]
+
+    def trades_within(self, start: datetime, end: datetime) -> Sequence[TradeTick]:
+        """Return the trades recorded from `start` until before `end`."""
+        first = bisect.bisect_left(self._trade_times, start)
+        return self.trades[first : bisect.bisect_left(self._trade_times, end)]
+
+    def quotes_within(self, start: datetime, end: datetime) -> Sequence[QuoteTick]:
+        """Return the quotes recorded from `start` until before `end`."""
+        first = bisect.bisect_left(self._quote_times, start)
+        return self.quotes[first : bisect.bisect_left(self._quote_times, end)]
+
+
+class ReplayTape:
+    """
+    Recorded prices, each standing until the next.
+
+    Symbols are local symbols (`EUR.USD`, `ESZ6`), con ids, or plain symbols of stocks. A swing is
+    made of what was recorded within the interval: a price that stands from before is not in it, so
+    that a bar of recorded trades is that of the trades in it.
+
+    Args:
+        prices: Tracks by symbol, or plain prices with their moments.
+        seed: Seed of the sizes that are displayed where none were recorded.
+    """
+
+    def __init__(self, prices: RecordedPrices | Mapping[str, Track], *, seed: int = 1) -> None:
+        self._tracks = {
+            name: rows if isinstance(rows, Track) else Track(points=rows)
+            for name, rows in prices.items()
+        }
+        self._sizes = DisplayedSize(seed)
+
+    @property
+    def span(self) -> tuple[datetime, datetime]:
+        """The first and the last recorded moment."""
+        points = [track.points for track in self._tracks.values() if track.points]
+        return min(rows[0][0] for rows in points), max(rows[-1][0] for rows in points)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """What was recorded, by the names that the recording has for it."""
+        return tuple(self._tracks)
+
+    def price(self, instrument: Instrument, at: datetime) -> Decimal | None:
+        """Return the last price recorded until then; `None` before the first."""
+        track = self._track(instrument)
+        return track.price(at) if track is not None else None
+
+    def swing(self, instrument: Instrument, start: datetime, end: datetime) -> Swing | None:
+        """Return what was recorded from `start` until before `end`; `None` when nothing was."""
+        track = self._track(instrument)
+        if track is None:
+            return None
+        prices = track.prices_within(start, end)
+        if not prices:
+            return None
+        trades = track.trades_within(start, end)
+        return Swing(
+            open=prices[0],
+            high=max(prices),
+            low=min(prices),
+            close=prices[-1],
+            volume=sum((trade.size for trade in trades), Decimal(0)),
+            count=len(trades),
+        )
+
+    def path(self, instrument: Instrument, start: datetime, end: datetime) -> Sequence[Decimal]:
+        """Return the prices recorded within the interval, its end excluded."""
+        track = self._track(instrument)
+        return track.prices_within(start, end) if track is not None else []
+
+    def ladder(
+        self, instrument: Instrument, at: datetime, depth: int
+    ) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
+        """Return the recorded quote, or one about the recorded price with a ladder behind it."""
+        track = self._track(instrument)
+        if track is None:
+            return (), ()
+        quote = track.quote(at)
+        if quote is not None:
+            bids = [(quote.bid, quote.bid_size)] if quote.bid is not None else []
+            asks = [(quote.ask, quote.ask_size)] if quote.ask is not None else []
+            return tuple(bids[:depth]), tuple(asks[:depth])
+        middle = track.price(at)
+        if middle is None:
+            return (), ()
+        return rungs(instrument, middle, at, depth=depth, sizes=self._sizes)
+
+    def trades(self, instrument: Instrument, start: datetime, end: datetime) -> Iterator[TradeTick]:
+        """Yield the trades recorded from `start` until before `end`."""
+        track = self._track(instrument)
+        if track is not None:
+            yield from track.trades_within(start, end)
+
+    def quotes(self, instrument: Instrument, start: datetime, end: datetime) -> Iterator[QuoteTick]:
+        """Yield the quotes recorded in an interval, or those about the prices recorded in it."""
+        track = self._track(instrument)
+        if track is None:
+            return
+        if track.quotes:
+            yield from track.quotes_within(start, end)
+            return
+        for at, price in track.points:
+            if start <= at < end:
+                yield quote_at(instrument, price, at, sizes=self._sizes)
+
+    def _track(self, instrument: Instrument) -> Track | None:
+        track = self._tracks.get(instrument.local_symbol)
+        if track is None:
+            track = self._tracks.get(str(instrument.con_id))
+        if track is None and instrument.sec_type == "STK":
+            track = self._tracks.get(instrument.symbol)
+        return track
