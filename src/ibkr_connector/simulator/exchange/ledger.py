@@ -1,85 +1,62 @@
 """
 Money and positions of one account, to the cent.
 
-Owns: cash by currency, positions with their average cost, what was realised and paid. It knows no
-prices: whoever asks for a value brings them.
+Owns: cash by currency, positions with what they cost, what was realised and paid today. It knows
+no prices: whoever asks for a value brings them. A future moves no money until it is closed, then
+its whole gain at once: IB settles the day's gain each evening (*limit*). Dividends, interest and
+fees of holding are not simulated (*limit*).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Final
 
+from .figures import Figures, Mark, Rate, valued
+from .holdings import Booking, Holding, cents
 from .instruments import Instrument
+from .margins import MarginModel, Margins, Under, Working
 
-__all__ = ["Figures", "Holding", "Ledger"]
+__all__ = ["Booking", "Figures", "Holding", "Ledger"]
 
-CENT: Final = Decimal("0.01")
+_NOTHING: Final = Decimal(0)
+_FUTURES: Final = frozenset({"FUT", "CONTFUT"})
 
-Mark = Callable[[Instrument], Decimal]
-"""Gives the price at which a holding is valued."""
-
-Rate = Callable[[str], Decimal]
-"""Gives how much of the base currency one unit of a currency is."""
-
-_INITIAL: Final = {"STK": Decimal("0.50"), "CASH": Decimal("0.03"), "OPT": Decimal(1)}
-_MAINTENANCE: Final = {"STK": Decimal("0.25"), "CASH": Decimal("0.02"), "OPT": Decimal(1)}
-_FUTURES_INITIAL: Final = Decimal("0.06")
-"""Margin as a share of the value, by Regulation T where that is it; plain numbers elsewhere."""
+_Moves = tuple[tuple[str, Decimal], ...]
 
 
-@dataclass(slots=True)
-class Holding:
-    """A position: signed quantity, and cost per contract with multiplier and commission in it."""
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One booking of the day: what it was, what was held before, and what money it moved."""
 
-    instrument: Instrument
-    quantity: Decimal = Decimal(0)
-    average_cost: Decimal = Decimal(0)
-    realized: Decimal = Decimal(0)
-    basis: Decimal = Decimal(0)
-    """What the open quantity was traded for, without commissions; negative when short."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """What an account is worth now, in its base currency."""
-
-    cash: Decimal
-    stock_value: Decimal
-    net_liquidation: Decimal
-    gross_position_value: Decimal
-    initial_margin: Decimal
-    maintenance_margin: Decimal
-    unrealized: Decimal
-    realized: Decimal
-
-    @property
-    def available_funds(self) -> Decimal:
-        """What may still be bound as initial margin."""
-        return self.net_liquidation - self.initial_margin
-
-    @property
-    def excess_liquidity(self) -> Decimal:
-        """What is left above the maintenance margin."""
-        return self.net_liquidation - self.maintenance_margin
-
-    @property
-    def buying_power(self) -> Decimal:
-        """What stocks could be bought for: four times the available funds (margin account)."""
-        return max(self.available_funds, Decimal(0)) * 4
+    booking: Booking
+    before: Holding | None
+    moves: _Moves
 
 
 @dataclass(slots=True)
 class Ledger:
-    """The books of one account."""
+    """
+    The books of one account.
+
+    Args:
+        account: Its id.
+        base: The currency in which its figures are.
+        cash: Money by currency.
+        margins: What positions bind.
+    """
 
     account: str
     base: str = "USD"
     cash: dict[str, Decimal] = field(default_factory=dict)
     holdings: dict[int, Holding] = field(default_factory=dict)
     commissions: Decimal = Decimal(0)
+    margins: MarginModel = field(default_factory=Margins)
+    _journal: dict[int, list[_Entry]] = field(default_factory=dict)
+
+    # --- executions -----------------------------------------------------------------------------
 
     def book(
         self, instrument: Instrument, signed: Decimal, *, price: Decimal, commission: Decimal
@@ -91,94 +68,193 @@ class Ledger:
             What it realised, commission included, in the instrument's currency; `None` when it
             closed nothing.
         """
-        holding = self.holdings.setdefault(instrument.con_id, Holding(instrument))
-        value = signed * price * instrument.size
-        if instrument.sec_type == "CASH":
-            self._move(instrument.symbol, signed)
-            self._move(instrument.currency, -value)
-        elif instrument.sec_type != "FUT":
-            self._move(instrument.currency, -value)
-        self._move(instrument.currency, -commission)
-        self.commissions += commission
-        realized, gross = _apply(holding, signed, price * instrument.size, commission=commission)
-        if instrument.sec_type == "FUT":
-            # a future moves no money until it is closed; commissions were taken as they came
-            self._move(instrument.currency, gross)
-        return realized
-
-    def trial(self) -> Ledger:
-        """Return a copy to try things on."""
-        copy = Ledger(account=self.account, base=self.base, cash=dict(self.cash))
-        copy.holdings = {con_id: replace(held) for con_id, held in self.holdings.items()}
-        return copy
+        return self._book(
+            instrument, Booking(signed=signed, price=price, commission=commission), premium=None
+        )
 
     def undo(
         self, instrument: Instrument, signed: Decimal, *, price: Decimal, commission: Decimal
     ) -> None:
-        """Take an execution back."""
-        self.book(instrument, -signed, price=price, commission=-commission)
+        """
+        Make the books what they were without a booking of this day (a busted execution).
 
-    def figures(self, mark: Mark, rate: Rate) -> Figures:
-        """Value everything at these prices and rates, each figure to the cent."""
-        cash = sum((amount * rate(name) for name, amount in self.cash.items()), Decimal(0))
-        stock = gross = initial = maintenance = unrealized = realized = Decimal(0)
-        for holding in self.holdings.values():
-            kind, fx = holding.instrument.sec_type, rate(holding.instrument.currency)
-            value = holding.quantity * mark(holding.instrument) * holding.instrument.size * fx
-            gain = value - holding.quantity * holding.average_cost * fx
-            unrealized += gain
-            realized += holding.realized * fx
-            initial += abs(value) * _INITIAL.get(kind, _FUTURES_INITIAL)
-            maintenance += abs(value) * _MAINTENANCE.get(kind, _FUTURES_INITIAL)
-            if kind == "FUT":
-                stock += value - holding.basis * fx
-            elif kind != "CASH":  # a pair's worth is in the cash already
-                stock += value
-                gross += abs(value)
-        return Figures(
-            cash=_cents(cash),
-            stock_value=_cents(stock),
-            net_liquidation=_cents(cash + stock),
-            gross_position_value=_cents(gross),
-            initial_margin=_cents(initial),
-            maintenance_margin=_cents(maintenance),
-            unrealized=_cents(unrealized),
-            realized=_cents(realized),
+        Later bookings of the instrument are booked again, as if that one had never been.
+
+        Raises:
+            KeyError: There was none today; the books of earlier days are closed (*limit*).
+        """
+        self._again(
+            instrument, Booking(signed=signed, price=price, commission=commission), instead=None
         )
 
-    def _move(self, currency: str, amount: Decimal) -> None:
-        self.cash[currency] = self.cash.get(currency, Decimal(0)) + amount
+    def correct(self, instrument: Instrument, old: Booking, new: Booking) -> Decimal | None:
+        """
+        Book an execution of this day anew, in its place in time.
 
+        Returns:
+            What it realises now, as `book` does.
 
-def _apply(
-    holding: Holding, signed: Decimal, unit: Decimal, *, commission: Decimal
-) -> tuple[Decimal | None, Decimal]:
-    """Move a holding by one execution; return what that realised, and its gross part."""
-    before = holding.quantity
-    after = holding.quantity = before + signed
-    if before == 0 or (before > 0) == (signed > 0):
-        cost = before * holding.average_cost + signed * unit + commission
-        holding.average_cost = cost / after
-        holding.basis += signed * unit
-        return None, Decimal(0)
-    closing = min(abs(before), abs(signed)) * _sign(before)
-    share = holding.basis * closing / before
-    gross = closing * unit - share
-    realized = closing * (unit - holding.average_cost) - commission
-    holding.realized += realized
-    holding.basis -= share
-    if after == 0:
-        holding.average_cost = Decimal(0)
-    elif (after > 0) != (before > 0):
-        # turned around: the rest is a new position at this price
-        holding.average_cost = unit
-        holding.basis = after * unit
-    return realized, gross
+        Raises:
+            KeyError: There was none like `old` today.
+        """
+        return self._again(instrument, old, instead=new)
 
+    def exercise(
+        self,
+        option: Instrument,
+        contracts: Decimal,
+        *,
+        underlying: Instrument,
+        commission: Decimal = _NOTHING,
+    ) -> Decimal | None:
+        """
+        Turn an option into what it is on, at its strike.
 
-def _sign(number: Decimal) -> int:
-    return 1 if number > 0 else -1
+        What the option cost becomes part of what the underlying costs, so that the option itself
+        realises nothing. Settled in cash, or expired without worth, it is booked like any
+        execution, at its inner value or at 0. Bookings of both instruments up to now cannot be
+        undone afterwards (*limit*).
 
+        Args:
+            option: What is exercised.
+            contracts: How many of the position, with its sign: negative ones are assigned.
+            underlying: What is delivered.
+            commission: What it costs, in the underlying's currency.
 
-def _cents(value: Decimal) -> Decimal:
-    return value.quantize(CENT, ROUND_HALF_UP)
+        Returns:
+            What the delivery realised when it closed a position in the underlying, else `None`.
+
+        Raises:
+            ValueError: Fewer are held.
+        """
+        held = self.holdings.get(option.con_id)
+        quantity = held.quantity if held is not None else _NOTHING
+        if held is None or contracts * quantity <= 0 or abs(contracts) > abs(quantity):
+            raise ValueError(f"cannot exercise {contracts} of {quantity} {option.local_symbol}")
+        share = held.cost if contracts == quantity else cents(held.cost * contracts / quantity)
+        fees = held.fees if contracts == quantity else cents(held.fees * contracts / quantity)
+        self.holdings[option.con_id] = replace(
+            held,
+            quantity=quantity - contracts,
+            basis=held.basis - (share - fees),
+            fees=held.fees - fees,
+        )
+        signed = contracts * option.size * (-1 if option.right == "P" else 1)
+        strike = option.strike or _NOTHING
+        realized = self._book(
+            underlying, Booking(signed=signed, price=strike, commission=commission), premium=share
+        )
+        self._journal.pop(option.con_id, None)
+        self._journal.pop(underlying.con_id, None)
+        return realized
+
+    def _book(
+        self, instrument: Instrument, booking: Booking, *, premium: Decimal | None
+    ) -> Decimal | None:
+        con_id, signed = instrument.con_id, booking.signed
+        before = self.holdings.get(con_id)
+        value = cents(signed * booking.price * instrument.size)
+        holding, realized, gross = (before or Holding(instrument)).traded(
+            signed, value=value + (premium or _NOTHING), commission=booking.commission
+        )
+        self.holdings[con_id] = (
+            holding if premium is None else replace(holding, flow=holding.flow + premium)
+        )
+        # a future moves no money until it is closed; commissions are taken as they come
+        paid = -gross if instrument.sec_type in _FUTURES else value
+        moves: _Moves = ((instrument.currency, -paid - booking.commission),)
+        if instrument.sec_type == "CASH":
+            moves = ((instrument.symbol, cents(signed)), *moves)
+        for currency, amount in moves:
+            self.cash[currency] = self.cash.get(currency, _NOTHING) + amount
+        self.commissions += booking.commission
+        entry = _Entry(booking=booking, before=before, moves=moves)
+        self._journal.setdefault(con_id, []).append(entry)
+        return realized
+
+    def _again(
+        self, instrument: Instrument, old: Booking, *, instead: Booking | None
+    ) -> Decimal | None:
+        con_id = instrument.con_id
+        entries = self._journal.get(con_id, [])
+        # the latest of its kind: two bookings that are alike are as good as each other
+        place = next(
+            (n for n in range(len(entries) - 1, -1, -1) if entries[n].booking == old), None
+        )
+        if place is None:
+            raise KeyError(f"no such booking of con id {con_id} today")
+        gone, self._journal[con_id] = entries[place:], entries[:place]
+        for entry in gone:
+            self.commissions -= entry.booking.commission
+            for currency, amount in entry.moves:
+                self.cash[currency] -= amount
+        if gone[0].before is None:
+            del self.holdings[con_id]
+        else:
+            self.holdings[con_id] = gone[0].before
+        realized = self._book(instrument, instead, premium=None) if instead is not None else None
+        for entry in gone[1:]:
+            self._book(instrument, entry.booking, premium=None)
+        return realized
+
+    # --- time -----------------------------------------------------------------------------------
+
+    def start_day(self, mark: Mark) -> None:
+        """
+        Begin the account's day: nothing is realised yet, and the day's gain is counted from here.
+
+        What was closed yesterday is forgotten, and so is what could be undone.
+        """
+        self._journal.clear()
+        self.holdings = {
+            con_id: replace(
+                held,
+                realized=_NOTHING,
+                flow=_NOTHING,
+                start_value=held.quantity * mark(held.instrument) * held.instrument.size,
+            )
+            for con_id, held in self.holdings.items()
+            if held.quantity
+        }
+
+    # --- worth ----------------------------------------------------------------------------------
+
+    def trial(self) -> Ledger:
+        """Return a copy to try executions on; it shares nothing that changes."""
+        return Ledger(
+            account=self.account,
+            base=self.base,
+            cash=dict(self.cash),
+            holdings=dict(self.holdings),
+            commissions=self.commissions,
+            margins=self.margins,
+        )
+
+    def figures(
+        self,
+        mark: Mark,
+        rate: Rate,
+        *,
+        under: Under | None = None,
+        working: Iterable[Working] = (),
+    ) -> Figures:
+        """
+        Value everything at these prices and rates, each figure to the cent.
+
+        Args:
+            mark: The price of an instrument.
+            rate: What a currency is worth in some common one; it is divided by the base's.
+            under: The price of what an option is on; its strike is taken where this is not given
+                or says nothing.
+            working: What is left of open orders: their margin counts as bound.
+        """
+        return valued(
+            self.cash,
+            self.holdings.values(),
+            base=self.base,
+            margins=self.margins,
+            mark=mark,
+            rate=rate,
+            under=under,
+            working=working,
+        )
