@@ -4,46 +4,57 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
-from ibkr_connector.clock import ScaledClock
+from ibkr_connector.clock import Clock, ScaledClock
 from ibkr_connector.simulator import GatewaySimulator, HostedSimulator
-from ibkr_connector.simulator.exchange.commands import SetQuote
 from ibkr_connector.simulator.exchange.history import HistoricalBar
 from ibkr_connector.simulator.exchange.venue import Venue
 from ibkr_connector.simulator.server import DEFAULT_START
+from kit.broker import AAPL, ACTS, ASK_SIZE, BID_SIZE, set_quote
+
+__all__ = [
+    "AAPL",
+    "ASK",
+    "ASK_SIZE",
+    "BID",
+    "BID_SIZE",
+    "HOURS",
+    "LAST",
+    "ORDER_TYPES",
+    "drive",
+    "drive_a_day",
+    "hourly_bars",
+    "make_still_market",
+    "still_market",
+]
 
 ROOT = Path(__file__).parents[2]
-AAPL = 265598
 BID, ASK, LAST = Decimal("189.98"), Decimal("190.02"), Decimal("190.00")
-BID_SIZE, ASK_SIZE = Decimal(300), Decimal(60)
-"""The ask is smaller than the orders of the programs, so that they are filled in parts."""
+
+
+def make_still_market(server_version: int, clock: Clock | None = None) -> GatewaySimulator:
+    """Make a simulator whose AAPL does not move; time runs unless a clock is given."""
+    simulator = GatewaySimulator(
+        clock=clock or ScaledClock(DEFAULT_START), server_version=server_version
+    )
+    set_quote(simulator, bid=str(BID), ask=str(ASK), last=str(LAST))
+    return simulator
 
 
 @contextmanager
-def still_market(server_version: int) -> Iterator[HostedSimulator]:
-    """Run a simulator whose AAPL does not move."""
-
-    def make() -> GatewaySimulator:
-        simulator = GatewaySimulator(
-            clock=ScaledClock(DEFAULT_START), server_version=server_version
-        )
-        simulator.venue.execute(
-            SetQuote(
-                con_id=AAPL, bid=BID, ask=ASK, last=LAST, bid_size=BID_SIZE, ask_size=ASK_SIZE
-            ),
-            simulator.clock.utcnow(),
-        )
-        return simulator
-
-    with GatewaySimulator.in_thread(make) as hosted:
+def still_market(server_version: int, clock: Clock | None = None) -> Iterator[HostedSimulator]:
+    """Run one on a thread of its own."""
+    with GatewaySimulator.in_thread(lambda: make_still_market(server_version, clock)) as hosted:
         yield hosted
 
 
@@ -63,6 +74,70 @@ def drive(name: str, hosted: HostedSimulator, client_id: int) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-500:]
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
+
+
+async def _act(said: Mapping[str, Any], simulator: GatewaySimulator) -> None:
+    await ACTS[said["broker"]](simulator, said)
+
+
+ENVIRONMENTS: Final = {"ib_day": "ib_insync", "ibapi_day": "ibapi"}
+"""Programs whose environment has another name."""
+
+
+def drive_a_day(
+    program: str, hosted: HostedSimulator, *arguments: str, timeout_s: float = 150
+) -> dict[str, Any]:
+    """
+    Run `drive_<program>` to its end, and return what it printed last.
+
+    Lines `{"broker": ...}` are done at the simulator and answered by a line; the program waits.
+    """
+    environment = ENVIRONMENTS.get(program, program)
+    python = ROOT / ".venv-foreign" / environment / "bin" / "python"
+    if not python.exists():
+        pytest.fail(f"the virtual environment of {environment} is missing: run `make setup`")
+    command = [python, ROOT / "tests" / "foreign" / f"drive_{program}.py", hosted.host]
+    process = subprocess.Popen(
+        [*map(str, command), str(hosted.port), *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    stopper = threading.Timer(timeout_s, process.kill)
+    stopper.start()
+    # read beside, or a program that complains a lot waits for ever
+    complaints: list[str] = []
+    errors = process.stderr
+    listening = threading.Thread(target=lambda: complaints.append(errors.read()))
+    listening.start()
+    said: dict[str, Any] = {}
+    others: list[str] = []
+    try:
+        for line in process.stdout:
+            if not line.startswith("{"):
+                others.append(line)
+                continue
+            said = json.loads(line)
+            if "broker" in said:
+                hosted.wait(partial(_act, said))
+                process.stdin.write("{}\n")
+                process.stdin.flush()
+        code = process.wait()
+    finally:
+        stopper.cancel()
+        process.kill()
+        process.wait()
+        listening.join()
+        process.stdin.close()
+        process.stdout.close()
+        process.stderr.close()
+    assert code == 0, "".join(complaints)[-3000:] + "".join(others)[-1500:]
+    assert "broker" not in said, f"the program ended after {said}"
+    return said
 
 
 HOURS = (
