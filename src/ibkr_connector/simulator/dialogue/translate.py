@@ -255,7 +255,7 @@ def exec_details(execution: Execution, *, request_id: int, version: int) -> Exec
         contract=contract_of(execution.instrument, exchange=execution.exchange),
         exec_id=execution.exec_id,
         time=write_time(execution.time, version),
-        account=order.account,
+        account=execution.account,
         exchange=execution.exchange,
         side="BOT" if execution.is_buy else "SLD",
         shares=execution.quantity,

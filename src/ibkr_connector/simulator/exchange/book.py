@@ -116,10 +116,10 @@ class Book:
         return sorted(found.values(), key=priority_key)
 
     def resting(self, con_id: int, *, is_buy: bool) -> Iterator[VenueOrder]:
-        """Yield the orders that stand on one side, those first that are served first."""
+        """Yield what stands on one side, those first that are served first; nothing may change."""
         waiting = self._waiting.get(con_id)
         if waiting is not None:
-            for _, _, perm_id in list(waiting.queues.get(("rest", is_buy), ())):
+            for _, _, perm_id in waiting.queues.get(("rest", is_buy), ()):
                 yield self._orders[perm_id]
 
     def shown(self, con_id: int, quote: Quote) -> Quote:

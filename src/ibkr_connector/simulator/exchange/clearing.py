@@ -6,15 +6,19 @@ Owns: ledgers, executions with their revisions, execution ids. It decides no tra
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from .advisor import allocate
 from .fees import Charged, FeeModel
+from .figures import Figures
+from .holdings import Booking
 from .instruments import Instrument
-from .ledger import Figures, Ledger
+from .ledger import Ledger
+from .margins import bound
 from .market import Market
 from .pricing import type_of
 from .records import Commission, Execution, Quote, Terms, VenueOrder
@@ -59,7 +63,9 @@ class Clearing:
         self._fees = fees
         self._session = session
         self._executions: dict[str, tuple[Execution, Commission]] = {}
-        self._charged: dict[int, Charged] = {}
+        self._charged: dict[tuple[int, int], Charged] = {}
+        self._allocated: dict[tuple[int, int], dict[str, Decimal]] = {}
+        self._credits: dict[str, tuple[int, Decimal]] = {}
         self._bound: dict[int, _Bound] = {}
         self._bound_by_account: dict[str, Decimal] = {}
         self._numbers = 0
@@ -84,51 +90,64 @@ class Clearing:
         price: Decimal,
         liquidity: int,
         now: datetime,
-        is_leg: bool = False,
-        is_free: bool = False,
-    ) -> tuple[Execution, Commission]:
+    ) -> list[tuple[Execution, Commission]]:
         """
-        Book one execution.
+        Book what was traded: one execution, or one for each account that an advisor divides it to.
 
         A combo's own execution is not booked: it is told, and its legs are booked.
         """
-        self._numbers += 1
-        # IB's form: four groups of hex digits, the last being the revision
-        number = self._numbers
-        head = f"{_EXEC_PREFIX:08x}.{self._session & 0xFFFFFFFF:08x}.{number:02d}"
-        execution = Execution(
-            exec_id=f"{head}.01",
-            order=order,
-            instrument=instrument,
-            is_buy=is_buy,
-            time=now,
-            exchange=instrument.venue,
-            quantity=quantity,
-            price=price,
-            liquidity=liquidity,
-            is_leg=is_leg,
-        )
-        commission = self._settle(execution, is_free=is_free)
-        self._executions[head] = (execution, commission)
-        return execution, commission
+        booked = []
+        for account, part in self._parts(order, instrument, quantity).items():
+            self._numbers += 1
+            # IB's form: four groups of hex digits, the last being the revision
+            head = f"{_EXEC_PREFIX:08x}.{self._session & 0xFFFFFFFF:08x}.{self._numbers:02d}"
+            execution = Execution(
+                exec_id=f"{head}.01",
+                order=order,
+                account=account,
+                instrument=instrument,
+                is_buy=is_buy,
+                time=now,
+                exchange=instrument.venue,
+                quantity=part,
+                price=price,
+                liquidity=liquidity,
+                is_leg=instrument.con_id != order.instrument.con_id,
+            )
+            commission = self._settle(execution)
+            self._executions[head] = (execution, commission)
+            booked.append((execution, commission))
+        return booked
 
-    def _settle(self, execution: Execution, *, is_free: bool = False) -> Commission:
+    def _parts(
+        self, order: VenueOrder, instrument: Instrument, quantity: Decimal
+    ) -> Mapping[str, Decimal]:
+        allocation = order.allocation
+        if allocation is None:
+            return {order.account: quantity}
+        had = self._allocated.setdefault((order.perm_id, instrument.con_id), {})
+        parts = allocate(
+            quantity, allocation.shares, allocation.method, step=instrument.min_size, before=had
+        )
+        for account, part in parts.items():
+            had[account] = had.get(account, _NOTHING) + part
+        return parts
+
+    def _settle(self, execution: Execution) -> Commission:
         instrument, order = execution.instrument, execution.order
         if instrument.sec_type == "BAG":
             return _free(execution)
-        amount = _NOTHING
-        if not is_free:
-            before = self._charged.get(order.perm_id, Charged())
-            amount = self._fees.commission(
-                instrument, execution.quantity, execution.price, before=before
-            )
-            self._charged[order.perm_id] = before.and_then(
-                instrument, execution.quantity, price=execution.price, commission=amount
-            )
-        signed = execution.quantity if execution.is_buy else -execution.quantity
-        realized = self.ledgers[order.account].book(
-            instrument, signed, price=execution.price, commission=amount
+        before = self._charged.get((order.perm_id, instrument.con_id), Charged())
+        amount = self._fees.commission(
+            instrument, execution.quantity, execution.price, before=before
         )
+        self._charged[order.perm_id, instrument.con_id] = before.and_then(
+            instrument, execution.quantity, price=execution.price, commission=amount
+        )
+        realized = self.ledgers[execution.account].book(
+            instrument, _signed(execution), price=execution.price, commission=amount
+        )
+        self._credits.pop(execution.account, None)
         return Commission(
             exec_id=execution.exec_id,
             amount=amount,
@@ -144,14 +163,15 @@ class Clearing:
 
         Returns:
             Its next revision; `None` when there is no such execution.
+
+        Raises:
+            KeyError: It is of an earlier day, whose books are closed.
         """
         known = self.execution(exec_id)
         if known is None:
             return None
         old, paid = known
-        ledger, instrument = self.ledgers[old.order.account], old.instrument
-        signed = old.quantity if old.is_buy else -old.quantity
-        ledger.undo(instrument, signed, price=old.price, commission=paid.amount)
+        ledger, instrument = self.ledgers[old.account], old.instrument
         head, revision = old.exec_id.rsplit(".", 1)
         new = replace(
             old,
@@ -160,21 +180,29 @@ class Clearing:
             quantity=old.quantity if quantity is None else quantity,
         )
         if new.quantity:
-            signed = new.quantity if new.is_buy else -new.quantity
-            realized = ledger.book(instrument, signed, price=new.price, commission=paid.amount)
+            realized = ledger.correct(instrument, _booking(old, paid), _booking(new, paid))
             commission = replace(paid, exec_id=new.exec_id, realized_pnl=realized)
         else:
+            ledger.undo(instrument, _signed(old), price=old.price, commission=paid.amount)
             commission = _free(new)
+        self._credits.pop(old.account, None)
         self._executions[head] = (new, commission)
         return new, commission
+
+    def exercise(self, account: str, option: Instrument, contracts: Decimal) -> None:
+        """Turn options that are held into what they are on."""
+        underlying = self._market.instrument(option.under_con_id)
+        self.ledgers[account].exercise(option, contracts, underlying=underlying)
+        self._credits.pop(account, None)
+
+    def start_day(self, now: datetime) -> None:
+        """Begin a new day in all books."""
+        for ledger in self.ledgers.values():
+            ledger.start_day(lambda instrument: self._market.mark(instrument, now))
 
     def cost(self, instrument: Instrument, quantity: Decimal, price: Decimal) -> Decimal:
         """Return the commission of a whole order that is filled at a price."""
         return self._fees.commission(instrument, quantity, price)
-
-    def charged(self, perm_id: int) -> Decimal:
-        """Return the commissions of an order until now."""
-        return self._charged.get(perm_id, Charged()).commission
 
     # --- figures --------------------------------------------------------------------------------
 
@@ -185,8 +213,15 @@ class Clearing:
     def _valued(self, ledger: Ledger, now: datetime) -> Figures:
         market = self._market
         return ledger.figures(
-            lambda instrument: market.mark(instrument, now), lambda name: market.rate(name, now)
+            lambda instrument: market.mark(instrument, now),
+            lambda name: market.rate(name, now),
+            under=lambda option: self._under(option, now),
         )
+
+    def _under(self, option: Instrument, now: datetime) -> Decimal | None:
+        if not option.under_con_id or self._market.catalogue.get(option.under_con_id) is None:
+            return None
+        return self._market.mark(self._market.instrument(option.under_con_id), now)
 
     def margin_after(
         self,
@@ -211,19 +246,49 @@ class Clearing:
 
     # --- what open orders bind ------------------------------------------------------------------
 
-    def is_short(self, account: str, *, before: Figures, after: Figures, but: int = 0) -> bool:
-        """
-        Tell whether an account cannot carry an order beside what its other open orders bind.
+    def needs(
+        self, account: str, trades: Iterable[tuple[Instrument, Decimal, Decimal]], now: datetime
+    ) -> Decimal:
+        """Return by how much an account's available funds would fall, in its base currency."""
+        ledger, needed = self.ledgers[account], _NOTHING
+        unit = self._market.rate(ledger.base, now)
+        for instrument, signed, price in trades:
+            held = ledger.holdings.get(instrument.con_id)
+            fall = bound(
+                ledger.margins,
+                instrument,
+                held.quantity if held is not None else _NOTHING,
+                orders=[(signed, price)],
+                price=self._market.mark(instrument, now),
+                under=self._under(instrument, now),
+            )
+            needed += fall * self._market.rate(instrument.currency, now) / unit
+        return needed
 
-        An order that frees margin is never refused. `but` is an order that is not counted.
+    def can_carry(self, account: str, needed: Decimal, now: datetime, *, but: int = 0) -> bool:
         """
-        if after.initial_margin <= before.initial_margin:
-            return False
-        bound = self._bound_by_account.get(account, _NOTHING)
+        Tell whether an account can carry an order beside what its other open orders bind.
+
+        `but` is an order that is not counted among them.
+        """
+        taken = self._bound_by_account.get(account, _NOTHING)
         own = self._bound.get(but)
         if own is not None:
-            bound -= own.amount
-        return after.available_funds - bound < 0
+            taken -= own.amount
+        return self._available(account, now) - taken >= needed
+
+    def _available(self, account: str, now: datetime) -> Decimal:
+        """Return the available funds, looked at once a second as long as nothing is booked."""
+        second = int(now.timestamp())
+        known = self._credits.get(account)
+        if known is None or known[0] != second:
+            known = (second, self.figures(account, now).available_funds)
+            self._credits[account] = known
+        return known[1]
+
+    def prices_were_set(self) -> None:
+        """Look at the available funds anew: a market is held at other prices."""
+        self._credits.clear()
 
     def bind(self, order: VenueOrder, amount: Decimal) -> None:
         """Remember what an open order would bind."""
@@ -256,6 +321,14 @@ def bounding_price(terms: Terms, quote: Quote, trigger: Decimal | None = None) -
     if trigger is not None and guess is not None:
         return max(guess, trigger) if terms.is_buy else min(guess, trigger)
     return guess if guess is not None else _NOTHING
+
+
+def _signed(execution: Execution) -> Decimal:
+    return execution.quantity if execution.is_buy else -execution.quantity
+
+
+def _booking(execution: Execution, paid: Commission) -> Booking:
+    return Booking(signed=_signed(execution), price=execution.price, commission=paid.amount)
 
 
 def _base(exec_id: str) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from .instruments import Instrument
-from .records import Commission, Execution, Group, Owner, Terms, VenueOrder
+from .records import Allocation, Commission, Execution, Group, Owner, Terms, VenueOrder
 
 __all__ = [
     "AccountChanged",
@@ -52,6 +52,7 @@ class PlaceOrder:
         transmit: Whether it goes to the market; one that does not waits for a relative that does.
         parent: Permanent id of the order that it is attached to; 0 for none.
         group: The one-cancels-all group that it belongs to.
+        allocation: How an advisor divides what is filled.
         note: Carried for the owner.
         rows: The same, for what repeats.
     """
@@ -65,6 +66,7 @@ class PlaceOrder:
     transmit: bool = True
     parent: int = 0
     group: Group | None = None
+    allocation: Allocation | None = None
     note: Mapping[str, str] = field(default_factory=dict)
     rows: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
 

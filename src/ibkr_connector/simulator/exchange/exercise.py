@@ -71,41 +71,26 @@ def exercise(
     touched = [option]
     if not command.lapse:
         underlying = market.instrument(option.under_con_id)
-        for instrument, is_buy, quantity, price in _legs(command, underlying, market, now=now):
-            execution, commission = clearing.book(
+        if underlying.is_tradable:
+            clearing.exercise(command.account, option, command.quantity)
+            touched.append(underlying)
+        else:
+            worth = max(intrinsic(option, underlying, market, now=now), _NOTHING)
+            for execution, commission in clearing.book(
                 order,
-                instrument=instrument,
-                is_buy=is_buy,
-                quantity=quantity,
-                price=price,
+                instrument=option,
+                is_buy=False,
+                quantity=command.quantity,
+                price=worth,
                 liquidity=REMOVED,
                 now=now,
-                is_free=True,
-            )
-            touched.append(instrument)
-            yield Executed(execution=execution, commission=commission)
+            ):
+                yield Executed(execution=execution, commission=commission)
     filled = replace(order, status=Status.FILLED, filled=command.quantity, closed_at=now)
     yield OrderChanged(order=register.keep(filled))
-    for instrument in dict.fromkeys(touched):
+    for instrument in touched:
         yield PositionChanged(account=command.account, instrument=instrument)
     yield AccountChanged(account=command.account)
-
-
-def _legs(
-    command: ExerciseOption, underlying: Instrument, market: Market, *, now: datetime
-) -> Iterator[tuple[Instrument, bool, Decimal, Decimal]]:
-    option, strike = command.instrument, command.instrument.strike or _NOTHING
-    if underlying.is_tradable:
-        yield option, False, command.quantity, _NOTHING
-        shares = command.quantity * option.size / underlying.size
-        yield underlying, option.right == "C", shares, strike
-        return
-    yield (
-        option,
-        False,
-        command.quantity,
-        max(intrinsic(option, underlying, market, now=now), _NOTHING),
-    )
 
 
 def intrinsic(

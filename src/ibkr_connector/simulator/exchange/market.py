@@ -43,6 +43,8 @@ class Market:
         self._sizes = sizes
         self.legs: dict[int, tuple[Leg, ...]] = {}
         self._combos: dict[int, Instrument] = {}
+        self._touches: dict[int, tuple[datetime, Quote]] = {}
+        self._middles: dict[int, tuple[datetime, Decimal | None]] = {}
         self._held: dict[int, SetQuote] = {}
         self._halted: set[int] = set()
         self._taken: dict[tuple[int, bool], tuple[int, dict[Decimal, Decimal]]] = {}
@@ -52,12 +54,14 @@ class Market:
     def hold(self, command: SetQuote) -> None:
         """Hold a market at given prices."""
         self._held[command.con_id] = command
+        self._touches.pop(command.con_id, None)
         for is_ask in (False, True):
             self._taken.pop((command.con_id, is_ask), None)
 
     def release(self, con_id: int) -> None:
         """Let a market follow the tape again."""
         self._held.pop(con_id, None)
+        self._touches.pop(con_id, None)
 
     def halt(self, con_id: int, *, halted: bool) -> None:
         """Halt trading in an instrument, or resume it."""
@@ -83,6 +87,7 @@ class Market:
             taken = {}
         taken[price] = taken.get(price, _NOTHING) + level[1]
         self._taken[instrument.con_id, is_ask] = (second, taken)
+        self._touches.pop(instrument.con_id, None)
 
     def instrument(self, con_id: int) -> Instrument:
         """Return something that is listed, or a combo that has been traded."""
@@ -95,6 +100,15 @@ class Market:
 
     def touch(self, instrument: Instrument, now: datetime) -> Quote:
         """Return the best prices of a moment alone: all that matching needs."""
+        known = self._touches.get(instrument.con_id)
+        if known is not None and known[0] == now:
+            return known[1]
+        quote = self._touched(instrument, now)
+        if instrument.con_id not in self.legs:
+            self._touches[instrument.con_id] = (now, quote)
+        return quote
+
+    def _touched(self, instrument: Instrument, now: datetime) -> Quote:
         legs = self.legs.get(instrument.con_id)
         if legs is not None:
             return self._of_legs(instrument, legs, now)
@@ -160,7 +174,7 @@ class Market:
             if price is not None:
                 yield price, held.ask_size if is_ask else held.bid_size
             return
-        middle = self.tape.price(instrument, now)
+        middle = self._middle(instrument, now)
         if middle is None:
             return
         best = instrument.sides(middle)[1 if is_ask else 0]
@@ -173,13 +187,22 @@ class Market:
                 return
             yield price, self._sizes.size(instrument, now, f"{side}{number}")
 
+    def _middle(self, instrument: Instrument, now: datetime) -> Decimal | None:
+        """Return the tape's price, which is asked for many times in one moment."""
+        known = self._middles.get(instrument.con_id)
+        if known is not None and known[0] == now:
+            return known[1]
+        price = self.tape.price(instrument, now)
+        self._middles[instrument.con_id] = (now, price)
+        return price
+
     def _last(self, instrument: Instrument, now: datetime) -> Decimal | None:
         held = self._held.get(instrument.con_id)
         if held is not None:
             if held.last is not None or held.bid is None or held.ask is None:
                 return held.last
             return instrument.floor((held.bid + held.ask) / 2)
-        middle = self.tape.price(instrument, now)
+        middle = self._middle(instrument, now)
         if middle is None:
             return None
         bid, ask = instrument.sides(middle)
@@ -221,7 +244,7 @@ class Market:
         held = self._held.get(instrument.con_id)
         if held is not None and held.bid is not None and held.ask is not None:
             return (held.bid + held.ask) / 2
-        return self.tape.price(instrument, now) or instrument.price
+        return self._middle(instrument, now) or instrument.price
 
     def rate(self, currency: str, now: datetime) -> Decimal:
         """Return how many US dollars one unit of a currency is."""

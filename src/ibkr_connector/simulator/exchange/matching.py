@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import takewhile
 from typing import Final
 
 from .records import VenueOrder
@@ -84,12 +85,11 @@ def _walk(
     order: VenueOrder, levels: Iterable[Level], resting: Iterable[VenueOrder]
 ) -> Iterator[Trade]:
     left = order.remaining
-    waiting = iter(resting)
+    waiting = takewhile(lambda other: _meets(order, other), resting)
     ahead = next(waiting, None)
     for price, size in levels:
         while ahead is not None and left > 0 and not _is_better(price, ahead, order=order):
-            trade = _against(order, ahead, left)
-            if trade is not None:
+            for trade in _against(ahead, left):
                 left -= trade.quantity
                 yield trade
             ahead = next(waiting, None)
@@ -100,11 +100,14 @@ def _walk(
             left -= quantity
             yield _from_market(order, price, quantity)
     while ahead is not None and left > 0:
-        trade = _against(order, ahead, left)
-        if trade is not None:
+        for trade in _against(ahead, left):
             left -= trade.quantity
             yield trade
         ahead = next(waiting, None)
+
+
+def _meets(order: VenueOrder, resting: VenueOrder) -> bool:
+    return resting.working_price is not None and accepts(order, resting.working_price)
 
 
 def _is_better(price: Decimal, resting: VenueOrder, *, order: VenueOrder) -> bool:
@@ -115,15 +118,13 @@ def _is_better(price: Decimal, resting: VenueOrder, *, order: VenueOrder) -> boo
     return price < stands if order.terms.is_buy else price > stands
 
 
-def _against(order: VenueOrder, resting: VenueOrder, left: Decimal) -> Trade | None:
-    price = resting.working_price
-    if price is None or not accepts(order, price):
-        return None
+def _against(resting: VenueOrder, left: Decimal) -> Iterator[Trade]:
     if resting.terms.is_all_or_none and left < resting.remaining:
-        return None
-    return Trade(
+        return
+    assert resting.working_price is not None
+    yield Trade(
         quantity=min(left, resting.remaining),
-        price=price,
+        price=resting.working_price,
         liquidity=REMOVED,
         counter=resting.perm_id,
     )

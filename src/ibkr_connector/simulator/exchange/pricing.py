@@ -12,7 +12,7 @@ from typing import Final
 
 from .instruments import Instrument
 from .order_types import ORDER_TYPES, OrderType, Peg, Trigger
-from .records import Quote, Terms, VenueOrder
+from .records import Quote, Status, Terms, VenueOrder
 
 __all__ = [
     "elect",
@@ -107,7 +107,7 @@ def _trailing_gap(terms: Terms, price: Decimal) -> Decimal:
 
 
 def elect(order: VenueOrder) -> VenueOrder:
-    """Return the order as one that may trade; a trailing limit gets its price at this moment."""
+    """Return the order as one that may trade; a trailing limit gets its price now."""
     terms = order.terms
     working = order.working_price
     if terms.order_type == "TRAIL LIMIT" and order.trigger_price is not None:
@@ -115,7 +115,7 @@ def elect(order: VenueOrder) -> VenueOrder:
         working = order.trigger_price + offset if terms.is_buy else order.trigger_price - offset
     elif type_of(terms).has_limit:
         working = terms.limit_price
-    return replace(order, is_triggered=True, working_price=working)
+    return replace(order, is_triggered=True, working_price=working, status=Status.SUBMITTED)
 
 
 def _limit_offset(order: VenueOrder) -> Decimal:

@@ -8,10 +8,12 @@ from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 
+from .advisor import Method, Share
 from .instruments import Instrument
 
 __all__ = [
     "Algo",
+    "Allocation",
     "Commission",
     "Condition",
     "ConditionKind",
@@ -199,6 +201,14 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Allocation:
+    """How an advisor divides what is filled among accounts."""
+
+    method: Method
+    shares: tuple[Share, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VenueOrder:
     """
     An order at the venue; `note` is its owner's, and only carried.
@@ -222,6 +232,7 @@ class VenueOrder:
     hold: Hold | None = None
     parent: int = 0
     group: Group | None = None
+    allocation: Allocation | None = None
     is_triggered: bool = False
     is_resting: bool = False
     working_price: Decimal | None = None
@@ -229,7 +240,6 @@ class VenueOrder:
     filled: Decimal = Decimal(0)
     average_price: Decimal = Decimal(0)
     last_price: Decimal = Decimal(0)
-    commission: Decimal = Decimal(0)
     closed_at: datetime | None = None
     why_held: str = ""
     note: Mapping[str, str] = field(default_factory=dict)
@@ -257,6 +267,7 @@ class Execution:
 
     exec_id: str
     order: VenueOrder
+    account: str
     instrument: Instrument
     is_buy: bool
     time: datetime

@@ -8,7 +8,7 @@ which it happens. The state is in the register, the market and the clearing that
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -31,7 +31,7 @@ from .matching import ADDED, Level, Trade, accepts, sweep
 from .models import FillModel, SlippageModel
 from .order_types import Auction
 from .pricing import elect, is_triggered, priced, type_of, with_trigger
-from .records import Execution, Hold, Quote, Status, VenueOrder
+from .records import Hold, Quote, Status, VenueOrder
 from .register import Register
 
 __all__ = ["Trading"]
@@ -81,12 +81,13 @@ class Trading:
     def enter(self, order: VenueOrder, now: datetime) -> Iterator[Event]:
         """Let an order work, or hold it as long as something stands in its way; say which."""
         hold = self._hold(order, now)
-        status = order.status
-        if hold is not None:
-            status = Status.PRE_SUBMITTED
-        elif order.is_triggered:
-            status = Status.SUBMITTED
-        order = self._register.keep(replace(order, hold=hold, status=status))
+        is_elected = hold is None and order.is_triggered
+        status = Status.SUBMITTED if is_elected else Status.PRE_SUBMITTED
+        if order.status is Status.PENDING_CANCEL:
+            status = order.status
+        if hold != order.hold or status != order.status:
+            order = replace(order, hold=hold, status=status)
+        self._register.keep(order)
         self._note_end(order)
         yield OrderChanged(order=order)
         if hold is None:
@@ -193,7 +194,7 @@ class Trading:
             if not is_triggered(order, quote):
                 self._register.keep(order)
                 return
-            order = replace(elect(order), status=Status.SUBMITTED)
+            order = elect(order)
         order = self._register.keep(priced(order, quote))
         trades = self._trades(order, now)
         # PreSubmitted, then Filled, when a market order fills at once (rust-ibapi, recorded)
@@ -295,18 +296,12 @@ class Trading:
             status=Status.FILLED if is_complete else Status.SUBMITTED,
             closed_at=now if is_complete else None,
         )
+        self._register.keep(order)
         executed = list(self._executed(order, trade, now))
-        order = self._register.keep(
-            replace(order, commission=self._clearing.charged(order.perm_id))
-        )
         self._clearing.part_filled(order, trade.quantity)
         yield from executed
         yield OrderChanged(order=order)
-        for event in executed:
-            instrument = event.execution.instrument
-            if instrument.sec_type != "BAG":
-                yield PositionChanged(account=order.account, instrument=instrument)
-        yield AccountChanged(account=order.account)
+        yield from _moved(executed)
         if is_complete:
             self._clearing.unbind(order.perm_id)
             yield from self._release_children(order, now)
@@ -316,47 +311,68 @@ class Trading:
             yield from self._reduce_group(order, trade.quantity, now)
 
     def _executed(self, order: VenueOrder, trade: Trade, now: datetime) -> Iterator[Executed]:
-        execution, commission = self._clearing.book(
+        yield from self._booked(
             order,
-            instrument=order.instrument,
+            order.instrument,
             is_buy=order.terms.is_buy,
             quantity=trade.quantity,
             price=trade.price,
             liquidity=trade.liquidity,
             now=now,
         )
-        yield Executed(execution=execution, commission=commission)
-        if order.terms.legs:
-            yield from self._executed_legs(order, trade, execution)
-
-    def _executed_legs(
-        self, order: VenueOrder, trade: Trade, combo: Execution
-    ) -> Iterator[Executed]:
-        """Book the legs at their own markets; what is left of the combo's price is the first's."""
-        now = combo.time
+        if not order.terms.legs:
+            return
+        # the legs trade at their own markets; what is left of the combo's price is the first's
         legs = list(legs_of(order, trade.quantity))
-        prices = []
-        for instrument, is_buy, quantity in legs:
-            quote = self._market.touch(instrument, now)
-            price = quote.ask if is_buy else quote.bid
-            prices.append(price if price is not None else self._market.mark(instrument, now))
-            if price is not None:
-                self._market.take(instrument, (price, quantity), is_ask=is_buy, now=now)
+        prices = [
+            self._leg_price(instrument, quantity, is_buy=is_buy, now=now)
+            for instrument, is_buy, quantity in legs
+        ]
         signs = [leg.ratio * leg.sign for leg in order.terms.legs]
         rest = sum((s * p for s, p in zip(signs[1:], prices[1:], strict=True)), Decimal(0))
         prices[0] = (trade.price - rest) / signs[0]
         for (instrument, is_buy, quantity), price in zip(legs, prices, strict=True):
-            execution, commission = self._clearing.book(
+            yield from self._booked(
                 order,
-                instrument=instrument,
+                instrument,
                 is_buy=is_buy,
                 quantity=quantity,
                 price=price,
                 liquidity=trade.liquidity,
                 now=now,
-                is_leg=True,
             )
+
+    def _booked(
+        self,
+        order: VenueOrder,
+        instrument: Instrument,
+        *,
+        is_buy: bool,
+        quantity: Decimal,
+        price: Decimal,
+        liquidity: int,
+        now: datetime,
+    ) -> Iterator[Executed]:
+        for execution, commission in self._clearing.book(
+            order,
+            instrument=instrument,
+            is_buy=is_buy,
+            quantity=quantity,
+            price=price,
+            liquidity=liquidity,
+            now=now,
+        ):
             yield Executed(execution=execution, commission=commission)
+
+    def _leg_price(
+        self, instrument: Instrument, quantity: Decimal, *, is_buy: bool, now: datetime
+    ) -> Decimal:
+        quote = self._market.touch(instrument, now)
+        price = quote.ask if is_buy else quote.bid
+        if price is None:
+            return self._market.mark(instrument, now)
+        self._market.take(instrument, (price, quantity), is_ask=is_buy, now=now)
+        return price
 
     # --- families -------------------------------------------------------------------------------
 
@@ -402,3 +418,15 @@ class Trading:
             return
         for child in list(self._register.children(perm_id)):
             yield from self.cancel(child.perm_id, now)
+
+
+def _moved(executed: Iterable[Executed]) -> Iterator[Event]:
+    """Say which positions and which accounts are others after executions."""
+    accounts: dict[str, None] = {}
+    for event in executed:
+        execution = event.execution
+        accounts[execution.account] = None
+        if execution.instrument.sec_type != "BAG":
+            yield PositionChanged(account=execution.account, instrument=execution.instrument)
+    for account in accounts:
+        yield AccountChanged(account=account)

@@ -11,9 +11,10 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from .clearing import Clearing, bounding_price
 from .combos import Combos
@@ -41,11 +42,12 @@ from .commands import (
     SetQuote,
 )
 from .exercise import exercise, exercise_refusal, intrinsic
+from .figures import Figures
 from .groups import REDUCE_UNBLOCKED
 from .history import HistoricalBar
 from .hours import AlwaysOpen, Hours
 from .instruments import Catalogue, Instrument
-from .ledger import Figures, Ledger
+from .ledger import Ledger
 from .market import Market
 from .models import (
     DisplayedSize,
@@ -81,6 +83,8 @@ from .validation import Refusal, bad_change, bad_terms, refused_instrument
 __all__ = ["Venue"]
 
 _NOTHING: Final = Decimal(0)
+_DAY_ZONE: Final = ZoneInfo("US/Eastern")
+"""Whose midnight ends the day of the accounts."""
 
 
 class Venue:
@@ -138,6 +142,7 @@ class Venue:
         )
         self._due: list[tuple[datetime, int, int, ModifyOrder | CancelOrder | None]] = []
         self._messages = 0
+        self._day: date | None = None
 
     # --- commands -------------------------------------------------------------------------------
 
@@ -150,6 +155,7 @@ class Venue:
         return tuple(self._advance(now))
 
     def _execute(self, command: Command, now: datetime) -> Iterator[Event]:
+        self._turn_day(now)
         match command:
             case PlaceOrder():
                 yield from self._place(command, now)
@@ -170,6 +176,12 @@ class Venue:
             case _:
                 yield from self._set_market(command, now)
 
+    def _turn_day(self, now: datetime) -> None:
+        day = now.astimezone(_DAY_ZONE).date()
+        if day != self._day:
+            self._day = day
+            self.clearing.start_day(now)
+
     def _set_market(
         self, command: SetQuote | ReleaseQuote | Halt, now: datetime
     ) -> Iterator[Event]:
@@ -177,6 +189,7 @@ class Venue:
         match command:
             case SetQuote():
                 self.market.hold(command)
+                self.clearing.prices_were_set()
             case ReleaseQuote():
                 self.market.release(command.con_id)
             case Halt():
@@ -185,6 +198,7 @@ class Venue:
         yield from self._trading.match(instrument, now)
 
     def _advance(self, now: datetime) -> Iterator[Event]:
+        self._turn_day(now)
         while self._due and self._due[0][0] <= now:
             _, _, perm_id, change = heapq.heappop(self._due)
             yield from self._arrived(perm_id, change, now)
@@ -367,6 +381,7 @@ class Venue:
             hold=Hold.UNTRANSMITTED,
             parent=command.parent,
             group=group,
+            allocation=command.allocation,
             note=command.note,
             rows=command.rows,
         )
@@ -393,7 +408,6 @@ class Venue:
         yield from self._accept(order, now)
 
     def _accept(self, order: VenueOrder, now: datetime) -> Iterator[Event]:
-        order = self._register.keep(replace(order, status=Status.PRE_SUBMITTED))
         is_child = order.parent and self._register.open_of(order.parent) is not None
         if not is_child:
             short = self._short_of_margin(order, order.terms, now)
@@ -436,10 +450,12 @@ class Venue:
             exchange=order.exchange,
             terms=replace(new, quantity=rest),
         )
-        before, after = self.margin_after(trial, now)
-        if self.clearing.is_short(order.account, before=before, after=after, but=order.perm_id):
-            return after
-        self.clearing.bind(order, after.initial_margin - before.initial_margin)
+        price = bounding_price(trial.terms, self.market.touch(order.instrument, now))
+        trades = self._as_trades(order.instrument, trial.terms, price=price, now=now)
+        needed = self.clearing.needs(order.account, trades, now)
+        if needed and not self.clearing.can_carry(order.account, needed, now, but=order.perm_id):
+            return self.margin_after(trial, now)[1]
+        self.clearing.bind(order, needed)
         return None
 
     # --- changing -------------------------------------------------------------------------------
@@ -564,8 +580,8 @@ class Venue:
             raise KeyError(f"there is no execution {command.exec_id}")
         execution, commission = revised
         yield Executed(execution=execution, commission=commission)
-        yield PositionChanged(account=execution.order.account, instrument=execution.instrument)
-        yield AccountChanged(account=execution.order.account)
+        yield PositionChanged(account=execution.account, instrument=execution.instrument)
+        yield AccountChanged(account=execution.account)
 
     def _exercise(self, command: ExerciseOption, now: datetime) -> Iterator[Event]:
         option = command.instrument
