@@ -32,7 +32,6 @@ from .dialogue.gateway import Exchange
 from .exchange.commands import SetQuote
 from .exchange.instruments import Catalogue
 from .exchange.listing import default_catalogue
-from .exchange.models import DisplayedSize
 from .exchange.tape import SeededTape, Tape
 from .exchange.venue import Venue
 from .faults import Fault, FaultBox
@@ -269,7 +268,6 @@ class GatewaySimulator:
             catalogue=self._catalogue,
             tape=self._tape,
             accounts=dict(self._accounts),
-            sizes=DisplayedSize(self._seed),
             session=int(self.clock.utcnow().timestamp()) + self._session_number,
         )
         return Gateway(

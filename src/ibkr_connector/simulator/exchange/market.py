@@ -17,7 +17,6 @@ from .commands import SetQuote
 from .history import HistoricalBar, bars
 from .instruments import Catalogue, Instrument, Query
 from .matching import Level
-from .models import SizeModel
 from .records import Leg, Quote
 from .tape import Tape
 
@@ -34,16 +33,15 @@ class Market:
     Args:
         catalogue: What is listed.
         tape: Where prices come from.
-        sizes: How much stands at each level.
     """
 
-    def __init__(self, *, catalogue: Catalogue, tape: Tape, sizes: SizeModel) -> None:
+    def __init__(self, *, catalogue: Catalogue, tape: Tape) -> None:
         self.catalogue = catalogue
         self.tape = tape
-        self._sizes = sizes
         self.legs: dict[int, tuple[Leg, ...]] = {}
         self._combos: dict[int, Instrument] = {}
         self._touches: dict[int, tuple[datetime, Quote]] = {}
+        self._bests: dict[int, tuple[datetime, tuple[tuple[Level, ...], tuple[Level, ...]]]] = {}
         self._middles: dict[int, tuple[datetime, Decimal | None]] = {}
         self._held: dict[int, SetQuote] = {}
         self._halted: set[int] = set()
@@ -134,16 +132,17 @@ class Market:
         if instrument.con_id in self.legs:
             return touch
         day = datetime.combine(now.date(), time(), tzinfo=UTC)
-        today = self.tape.path(instrument, day, now) if now > day else ()
-        seen = [*today, touch.last] if touch.last is not None else list(today)
+        today = self.tape.swing(instrument, day, now) if now > day else None
         close = self.tape.price(instrument, day)
-        elapsed = Decimal(int((now - day).total_seconds()))
+        if today is None:
+            return replace(touch, close=instrument.floor(close) if close is not None else None)
+        last = touch.last
         return replace(
             touch,
-            volume=(elapsed * instrument.lot / 10).to_integral_value(),
-            open=instrument.floor(seen[0]) if seen else None,
-            high=instrument.floor(max(seen)) if seen else None,
-            low=instrument.floor(min(seen)) if seen else None,
+            volume=today.volume,
+            open=instrument.floor(today.open),
+            high=instrument.floor(today.high if last is None else max(today.high, last)),
+            low=instrument.floor(today.low if last is None else min(today.low, last)),
             close=instrument.floor(close) if close is not None else None,
         )
 
@@ -174,18 +173,18 @@ class Market:
             if price is not None:
                 yield price, held.ask_size if is_ask else held.bid_size
             return
-        middle = self._middle(instrument, now)
-        if middle is None:
-            return
-        best = instrument.sides(middle)[1 if is_ask else 0]
-        step = instrument.min_tick if is_ask else -instrument.min_tick
-        side = "ask" if is_ask else "bid"
-        yield best, self._sizes.size(instrument, now, side)
-        for number in range(1, _DEPTH):
-            price = best + step * number
-            if price <= 0:
-                return
-            yield price, self._sizes.size(instrument, now, f"{side}{number}")
+        # the best level is all that most orders need, and all that a quote shows
+        yield from self._best_levels(instrument, now)[is_ask]
+        yield from self.tape.ladder(instrument, now, _DEPTH)[is_ask][1:]
+
+    def _best_levels(
+        self, instrument: Instrument, now: datetime
+    ) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
+        known = self._bests.get(instrument.con_id)
+        if known is None or known[0] != now:
+            known = (now, self.tape.ladder(instrument, now, 1))
+            self._bests[instrument.con_id] = known
+        return known[1]
 
     def _middle(self, instrument: Instrument, now: datetime) -> Decimal | None:
         """Return the tape's price, which is asked for many times in one moment."""

@@ -50,7 +50,6 @@ from .instruments import Catalogue, Instrument
 from .ledger import Ledger
 from .market import Market
 from .models import (
-    DisplayedSize,
     FeeModel,
     FillModel,
     InteractiveBrokersFees,
@@ -59,7 +58,6 @@ from .models import (
     NoLatency,
     NoSlippage,
     PlainFill,
-    SizeModel,
     SlippageModel,
 )
 from .pricing import type_of
@@ -95,7 +93,6 @@ class Venue:
         catalogue: What is listed.
         tape: Where prices come from.
         accounts: Account ids, each with its cash in USD or by currency.
-        sizes: How much stands at each level of the market.
         fees: What executions cost.
         fills: How much of what stands there an order gets.
         slippage: How much worse than shown orders at the market trade.
@@ -110,7 +107,6 @@ class Venue:
         catalogue: Catalogue,
         tape: Tape,
         accounts: Mapping[str, Decimal | Mapping[str, Decimal]],
-        sizes: SizeModel | None = None,
         fees: FeeModel | None = None,
         fills: FillModel | None = None,
         slippage: SlippageModel | None = None,
@@ -120,7 +116,7 @@ class Venue:
     ) -> None:
         self.catalogue = catalogue
         self.tape = tape
-        self.market = Market(catalogue=catalogue, tape=tape, sizes=sizes or DisplayedSize())
+        self.market = Market(catalogue=catalogue, tape=tape)
         self.clearing = Clearing(
             {name: _by_currency(cash) for name, cash in accounts.items()},
             market=self.market,
