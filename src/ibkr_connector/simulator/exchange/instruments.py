@@ -52,6 +52,9 @@ class Instrument:
     stock_type: str = ""
     time_zone: str = "US/Eastern"
     hours: str = "0930-1600"
+    family: str = ""
+    """Name of its hours in `sessions.FAMILIES`; by type and exchange when empty."""
+
     min_tick: Decimal
     market_rule: int
     min_size: Decimal = Decimal(1)

@@ -253,20 +253,19 @@ class SeededTape:
 def rungs(
     instrument: Instrument, middle: Decimal, at: datetime, *, depth: int, sizes: DisplayedSize
 ) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
-    """Return a ladder about a middle price, thicker away from it, as books are."""
+    """Return a ladder about a middle price, one tick after another."""
     quote = quote_at(instrument, middle, at, sizes=sizes)
     bids: list[Level] = []
     asks: list[Level] = []
     bid, ask = quote.bid, quote.ask
     for rung in range(depth):
-        thick = Decimal(1 + rung // 2)
         if bid is not None and bid > 0:
             side = "bid" if rung == 0 else f"bid{rung}"
-            bids.append((bid, sizes.size(instrument, at, side) * thick))
+            bids.append((bid, sizes.size(instrument, at, side)))
             bid = instrument.step_down(bid)
         if ask is not None:
             side = "ask" if rung == 0 else f"ask{rung}"
-            asks.append((ask, sizes.size(instrument, at, side) * thick))
+            asks.append((ask, sizes.size(instrument, at, side)))
             ask = instrument.step_up(ask)
     return tuple(bids), tuple(asks)
 
