@@ -278,7 +278,7 @@ def hours_text(
     """Write hours from a day on, as `20261118:0400-20261118:2000;20261121:CLOSED`."""
     zone = ZoneInfo(FAMILIES[family_of(instrument)].zone)
     today = at.astimezone(zone).date()
-    texts = []
+    texts: list[str] = []
     for session in sessions(instrument, today, today + timedelta(days=days - 1)):
         spans = session.liquid if liquid else session.trading
         texts.extend(
