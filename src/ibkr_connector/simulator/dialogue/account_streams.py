@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from ibkr_connector.simulator.exchange.figures import position_values
+from ibkr_connector.simulator.exchange.holdings import Holding
 from ibkr_connector.simulator.exchange.instruments import Instrument
 from ibkr_connector.simulator.wire.replies import (
     AccountSummary,
@@ -21,43 +24,88 @@ from ibkr_connector.simulator.wire.replies import (
     Reply,
 )
 
-from .figures import account_values, position_quantity
+from .figures import Row, account_rows, ledger_rows, summary_rows
 from .translate import contract_of
 
 if TYPE_CHECKING:
     from .session import ClientSession
 
-__all__ = ["AccountStreams", "Summary", "portfolio_value", "position_row"]
+__all__ = [
+    "AccountStreams",
+    "Figured",
+    "Multi",
+    "Summary",
+    "held_by",
+    "portfolio_value",
+    "position_row",
+]
 
 _FIGURES_S: Final = 180.0
 """Figures that change with prices alone are sent this often (IB campus: account updates)."""
 
 _PNL_S: Final = 1.0
+_NO_RIGHT: Final = "0"
+"""What the account window writes for the right of a contract that has none (recorded)."""
+
+_CENTS: Final = 2
 
 
 @dataclass(slots=True)
-class Summary:
-    """One subscription to figures, and what the client knows of them."""
+class Figured:
+    """What a client knows of an account's figures, by account, key and currency."""
 
-    tags: tuple[str, ...]
     sent: dict[tuple[str, str, str], str] = field(default_factory=dict)
+
+    def news(self, account: str, rows: Iterable[Row]) -> Iterator[Row]:
+        """Yield what is not known yet, and know it."""
+        for key, value, currency in rows:
+            if self.sent.get((account, key, currency)) != value:
+                self.sent[account, key, currency] = value
+                yield key, value, currency
+
+
+@dataclass(slots=True, kw_only=True)
+class Summary:
+    """A subscription to some figures of some accounts."""
+
+    accounts: tuple[str, ...]
+    tags: tuple[str, ...]
+    known: Figured = field(default_factory=Figured)
+
+
+@dataclass(slots=True, kw_only=True)
+class Multi:
+    """The window of an account beside others; `ledger_only`: no more than its currencies."""
+
+    account: str
+    model: str = ""
+    ledger_only: bool = False
+    known: Figured = field(default_factory=Figured)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Watched:
+    """Profit and loss of an account, or with a con id of one position."""
+
+    account: str
+    con_id: int = 0
+    sent: Reply | None = None
 
 
 @dataclass(slots=True)
 class AccountStreams:
     """One client's subscriptions to accounts."""
 
-    summaries: dict[int, Summary] = field(default_factory=dict)
     account: str = ""
-    multi_accounts: dict[int, str] = field(default_factory=dict)
+    window: Figured = field(default_factory=Figured)
+    summaries: dict[int, Summary] = field(default_factory=dict)
+    multi_accounts: dict[int, Multi] = field(default_factory=dict)
     positions: bool = False
-    multi_positions: dict[int, str] = field(default_factory=dict)
-    pnl: dict[int, str] = field(default_factory=dict)
-    pnl_single: dict[int, tuple[str, int]] = field(default_factory=dict)
+    multi_positions: dict[int, Multi] = field(default_factory=dict)
+    pnl: dict[int, _Watched] = field(default_factory=dict)
+    pnl_single: dict[int, _Watched] = field(default_factory=dict)
     figures_due: datetime | None = None
     pnl_due: datetime | None = None
-    sent_values: dict[tuple[str, str, str], str] = field(default_factory=dict)
-    sent_pnl: dict[int, Reply] = field(default_factory=dict)
 
     # --- with time ------------------------------------------------------------------------------
 
@@ -66,50 +114,78 @@ class AccountStreams:
         if self.pnl_due is not None and now >= self.pnl_due:
             self.tell_pnl(session, now)
         if self.figures_due is not None and now >= self.figures_due:
-            for account in session.gateway.accounts:
-                self.account_changed(session, account, now)
             self.figures_due = now + timedelta(seconds=_FIGURES_S)
+            for account in session.gateway.accounts:
+                self._tell_figures(session, account, now=now)
+            if self.account:
+                self.tell_portfolio(session, now)
+                session.say(AccountTime(time=f"{now:%H:%M}"))
 
     def want_figures(self, now: datetime) -> None:
         """Begin to send figures with time."""
         self.figures_due = self.figures_due or now + timedelta(seconds=_FIGURES_S)
 
+    # --- profit and loss ------------------------------------------------------------------------
+
+    def watch_pnl(
+        self, session: ClientSession, request_id: int, account: str, *, con_id: int = 0
+    ) -> None:
+        """Begin to send profit and loss: nothing is computed yet, the numbers come in a second."""
+        watched = self.pnl_single if con_id else self.pnl
+        one = watched[request_id] = _Watched(account=account, con_id=con_id)
+        # the first message has unset numbers (IB campus, P&L; field reports of ib_async)
+        if con_id:
+            held = session.gateway.venue.ledgers[account].holdings.get(con_id)
+            one.sent = PnlSingle(
+                request_id=request_id,
+                position=held.quantity if held is not None else Decimal(0),
+                daily=None,
+                unrealized=None,
+                realized=None,
+                value=None,
+            )
+        else:
+            one.sent = Pnl(request_id=request_id, daily=None, unrealized=None, realized=None)
+        session.say(one.sent)
+
+    def want_pnl(self, now: datetime) -> None:
+        """Come back in a second, unless that is so already."""
+        self.pnl_due = self.pnl_due or now + timedelta(seconds=_PNL_S)
+
     def tell_pnl(self, session: ClientSession, now: datetime) -> None:
         """Say profit and loss where it changed, and come back in a second."""
-        self.pnl_due = now + timedelta(seconds=_PNL_S)
-        for request_id, account in self.pnl.items():
-            figures = session.gateway.venue.figures(account, now)
-            self._tell_changed(
+        venue = session.gateway.venue
+        wanted = bool(self.pnl or self.pnl_single)
+        self.pnl_due = now + timedelta(seconds=_PNL_S) if wanted else None
+        for request_id, watched in self.pnl.items():
+            worth = venue.figures(watched.account, now)
+            _tell_changed(
                 session,
-                request_id,
+                watched,
                 Pnl(
                     request_id=request_id,
-                    daily=figures.unrealized + figures.realized,
-                    unrealized=figures.unrealized,
-                    realized=figures.realized,
+                    daily=worth.daily,
+                    unrealized=worth.unrealized,
+                    realized=worth.realized,
                 ),
             )
-        for request_id, (account, con_id) in self.pnl_single.items():
-            row = portfolio_value(
-                session, account, session.gateway.venue.instrument(con_id), now=now
-            )
-            self._tell_changed(
+        for request_id, watched in self.pnl_single.items():
+            instrument = venue.instrument(watched.con_id)
+            held = _held(session, watched.account, instrument)
+            price = venue.mark(instrument, now)
+            value, unrealized, daily = position_values(held, price)
+            _tell_changed(
                 session,
-                request_id,
+                watched,
                 PnlSingle(
                     request_id=request_id,
-                    position=row.position,
-                    daily=row.unrealized_pnl + row.realized_pnl,
-                    unrealized=row.unrealized_pnl,
-                    realized=row.realized_pnl,
-                    value=row.market_value,
+                    position=held.quantity,
+                    daily=round(daily, _CENTS),
+                    unrealized=round(unrealized, _CENTS),
+                    realized=round(held.realized, _CENTS),
+                    value=round(value, _CENTS),
                 ),
             )
-
-    def _tell_changed(self, session: ClientSession, request_id: int, reply: Reply) -> None:
-        if self.sent_pnl.get(request_id) != reply:
-            self.sent_pnl[request_id] = reply
-            session.say(reply)
 
     # --- with events ----------------------------------------------------------------------------
 
@@ -121,43 +197,54 @@ class AccountStreams:
         if self.positions:
             session.say(row)
         for request_id, wanted in self.multi_positions.items():
-            if wanted in ("", account):
-                session.say(
-                    PositionMulti(
-                        request_id=request_id,
-                        account=account,
-                        contract=row.contract,
-                        position=row.position,
-                        average_cost=row.average_cost,
-                    )
-                )
+            if wanted.account in ("", account) and not wanted.model:
+                session.say(multi_position(request_id, row))
         if self.account == account:
             session.say(portfolio_value(session, account, instrument, now=now))
 
     def account_changed(self, session: ClientSession, account: str, now: datetime) -> None:
         """Tell whoever watches figures what is another now."""
+        self._tell_figures(session, account, now=now)
         if self.account == account:
-            for key, value, currency in account_values(session.gateway.venue, account, now):
-                if self.sent_values.get((account, key, currency)) != value:
-                    self.sent_values[account, key, currency] = value
-                    session.say(
-                        AccountValue(key=key, value=value, currency=currency, account=account)
-                    )
             session.say(AccountTime(time=f"{now:%H:%M}"))
-        for request_id, wanted in self.multi_accounts.items():
-            if wanted == account:
-                self._tell_multi(session, request_id, account, now=now)
-        for request_id, summary in self.summaries.items():
-            self.tell_summary(session, request_id, summary, now=now)
 
-    def _tell_multi(
-        self, session: ClientSession, request_id: int, account: str, *, now: datetime
+    def _tell_figures(self, session: ClientSession, account: str, *, now: datetime) -> None:
+        if self.account == account:
+            self.tell_window(session, now)
+        for request_id, multi in self.multi_accounts.items():
+            if multi.account == account:
+                self.tell_multi(session, request_id, multi, now=now)
+        for request_id, summary in self.summaries.items():
+            if account in summary.accounts:
+                self.tell_summary(session, request_id, summary, account=account, now=now)
+
+    # --- figures --------------------------------------------------------------------------------
+
+    def tell_window(self, session: ClientSession, now: datetime) -> None:
+        """Say the figures of the account window that the client does not know yet."""
+        account = self.account
+        rows = account_rows(session.gateway.venue, account, now)
+        for key, value, currency in self.window.news(account, rows):
+            session.say(AccountValue(key=key, value=value, currency=currency, account=account))
+
+    def tell_portfolio(self, session: ClientSession, now: datetime) -> None:
+        """Say what the account of the window holds, at the prices of now."""
+        for holding in held_by(session, self.account):
+            session.say(portfolio_value(session, self.account, holding.instrument, now=now))
+
+    def tell_multi(
+        self, session: ClientSession, request_id: int, multi: Multi, *, now: datetime
     ) -> None:
-        for key, value, currency in account_values(session.gateway.venue, account, now):
+        """Say the figures of a window beside others that the client does not know yet."""
+        if multi.model:
+            # no account has a model portfolio in it (*limit*)
+            return
+        rows = ledger_rows(session.gateway.venue, multi.account, now, ledger_only=multi.ledger_only)
+        for key, value, currency in multi.known.news(multi.account, rows):
             session.say(
                 AccountUpdateMulti(
                     request_id=request_id,
-                    account=account,
+                    account=multi.account,
                     model="",
                     key=key,
                     value=value,
@@ -166,47 +253,64 @@ class AccountStreams:
             )
 
     def tell_summary(
-        self, session: ClientSession, request_id: int, summary: Summary, *, now: datetime
+        self,
+        session: ClientSession,
+        request_id: int,
+        summary: Summary,
+        *,
+        account: str,
+        now: datetime,
     ) -> None:
         """Say the figures of a subscription that the client does not know yet."""
-        for account in session.gateway.accounts:
-            for key, value, currency in account_values(session.gateway.venue, account, now):
-                if not _asked(key, currency, summary.tags):
-                    continue
-                if summary.sent.get((account, key, currency)) != value:
-                    summary.sent[account, key, currency] = value
-                    session.say(
-                        AccountSummary(
-                            request_id=request_id,
-                            account=account,
-                            tag=key,
-                            value=value,
-                            currency=currency,
-                        )
-                    )
+        rows = summary_rows(session.gateway.venue, account, summary.tags, now=now)
+        for tag, value, currency in summary.known.news(account, rows):
+            session.say(
+                AccountSummary(
+                    request_id=request_id,
+                    account=account,
+                    tag=tag,
+                    value=value,
+                    currency=currency,
+                )
+            )
 
 
-_LEDGER_KEYS: Final = frozenset({"CashBalance", "ExchangeRate", "TotalCashBalance", "Currency"})
+def _tell_changed(session: ClientSession, watched: _Watched, reply: Pnl | PnlSingle) -> None:
+    if watched.sent != reply:
+        watched.sent = reply
+        session.say(reply)
 
 
-def _asked(key: str, currency: str, tags: tuple[str, ...]) -> bool:
-    if key not in _LEDGER_KEYS:
-        return key in tags
-    return (
-        "$LEDGER:ALL" in tags
-        or f"$LEDGER:{currency}" in tags
-        or ("$LEDGER" in tags and currency == "BASE")
-    )
+def held_by(session: ClientSession, account: str) -> Iterator[Holding]:
+    """Yield what an account holds, without what it has sold."""
+    for holding in session.gateway.venue.ledgers[account].holdings.values():
+        if holding.quantity:
+            yield holding
 
 
 def position_row(session: ClientSession, account: str, instrument: Instrument) -> Position:
-    """Write what an account holds of an instrument."""
-    holding = session.gateway.venue.ledgers[account].holdings.get(instrument.con_id)
+    """
+    Write what an account holds of an instrument.
+
+    The exchange is the primary one, and empty for what has none (recorded: rust-ibapi at 173).
+    """
+    held = _held(session, account, instrument)
     return Position(
         account=account,
-        contract=contract_of(instrument, exchange=instrument.primary_exchange or instrument.home),
-        position=holding.quantity if holding is not None else Decimal(0),
-        average_cost=round(holding.average_cost, 8) if holding is not None else Decimal(0),
+        contract=contract_of(instrument, exchange=instrument.primary_exchange),
+        position=held.quantity,
+        average_cost=round(held.average_cost, 8),
+    )
+
+
+def multi_position(request_id: int, row: Position) -> PositionMulti:
+    """Write the same as an answer to a request."""
+    return PositionMulti(
+        request_id=request_id,
+        account=row.account,
+        contract=row.contract,
+        position=row.position,
+        average_cost=row.average_cost,
     )
 
 
@@ -214,19 +318,22 @@ def portfolio_value(
     session: ClientSession, account: str, instrument: Instrument, *, now: datetime
 ) -> PortfolioValue:
     """Write a position with its market value, as the account window shows it."""
-    venue = session.gateway.venue
-    holding = venue.ledgers[account].holdings.get(instrument.con_id)
-    quantity = position_quantity(venue, account, instrument)
-    price = venue.mark(instrument, now)
-    value = round(quantity * price * instrument.size, 2)
-    cost = round(holding.average_cost, 8) if holding is not None else Decimal(0)
+    held = _held(session, account, instrument)
+    price = session.gateway.venue.mark(instrument, now)
+    value, unrealized, _ = position_values(held, price)
+    contract = contract_of(instrument, exchange="", no_right=_NO_RIGHT)
     return PortfolioValue(
-        contract=contract_of(instrument, exchange="", primary=True),
-        position=quantity,
+        contract=replace(contract, primary_exchange=instrument.primary_exchange or instrument.home),
+        position=held.quantity,
         market_price=price,
-        market_value=value,
-        average_cost=cost,
-        unrealized_pnl=round(value - quantity * cost, 2),
-        realized_pnl=round(holding.realized, 2) if holding is not None else Decimal(0),
+        market_value=round(value, _CENTS),
+        average_cost=round(held.average_cost, 8),
+        unrealized_pnl=round(unrealized, _CENTS),
+        realized_pnl=round(held.realized, _CENTS),
         account=account,
     )
+
+
+def _held(session: ClientSession, account: str, instrument: Instrument) -> Holding:
+    holdings = session.gateway.venue.ledgers[account].holdings
+    return holdings.get(instrument.con_id) or Holding(instrument)

@@ -24,6 +24,7 @@ Rate = Callable[[str], Decimal]
 """Gives how much of one common currency, whichever, one unit of a currency is."""
 
 _NOTHING: Final = Decimal(0)
+_ZERO: Final = Decimal("0.00")
 _FUTURES: Final = frozenset({"FUT", "CONTFUT"})
 _WORTHLESS: Final = frozenset({"CASH", *_FUTURES})
 """Whose value is in the cash already (pairs), or only the gain counts (futures)."""
@@ -54,9 +55,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """A part of an account: securities, or commodities (futures and their options)."""
+    """
+    A part of an account: securities, commodities (futures and their options), or crypto.
 
-    cash: Decimal
+    `total_cash` has the open gain of futures in it, as IB counts it.
+    """
+
+    total_cash: Decimal
     net_liquidation: Decimal
     equity_with_loan: Decimal
     gross_position_value: Decimal
@@ -84,6 +89,7 @@ class Figures:
     """
 
     cash: Decimal
+    total_cash: Decimal
     stock_value: Decimal
     net_liquidation: Decimal
     equity_with_loan: Decimal
@@ -96,6 +102,7 @@ class Figures:
     daily: Decimal
     securities: Segment
     commodities: Segment
+    crypto: Segment
     lines: tuple[Line, ...]
 
     @property
@@ -257,26 +264,36 @@ def _figures(total: _Sum, lines: tuple[Line, ...]) -> Figures:
     equity = net - total.no_loan
     # IB sweeps what futures do not need into the securities part (assumed to be switched on, as
     # it is by default), so that the commodities part holds its initial margin and no more
-    swept = total.commodity_initial - total.futures_gain
-    there = swept + total.futures_gain
     commodities = Segment(
-        cash=cents(swept),
-        net_liquidation=cents(there + total.commodity_value),
-        equity_with_loan=cents(there),
+        total_cash=cents(total.commodity_initial),
+        net_liquidation=cents(total.commodity_initial + total.commodity_value),
+        equity_with_loan=cents(total.commodity_initial),
         gross_position_value=cents(total.commodity_gross),
         initial_margin=cents(total.commodity_initial),
         maintenance_margin=cents(total.commodity_maintenance),
     )
+    # crypto stands in a part of its own, as wealth and nothing else (a recorded US account)
+    coins = cents(total.values.get("CRYPTO", _NOTHING))
+    crypto = Segment(
+        total_cash=_ZERO,
+        net_liquidation=coins,
+        equity_with_loan=_ZERO,
+        gross_position_value=coins,
+        initial_margin=_ZERO,
+        maintenance_margin=_ZERO,
+    )
+    total_cash = cents(total.cash + total.futures_gain)
     securities = Segment(
-        cash=cents(total.cash) - commodities.cash,
-        net_liquidation=cents(net) - commodities.net_liquidation,
+        total_cash=total_cash - commodities.total_cash,
+        net_liquidation=cents(net) - commodities.net_liquidation - coins,
         equity_with_loan=cents(equity) - commodities.equity_with_loan,
-        gross_position_value=cents(total.gross) - commodities.gross_position_value,
+        gross_position_value=cents(total.gross) - commodities.gross_position_value - coins,
         initial_margin=cents(total.initial) - commodities.initial_margin,
         maintenance_margin=cents(total.maintenance) - commodities.maintenance_margin,
     )
     return Figures(
         cash=cents(total.cash),
+        total_cash=total_cash,
         stock_value=cents(stock),
         net_liquidation=cents(net),
         equity_with_loan=cents(equity),
@@ -289,5 +306,6 @@ def _figures(total: _Sum, lines: tuple[Line, ...]) -> Figures:
         daily=cents(total.daily),
         securities=securities,
         commodities=commodities,
+        crypto=crypto,
         lines=lines,
     )

@@ -46,6 +46,7 @@ class Ledger:
         base: The currency in which its figures are.
         cash: Money by currency.
         margins: What positions bind.
+        previous_equity: Equity with loan value when the day began; `None` on the first day.
     """
 
     account: str
@@ -54,6 +55,7 @@ class Ledger:
     holdings: dict[int, Holding] = field(default_factory=dict)
     commissions: Decimal = Decimal(0)
     margins: MarginModel = field(default_factory=Margins)
+    previous_equity: Decimal | None = None
     _journal: dict[int, list[_Entry]] = field(default_factory=dict)
 
     # --- executions -----------------------------------------------------------------------------
@@ -199,12 +201,15 @@ class Ledger:
 
     # --- time -----------------------------------------------------------------------------------
 
-    def start_day(self, mark: Mark) -> None:
+    def start_day(self, mark: Mark, rate: Rate | None = None) -> None:
         """
         Begin the account's day: nothing is realised yet, and the day's gain is counted from here.
 
-        What was closed yesterday is forgotten, and so is what could be undone.
+        What was closed yesterday is forgotten, and so is what could be undone. With rates, the
+        equity of this moment becomes the previous day's.
         """
+        if rate is not None:
+            self.previous_equity = self.figures(mark, rate).equity_with_loan
         self._journal.clear()
         self.holdings = {
             con_id: replace(

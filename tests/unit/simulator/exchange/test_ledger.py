@@ -227,7 +227,8 @@ def test_a_new_day_realises_from_nothing_and_gains_from_its_first_prices() -> No
     book(made, EURO, -1_000, "1.1")
     yesterday = made.figures(lambda _: Decimal(105), rate)
     assert (Decimal(40), Decimal(70)) == (yesterday.realized, yesterday.daily)
-    made.start_day(lambda _: Decimal(105))
+    made.start_day(lambda _: Decimal(105), rate)
+    assert made.previous_equity == yesterday.equity_with_loan
     assert [APPLE.con_id] == list(made.holdings)
     assert Decimal(0) == made.figures(lambda _: Decimal(105), rate).daily
     book(made, APPLE, -1, "108")
@@ -320,6 +321,10 @@ def test_options_and_coins_are_wealth_but_no_equity_that_money_is_lent_on() -> N
     assert Decimal(10_110) == worth.net_liquidation
     assert Decimal(8_900) == worth.equity_with_loan == worth.available_funds
     assert worth.initial_margin == 0
+    # crypto stands in a part of its own
+    assert worth.crypto.net_liquidation == worth.crypto.gross_position_value == Decimal(610)
+    assert worth.securities.net_liquidation == Decimal(9_500)
+    assert worth.crypto.available_funds == 0
 
 
 def test_the_commodities_part_holds_what_futures_need() -> None:
