@@ -39,7 +39,7 @@ def _made(con_id: int, symbol: str, legs: tuple[Leg, ...]) -> Instrument:
         symbol=symbol or first.symbol,
         sec_type="BAG",
         currency=first.currency,
-        exchanges=("SMART",),
+        exchanges=first.exchanges,
         local_symbol=f"COMB{-con_id}",
         trading_class="COMB",
         long_name="Combination",

@@ -99,6 +99,8 @@ def _walk(
             quantity = min(left, size)
             left -= quantity
             yield _from_market(order, price, quantity)
+        if left <= 0:
+            break  # the next level may be dear to look up
     while ahead is not None and left > 0:
         for trade in _against(ahead, left):
             left -= trade.quantity

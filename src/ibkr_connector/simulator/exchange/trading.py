@@ -178,7 +178,7 @@ class Trading:
                 continue
             yield from self._meet(order, quote, now=now, late=late)
         for order, part in late:
-            yield from self._reduce_group(self._register[order.perm_id], part, now)
+            yield from self._reduce_group(order, part, now)
 
     def _meet(
         self,
@@ -305,7 +305,7 @@ class Trading:
         if is_complete:
             self._clearing.unbind(order.perm_id)
             yield from self._release_children(order, now)
-        if order.group is not None and order.group.kind == REDUCE_UNBLOCKED and not is_complete:
+        if order.group is not None and order.group.kind == REDUCE_UNBLOCKED:
             late.append((order, trade.quantity))
         else:
             yield from self._reduce_group(order, trade.quantity, now)

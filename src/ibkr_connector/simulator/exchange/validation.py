@@ -89,11 +89,11 @@ def _wrong_algo(terms: Terms) -> Iterator[Refusal]:
     if terms.algo is None:
         return
     if terms.algo.strategy != _ADAPTIVE:
-        yield 442, f"No such algorithm: {terms.algo.strategy}"
+        yield 439, "The order cannot be submitted. Algorithm definition not found."
     elif terms.algo.parameters.get("adaptivePriority") not in _PRIORITIES:
-        yield 443, "Attribute adaptivePriority is missing or invalid"
+        yield 441, "Algo attributes validation failed: adaptivePriority"
     elif terms.order_type not in {"MKT", "LMT"}:
-        yield 442, f"The algorithm does not take orders of type {terms.order_type}"
+        yield 442, "Specified algorithm is not allowed for this order."
 
 
 def bad_change(order: VenueOrder, terms: Terms) -> Refusal | None:

@@ -43,7 +43,7 @@ from .commands import (
 )
 from .exercise import exercise, exercise_refusal, intrinsic
 from .figures import Figures
-from .groups import REDUCE_UNBLOCKED
+from .groups import REDUCE
 from .history import HistoricalBar
 from .hours import AlwaysOpen, Hours
 from .instruments import Catalogue, Instrument
@@ -347,9 +347,7 @@ class Venue:
         if not command.transmit:
             yield OrderStaged(order=order)
             return
-        for relative in self._staged_family(order):
-            yield from self._transmit(relative, now)
-        yield from self._transmit(order, now)
+        yield from self._transmit_family(order, now)
 
     def _parent_refusal(self, parent: int) -> Refusal | None:
         if parent not in self._register:
@@ -361,8 +359,9 @@ class Venue:
     def _new_order(self, command: PlaceOrder, now: datetime) -> VenueOrder:
         group = command.group
         if group is None and command.parent:
-            # the children of a bracket cancel each other without being told to (IB campus)
-            group = Group(name=str(command.parent), kind=REDUCE_UNBLOCKED)
+            # the children of a bracket end each other without being told to (IB campus); that
+            # only one of them trades at a time is assumed
+            group = Group(name=str(command.parent), kind=REDUCE)
         return VenueOrder(
             perm_id=self._register.next_perm_id(),
             owner=command.owner,
@@ -381,6 +380,13 @@ class Venue:
             note=command.note,
             rows=command.rows,
         )
+
+    def _transmit_family(self, order: VenueOrder, now: datetime) -> Iterator[Event]:
+        for relative in (*self._staged_family(order), order):
+            # a parent that is refused has ended its children meanwhile
+            current = self._register.open_of(relative.perm_id)
+            if current is not None:
+                yield from self._transmit(current, now)
 
     def _staged_family(self, order: VenueOrder) -> Iterable[VenueOrder]:
         """Return the relatives that waited for this one to be transmitted, parents first."""
@@ -486,9 +492,7 @@ class Venue:
         if changed.hold is Hold.UNTRANSMITTED:
             self._register.keep(changed)
             if command.transmit:
-                for relative in self._staged_family(changed):
-                    yield from self._transmit(relative, now)
-                yield from self._transmit(changed, now)
+                yield from self._transmit_family(changed, now)
             return
         if not changed.status.is_open:
             self._register.keep(changed)
