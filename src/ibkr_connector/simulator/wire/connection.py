@@ -20,7 +20,7 @@ from typing import Final
 from .errors import LocalProtocolError, RemoteProtocolError
 from .frames import FrameReader, encode_frame, join_fields, split_fields
 from .replies import Reply, encode_reply
-from .requests import Request, StartApi, decode_request
+from .requests import Request, StartApi, UnsupportedRequest, decode_request
 from .versions import NEWEST, OLDEST
 
 __all__ = [
@@ -203,7 +203,13 @@ class ServerConnection:
         return Greeting(oldest=low, newest=high, options=options, version=version)
 
     def _request(self, payload: bytes) -> Request:
-        request = decode_request(split_fields(payload), self._version)
+        fields = split_fields(payload)
+        request = decode_request(fields, self._version)
+        if int(fields[0]) in _UNANSWERED_YET:
+            request_id = getattr(request, "request_id", -1)
+            request = UnsupportedRequest(
+                message_id=int(fields[0]), fields=tuple(fields[1:]), request_id=request_id
+            )
         started = isinstance(request, StartApi)
         self._advance(ConnectionEvent.START_API if started else ConnectionEvent.REQUEST)
         return request
@@ -214,6 +220,14 @@ class ServerConnection:
             raise RemoteProtocolError(f"{event!r} is not expected in state {self._state!r}")
         self._state = following
 
+
+_UNANSWERED_YET: Final = frozenset(
+    {
+        *(10, 11, 13, 18, 19, 21, 22, 23, 24, 52, 53, 54, 55, 56, 57, 65, 66, 67, 68, 69, 70, 72),
+        *(73, 79, 82, 83, 84, 86, 88, 89, 96, 100, 101, 102, 103, 105),
+    }
+)
+"""Requests that the dialogue has no answer for yet: a *limit*, said as such to whoever asks."""
 
 _LONGEST_HELLO: Final = 1_024
 """No client's versions and options are longer; more is somebody who speaks something else."""

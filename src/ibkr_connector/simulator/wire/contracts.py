@@ -6,15 +6,21 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from .fields import INTEGER, OPTIONAL_NUMBER, Kind
-from .layout import Field, Layout
+from .fields import INTEGER, NUMBER, OPTIONAL_NUMBER, Kind
+from .layout import Field, Get, Layout, Nested, Rows, When
 
 __all__ = [
+    "COMBO_LEGS",
     "CONTRACT",
     "CONTRACT_HELD",
     "CONTRACT_NO_EXCHANGE",
     "CONTRACT_NO_PRIMARY",
+    "DELTA_NEUTRAL",
+    "FULL_CONTRACT",
+    "FUNDAMENTAL_CONTRACT",
     "STRIKE",
+    "ComboLeg",
+    "DeltaNeutral",
     "WireContract",
 ]
 
@@ -35,6 +41,25 @@ class WireContract:
     currency: str = ""
     local_symbol: str = ""
     trading_class: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComboLeg:
+    """One leg of a combo, as data requests describe it."""
+
+    con_id: int
+    ratio: int
+    action: str
+    exchange: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeltaNeutral:
+    """The contract that hedges a combo, with its delta and price."""
+
+    con_id: int
+    delta: Decimal
+    price: Decimal
 
 
 def _write_strike(value: Decimal | None) -> str:
@@ -81,3 +106,34 @@ CONTRACT_HELD: Final[Layout] = tuple(
 
 CONTRACT_NO_EXCHANGE: Final[Layout] = (*_HEAD, Field("primary_exchange"), *_TAIL)
 """As the account window shows it."""
+
+FUNDAMENTAL_CONTRACT: Final[Layout] = (
+    Field("con_id", _CON_ID),
+    *(Field(name) for name in ("symbol", "sec_type", "exchange", "primary_exchange")),
+    *(Field(name) for name in ("currency", "local_symbol")),
+)
+"""As requests for fundamentals send it (ib_async client.py `reqFundamentalData`)."""
+
+FULL_CONTRACT: Final = Nested("contract", WireContract, CONTRACT)
+"""The contract of a request."""
+
+
+def _is_combo(get: Get) -> bool:
+    return bool(get("contract").sec_type == "BAG")
+
+
+COMBO_LEGS: Final = When(
+    _is_combo,
+    Rows(
+        "legs",
+        ComboLeg,
+        (Field("con_id", INTEGER), Field("ratio", INTEGER), Field("action"), Field("exchange")),
+    ),
+)
+"""Behind the contract of a request, when it is a combo."""
+
+DELTA_NEUTRAL: Final[Layout] = (
+    Field("con_id", INTEGER),
+    Field("delta", NUMBER),
+    Field("price", NUMBER),
+)

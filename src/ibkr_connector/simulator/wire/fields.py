@@ -7,6 +7,7 @@ largest int. Which of them a message uses is part of its layout.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -15,15 +16,20 @@ from typing import Any, Final
 from .errors import LocalProtocolError, RemoteProtocolError
 
 __all__ = [
+    "ESCAPED",
     "FLAG",
     "INTEGER",
+    "NOT_COMPUTED_1",
+    "NOT_COMPUTED_2",
     "NUMBER",
     "OPTIONAL_INTEGER",
     "OPTIONAL_NUMBER",
     "TEXT",
+    "TRUTH",
     "UNSET_DOUBLE",
     "UNSET_INTEGER",
     "UNSET_NUMBER",
+    "UNSET_WHOLE",
     "Kind",
     "number_text",
 ]
@@ -33,6 +39,9 @@ UNSET_INTEGER: Final = "2147483647"
 _LARGEST_EXPONENT: Final = 308
 """Of a double; a text of a few bytes must not become one of a billion digits when it is echoed."""
 
+_MINUS_1: Final = frozenset({"-1", "-1.0"})
+_MINUS_2: Final = frozenset({"-2", "-2.0"})
+_ESCAPE: Final = re.compile(r"\\u([0-9A-Fa-f]{4})")
 _UNSET_LONG: Final = "9223372036854775807"
 _UNSETS: Final = frozenset(
     {"", UNSET_DOUBLE, "1.7976931348623157e+308", UNSET_INTEGER, _UNSET_LONG}
@@ -97,11 +106,42 @@ def _read_flag(text: str) -> bool:
     raise RemoteProtocolError(f"expected 0 or 1, got {text!r}")
 
 
+def _read_escaped(text: str) -> str:
+    if "\\u" not in text:
+        return text
+    units = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
+    return units.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _write_escaped(value: str) -> str:
+    text = _write_text(value)
+    if text.isascii() and "\\u" not in text:
+        return text
+    safe = text.replace("\\u", "\\u005cu")
+    return "".join(char if char.isascii() else _escape(char) for char in safe)
+
+
+def _escape(char: str) -> str:
+    # two of them for a character beyond the first plane, as Java counts
+    units = char.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+
+
 def _optional(read: Callable[[str], Any]) -> Callable[[str], Any]:
     return lambda text: None if text in _UNSETS else read(text)
 
 
 TEXT: Final = Kind("text", _read_text, _write_text)
+ESCAPED: Final = Kind("text in ASCII", _read_escaped, _write_escaped)
+"""
+Error texts, their JSON and long names carry what is not ASCII as `\\u00fc`.
+
+Since version 153 (ibapi decoder.py, MIN_SERVER_VER_ENCODE_MSG_ASCII7).
+"""
+
+TRUTH: Final = Kind(
+    "true or false", lambda text: text == "true", lambda value: "true" if value else "false"
+)
 INTEGER: Final = Kind("integer", _read_integer, str)
 NUMBER: Final = Kind("number", _read_number, number_text)
 FLAG: Final = Kind("flag", _read_flag, lambda value: "1" if value else "0")
@@ -112,6 +152,21 @@ OPTIONAL_NUMBER: Final = Kind(
     "optional number",
     _optional(_read_number),
     lambda value: "" if value is None else number_text(value),
+)
+NOT_COMPUTED_1: Final = Kind(
+    "number or -1",
+    lambda text: None if text in _MINUS_1 else OPTIONAL_NUMBER.read(text),
+    lambda value: "-1" if value is None else number_text(value),
+)
+NOT_COMPUTED_2: Final = Kind(
+    "number or -2",
+    lambda text: None if text in _MINUS_2 else OPTIONAL_NUMBER.read(text),
+    lambda value: "-2" if value is None else number_text(value),
+)
+UNSET_WHOLE: Final = Kind(
+    "integer or the largest one",
+    _optional(_read_integer),
+    lambda value: UNSET_INTEGER if value is None else str(value),
 )
 UNSET_NUMBER: Final = Kind(
     "number or the largest double",

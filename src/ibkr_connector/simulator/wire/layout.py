@@ -17,6 +17,7 @@ from .fields import FLAG, INTEGER, TEXT, Kind
 __all__ = [
     "NO_FIELDS",
     "Before",
+    "CountedText",
     "Field",
     "Get",
     "Item",
@@ -126,6 +127,28 @@ class Literal:
     def write(self, get: Get, out: list[str], version: int) -> None:
         """Put the text."""
         out.append(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class CountedText:
+    """
+    A last text that clients of some languages put a count before.
+
+    ibapi 10.51 does not, ib_async does (client.py `calculateImpliedVolatility`): told apart by
+    what is left.
+    """
+
+    name: str
+
+    def read(self, source: Source, values: dict[str, Any], version: int) -> None:
+        """Take the last field, and the one before it when there is one."""
+        if source.left > 1:
+            source.take(f"count of {self.name}")
+        values[self.name] = source.take(self.name)
+
+    def write(self, get: Get, out: list[str], version: int) -> None:
+        """Put the text alone."""
+        out.append(TEXT.write(get(self.name)))
 
 
 class Texts:

@@ -19,6 +19,7 @@ from typing import Any, Final
 from .errors import RemoteProtocolError
 from .fields import INTEGER, OPTIONAL_NUMBER, UNSET_DOUBLE, UNSET_INTEGER
 from .layout import Before, Get, Item, Layout, Literal, Since, Source, Texts, When
+from .tables import RFQ_FIELDS
 from .versions import Version
 
 __all__ = [
@@ -69,14 +70,24 @@ ECHO: Final[Mapping[str, str]] = {
             *("isOmsContainer", "discretionaryUpToLimitPrice", "usePriceMgmtAlgo"),
             *("autoCancelParent", "permId", "clientId", "conditionsIgnoreRth"),
             *("conditionsCancelOrder", "imbalanceOnly", "routeMarketableToBbo", "refFuturesConId"),
+            *("professionalCustomer", "includeOvernight"),
         ),
         "0",
     ),
-    **dict.fromkeys(("displaySize", "scaleInitLevelSize", "scaleSubsLevelSize"), UNSET_INTEGER),
+    **dict.fromkeys(
+        ("displaySize", "scaleInitLevelSize", "scaleSubsLevelSize", "manualOrderIndicator"),
+        UNSET_INTEGER,
+    ),
     **dict.fromkeys(
         (
             *("triggerPrice", "adjustedTrailStopPrice", "lmtPriceOffset", "adjustedStopPrice"),
             *("adjustedStopLimitPrice", "adjustedTrailingAmount"),
+            # what the hours outside of the regular ones would ask for (assumed: as the others)
+            *("initMarginBeforeOutsideRTH", "maintMarginBeforeOutsideRTH"),
+            *("equityWithLoanBeforeOutsideRTH", "initMarginChangeOutsideRTH"),
+            *("maintMarginChangeOutsideRTH", "equityWithLoanChangeOutsideRTH"),
+            *("initMarginAfterOutsideRTH", "maintMarginAfterOutsideRTH"),
+            "equityWithLoanAfterOutsideRTH",
         ),
         UNSET_DOUBLE,
     ),
@@ -303,6 +314,12 @@ PLACE_ORDER: Final[Layout] = (
         ),
         _when_type(_PEG_MID, _OFFSETS),
     ),
+    Since(Version.CUSTOMER_ACCOUNT, _texts("customerAccount")),
+    Since(Version.PROFESSIONAL_CUSTOMER, _texts("professionalCustomer")),
+    Since(Version.RFQ_FIELDS, Before(Version.UNDO_RFQ_FIELDS, *RFQ_FIELDS)),
+    Since(Version.INCLUDE_OVERNIGHT, _texts("includeOvernight")),
+    Since(Version.CME_TAGGING_FIELDS, _texts("manualOrderIndicator")),
+    Since(Version.IMBALANCE_ONLY, _texts("imbalanceOnly")),
 )
 """Behind the order id and the contract of a `placeOrder`."""
 
@@ -316,11 +333,22 @@ _VOL_OPEN: Final = (
     ),
 )
 
-_MARGINS: Final = _texts(
-    *("initMarginBefore", "maintMarginBefore", "equityWithLoanBefore"),
-    *("initMarginChange", "maintMarginChange", "equityWithLoanChange"),
-    *("initMarginAfter", "maintMarginAfter", "equityWithLoanAfter"),
-    *("commission", "minCommission", "maxCommission", "commissionCurrency", "warningText"),
+_MARGINS: Final = (
+    _texts("initMarginBefore", "maintMarginBefore", "equityWithLoanBefore"),
+    _texts("initMarginChange", "maintMarginChange", "equityWithLoanChange"),
+    _texts("initMarginAfter", "maintMarginAfter", "equityWithLoanAfter"),
+    _texts("commission", "minCommission", "maxCommission", "commissionCurrency"),
+    Since(
+        Version.FULL_ORDER_PREVIEW_FIELDS,
+        _texts("marginCurrency"),
+        _texts("initMarginBeforeOutsideRTH", "maintMarginBeforeOutsideRTH"),
+        _texts("equityWithLoanBeforeOutsideRTH", "initMarginChangeOutsideRTH"),
+        _texts("maintMarginChangeOutsideRTH", "equityWithLoanChangeOutsideRTH"),
+        _texts("initMarginAfterOutsideRTH", "maintMarginAfterOutsideRTH"),
+        _texts("equityWithLoanAfterOutsideRTH", "suggestedSize", "rejectReason"),
+        _Group("orderAllocations", 7),
+    ),
+    _texts("warningText"),
 )
 
 OPEN_ORDER: Final[Layout] = (
@@ -347,7 +375,7 @@ OPEN_ORDER: Final[Layout] = (
     _DeltaNeutral(),
     *_ALGO,
     _texts("solicited", "whatIf", "status"),
-    _MARGINS,
+    *_MARGINS,
     _texts("randomizeSize", "randomizePrice"),
     _BENCH,
     _Conditions(),
@@ -366,6 +394,14 @@ OPEN_ORDER: Final[Layout] = (
         _texts("minTradeQty", "minCompeteSize", "competeAgainstBestOffset"),
         _OFFSETS,
     ),
+    # the fields of 187 to 189 that PLACE_ORDER has never came back (ibapi decoder.py openOrder)
+    Since(Version.CUSTOMER_ACCOUNT, _texts("customerAccount")),
+    Since(Version.PROFESSIONAL_CUSTOMER, _texts("professionalCustomer")),
+    Since(Version.BOND_ACCRUED_INTEREST, _texts("bondAccruedInterest")),
+    Since(Version.INCLUDE_OVERNIGHT, _texts("includeOvernight")),
+    Since(Version.CME_TAGGING_FIELDS_IN_OPEN_ORDER, _texts("extOperator", "manualOrderIndicator")),
+    Since(Version.SUBMITTER, _texts("submitter")),
+    Since(Version.IMBALANCE_ONLY, _texts("imbalanceOnly")),
 )
 """Behind the order id and the contract of an `openOrder`."""
 
@@ -407,5 +443,8 @@ COMPLETED_ORDER: Final[Layout] = (
         _texts("minTradeQty", "minCompeteSize", "competeAgainstBestOffset"),
         _OFFSETS,
     ),
+    Since(Version.CUSTOMER_ACCOUNT, _texts("customerAccount")),
+    Since(Version.PROFESSIONAL_CUSTOMER, _texts("professionalCustomer")),
+    Since(Version.SUBMITTER, _texts("submitter")),
 )
 """Behind the contract of a `completedOrder`, which carries neither order id nor client id."""

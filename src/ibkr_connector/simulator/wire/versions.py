@@ -1,8 +1,15 @@
 """
 Server versions that changed the layout of a message, by the name of what they brought.
 
-Source: ibapi server_versions.py. The text protocol ends where protobuf begins (201); this side
-speaks 157 to 178, which is as far as the asyncio clients go.
+Source: ibapi server_versions.py; what each of them changed is read off ibapi's client.py and
+decoder.py. Some changed no text: 181 concerns the parameters of an algorithm, 191 the width of a
+number in clients written in C++.
+
+This side speaks 157 to 200, the newest versions of the text protocol. From 201 on a message id is
+four raw bytes (in both directions), and an id above 200 announces a protobuf message of the family
+`id - 200`, family by family with versions 203 to 213 (ibapi comm.py `make_msg`, reader.py). That
+switch would attach in `connection`, where a payload is split into fields, with a second pair of
+tables beside `requests.ROWS` and `replies.ROWS`. Nothing of it is built: a *limit*.
 """
 
 from __future__ import annotations
@@ -38,7 +45,29 @@ class Version(IntEnum):
     BOND_ISSUERID = 176
     FA_PROFILE_DESUPPORT = 177
     PENDING_PRICE_REVISION = 178
+    FUND_DATA_FIELDS = 179
+    MANUAL_ORDER_TIME_EXERCISE_OPTIONS = 180
+    OPEN_ORDER_AD_STRATEGY = 181
+    LAST_TRADE_DATE = 182
+    CUSTOMER_ACCOUNT = 183
+    PROFESSIONAL_CUSTOMER = 184
+    BOND_ACCRUED_INTEREST = 185
+    INELIGIBILITY_REASONS = 186
+    RFQ_FIELDS = 187
+    BOND_TRADING_HOURS = 188
+    INCLUDE_OVERNIGHT = 189
+    UNDO_RFQ_FIELDS = 190
+    PERM_ID_AS_LONG = 191
+    CME_TAGGING_FIELDS = 192
+    CME_TAGGING_FIELDS_IN_OPEN_ORDER = 193
+    ERROR_TIME = 194
+    FULL_ORDER_PREVIEW_FIELDS = 195
+    HISTORICAL_DATA_END = 196
+    CURRENT_TIME_IN_MILLIS = 197
+    SUBMITTER = 198
+    IMBALANCE_ONLY = 199
+    PARAMETRIZED_DAYS_OF_EXECUTIONS = 200
 
 
 OLDEST: Final = 157
-NEWEST: Final = 178
+NEWEST: Final = 200

@@ -83,7 +83,8 @@ def test_a_talk_byte_by_byte_means_the_same() -> None:
     [
         ("v157..178", 178, 178),
         ("v100..176", 178, 176),
-        ("v157..222", 178, 178),
+        ("v157..226", 178, 178),
+        ("v157..226", 200, 200),
         ("v157..178", 165, 165),
         ("v100..157", 178, 157),
         ("v170", 178, 170),
@@ -112,7 +113,7 @@ def test_the_options_of_a_client_are_kept() -> None:
     [
         b"GET / HTTP/1.1\r\n\r\n",
         b"\0\0\0\x05",
-        hello("v179..222"),
+        hello("v201..222"),
         hello("v100..156"),
         hello("157..178"),
         hello("v..178"),
@@ -164,7 +165,7 @@ FIELD = st.one_of(
 @given(
     message=st.integers(1, 109),
     fields=st.lists(FIELD, max_size=160),
-    version=st.integers(157, 178),
+    version=st.integers(157, 200),
 )
 def test_random_fields_raise_nothing_but_a_protocol_error(
     message: int, fields: list[str], version: int
@@ -214,7 +215,7 @@ def test_nothing_is_said_before_the_greeting_or_after_the_end() -> None:
         connection.send(NextValidId(order_id=5))
 
 
-@pytest.mark.parametrize("newest", [156, 179])
+@pytest.mark.parametrize("newest", [156, 201])
 def test_only_versions_of_the_text_protocol_are_spoken(newest: int) -> None:
     with pytest.raises(LocalProtocolError):
         ServerConnection(newest=newest)

@@ -1,4 +1,4 @@
-"""Any record of the protocol comes back from the wire as the record it was."""
+"""Any record of the protocol comes back from the wire as the record it was, at every version."""
 
 from __future__ import annotations
 
@@ -8,20 +8,26 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ibkr_connector.simulator.wire import replies, requests
 from ibkr_connector.simulator.wire.contracts import WireContract
-from ibkr_connector.simulator.wire.errors import RemoteProtocolError
+from ibkr_connector.simulator.wire.errors import LocalProtocolError, RemoteProtocolError
 from ibkr_connector.simulator.wire.frames import join_fields, split_fields
+from ibkr_connector.simulator.wire.versions import NEWEST, OLDEST
 
+VERSIONS = range(OLDEST, NEWEST + 1)
 ORDERS = {requests.PlaceOrder, replies.OpenOrder, replies.CompletedOrder}
-"""Texts and groups, which are held against ib_async instead."""
+"""Texts and groups, which are held against other clients instead."""
+
+REQUESTS = sorted(set(requests.Request.__args__) - ORDERS - {requests.BrokenRequest}, key=str)
+REPLIES = sorted(set(replies.Reply.__args__) - ORDERS, key=str)
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
 INTEGER = st.integers(-(2**31), 2**31 - 2)
 NUMBER = st.decimals(-(10**12), 10**12, places=4)
+POSITIVE = st.decimals(1, 10**6, places=4)
 
 
 def _of(hint: Any) -> st.SearchStrategy[Any]:
@@ -33,12 +39,12 @@ def _of(hint: Any) -> st.SearchStrategy[Any]:
             con_id=INTEGER,
             sec_type=st.sampled_from(["STK", "OPT", "FUT", "CASH"]),
             symbol=TEXT,
-            strike=st.none() | NUMBER.filter(bool),
+            strike=st.none() | POSITIVE,
             right=TEXT,
             currency=TEXT,
         )
     if typing.get_origin(hint) is tuple:
-        return st.lists(_of(typing.get_args(hint)[0]), max_size=4).map(tuple)
+        return st.lists(_of(typing.get_args(hint)[0]), max_size=3).map(tuple)
     if type(None) in typing.get_args(hint):
         (inner,) = [arg for arg in typing.get_args(hint) if arg is not type(None)]
         return st.none() | _of(inner)
@@ -52,40 +58,110 @@ _PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     bool: st.booleans(),
 }
 
+SCAN = ("numberOfRows", "instrument", "scanCode", "abovePrice", "stockTypeFilter")
+SPECIAL: dict[Any, dict[str, st.SearchStrategy[Any]]] = {
+    requests.UnsupportedRequest: {
+        "message_id": st.sampled_from([26, 106, 107, 108, 109, 300]),
+        "fields": st.lists(TEXT, max_size=4).map(tuple),
+        "request_id": st.just(-1),
+    },
+    requests.ReqScannerSubscription: {
+        "texts": st.fixed_dictionaries(dict.fromkeys(SCAN, TEXT)),
+    },
+    requests.ReqFundamentalData: {
+        "contract": st.builds(WireContract, con_id=INTEGER, symbol=TEXT, exchange=TEXT)
+    },
+    replies.TickByTickLast: {"tick_type": st.sampled_from([1, 2])},
+    replies.TickByTickBidAsk: {"tick_type": st.just(3)},
+    replies.TickByTickMidpoint: {"tick_type": st.just(4)},
+    replies.ContractDetails: {
+        "strike": st.none() | POSITIVE,
+        "sec_type": st.sampled_from(["STK", "FUND"]),
+    },
+    replies.ScannerRow: {"strike": st.none() | POSITIVE},
+    # what stands for "not computed" cannot be a value
+    replies.TickOptionComputation: {
+        name: st.none() | POSITIVE
+        for name in (
+            *("implied_volatility", "delta", "option_price", "pv_dividend"),
+            *("gamma", "vega", "theta", "under_price"),
+        )
+    },
+}
+
 
 def _records(record: Any) -> st.SearchStrategy[Any]:
     hints = typing.get_type_hints(record)
-    fields = {f.name: _of(hints[f.name]) for f in dataclasses.fields(record)}
-    # what the layout derives from something else
-    fields.pop("legs", None)
-    if record is requests.UnsupportedRequest:
-        fields["message_id"] = st.sampled_from([10, 22, 83, 84, 100])
-    if record is replies.TickByTickLast:
-        fields["tick_type"] = st.sampled_from([1, 2])
-    if record in {replies.TickByTickBidAsk, replies.TickByTickMidpoint}:
-        fields.pop("tick_type")
-    if record is replies.ContractDetails:
-        fields["strike"] = st.none() | NUMBER.filter(bool)
+    special = SPECIAL.get(record, {})
+    fields = {
+        f.name: special[f.name] if f.name in special else _of(hints[f.name])
+        for f in dataclasses.fields(record)
+        # what the layout derives from something else
+        if f.name != "legs" or hints["legs"] is str
+    }
     return st.builds(record, **fields)
 
 
-@pytest.mark.parametrize("record", sorted(set(requests.Request.__args__) - ORDERS, key=str))
+few = settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+
+
+@pytest.mark.parametrize("record", REQUESTS, ids=lambda r: r.__name__)
+@few
 @given(data=st.data())
-def test_any_request_comes_back(record: Any, data: st.DataObject) -> None:
+def test_any_request_comes_back_at_every_version(record: Any, data: st.DataObject) -> None:
     asked = data.draw(_records(record))
-    fields = split_fields(join_fields(requests.encode_request(asked, 178)))
-    assert requests.decode_request(fields, 178) == asked
+    for version in VERSIONS:
+        fields = requests.encode_request(asked, version)
+        again = requests.decode_request(split_fields(join_fields(fields)), version)
+        assert requests.encode_request(again, version) == fields
+        assert type(again) is record
+    if isinstance(again, requests.ReqScannerSubscription):
+        again = dataclasses.replace(again, texts={n: again.texts[n] for n in SCAN})
+    assert _without_gone(again) == _without_gone(asked)
 
 
-@pytest.mark.parametrize("record", sorted(set(replies.Reply.__args__) - ORDERS, key=str))
+@pytest.mark.parametrize("record", REPLIES, ids=lambda r: r.__name__)
+@few
 @given(data=st.data())
-def test_any_reply_comes_back(record: Any, data: st.DataObject) -> None:
+def test_any_reply_comes_back_at_every_version(record: Any, data: st.DataObject) -> None:
     said = data.draw(_records(record))
-    fields = split_fields(join_fields(replies.encode_reply(said, 178)))
-    assert replies.decode_reply(fields, 178) == said
+    for version in range(max(OLDEST, replies.ROWS[record].since), NEWEST + 1):
+        fields = replies.encode_reply(said, version)
+        again = replies.decode_reply(split_fields(join_fields(fields)), version)
+        assert replies.encode_reply(again, version) == fields
+        assert type(again) is record
+    assert _without_gone(again) == _without_gone(said)
+
+
+def _without_gone(record: Any) -> Any:
+    """Leave out what the newest version does not carry any more."""
+    if isinstance(record, replies.HistoricalData):
+        return dataclasses.replace(record, start="", end="")
+    if isinstance(record, replies.ContractDetails) and record.sec_type != "FUND":
+        return dataclasses.replace(record, fund=replies.FundData())
+    return record
+
+
+@pytest.mark.parametrize("record", [replies.HistoricalDataEnd, replies.CurrentTimeMillis])
+def test_a_reply_that_no_client_of_a_version_knows_is_not_written(record: Any) -> None:
+    since = replies.ROWS[record].since
+    said = {"request_id": 1, "start": "", "end": ""}
+    reply = record(**(said if record is replies.HistoricalDataEnd else {"time_ms": 1}))
+    assert replies.encode_reply(reply, since)
+    with pytest.raises(LocalProtocolError, match=f"version {since - 1}"):
+        replies.encode_reply(reply, since - 1)
+
+
+def test_a_broken_request_is_not_written() -> None:
+    with pytest.raises(LocalProtocolError):
+        requests.encode_request(
+            requests.BrokenRequest(message_id=1, request_id=-1, text=""), NEWEST
+        )
 
 
 def test_a_reply_that_does_not_exist_or_does_not_end_is_not_read() -> None:
     for fields in (["200", "1"], ["9", "1", "5", "more"]):
         with pytest.raises(RemoteProtocolError):
-            replies.decode_reply(fields, 178)
+            replies.decode_reply(fields, NEWEST)
