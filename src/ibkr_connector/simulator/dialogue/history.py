@@ -1,152 +1,200 @@
-"""Historical requests: what TWS refuses, and the bars of what it does not."""
+"""Requests for bars of the past: what TWS refuses, and the bars of what it does not."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
 
-from ibkr_connector.simulator.exchange.history import (
-    BAR_SIZES,
-    DURATION_UNITS,
-    HistoricalBar,
-    is_dated,
-)
+from ibkr_connector.simulator.exchange.history import BAR_SIZES, HistoricalBar, is_dated
 from ibkr_connector.simulator.exchange.instruments import Instrument
-from ibkr_connector.simulator.wire.replies import Bar, HeadTimestamp, HistoricalData
-from ibkr_connector.simulator.wire.requests import ReqHeadTimestamp, ReqHistoricalData
+from ibkr_connector.simulator.exchange.sessions import schedule
+from ibkr_connector.simulator.wire import requests as ask
+from ibkr_connector.simulator.wire.replies import (
+    Bar,
+    HeadTimestamp,
+    HistoricalData,
+    HistoricalDataEnd,
+    HistoricalSchedule,
+    ScheduleSession,
+)
+from ibkr_connector.simulator.wire.versions import Version
 
-from .times import LOGIN_ZONE, parse_end, write_time
+from .bars import LiveBars, next_beat
+from .combos import combo_of
+from .contracts import find_for_data
+from .feed import DELAY, Entitlement, Leg, feed_of
+from .history_rules import (
+    FAILED,
+    Asked,
+    bar_size_of,
+    refusal,
+    span_of,
+    unavailable,
+)
+from .pacing import MAX_OPEN
+from .rights import entitlement
+from .times import parse_end, write_bar_time, write_time, zone_of
 
 if TYPE_CHECKING:
-    from .session import ClientSession
-    from .streams import LiveBars
+    from .session import ClientSession, Handler
 
-__all__ = ["head_timestamp", "historical_data", "newest_bar"]
+__all__ = ["HANDLERS", "wire_bar"]
 
-_SHOWN: Final = frozenset(
-    {"TRADES", "MIDPOINT", "BID", "ASK", "BID_ASK", "ADJUSTED_LAST", "AGGTRADES"}
-)
-_TRADED: Final = frozenset({"TRADES", "ADJUSTED_LAST"})
-_KEPT: Final = frozenset({"TRADES", "MIDPOINT", "BID", "ASK"})
-_DURATION: Final = re.compile(r"([1-9]\d*) ([SDWMY])")
 _NOTHING: Final = Decimal(-1)
 _HISTORY_YEARS: Final = 10
+_MOST_BARS: Final = 100_000
+"""More bars than this are too long a time; the bound keeps an answer in memory (*limit*)."""
+
+_TOO_LONG: Final = f"{FAILED}Time length exceed max."
+_API_NEEDED: Final = (
+    " Requested market data requires additional subscription for API. See link in 'Market Data "
+    "Connections' dialog for more details."
+)
 
 
-def historical_data(
-    session: ClientSession, request: ReqHistoricalData, instrument: Instrument, *, now: datetime
+def historical_data(session: ClientSession, request: ask.ReqHistoricalData, now: datetime) -> None:
+    """Send bars, and keep the newest up to date when asked to."""
+    request_id = request.request_id
+    if request_id in session.streams.bars:
+        session.fail(request_id, 386, "Duplicate ticker ID for API historical data query")
+        return
+    refused = refusal(request, now)
+    if refused is not None:
+        session.fail(request_id, *refused)
+        return
+    legs: tuple[Leg, ...] = ()
+    if request.contract.sec_type == "BAG":
+        combo = combo_of(session, request.contract, request.legs, request_id=request_id)
+        if combo is None:
+            return
+        instrument, legs = combo
+    else:
+        found = find_for_data(session, request.contract, request_id)
+        if found is None:
+            return
+        instrument = found
+    if not _is_admitted(session, request, instrument, now=now):
+        return
+    asked = Asked(
+        instrument=instrument,
+        legs=legs,
+        bar_size=bar_size_of(request.bar_size) or request.bar_size,
+        what_to_show=request.what_to_show.upper(),
+        format_date=request.format_date,
+        regular_hours=request.regular_hours,
+    )
+    if asked.what_to_show == "SCHEDULE":
+        _schedule(session, request, instrument, now=now)
+        return
+    _send(session, request, asked, now=now)
+
+
+def _is_admitted(
+    session: ClientSession,
+    request: ask.ReqHistoricalData,
+    instrument: Instrument,
+    *,
+    now: datetime,
 ) -> bool:
-    """Answer a request for bars; tell whether it was accepted."""
-    refusal = _refusal(request, instrument, now)
-    if refusal is not None:
-        session.fail(request.request_id, *refusal)
+    request_id, what = request.request_id, request.what_to_show.upper()
+    refused = unavailable(instrument, what, request.end)
+    if refused is not None:
+        session.fail(request_id, *refused)
         return False
-    end = parse_end(request.end, now)
-    span = _span(request.duration)
+    if not _has_right(session, instrument, request.contract.exchange, request_id=request_id):
+        return False
+    if session.streams.open_history >= MAX_OPEN:
+        session.fail(
+            request_id,
+            322,
+            "Error processing request.-'bM' : cause - Only 50 simultaneous API historical data "
+            "requests allowed.",
+        )
+        return False
+    size = BAR_SIZES[bar_size_of(request.bar_size) or request.bar_size]
+    if size > timedelta(seconds=30) or not session.gateway.permissions.historical_pacing:
+        return True
+    kind = (instrument.con_id, request.contract.exchange, what)
+    same = (kind, request.end, request.duration, request.bar_size, request.regular_hours)
+    if feed_of(session.gateway).pacing.admits(same, kind, now, cost=2 if what == "BID_ASK" else 1):
+        return True
+    session.fail(request_id, 162, f"{FAILED}Historical data request pacing violation")
+    return False
+
+
+def _has_right(
+    session: ClientSession, instrument: Instrument, exchange: str, *, request_id: int
+) -> bool:
+    right = entitlement(session, instrument, exchange)
+    if right not in {Entitlement.NONE, Entitlement.API}:
+        return True
+    place = f"{instrument.primary_exchange or instrument.home} {instrument.sec_type}"
+    more = f".{_API_NEEDED}" if right is Entitlement.API else ""
+    session.fail(request_id, 162, f"{FAILED}No market data permissions for {place}{more}")
+    return False
+
+
+def _send(
+    session: ClientSession, request: ask.ReqHistoricalData, asked: Asked, *, now: datetime
+) -> None:
+    request_id, instrument = request.request_id, asked.instrument
+    end, span = parse_end(request.end, now), span_of(request.duration)
     assert end is not None
     assert span is not None
-    end = min(end, now)
+    is_delayed = entitlement(session, instrument, request.contract.exchange) in {
+        Entitlement.DELAYED
+    }
+    end = min(end, now - DELAY if is_delayed else now)
     start = end - span
-    if is_dated(request.bar_size):
+    size = BAR_SIZES[asked.bar_size]
+    if span / size > _MOST_BARS:
+        session.fail(request_id, 162, _TOO_LONG)
+        return
+    if is_dated(asked.bar_size):
         # day bars begin at midnight: the day in which the span begins belongs to it
         start = start.replace(hour=0, minute=0, second=0, microsecond=0)
-    found = session.gateway.venue.bars(
-        instrument,
-        start=start,
-        end=end,
-        bar_size=request.bar_size,
-        what_to_show=request.what_to_show,
-    )
+    found = asked.bars(session, start, end)
     if not found:
-        session.fail(
-            request.request_id,
-            162,
-            "Historical Market Data Service error message:HMDS query returned no data: "
-            f"{instrument.local_symbol}@{request.contract.exchange} {request.what_to_show}",
-        )
-        return False
+        name = instrument.local_symbol or instrument.symbol
+        text = f"HMDS query returned no data: {name}@{request.contract.exchange} "
+        session.fail(request_id, 162, f"{FAILED}{text}{asked.shown_name}")
+        return
+    zone = zone_of(session, instrument)
+    limits = (write_time(start, session.version, zone), write_time(end, session.version, zone))
     session.say(
         HistoricalData(
-            request_id=request.request_id,
-            start=write_time(start, session.version),
-            end=write_time(end, session.version),
-            bars=tuple(
-                _bar(
-                    bar,
-                    request.bar_size,
-                    format_date=request.format_date,
-                    version=session.version,
-                )
-                for bar in found
-            ),
+            request_id=request_id,
+            start=limits[0],
+            end=limits[1],
+            bars=tuple(wire_bar(session, bar, asked) for bar in found),
         )
     )
-    return True
-
-
-def newest_bar(session: ClientSession, live: LiveBars, now: datetime) -> Bar | None:
-    """Return the bar that is being made now."""
-    size = BAR_SIZES[live.bar_size]
-    found = session.gateway.venue.bars(
-        live.instrument,
-        start=now - 2 * size,
-        end=now,
-        bar_size=live.bar_size,
-        what_to_show=live.what_to_show,
-    )
-    if not found:
-        return None
-    return _bar(found[-1], live.bar_size, format_date=live.format_date, version=session.version)
-
-
-def head_timestamp(session: ClientSession, request: ReqHeadTimestamp, now: datetime) -> None:
-    """Answer when history begins."""
-    begin = now - timedelta(days=365 * _HISTORY_YEARS)
-    text = str(int(begin.timestamp())) if request.format_date == 2 else f"{begin:%Y%m%d-%H:%M:%S}"
-    session.say(HeadTimestamp(request_id=request.request_id, time=text))
-
-
-def _refusal(
-    request: ReqHistoricalData, instrument: Instrument, now: datetime
-) -> tuple[int, str] | None:
-    invalid = "Error validating request.-'bN' : cause - "
-    if request.bar_size not in BAR_SIZES:
-        return 321, f"{invalid}Historical data bar size setting is invalid. Legal ones are: ..."
-    if request.what_to_show not in _SHOWN:
-        return 321, f"{invalid}Please enter exchange"
-    if _span(request.duration) is None:
-        return 321, f"{invalid}Historical data query duration is invalid."
-    if parse_end(request.end, now) is None:
-        return 10314, "End Date/Time: The date, time, or time-zone entered is invalid."
-    if request.keep_up_to_date and (request.end or request.what_to_show not in _KEPT):
-        return 321, f"{invalid}End date not supported with keep up to date"
-    if instrument.sec_type == "CASH" and request.what_to_show in _TRADED:
-        return (
-            162,
-            "Historical Market Data Service error message:No historical market data for "
-            f"{instrument.symbol}/CASH@FXSUBPIP Last",
+    if session.version >= Version.HISTORICAL_DATA_END:
+        session.say(HistoricalDataEnd(request_id=request_id, start=limits[0], end=limits[1]))
+    if request.keep_up_to_date:
+        session.streams.bars[request_id] = LiveBars(
+            request_id=request_id,
+            asked=asked,
+            since=found[-1].start,
+            told=found[-1],
+            due=next_beat(now),
+            is_kept=True,
         )
-    if instrument.sec_type == "CRYPTO" and request.what_to_show in _TRADED:
-        return 10299, "Expected what to show is AGGTRADES, please use that instead of TRADES."
-    return None
 
 
-def _span(duration: str) -> timedelta | None:
-    match = _DURATION.fullmatch(duration.strip())
-    return int(match[1]) * DURATION_UNITS[match[2]] if match is not None else None
-
-
-def _bar(bar: HistoricalBar, bar_size: str, *, format_date: int, version: int) -> Bar:
-    if is_dated(bar_size):
-        date = f"{bar.start:%Y%m%d}"
-    elif format_date == 2:
-        date = str(int(bar.start.timestamp()))
-    else:
-        date = write_time(bar.start, version, LOGIN_ZONE)
+def wire_bar(session: ClientSession, bar: HistoricalBar, asked: Asked) -> Bar:
+    """Write a bar with its date as its client wants it."""
     return Bar(
-        date=date,
+        date=write_bar_time(
+            bar.start,
+            is_dated=is_dated(asked.bar_size),
+            form=asked.format_date,
+            version=session.version,
+            zone=zone_of(session, asked.instrument),
+        ),
         open=bar.open,
         high=bar.high,
         low=bar.low,
@@ -155,3 +203,97 @@ def _bar(bar: HistoricalBar, bar_size: str, *, format_date: int, version: int) -
         wap=bar.average if bar.average is not None else _NOTHING,
         count=bar.count if bar.count is not None else -1,
     )
+
+
+def _schedule(
+    session: ClientSession,
+    request: ask.ReqHistoricalData,
+    instrument: Instrument,
+    *,
+    now: datetime,
+) -> None:
+    """Send the sessions of the days asked for, in the time of the exchange."""
+    end, span = parse_end(request.end, now), span_of(request.duration)
+    assert end is not None
+    assert span is not None
+    found: list[ScheduleSession] = []
+    zone = instrument.time_zone
+    for day in schedule(instrument, end - span, end, regular=request.regular_hours):
+        zone = day.zone
+        spans = day.liquid if request.regular_hours else day.trading
+        found.append(
+            ScheduleSession(
+                start=_local(spans[0][0], zone),
+                end=_local(spans[-1][1], zone),
+                date=f"{day.day:%Y%m%d}",
+            )
+        )
+    session.say(
+        HistoricalSchedule(
+            request_id=request.request_id,
+            start=found[0].start if found else _local(end - span, zone),
+            end=found[-1].end if found else _local(end, zone),
+            time_zone=zone,
+            sessions=tuple(found),
+        )
+    )
+
+
+def _local(moment: datetime, zone: str) -> str:
+    return f"{moment.astimezone(ZoneInfo(zone)):%Y%m%d-%H:%M:%S}"
+
+
+def cancel(session: ClientSession, request: ask.CancelHistoricalData, now: datetime) -> None:
+    """End a request for bars; what was answered already is unknown by then."""
+    request_id = request.request_id
+    if session.streams.bars.pop(request_id, None) is None:
+        session.fail(request_id, 366, f"No historical data query found for ticker id:{request_id}")
+        return
+    # the echo of the client's own wish (ib_insync, notebook of bars)
+    session.fail(request_id, 162, f"{FAILED}API historical data query cancelled: {request_id}")
+
+
+def head_timestamp(session: ClientSession, request: ask.ReqHeadTimestamp, now: datetime) -> None:
+    """Answer when history begins; the request stays open until it is cancelled (IB campus)."""
+    request_id, what = request.request_id, request.what_to_show.upper()
+    instrument = find_for_data(session, request.contract, request_id)
+    if instrument is None:
+        return
+    refused = unavailable(instrument, what, "")
+    if refused is not None:
+        session.fail(request_id, *refused)
+        return
+    if not _has_right(session, instrument, request.contract.exchange, request_id=request_id):
+        return
+    if request_id in session.streams.heads:
+        session.fail(request_id, 386, "Duplicate ticker ID for API historical data query")
+        return
+    kind = (instrument.con_id, request.contract.exchange, what)
+    pacing = feed_of(session.gateway).pacing
+    if session.gateway.permissions.historical_pacing and not pacing.admits(
+        (kind, "head", request.regular_hours), kind, now
+    ):
+        session.fail(request_id, 162, f"{FAILED}Historical data request pacing violation")
+        return
+    session.streams.heads.add(request_id)
+    begin = (now - timedelta(days=365 * _HISTORY_YEARS)).replace(
+        hour=14, minute=30, second=0, microsecond=0
+    )
+    text = str(int(begin.timestamp())) if request.format_date == 2 else f"{begin:%Y%m%d-%H:%M:%S}"
+    session.say(HeadTimestamp(request_id=request_id, time=text))
+
+
+def cancel_head(session: ClientSession, request: ask.CancelHeadTimestamp, now: datetime) -> None:
+    """End that."""
+    request_id = request.request_id
+    if request_id not in session.streams.heads:
+        session.fail(request_id, 366, f"No historical data query found for ticker id:{request_id}")
+    session.streams.heads.discard(request_id)
+
+
+HANDLERS: Final[Mapping[type, Handler]] = {
+    ask.ReqHistoricalData: historical_data,
+    ask.CancelHistoricalData: cancel,
+    ask.ReqHeadTimestamp: head_timestamp,
+    ask.CancelHeadTimestamp: cancel_head,
+}

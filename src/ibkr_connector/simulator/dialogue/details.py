@@ -1,0 +1,139 @@
+"""Everything about an instrument, as contract details and hits of a search tell it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from ibkr_connector.simulator.exchange.instruments import Catalogue, Instrument
+from ibkr_connector.simulator.exchange.sessions import hours_text
+from ibkr_connector.simulator.wire.replies import (
+    BondContractDetails,
+    ContractDetails,
+    DerivativeType,
+    Pair,
+    Reply,
+    SymbolSample,
+)
+
+__all__ = ["BONDS", "details_of", "sample_of"]
+
+BONDS: Final = frozenset({"BOND", "BILL", "FIXED"})
+"""Types whose details come as message 18 (ibapi decoder.py)."""
+
+_ORDER_TYPES: Final = (
+    "ACTIVETIM,AD,ADJUST,ALERT,ALLOC,AON,AVGCOST,BASKET,COND,DAY,DEACT,FOK,GAT,GTC,GTD,IOC,LMT,"
+    "LIT,MIT,MKT,MOC,OCA,OPG,REL,STP,STPLMT,TRAIL,TRAILLMT,WHATIF"
+)
+_BOND_ORDER_TYPES: Final = (
+    "ACTIVETIM,AD,ADJUST,ALERT,ALLOC,DAY,GAT,GTC,GTD,LMT,MKT,STP,STPLMT,WHATIF"
+)
+
+
+def details_of(
+    instrument: Instrument, catalogue: Catalogue, now: datetime, *, request_id: int, exchange: str
+) -> Reply:
+    """Write the details of an instrument at an exchange."""
+    if instrument.sec_type in BONDS:
+        return _bond(instrument, now, request_id=request_id, exchange=exchange)
+    under = catalogue.get(instrument.under_con_id)
+    sizes = instrument.size_increment
+    return ContractDetails(
+        request_id=request_id,
+        symbol=instrument.symbol,
+        sec_type=instrument.sec_type,
+        last_trade=instrument.last_trade,
+        strike=instrument.strike,
+        right=instrument.right,
+        exchange=exchange,
+        currency=instrument.currency,
+        local_symbol=instrument.local_symbol,
+        market_name=instrument.market_name,
+        trading_class=instrument.trading_class,
+        con_id=instrument.con_id,
+        min_tick=instrument.min_tick,
+        multiplier=str(instrument.multiplier or ""),
+        order_types=_ORDER_TYPES if instrument.is_tradable else "",
+        valid_exchanges=",".join(instrument.exchanges),
+        price_magnifier=getattr(instrument, "price_magnifier", 1),
+        under_con_id=instrument.under_con_id,
+        long_name=instrument.long_name,
+        primary_exchange=instrument.primary_exchange,
+        contract_month=instrument.expiry[:6],
+        industry=instrument.industry,
+        category=instrument.category,
+        subcategory=instrument.subcategory,
+        time_zone_id=instrument.time_zone,
+        trading_hours=hours_text(instrument, now),
+        liquid_hours=hours_text(instrument, now, liquid=True),
+        sec_ids=_security_ids(instrument),
+        aggregate_group=1,
+        under_symbol=instrument.under_symbol,
+        under_sec_type=under.sec_type if under is not None else "",
+        market_rule_ids=_rules(instrument),
+        real_expiration_date=instrument.last_trade,
+        stock_type=instrument.stock_type,
+        min_size=instrument.min_size,
+        size_increment=sizes,
+        suggested_size_increment=sizes,
+    )
+
+
+def _bond(
+    instrument: Instrument, now: datetime, *, request_id: int, exchange: str
+) -> BondContractDetails:
+    coupon: Decimal | None = getattr(instrument, "coupon", None)
+    return BondContractDetails(
+        request_id=request_id,
+        symbol=instrument.symbol,
+        sec_type=instrument.sec_type,
+        cusip=getattr(instrument, "cusip", ""),
+        coupon=coupon if coupon is not None else Decimal(0),
+        maturity=instrument.last_trade,
+        issue_date=getattr(instrument, "issue_date", ""),
+        ratings=getattr(instrument, "ratings", ""),
+        bond_type=instrument.subcategory or instrument.category,
+        coupon_type="FIXED" if coupon else "",
+        description=instrument.long_name,
+        exchange=exchange,
+        currency=instrument.currency,
+        market_name=instrument.market_name,
+        trading_class=instrument.trading_class,
+        con_id=instrument.con_id,
+        min_tick=instrument.min_tick,
+        order_types=_BOND_ORDER_TYPES,
+        valid_exchanges=",".join(instrument.exchanges),
+        long_name=instrument.long_name,
+        time_zone_id=instrument.time_zone,
+        trading_hours=hours_text(instrument, now),
+        liquid_hours=hours_text(instrument, now, liquid=True),
+        sec_ids=_security_ids(instrument),
+        market_rule_ids=_rules(instrument),
+        min_size=instrument.min_size,
+        size_increment=instrument.size_increment,
+        suggested_size_increment=instrument.size_increment,
+    )
+
+
+def _security_ids(instrument: Instrument) -> tuple[Pair, ...]:
+    isin = getattr(instrument, "isin", "")
+    return (Pair(name="ISIN", value=isin),) if isin else ()
+
+
+def _rules(instrument: Instrument) -> str:
+    """Return the market rule at each of the exchanges, in their order."""
+    return ",".join([str(instrument.market_rule)] * len(instrument.exchanges))
+
+
+def sample_of(instrument: Instrument, derivatives: tuple[str, ...]) -> SymbolSample:
+    """Write a hit of a symbol search."""
+    return SymbolSample(
+        con_id=instrument.con_id,
+        symbol=instrument.symbol,
+        sec_type=instrument.sec_type,
+        primary_exchange=instrument.primary_exchange or instrument.home,
+        currency=instrument.currency,
+        derivatives=tuple(DerivativeType(sec_type=kind) for kind in derivatives),
+        description=instrument.long_name,
+    )

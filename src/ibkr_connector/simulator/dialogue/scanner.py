@@ -1,0 +1,208 @@
+"""Market scanners: what is listed, ranked by a scan code and again every half minute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Final
+
+from ibkr_connector.simulator.exchange.instruments import Instrument
+from ibkr_connector.simulator.exchange.records import Quote
+from ibkr_connector.simulator.wire import requests as ask
+from ibkr_connector.simulator.wire.replies import ScannerData, ScannerParameters, ScannerRow
+
+from .draws import seeded
+from .history_rules import FAILED
+from .scans import FILTERS, INSTRUMENTS, PLACES, SCANS, parameters_xml
+
+if TYPE_CHECKING:
+    from .session import ClientSession, Handler
+
+__all__ = ["HANDLERS", "Scan"]
+
+_EVERY: Final = timedelta(seconds=30)
+_MOST_ROWS: Final = 50
+_MOST_SCANS: Final = 10
+_CONSIDERED: Final = 300
+"""Contracts that are looked at closely; of longer lists, the first of a seeded order (*limit*)."""
+
+
+@dataclass(slots=True)
+class Scan:
+    """One subscription."""
+
+    request_id: int
+    code: str
+    instrument: str
+    place: str
+    rows: int
+    filters: tuple[tuple[str, bool, Decimal], ...]
+    due: datetime
+    told: tuple[ScannerRow, ...] | None = None
+
+    def tick(self, session: ClientSession, now: datetime) -> None:
+        """Say what the scan finds, when it is time and when it is something else than before."""
+        if now < self.due:
+            return
+        self.due = now + _EVERY
+        rows = self._found(session, now)
+        if rows != self.told:
+            self.told = rows
+            session.say(ScannerData(request_id=self.request_id, rows=rows))
+
+    def _found(self, session: ClientSession, now: datetime) -> tuple[ScannerRow, ...]:
+        venue, rank = session.gateway.venue, SCANS[self.code].rank
+        ranked: list[tuple[float, int, Instrument]] = []
+        for instrument in self._candidates(session):
+            quote = venue.quote(instrument, now)
+            if self._fits(instrument, quote):
+                ranked.append((-rank(instrument, quote), instrument.con_id, instrument))
+        ranked.sort(key=lambda row: row[:2])
+        return tuple(
+            _row(place, instrument) for place, (_, _, instrument) in enumerate(ranked[: self.rows])
+        )
+
+    def _candidates(self, session: ClientSession) -> list[Instrument]:
+        catalogue = session.gateway.venue.catalogue
+        found = [
+            one
+            for con_id in catalogue.ids()
+            if (one := catalogue.get(con_id)) is not None and self._is_here(one)
+        ]
+        if len(found) > _CONSIDERED:
+            found.sort(key=lambda one: seeded(one.con_id, "scan order"))
+        return found[:_CONSIDERED]
+
+    def _is_here(self, one: Instrument) -> bool:
+        kind = INSTRUMENTS[self.instrument][1]
+        is_kind = (
+            one.sec_type == "STK" and one.stock_type == "ETF"
+            if kind == "ETF"
+            else one.sec_type == kind
+        )
+        _, currencies, exchanges = PLACES[self.place]
+        return (
+            is_kind
+            and (not currencies or one.currency in currencies)
+            and (not exchanges or one.primary_exchange in exchanges)
+        )
+
+    def _fits(self, instrument: Instrument, quote: Quote) -> bool:
+        price = quote.last if quote.last is not None else quote.bid
+        if price is None:
+            return False
+        change = (price / quote.close - 1) * 100 if quote.close else Decimal(0)
+        values = {
+            "price": price,
+            "volume": quote.volume,
+            "turnover": quote.volume * price,
+            "change": change,
+            # millions, made up
+            "cap": Decimal(int(100 + seeded(instrument.con_id, "cap") * 900_000)),
+            "options": Decimal(int(seeded(instrument.con_id, "average options") * 250_000)),
+        }
+        return all(
+            values[name] >= limit if is_lower else values[name] <= limit
+            for name, is_lower, limit in self.filters
+        )
+
+
+def _row(rank: int, instrument: Instrument) -> ScannerRow:
+    return ScannerRow(
+        rank=rank,
+        con_id=instrument.con_id,
+        symbol=instrument.symbol,
+        sec_type=instrument.sec_type,
+        expiry=instrument.last_trade,
+        strike=instrument.strike,
+        right=instrument.right,
+        exchange="SMART" if "SMART" in instrument.exchanges else instrument.home,
+        currency=instrument.currency,
+        local_symbol=instrument.local_symbol,
+        market_name=instrument.market_name,
+        trading_class=instrument.trading_class,
+    )
+
+
+def parameters(session: ClientSession, request: ask.ReqScannerParameters, now: datetime) -> None:
+    """Send what can be scanned for."""
+    session.say(ScannerParameters(xml=parameters_xml()))
+
+
+def subscribe(session: ClientSession, request: ask.ReqScannerSubscription, now: datetime) -> None:
+    """Begin a scan; its first answer comes at once."""
+    request_id, texts = request.request_id, request.texts
+    scans = session.streams.scans
+    if request_id in scans:
+        session.fail(request_id, 385, "Duplicate ticker ID for API scanner subscription")
+        return
+    if len(scans) >= _MOST_SCANS:
+        session.fail(
+            request_id,
+            162,
+            f"{FAILED}only {_MOST_SCANS} API scanner subscriptions allowed at a time",
+        )
+        return
+    code, instrument = texts.get("scanCode", ""), texts.get("instrument", "")
+    place = texts.get("locationCode", "")
+    if code not in SCANS:
+        session.fail(request_id, 162, f"{FAILED}Scanner type with code {code} is disabled.")
+        return
+    if instrument not in INSTRUMENTS or place not in PLACES:
+        session.fail(
+            request_id, 162, f"{FAILED}Unsupported instrument or location: {instrument}, {place}"
+        )
+        return
+    filters = tuple(_filters(request))
+    scan = Scan(
+        request_id=request_id,
+        code=code,
+        instrument=instrument,
+        place=place,
+        rows=_rows(texts.get("numberOfRows", "")),
+        filters=filters,
+        due=now,
+    )
+    scan.tick(session, now)
+    if not scan.told:
+        # no rows come as a message and the scan goes on (ib_async wrapper.py)
+        session.fail(
+            request_id, 165, "Historical Market Data Service query message:no items retrieved"
+        )
+    scans[request_id] = scan
+
+
+def _rows(text: str) -> int:
+    number = int(text) if text.lstrip("-").isdecimal() else -1
+    return min(number, _MOST_ROWS) if number > 0 else _MOST_ROWS
+
+
+def _filters(request: ask.ReqScannerSubscription) -> Iterator[tuple[str, bool, Decimal]]:
+    options = (part.partition("=") for part in request.filter_options.split(";") if part)
+    pairs = [*request.texts.items(), *((name, value) for name, _, value in options)]
+    for name, text in pairs:
+        row = FILTERS.get(name)
+        if row is None or not text:
+            continue
+        try:
+            yield row[0], row[1], Decimal(text)
+        except InvalidOperation:
+            continue
+
+
+def cancel(session: ClientSession, request: ask.CancelScannerSubscription, now: datetime) -> None:
+    """End a scan; TWS tells of it as of an error."""
+    request_id = request.request_id
+    if session.streams.scans.pop(request_id, None) is None:
+        session.fail(request_id, 365, f"No scanner subscription found for ticker id:{request_id}")
+        return
+    session.fail(request_id, 162, f"{FAILED}API scanner subscription cancelled: {request_id}")
+
+
+HANDLERS: Final[Mapping[type, Handler]] = {
+    ask.ReqScannerParameters: parameters,
+    ask.ReqScannerSubscription: subscribe,
+    ask.CancelScannerSubscription: cancel,
+}
