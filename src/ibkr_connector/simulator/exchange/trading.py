@@ -257,15 +257,41 @@ class Trading:
         now: datetime,
         late: list[tuple[VenueOrder, Decimal]],
     ) -> Iterator[Event]:
+        counter = self._register.open_of(trade.counter) if trade.counter else None
+        if trade.counter:
+            # an earlier trade may have ended or reduced what this one was to meet
+            if counter is None or not counter.works:
+                return
+            trade = replace(trade, quantity=min(trade.quantity, counter.remaining))
+        trade = replace(trade, quantity=min(trade.quantity, order.remaining))
         if trade.level is not None:
             level = (trade.level, trade.quantity)
             self._market.take(order.instrument, level, is_ask=order.terms.is_buy, now=now)
-        if trade.level is not None and order.working_price is None:
-            trade = self._slipped(order, trade)
-        yield from self._fill(order, trade, now=now, late=late)
-        if trade.counter:
+            if order.working_price is None:
+                trade = self._slipped(order, trade)
+        yield from self._fill(order, trade, now)
+        if counter is not None:
             other = replace(trade, liquidity=ADDED, counter=order.perm_id)
-            yield from self._fill(self._register[trade.counter], other, now=now, late=late)
+            yield from self._fill(counter, other, now)
+            yield from self._follow(counter.perm_id, trade.quantity, now=now, late=late)
+        yield from self._follow(order.perm_id, trade.quantity, now=now, late=late)
+
+    def _follow(
+        self,
+        perm_id: int,
+        part: Decimal,
+        *,
+        now: datetime,
+        late: list[tuple[VenueOrder, Decimal]],
+    ) -> Iterator[Event]:
+        """Let a fill have its consequences for the order's children and for its group."""
+        order = self._register[perm_id]
+        if order.status is Status.FILLED:
+            yield from self._release_children(order, now)
+        if order.group is not None and order.group.kind == REDUCE_UNBLOCKED:
+            late.append((order, part))
+        else:
+            yield from self._reduce_group(order, part, now)
 
     def _slipped(self, order: VenueOrder, trade: Trade) -> Trade:
         price = self._slippage.slipped(
@@ -277,14 +303,7 @@ class Trading:
         )
         return replace(trade, price=price)
 
-    def _fill(
-        self,
-        order: VenueOrder,
-        trade: Trade,
-        *,
-        now: datetime,
-        late: list[tuple[VenueOrder, Decimal]],
-    ) -> Iterator[Event]:
+    def _fill(self, order: VenueOrder, trade: Trade, now: datetime) -> Iterator[Event]:
         filled = order.filled + trade.quantity
         paid = order.average_price * order.filled + trade.price * trade.quantity
         is_complete = filled == order.terms.quantity
@@ -304,11 +323,6 @@ class Trading:
         yield from _moved(executed)
         if is_complete:
             self._clearing.unbind(order.perm_id)
-            yield from self._release_children(order, now)
-        if order.group is not None and order.group.kind == REDUCE_UNBLOCKED:
-            late.append((order, trade.quantity))
-        else:
-            yield from self._reduce_group(order, trade.quantity, now)
 
     def _executed(self, order: VenueOrder, trade: Trade, now: datetime) -> Iterator[Executed]:
         yield from self._booked(
