@@ -66,6 +66,7 @@ class Conversation:
         self._writer = writer
         self._frames = FrameReader()
         self._version = version
+        self._received = 0
         self.is_closed = False
         self.heard: list[Reply] = []
         self.frames: list[list[str]] = []
@@ -110,11 +111,11 @@ class Conversation:
         """Return what comes until nothing comes any more."""
         before = len(self.heard)
         listening = asyncio.ensure_future(self._listen())
-        quiet, known = 0, before
+        quiet, known = 0, self._received
         while quiet < _QUIET_ROUNDS and not listening.done():
             await asyncio.sleep(0)
-            quiet = quiet + 1 if len(self.heard) == known else 0
-            known = len(self.heard)
+            quiet = quiet + 1 if self._received == known else 0
+            known = self._received
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
         return self.heard[before:]
@@ -157,6 +158,7 @@ class Conversation:
             if not data:
                 self.is_closed = True
                 return []
+            self._received += len(data)
             self._frames.feed(data)
         return split_fields(payload)
 

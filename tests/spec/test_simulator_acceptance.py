@@ -7,20 +7,42 @@ beside this one. Everything is said over a socket, in frames; nothing of the con
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
+import socket
+import subprocess
+import sys
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
-from ibkr_connector.simulator import Permissions
+from ibkr_connector.clock import ManualClock
+from ibkr_connector.simulator import HostedSimulator, Permissions
 from ibkr_connector.simulator.dialogue.gateway import MANUAL
 from ibkr_connector.simulator.exchange.records import Terms
+from ibkr_connector.simulator.faults import (
+    Cut,
+    Drop,
+    Duplicate,
+    Fault,
+    HalfOpen,
+    Hold,
+    MissingEnd,
+    Reorder,
+    Split,
+    Trickle,
+)
+from ibkr_connector.simulator.server import DEFAULT_START
 from ibkr_connector.simulator.wire.contracts import WireContract
 from ibkr_connector.simulator.wire.frames import encode_frame, join_fields
 from ibkr_connector.simulator.wire.replies import (
     ContractDetails,
     ContractDetailsEnd,
+    CurrentTime,
     ErrorMessage,
+    ExecDetails,
     ManagedAccounts,
     MarketRule,
     NextValidId,
@@ -28,19 +50,25 @@ from ibkr_connector.simulator.wire.replies import (
     OpenOrderEnd,
     OrderBound,
     OrderStatus,
+    Position,
 )
 from ibkr_connector.simulator.wire.requests import (
     CancelOrder,
+    ReqAccountUpdates,
     ReqAllOpenOrders,
     ReqAutoOpenOrders,
     ReqContractDetails,
+    ReqCurrentTime,
+    ReqExecutions,
+    ReqMarketData,
     ReqMarketRule,
     ReqOpenOrders,
+    ReqPositions,
     StartApi,
     encode_request,
 )
-from kit.broker import AAPL
-from kit.conversation import APPLE, Conversation, order, standing_still, talk
+from kit.broker import AAPL, set_quote
+from kit.conversation import APPLE, Conversation, hello, order, standing_still, talk
 
 VERSIONS = (157, 166, 178)
 
@@ -230,3 +258,199 @@ async def test_point_02_market_rules_and_trading_hours_are_told() -> None:
         for rule in rules:
             await client.ask(ReqMarketRule(rule_id=rule))
             assert client.last(MarketRule).steps[0].increment > 0
+
+
+# --- 7: faults on demand and by seed ------------------------------------------------------------
+
+NOTICES = (1100, 1101, 1102, 1300, 2103, 2104, 2105, 2106, 2107, 2108, 2110)
+
+
+@pytest.mark.parametrize("code", NOTICES)
+async def test_point_07_notices_reach_everybody_and_belong_to_no_request(code: int) -> None:
+    async with talk() as (gateway, client):
+        other = await Conversation.start(gateway, client_id=2)
+        gateway.notice(code, "as told")
+        for one in (client, other):
+            await one.hear()
+            assert one.heard[-1] == ErrorMessage(request_id=-1, code=code, text="as told")
+
+
+@pytest.mark.parametrize(
+    ("fault", "exists"),
+    [
+        pytest.param(Cut(on="PlaceOrder", handled=False), False, id="before it was read"),
+        pytest.param(Cut(on="PlaceOrder", handled=True), True, id="before its answer"),
+        pytest.param(Cut(on="PlaceOrder", handled=True, reset=True), True, id="with a reset"),
+    ],
+)
+async def test_point_07_the_line_breaks_around_an_order(fault: Fault, exists: bool) -> None:
+    async with talk() as (gateway, client):
+        gateway.inject(fault)
+        assert await client.ask(order(1)) == []
+        assert client.is_closed
+        assert bool(gateway.venue.open_orders()) is exists
+        again = await Conversation.start(gateway, client_id=1)
+        found = await again.ask(ReqOpenOrders())
+        assert bool([one for one in found if isinstance(one, OpenOrder)]) is exists
+
+
+async def test_point_07_a_half_open_line_swallows_what_is_said() -> None:
+    async with talk() as (gateway, client):
+        gateway.inject(HalfOpen())
+        assert await client.ask(ReqCurrentTime()) == []
+        assert not client.is_closed
+        gateway.clear_faults()
+        # what had been said is read now: the line was only not served
+        assert [type(one) for one in await client.ask(ReqCurrentTime())] == [CurrentTime] * 2
+
+
+async def test_point_07_frames_split_at_every_byte_say_the_same() -> None:
+    async with talk() as (gateway, client):
+        whole = await client.ask(ReqContractDetails(request_id=1, contract=APPLE))
+        gateway.inject(Split(size=1))
+        assert await client.ask(ReqContractDetails(request_id=1, contract=APPLE)) == whole
+
+
+async def test_point_07_a_slow_reader_is_told_late() -> None:
+    async with talk() as (gateway, client):
+        gateway.inject(Trickle(bytes_per_s=10))
+        await client.ask(ReqContractDetails(request_id=1, contract=APPLE))
+        assert client.all(ContractDetailsEnd) == []
+        await gateway.advance(600)
+        await client.hear()
+        assert client.all(ContractDetailsEnd) == [ContractDetailsEnd(request_id=1)]
+
+
+async def test_point_07_an_end_is_lost_and_answers_come_twice_late_or_in_another_order() -> None:
+    async with talk() as (gateway, client):
+        gateway.inject(MissingEnd(times=1))
+        assert await client.ask(ReqOpenOrders()) == []
+        gateway.inject(Duplicate(reply="OrderStatus", times=1))
+        await client.ask(order(1))
+        first, second, *_ = client.all(OrderStatus)
+        assert first == second
+        gateway.clear_faults()
+        gateway.inject(Hold(reply="CurrentTime", seconds=5, times=1))
+        assert await client.ask(ReqCurrentTime()) == []
+        await gateway.advance(6)
+        assert [type(one) for one in await client.hear()] == [CurrentTime]
+        gateway.clear_faults()
+        gateway.inject(Reorder(reply="OrderStatus", before="OpenOrder", times=1))
+        told = [type(one) for one in await client.ask(order(2))]
+        assert told.index(OrderStatus) < told.index(OpenOrder)
+
+
+async def test_point_07_a_restart_that_forgets_begins_with_the_first_id_again() -> None:
+    async with talk() as (gateway, client):
+        await client.ask(order(1), order(2))
+        gateway.restart()
+        kept = await Conversation.start(gateway, client_id=1)
+        assert kept.last(NextValidId) == NextValidId(order_id=3)
+        assert len(gateway.venue.open_orders()) == 2
+        gateway.restart(keep_state=False)
+        fresh = await Conversation.start(gateway, client_id=1)
+        assert fresh.last(NextValidId) == NextValidId(order_id=1)
+        assert gateway.venue.open_orders() == ()
+
+
+async def test_point_07_an_order_is_filled_while_its_client_is_away() -> None:
+    async with talk() as (gateway, client):
+        set_quote(gateway, bid="189.98", ask="190.02", last="190.00")
+        await client.ask(order(1, action="SELL", lmtPrice="193"))
+        gateway.cut()
+        set_quote(gateway, bid="193.10", ask="193.14", last="193.12")
+        await gateway.advance(1)
+        again = await Conversation.start(gateway, client_id=1)
+        assert again.all(ExecDetails) == []
+        await again.ask(ReqExecutions(request_id=1), ReqPositions())
+        assert [one.order_id for one in again.all(ExecDetails)] == [1]
+        assert again.last(Position).position == -5
+
+
+async def test_point_07_the_clock_of_the_gateway_may_be_wrong() -> None:
+    wrong = ManualClock(DEFAULT_START + timedelta(hours=3))
+    async with talk(clock=wrong) as (_, client):
+        [told] = await client.ask(ReqCurrentTime())
+        assert told == CurrentTime(time=int(DEFAULT_START.timestamp()) + 3 * 3600)
+
+
+async def test_point_07_chance_is_drawn_with_the_seed() -> None:
+    async def lost(seed: int) -> list[int]:
+        async with talk(seed=seed) as (gateway, client):
+            gateway.inject(Drop(reply="CurrentTime", probability=0.5))
+            return [len(await client.ask(ReqCurrentTime())) for _ in range(40)]
+
+    one = await lost(1)
+    assert one == await lost(1)
+    assert set(one) == {0, 1}
+    assert one != await lost(2)
+
+
+# --- 8: virtual clock, seed, log, assertions ----------------------------------------------------
+
+
+async def test_point_08_nothing_moves_until_time_does() -> None:
+    async with talk() as (gateway, client):
+        await client.ask(ReqMarketData(request_id=1, contract=APPLE))
+        assert await client.hear() == []
+        await gateway.advance(60)
+        assert [type(one) for one in await client.hear()]
+
+
+async def _bytes_of_a_session(seed: int) -> list[list[str]]:
+    async with talk(seed=seed) as (gateway, client):
+        await client.ask(
+            ReqMarketData(request_id=1, contract=APPLE),
+            order(1, orderType="MKT", totalQuantity="700"),
+            ReqAccountUpdates(subscribe=True, account="DU1234567"),
+        )
+        await gateway.advance(120)
+        await client.ask(order(2, action="SELL", orderType="MKT", totalQuantity="300"))
+        return client.frames
+
+
+async def test_point_08_two_runs_with_one_seed_are_equal_byte_for_byte() -> None:
+    first = await _bytes_of_a_session(7)
+    assert first == await _bytes_of_a_session(7)
+    assert first != await _bytes_of_a_session(8)
+
+
+async def test_point_08_every_request_is_in_the_log_with_what_was_answered_at_once() -> None:
+    async with talk(client_id=5) as (gateway, client):
+        await client.ask(ReqCurrentTime())
+        logged = gateway.log[-1]
+        assert (logged.client_id, logged.request) == (5, ReqCurrentTime())
+        assert logged.replies == (client.heard[-1],)
+
+
+# --- 10: fixture, program, container ------------------------------------------------------------
+
+
+def test_point_10_a_fixture_is_there_for_whoever_installs_the_package(
+    ibkr_gateway: HostedSimulator,
+) -> None:
+    async def ask() -> list[type]:
+        reader, writer = await asyncio.open_connection(ibkr_gateway.host, ibkr_gateway.port)
+        writer.write(hello(178))
+        said = await reader.read(100)
+        writer.close()
+        return [type(said)]
+
+    assert asyncio.run(ask()) == [bytes]
+
+
+def test_point_10_a_program_says_where_it_listens() -> None:
+    code = "from ibkr_connector.cli import main; raise SystemExit(main())"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "sim", "--port", "0"], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        said = json.loads(process.stdout.readline())
+        with socket.create_connection((said["host"], said["port"]), timeout=5) as client:
+            client.sendall(hello(178))
+            assert b"178\0" in client.recv(100)
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+    assert process.returncode == 0
