@@ -221,12 +221,7 @@ class ServerConnection:
         self._state = following
 
 
-_UNANSWERED_YET: Final = frozenset(
-    {
-        *(10, 11, 13, 18, 19, 21, 22, 23, 24, 52, 53, 54, 55, 56, 57, 65, 66, 67, 68, 69, 70, 72),
-        *(73, 79, 82, 83, 84, 86, 88, 89, 96, 100, 101, 102, 103, 105),
-    }
-)
+_UNANSWERED_YET: Final = frozenset({18, 19, 21, 65, 66, 72, 73, 79})
 """Requests that the dialogue has no answer for yet: a *limit*, said as such to whoever asks."""
 
 _LONGEST_HELLO: Final = 1_024
