@@ -36,7 +36,7 @@ CATALOGUE = default_catalogue(NOW.date())
 
 def terms(action: str, kind: str, quantity: int | str = 10, **more: Any) -> Terms:
     """Return the terms of an order; prices and quantities may be given as text."""
-    numbers = {
+    numbers: dict[str, Any] = {
         name: Decimal(value) if isinstance(value, str) and _is_number(value) else value
         for name, value in more.items()
     }

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from ibkr_connector.simulator.exchange.advisor import Advisor
 from ibkr_connector.simulator.exchange.commands import (
     AccountChanged,
     AssignOwner,
@@ -36,9 +37,10 @@ from ibkr_connector.simulator.exchange.records import (
     VenueOrder,
 )
 from ibkr_connector.simulator.exchange.venue import Venue
-from ibkr_connector.simulator.wire.replies import ErrorMessage, OrderBound, Reply
+from ibkr_connector.simulator.wire.replies import OrderBound, Reply
 from ibkr_connector.simulator.wire.requests import Request
 
+from .feed import Feed
 from .translate import commission_report, exec_details, open_order, order_status, warning_text
 
 if TYPE_CHECKING:
@@ -111,6 +113,8 @@ class Gateway:
     unsupported: list[str] = field(default_factory=list)
     next_ids: dict[int, int] = field(default_factory=dict)
     perm_ids: dict[tuple[int, int], int] = field(default_factory=dict)
+    advisor: Advisor = field(default_factory=Advisor)
+    feed: Feed = field(default_factory=Feed)
     auto_binding: set[int] = field(default_factory=set)
     last_bound: int = 0
 
@@ -133,7 +137,7 @@ class Gateway:
     def notice(self, code: int, text: str) -> None:
         """Say something to everybody that belongs to no request."""
         for session in self.sessions.values():
-            session.say(ErrorMessage(request_id=-1, code=code, text=text))
+            session.fail(-1, code, text)
 
     # --- orders ---------------------------------------------------------------------------------
 

@@ -10,12 +10,8 @@ from typing import Any, Final
 from ibkr_connector.simulator.wire import requests as ask
 from ibkr_connector.simulator.wire.replies import (
     CurrentTime,
-    FamilyCodes,
     ManagedAccounts,
-    NewsProviders,
     NextValidId,
-    Pair,
-    UserInfo,
 )
 
 from . import accounts, data, order_queries, orders
@@ -36,36 +32,28 @@ def _managed(session: ClientSession, request: ask.ReqManagedAccounts, now: datet
     session.say(ManagedAccounts(accounts=",".join(session.gateway.accounts)))
 
 
-def _family(session: ClientSession, request: ask.ReqFamilyCodes, now: datetime) -> None:
-    codes = tuple(Pair(name=account, value="") for account in session.gateway.accounts)
-    session.say(FamilyCodes(codes=codes))
-
-
-def _news_providers(session: ClientSession, request: ask.ReqNewsProviders, now: datetime) -> None:
-    session.say(NewsProviders(providers=()))
-
-
-def _user_info(session: ClientSession, request: ask.ReqUserInfo, now: datetime) -> None:
-    session.say(UserInfo(request_id=request.request_id, white_branding_id=""))
-
-
-def _nothing(session: ClientSession, request: Any, now: datetime) -> None:
-    """Requests that have an effect inside of the gateway only, or none while nothing happens."""
+def _verify(session: ClientSession, request: Any, now: datetime) -> None:
+    # for clients whose vendor is registered with IB (ibapi client.py, verifyRequest)
+    session.fail(-1, 321, "Error validating request.-'cb' : cause - API authentication is off")
 
 
 _OWN: Final[Mapping[type, Handler]] = {
     ask.ReqCurrentTime: _current_time,
     ask.ReqIds: _ids,
     ask.ReqManagedAccounts: _managed,
-    ask.ReqFamilyCodes: _family,
-    ask.ReqNewsProviders: _news_providers,
-    ask.ReqNewsBulletins: _nothing,
-    ask.ReqUserInfo: _user_info,
-    ask.SetServerLogLevel: _nothing,
-    ask.CancelHeadTimestamp: _nothing,
+    ask.VerifyRequest: _verify,
+    ask.VerifyMessage: _verify,
+    ask.VerifyAndAuthRequest: _verify,
+    ask.VerifyAndAuthMessage: _verify,
 }
 
 HANDLERS: Final[Mapping[type, Handler]] = MappingProxyType(
-    {**_OWN, **data.HANDLERS, **orders.HANDLERS, **order_queries.HANDLERS, **accounts.HANDLERS}
+    {
+        **_OWN,
+        **data.HANDLERS,
+        **orders.HANDLERS,
+        **order_queries.HANDLERS,
+        **accounts.HANDLERS,
+    }
 )
 """Every request that has a record has a handler (tested)."""

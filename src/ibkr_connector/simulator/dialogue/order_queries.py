@@ -69,6 +69,9 @@ def completed_orders(
 def executions(session: ClientSession, request: ask.ReqExecutions, now: datetime) -> None:
     """Show today's executions that fit the filter, of every client."""
     since = _since(request.time, now)
+    if request.last_days and since is not None:
+        # days of the login's zone, today being the first (ibapi execution.py, server version 200)
+        since = min(since, _today(now) - timedelta(days=request.last_days - 1))
     if since is None:
         session.fail(
             request.request_id,
@@ -77,7 +80,8 @@ def executions(session: ClientSession, request: ask.ReqExecutions, now: datetime
         )
         return
     for execution, commission in session.gateway.venue.executions():
-        if execution.time < since or not _fits(execution, request):
+        is_asked = _on(request, execution.time) if request.dates else execution.time >= since
+        if not is_asked or not _fits(execution, request):
             continue
         details = exec_details(execution, request_id=request.request_id, version=session.version)
         session.say(details)
@@ -96,6 +100,11 @@ def _fits(execution: Execution, request: ask.ReqExecutions) -> bool:
         and request.exchange in ("", execution.exchange)
         and (not request.side or _SIDES.get(request.side.upper()) is execution.is_buy)
     )
+
+
+def _on(request: ask.ReqExecutions, moment: datetime) -> bool:
+    local = moment.astimezone(ZoneInfo(LOGIN_ZONE))
+    return f"{local:%Y%m%d}" in {str(one.date) for one in request.dates}
 
 
 def _today(now: datetime) -> datetime:

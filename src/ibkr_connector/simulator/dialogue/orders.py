@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
 
 from ibkr_connector.simulator.exchange.commands import (
     CancelAll,
     CancelOrder,
+    ExerciseOption,
     ModifyOrder,
     PlaceOrder,
 )
@@ -24,6 +26,7 @@ from ibkr_connector.simulator.wire import requests as ask
 from ibkr_connector.simulator.wire.fields import number_text
 from ibkr_connector.simulator.wire.orders import WireOrder
 
+from .allocations import allocated_quantity, allocation_of
 from .data import find_one
 from .order_terms import BadOrderError, group_of, legs_of, missing_parts, terms_of
 from .session import ClientSession, Handler
@@ -34,6 +37,8 @@ __all__ = ["HANDLERS"]
 _READ_ONLY: Final = (
     "Error validating request.-'bJ' : cause - The API interface is currently in Read-Only mode."
 )
+_EXERCISE: Final = 1
+_LAPSE: Final = 2
 _BY_CASH: Final = frozenset({"CASH", "CRYPTO"})
 
 
@@ -93,12 +98,22 @@ def _command(
         raise BadOrderError(201, f"Order rejected - reason:not simulated: {', '.join(missing)}")
     if order.text("action") not in {"BUY", "SELL"}:
         raise BadOrderError(303, "Invalid order action")
+    terms = _terms(session, request, instrument, now=now)
+    allocation = allocation_of(session, order, instrument, now=now)
+    if allocation is not None:
+        terms = replace(
+            terms,
+            quantity=allocated_quantity(
+                session, order, allocation, terms=terms, instrument=instrument, now=now
+            ),
+        )
     return PlaceOrder(
         owner=Owner(client_id=session.client_id, order_id=request.order_id),
-        account=_account(session, order),
+        account=_account(session, order, is_divided=allocation is not None),
         instrument=instrument,
         exchange=request.contract.exchange or instrument.home,
-        terms=_terms(session, request, instrument, now=now),
+        terms=terms,
+        allocation=allocation,
         order_ref=order.text("orderRef"),
         transmit=order.text("transmit") != "0",
         parent=_parent(session, order),
@@ -108,9 +123,10 @@ def _command(
     )
 
 
-def _account(session: ClientSession, order: WireOrder) -> str:
+def _account(session: ClientSession, order: WireOrder, *, is_divided: bool) -> str:
     accounts = session.gateway.accounts
-    account = order.text("account") or (accounts[0] if len(accounts) == 1 else "")
+    is_clear = is_divided or len(accounts) == 1
+    account = order.text("account") or (accounts[0] if is_clear else "")
     if not account:
         raise BadOrderError(435, "You must specify an account.")
     return account
@@ -189,13 +205,13 @@ def _what_if(session: ClientSession, command: PlaceOrder, now: datetime) -> None
     margins = {
         "initMarginBefore": before.initial_margin,
         "maintMarginBefore": before.maintenance_margin,
-        "equityWithLoanBefore": before.net_liquidation,
+        "equityWithLoanBefore": before.equity_with_loan,
         "initMarginAfter": after.initial_margin,
         "maintMarginAfter": after.maintenance_margin,
-        "equityWithLoanAfter": after.net_liquidation,
+        "equityWithLoanAfter": after.equity_with_loan,
         "initMarginChange": after.initial_margin - before.initial_margin,
         "maintMarginChange": after.maintenance_margin - before.maintenance_margin,
-        "equityWithLoanChange": after.net_liquidation - before.net_liquidation,
+        "equityWithLoanChange": after.equity_with_loan - before.equity_with_loan,
     }
     shown = VenueOrder(
         perm_id=0,
@@ -241,8 +257,38 @@ def cancel_all(session: ClientSession, request: ask.GlobalCancel, now: datetime)
     session.gateway.execute(CancelAll(), now)
 
 
+def exercise(session: ClientSession, request: ask.ExerciseOptions, now: datetime) -> None:
+    """Exercise options, or let them lapse."""
+    if session.gateway.permissions.read_only_api:
+        session.fail(request.request_id, 321, _READ_ONLY)
+        return
+    instrument = find_one(session, request.contract, request.request_id)
+    if instrument is None:
+        return
+    accounts = session.gateway.accounts
+    account = request.account or accounts[0]
+    if account not in accounts or request.action not in (_EXERCISE, _LAPSE):
+        what = "account code" if account not in accounts else "exercise action"
+        session.fail(
+            request.request_id,
+            322,
+            f"Error processing request.-'bD' : cause - Invalid {what}",
+        )
+        return
+    command = ExerciseOption(
+        owner=Owner(client_id=session.client_id, order_id=request.request_id),
+        account=account,
+        instrument=instrument,
+        quantity=Decimal(request.quantity),
+        lapse=request.action == _LAPSE,
+        override=bool(request.override),
+    )
+    session.gateway.execute(command, now)
+
+
 HANDLERS: Final[Mapping[type, Handler]] = {
     ask.PlaceOrder: place,
     ask.CancelOrder: cancel,
     ask.GlobalCancel: cancel_all,
+    ask.ExerciseOptions: exercise,
 }

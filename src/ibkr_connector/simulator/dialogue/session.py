@@ -14,7 +14,12 @@ from typing import Any
 
 from ibkr_connector.simulator.exchange.instruments import Instrument
 from ibkr_connector.simulator.wire.replies import ErrorMessage, ManagedAccounts, NextValidId, Reply
-from ibkr_connector.simulator.wire.requests import Request, StartApi, UnsupportedRequest
+from ibkr_connector.simulator.wire.requests import (
+    BrokenRequest,
+    Request,
+    StartApi,
+    UnsupportedRequest,
+)
 
 from .account_streams import AccountStreams
 from .gateway import Exchange, Gateway
@@ -37,6 +42,7 @@ class ClientSession:
     version: int
     client_id: int = -1
     is_refused: bool = False
+    moment_ms: int = 0
     outbox: list[Reply] = field(default_factory=list)
     streams: Streams = field(default_factory=Streams)
     account_streams: AccountStreams = field(default_factory=AccountStreams)
@@ -44,15 +50,15 @@ class ClientSession:
     @property
     def lines(self) -> int:
         """How many streams of market data this client has."""
-        return len(self.streams.market)
+        return self.streams.lines
 
     def say(self, reply: Reply) -> None:
         """Queue a reply."""
         self.outbox.append(reply)
 
     def fail(self, request_id: int, code: int, text: str) -> None:
-        """Queue an error."""
-        self.say(ErrorMessage(request_id=request_id, code=code, text=text))
+        """Queue an error, a warning or a notice."""
+        self.say(ErrorMessage(request_id=request_id, code=code, text=text, time_ms=self.moment_ms))
 
     def take(self) -> list[Reply]:
         """Take what is queued."""
@@ -65,15 +71,20 @@ class ClientSession:
             # its socket is being closed; what it sent behind its greeting is not done
             return
         before = len(self.outbox)
+        self.moment_ms = round(now.timestamp() * 1_000)
         if isinstance(request, StartApi):
             self._start(request)
-        elif isinstance(request, UnsupportedRequest):
-            self._unsupported(f"message {request.message_id}", request)
+        elif isinstance(request, BrokenRequest):
+            self.fail(request.request_id, 320, f"Error reading request. {request.text}")
         else:
             # imported late: handlers need this class for their signatures
             from .handlers import HANDLERS  # noqa: PLC0415
 
-            HANDLERS[type(request)](self, request, now)
+            handler = HANDLERS.get(type(request))
+            if handler is None:
+                self._unsupported(request)
+            else:
+                handler(self, request, now)
         self.gateway.log.append(
             Exchange(
                 client_id=self.client_id,
@@ -84,6 +95,7 @@ class ClientSession:
 
     def tick(self, now: datetime) -> None:
         """Bring every stream to a moment."""
+        self.moment_ms = round(now.timestamp() * 1_000)
         self.streams.tick(self, now)
         self.account_streams.tick(self, now)
 
@@ -127,9 +139,12 @@ class ClientSession:
         for code, text in _FARMS:
             self.fail(-1, code, text)
 
-    def _unsupported(self, what: str, request: UnsupportedRequest) -> None:
-        self.unsupported(f"{what} with fields {request.fields!r}")
-        request_id = next((int(text) for text in request.fields if text.isdigit()), -1)
+    def _unsupported(self, request: Request) -> None:
+        what = type(request).__name__
+        if isinstance(request, UnsupportedRequest):
+            what = f"message {request.message_id}"
+        self.unsupported(f"{what}: {request!r}")
+        request_id = getattr(request, "request_id", getattr(request, "order_id", -1))
         self.fail(request_id, 320, f"Error reading request. {what} is not simulated")
 
 

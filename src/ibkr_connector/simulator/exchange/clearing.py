@@ -198,7 +198,10 @@ class Clearing:
     def start_day(self, now: datetime) -> None:
         """Begin a new day in all books."""
         for ledger in self.ledgers.values():
-            ledger.start_day(lambda instrument: self._market.mark(instrument, now))
+            ledger.start_day(
+                lambda instrument: self._market.mark(instrument, now),
+                lambda name: self._market.rate(name, now),
+            )
 
     def cost(self, instrument: Instrument, quantity: Decimal, price: Decimal) -> Decimal:
         """Return the commission of a whole order that is filled at a price."""

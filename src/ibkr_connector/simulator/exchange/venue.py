@@ -123,7 +123,7 @@ class Venue:
             fees=fees or InteractiveBrokersFees(),
             session=session,
         )
-        self._hours = hours or AlwaysOpen()
+        self.hours = hours or AlwaysOpen()
         self._latency = latency or NoLatency()
         self._register = Register()
         self._combos = Combos()
@@ -131,7 +131,7 @@ class Venue:
             register=self._register,
             market=self.market,
             clearing=self.clearing,
-            hours=self._hours,
+            hours=self.hours,
             fills=fills or PlainFill(),
             slippage=slippage or NoSlippage(),
             knowledge=self,
@@ -427,7 +427,7 @@ class Venue:
                 yield self._not_yet(order, now)
 
     def _not_yet(self, order: VenueOrder, now: datetime) -> OrderNoted:
-        opens = self._hours.opens(order.instrument, now, outside=order.terms.outside_hours)
+        opens = self.hours.opens(order.instrument, now, outside=order.terms.outside_hours)
         return OrderNoted(order=order, code=399, opens=opens)
 
     def _refuse_for_margin(

@@ -58,7 +58,7 @@ def test_a_parent_cancelled_in_part_leaves_children_for_that_part() -> None:
     floor.quote("98.80", "98.90", size=4)
     floor.cancel(floor.order(-3))
     target, stop = floor.order(-2), floor.order(-1)
-    assert (target.terms.quantity, stop.terms.quantity) == (4, 4)
+    assert [target.terms.quantity, stop.terms.quantity] == [4, 4]
     floor.quote("106.00", "106.10", size=100)
     assert floor.held() == 0
     assert floor.order(-1).status == "Cancelled"

@@ -95,7 +95,7 @@ def test_two_clients_trade_with_each_other_inside_of_the_spread() -> None:
     assert floor.trades(events) == [("4", "100.00"), ("4", "100.00")]
     sides = [e.execution.liquidity for e in events if isinstance(e, Executed)]
     assert sides == [2, 1]
-    assert (floor.held(), floor.held(account="DU2")) == (4, -4)
+    assert [floor.held(), floor.held(account="DU2")] == [4, -4]
 
 
 def test_who_stood_there_first_is_served_first_and_before_the_market() -> None:
@@ -233,7 +233,7 @@ def test_options_are_exercised_into_shares_at_the_strike() -> None:
     )
     events = floor.venue.execute(command, floor.now)
     assert floor.statuses(events) == ["PreSubmitted", "Filled"]
-    assert (floor.held(call), floor.held()) == (1, 100)
+    assert [floor.held(call), floor.held()] == [1, 100]
     again = floor.venue.execute(command, floor.now), floor.venue.execute(command, floor.now)
     assert floor.codes(again[1]) == [201]
 
@@ -268,7 +268,7 @@ def test_a_combo_trades_as_one_and_books_its_legs() -> None:
     assert (quote.bid, quote.ask) == (Decimal("-0.50"), Decimal("0.50"))
     events = floor.place(terms("BUY", "MKT", 3, legs=legs), instrument=combo)
     assert floor.trades(events) == [("3", "0.50"), ("12", "100.10"), ("3", "399.90")]
-    assert (floor.held(), floor.held(MICROSOFT)) == (12, -3)
+    assert [floor.held(), floor.held(MICROSOFT)] == [12, -3]
 
 
 def test_a_resting_combo_trades_at_its_price_and_its_legs_add_up_to_it() -> None:
