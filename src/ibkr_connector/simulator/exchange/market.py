@@ -146,6 +146,26 @@ class Market:
             close=instrument.floor(close) if close is not None else None,
         )
 
+    def extremes(
+        self, instrument: Instrument, since: datetime, now: datetime
+    ) -> tuple[Quote, Quote, Decimal] | None:
+        """
+        Return the lowest and the highest quote of an interval, and what was traded in it.
+
+        `None` when the market is held, is a combo's, or had no price then.
+        """
+        if instrument.con_id in self._held or instrument.con_id in self.legs:
+            return None
+        swing = self.tape.swing(instrument, since, now)
+        if swing is None:
+            return None
+        touch = self.touch(instrument, now)
+        low, high = (
+            replace(touch, bid=bid, ask=ask, last=instrument.last(bid, ask))
+            for bid, ask in (instrument.sides(swing.low), instrument.sides(swing.high))
+        )
+        return low, high, swing.volume
+
     def levels(self, instrument: Instrument, now: datetime, *, is_ask: bool) -> Iterator[Level]:
         """Yield what is left of one side of the market, best price first."""
         if instrument.con_id in self.legs:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -37,6 +37,9 @@ from .register import Register
 __all__ = ["Trading"]
 
 _IMMEDIATE: Final = frozenset({"IOC", "FOK"})
+_STEP: Final = timedelta(seconds=1)
+"""A market that is looked at more seldom is asked what it did meanwhile."""
+
 _ADAPTIVE_S: Final = {"Urgent": 5.0, "Normal": 30.0, "Patient": 120.0}
 """How long an adaptive order tries for a better price before it takes what there is (assumed)."""
 
@@ -75,6 +78,7 @@ class Trading:
         self._slippage = slippage
         self._knowledge = knowledge
         self._ends: list[tuple[datetime, int]] = []
+        self._seen: dict[int, datetime] = {}
 
     # --- beginning ------------------------------------------------------------------------------
 
@@ -131,7 +135,9 @@ class Trading:
             if ended is not None and (end := self._end(ended)) is not None and end <= now:
                 yield from self.cancel(perm_id, now)
         for con_id in self._book.instruments():
-            yield from self.match(self._market.instrument(con_id), now)
+            instrument = self._market.instrument(con_id)
+            yield from self._catch_up(instrument, now)
+            yield from self.match(instrument, now)
 
     def _reconsider(self, order: VenueOrder, now: datetime) -> Iterator[Event]:
         if order.perm_id not in self._book or order.hold in (Hold.UNTRANSMITTED, Hold.LATENCY):
@@ -161,19 +167,71 @@ class Trading:
 
     # --- matching -------------------------------------------------------------------------------
 
+    def _catch_up(self, instrument: Instrument, now: datetime) -> Iterator[Event]:
+        """Let orders have met the market as it was since it was looked at last."""
+        since = self._seen.get(instrument.con_id, now)
+        if now - since <= _STEP or self._market.is_halted(instrument.con_id):
+            return
+        extremes = self._market.extremes(instrument, since, now)
+        if extremes is None:
+            return
+        low, high, volume = extremes
+        late: list[tuple[VenueOrder, Decimal]] = []
+        widest = replace(low, bid=high.bid)
+        for found in self._book.concerned(instrument.con_id, widest):
+            order = self._book.get(found.perm_id)
+            if order is None or not order.is_resting or order.working_price is None:
+                continue
+            quantity = min(order.remaining, volume)
+            if quantity <= 0 or not self._is_open(order, now):
+                continue
+            volume -= quantity
+            passed = Trade(quantity=quantity, price=order.working_price, liquidity=ADDED)
+            yield from self._trade(order, passed, now=now, late=late)
+        for quote in (low, high):
+            yield from self._elect_passed(instrument, quote, now=now, late=late)
+        for order, part in late:
+            yield from self._reduce_group(order, part, now)
+
+    def _elect_passed(
+        self,
+        instrument: Instrument,
+        quote: Quote,
+        *,
+        now: datetime,
+        late: list[tuple[VenueOrder, Decimal]],
+    ) -> Iterator[Event]:
+        """Elect the orders whose trigger the market has passed; they trade where it is now."""
+        touch = self._market.touch(instrument, now)
+        for found in self._book.concerned(instrument.con_id, quote):
+            order = self._book.get(found.perm_id)
+            if order is None or order.is_triggered or not self._is_open(order, now):
+                continue
+            order = with_trigger(order, quote)
+            if not is_triggered(order, quote):
+                self._register.keep(order)
+                continue
+            order = self._register.keep(elect(order))
+            yield OrderChanged(order=order)
+            yield from self._meet(order, touch, now=now, late=late)
+
+    def _is_open(self, order: VenueOrder, now: datetime) -> bool:
+        outside = order.terms.outside_hours
+        return self._hours.is_open(order.instrument, now, outside=outside)
+
     def match(self, instrument: Instrument, now: datetime) -> Iterator[Event]:
         """Let the orders of an instrument meet its market."""
         con_id = instrument.con_id
         if not self._book.works_in(con_id) or self._market.is_halted(con_id):
             return
+        self._seen[con_id] = now
         quote = self._market.touch(instrument, now)
         late: list[tuple[VenueOrder, Decimal]] = []
         for found in self._book.concerned(con_id, quote):
             order = self._book.get(found.perm_id)
             if order is None or not order.works:
                 continue
-            is_open = self._hours.is_open(instrument, now, outside=order.terms.outside_hours)
-            if not is_open and auction_of(order.terms) is None:
+            if not self._is_open(order, now) and auction_of(order.terms) is None:
                 yield from self.enter(order, now)
                 continue
             yield from self._meet(order, quote, now=now, late=late)

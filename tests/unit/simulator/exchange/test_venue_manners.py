@@ -285,3 +285,34 @@ def test_a_resting_combo_trades_at_its_price_and_its_legs_add_up_to_it() -> None
     [whole, first, second] = [e.execution for e in events if isinstance(e, Executed)]
     assert whole.price == Decimal("-0.10")
     assert first.price * 4 - second.price == whole.price
+
+
+# --- time that passes in leaps ------------------------------------------------------------------
+
+
+def test_a_leap_in_time_fills_what_the_market_passed_meanwhile() -> None:
+    """A bar that went below a limit, and the order not filled, would contradict each other."""
+    floor = Floor()
+    floor.venue.execute(ReleaseQuote(con_id=APPLE), floor.now)
+    apple = floor.instrument()
+    swing = floor.venue.tape.swing(apple, NOW, NOW + timedelta(hours=3))
+    assert swing is not None
+    lowest = apple.sides(swing.low)[1]
+    assert lowest < apple.sides(swing.close)[1]
+    floor.place(terms("BUY", "LMT", 1, limit_price=str(lowest)))
+    floor.place(terms("BUY", "LMT", 1, limit_price=str(lowest - apple.min_tick)))
+    assert floor.trades(floor.wait(3 * 3_600)) == [("1", f"{lowest}")]
+
+
+def test_a_leap_in_time_elects_the_stops_that_were_passed() -> None:
+    floor = Floor()
+    floor.venue.execute(ReleaseQuote(con_id=APPLE), floor.now)
+    apple = floor.instrument()
+    swing = floor.venue.tape.swing(apple, NOW, NOW + timedelta(hours=3))
+    assert swing is not None
+    highest = apple.last(*apple.sides(swing.high))
+    floor.place(terms("BUY", "STP", 1, stop_price=str(highest)))
+    floor.place(terms("BUY", "STP", 1, stop_price=str(highest + apple.min_tick)))
+    events = floor.wait(3 * 3_600)
+    assert floor.statuses(events) == ["Submitted", "Filled"]
+    assert floor.order().status == "PreSubmitted"
