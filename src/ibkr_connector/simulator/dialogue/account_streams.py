@@ -24,7 +24,15 @@ from ibkr_connector.simulator.wire.replies import (
     Reply,
 )
 
-from .figures import Row, account_rows, ledger_rows, summary_rows
+from .figures import (
+    Row,
+    Sheet,
+    account_rows,
+    in_order,
+    ledger_rows,
+    moving_rows,
+    summary_rows,
+)
 from .translate import contract_of
 
 if TYPE_CHECKING:
@@ -36,8 +44,11 @@ __all__ = [
     "Multi",
     "Summary",
     "held_by",
+    "multi_position",
     "portfolio_value",
     "position_row",
+    "tell_multi",
+    "tell_summary",
 ]
 
 _FIGURES_S: Final = 180.0
@@ -209,22 +220,25 @@ class AccountStreams:
             session.say(AccountTime(time=f"{now:%H:%M}"))
 
     def _tell_figures(self, session: ClientSession, account: str, *, now: datetime) -> None:
+        summaries = [pair for pair in self.summaries.items() if account in pair[1].accounts]
+        multis = [pair for pair in self.multi_accounts.items() if pair[1].account == account]
+        if self.account != account and not summaries and not multis:
+            return
+        sheet = Sheet.of(session.gateway.venue, account, now)
         if self.account == account:
-            self.tell_window(session, now)
-        for request_id, multi in self.multi_accounts.items():
-            if multi.account == account:
-                self.tell_multi(session, request_id, multi, now=now)
-        for request_id, summary in self.summaries.items():
-            if account in summary.accounts:
-                self.tell_summary(session, request_id, summary, account=account, now=now)
+            self.tell_window(session, sheet)
+        for request_id, multi in multis:
+            tell_multi(session, request_id, multi, sheet=sheet)
+        for request_id, summary in summaries:
+            tell_summary(session, request_id, summary, sheet=sheet)
 
     # --- figures --------------------------------------------------------------------------------
 
-    def tell_window(self, session: ClientSession, now: datetime) -> None:
+    def tell_window(self, session: ClientSession, sheet: Sheet) -> None:
         """Say the figures of the account window that the client does not know yet."""
-        account = self.account
-        rows = account_rows(session.gateway.venue, account, now)
-        for key, value, currency in self.window.news(account, rows):
+        account = sheet.account
+        rows = moving_rows(sheet) if self.window.sent else account_rows(sheet)
+        for key, value, currency in in_order(self.window.news(account, rows)):
             session.say(AccountValue(key=key, value=value, currency=currency, account=account))
 
     def tell_portfolio(self, session: ClientSession, now: datetime) -> None:
@@ -232,47 +246,37 @@ class AccountStreams:
         for holding in held_by(session, self.account):
             session.say(portfolio_value(session, self.account, holding.instrument, now=now))
 
-    def tell_multi(
-        self, session: ClientSession, request_id: int, multi: Multi, *, now: datetime
-    ) -> None:
-        """Say the figures of a window beside others that the client does not know yet."""
-        if multi.model:
-            # no account has a model portfolio in it (*limit*)
-            return
-        rows = ledger_rows(session.gateway.venue, multi.account, now, ledger_only=multi.ledger_only)
-        for key, value, currency in multi.known.news(multi.account, rows):
-            session.say(
-                AccountUpdateMulti(
-                    request_id=request_id,
-                    account=multi.account,
-                    model="",
-                    key=key,
-                    value=value,
-                    currency=currency,
-                )
-            )
 
-    def tell_summary(
-        self,
-        session: ClientSession,
-        request_id: int,
-        summary: Summary,
-        *,
-        account: str,
-        now: datetime,
-    ) -> None:
-        """Say the figures of a subscription that the client does not know yet."""
-        rows = summary_rows(session.gateway.venue, account, summary.tags, now=now)
-        for tag, value, currency in summary.known.news(account, rows):
-            session.say(
-                AccountSummary(
-                    request_id=request_id,
-                    account=account,
-                    tag=tag,
-                    value=value,
-                    currency=currency,
-                )
+def tell_multi(session: ClientSession, request_id: int, multi: Multi, *, sheet: Sheet) -> None:
+    """Say the figures of a window beside others that the client does not know yet."""
+    if multi.model:
+        # no account has a model portfolio in it (*limit*)
+        return
+    rows = ledger_rows(sheet, ledger_only=multi.ledger_only)
+    for key, value, currency in multi.known.news(multi.account, rows):
+        session.say(
+            AccountUpdateMulti(
+                request_id=request_id,
+                account=multi.account,
+                model="",
+                key=key,
+                value=value,
+                currency=currency,
             )
+        )
+
+
+def tell_summary(
+    session: ClientSession, request_id: int, summary: Summary, *, sheet: Sheet
+) -> None:
+    """Say the figures of a subscription that the client does not know yet."""
+    account = sheet.account
+    for tag, value, currency in summary.known.news(account, summary_rows(sheet, summary.tags)):
+        session.say(
+            AccountSummary(
+                request_id=request_id, account=account, tag=tag, value=value, currency=currency
+            )
+        )
 
 
 def _tell_changed(session: ClientSession, watched: _Watched, reply: Pnl | PnlSingle) -> None:

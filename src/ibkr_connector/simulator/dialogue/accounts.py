@@ -22,14 +22,21 @@ from ibkr_connector.simulator.wire.replies import (
     PositionMultiEnd,
 )
 
-from .account_streams import Figured, Multi, Summary, held_by, multi_position, position_row
-from .advisor import advisor_of
+from .account_streams import (
+    Figured,
+    Multi,
+    Summary,
+    held_by,
+    multi_position,
+    position_row,
+    tell_multi,
+    tell_summary,
+)
+from .advisor import NO_ID, advisor_of
+from .figures import Sheet
 from .session import ClientSession, Handler
 
-__all__ = ["HANDLERS", "NO_ID"]
-
-NO_ID: Final = 2_147_483_647
-"""The id in a refusal of a request that has none."""
+__all__ = ["HANDLERS"]
 
 MAX_SUMMARIES: Final = 2
 """Active account summaries of one client (IB campus)."""
@@ -72,7 +79,7 @@ def updates(session: ClientSession, request: ask.ReqAccountUpdates, now: datetim
     streams.account = account
     streams.window = Figured()
     streams.want_figures(now)
-    streams.tell_window(session, now)
+    streams.tell_window(session, Sheet.of(session.gateway.venue, account, now))
     streams.tell_portfolio(session, now)
     session.say(AccountTime(time=f"{now:%H:%M}"))
     session.say(AccountDownloadEnd(account=account))
@@ -110,7 +117,8 @@ def updates_multi(
         account=account, model=request.model, ledger_only=request.ledger_and_nlv
     )
     streams.want_figures(now)
-    streams.tell_multi(session, request.request_id, multi, now=now)
+    sheet = Sheet.of(session.gateway.venue, account, now)
+    tell_multi(session, request.request_id, multi, sheet=sheet)
     session.say(AccountUpdateMultiEnd(request_id=request.request_id))
 
 
@@ -146,7 +154,8 @@ def summary(session: ClientSession, request: ask.ReqAccountSummary, now: datetim
     one = streams.summaries[request.request_id] = Summary(accounts=accounts, tags=tags)
     streams.want_figures(now)
     for account in accounts:
-        streams.tell_summary(session, request.request_id, one, account=account, now=now)
+        sheet = Sheet.of(session.gateway.venue, account, now)
+        tell_summary(session, request.request_id, one, sheet=sheet)
     session.say(AccountSummaryEnd(request_id=request.request_id))
 
 

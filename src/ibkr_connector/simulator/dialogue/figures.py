@@ -8,16 +8,29 @@ captures). What the simulator has no notion of (interest, dividends, guarantees)
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
+from operator import itemgetter
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from ibkr_connector.simulator.exchange.figures import Figures, Line, Segment
+from ibkr_connector.simulator.exchange.ledger import Ledger
 from ibkr_connector.simulator.exchange.venue import Venue
 
-__all__ = ["SUMMARY_TAGS", "Row", "account_rows", "ledger_rows", "summary_rows", "value_text"]
+__all__ = [
+    "SUMMARY_TAGS",
+    "Row",
+    "Sheet",
+    "account_rows",
+    "in_order",
+    "ledger_rows",
+    "moving_rows",
+    "summary_rows",
+    "value_text",
+]
 
 Row = tuple[str, str, str]
 """Key, value and currency of one figure."""
@@ -26,6 +39,7 @@ _ZERO: Final = "0.00"
 _FINEST: Final = Decimal("0.0000001")
 _UNLIMITED: Final = "-1"
 _BASE: Final = "BASE"
+_KEY_AND_CURRENCY: Final = itemgetter(0, 2)
 _NEW_YORK: Final = ZoneInfo("America/New_York")
 _SATURDAY: Final = 5
 
@@ -55,6 +69,7 @@ _BY_SEGMENT: Final = (
     ("NetLiquidation", "net_liquidation"),
     ("TotalCashValue", "total_cash"),
 )
+_SEGMENT_NAMES: Final = frozenset(name for _, name in _BY_SEGMENT)
 _ZERO_BY_SEGMENT: Final = (
     "AccruedCash",
     "AccruedDividend",
@@ -111,56 +126,71 @@ SUMMARY_TAGS: Final = frozenset(
 )
 
 
-def account_rows(venue: Venue, account: str, now: datetime) -> list[Row]:
-    """
-    Return every figure of the account window, in the order of TWS: by key, then by currency.
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """An account at one moment: valued once, however many ask for its figures."""
 
-    Sending them in that order is what recorded windows show for `reqAccountUpdates`.
-    """
-    worth = venue.figures(account, now)
-    rows = [*_whole(venue, account, worth, now=now), *_lines(account, worth)]
-    return sorted(rows, key=lambda row: (row[0], row[2]))
+    account: str
+    ledger: Ledger
+    worth: Figures
+    now: datetime
+
+    @classmethod
+    def of(cls, venue: Venue, account: str, now: datetime) -> Sheet:
+        """Value an account."""
+        return cls(account, venue.ledgers[account], venue.figures(account, now), now)
 
 
-def ledger_rows(venue: Venue, account: str, now: datetime, *, ledger_only: bool) -> list[Row]:
+def account_rows(sheet: Sheet) -> Iterator[Row]:
+    """Yield every figure of the account window, in no order: see `in_order`."""
+    yield from _fixed(sheet)
+    yield from moving_rows(sheet)
+
+
+def moving_rows(sheet: Sheet) -> Iterator[Row]:
+    """Yield the figures of the account window that can change."""
+    yield from _whole(sheet)
+    yield from _lines(sheet)
+
+
+def in_order(rows: Iterable[Row]) -> list[Row]:
+    """Put figures in TWS's order: by key, then by currency (recorded windows)."""
+    return sorted(rows, key=_KEY_AND_CURRENCY)
+
+
+def ledger_rows(sheet: Sheet, *, ledger_only: bool) -> list[Row]:
     """
     Return the figures as `reqAccountUpdatesMulti` sends them.
 
     First those of the whole account by key, then the currencies one after the other, all of them
     together last. `ledger_only` leaves out the first (recorded: `ledgerAndNLV` sends no more).
     """
-    worth = venue.figures(account, now)
-    whole = [] if ledger_only else sorted(_whole(venue, account, worth, now=now))
-    return [*whole, *_lines(account, worth)]
+    whole = [] if ledger_only else in_order([*_fixed(sheet), *_whole(sheet)])
+    return [*whole, *_lines(sheet)]
 
 
-def summary_rows(
-    venue: Venue, account: str, tags: Collection[str], *, now: datetime
-) -> Iterator[Row]:
+def summary_rows(sheet: Sheet, tags: Collection[str]) -> Iterator[Row]:
     """
     Yield the figures that a summary asks for, by key, whatever the order that was asked for.
 
     `$LEDGER` asks for the base currency's ledger, `$LEDGER:EUR` for one, `$LEDGER:ALL` for all of
     them. A tag that does not exist is passed over, as TWS does (assumed).
     """
-    worth = venue.figures(account, now)
-    if SUMMARY_TAGS.intersection(tags):
-        base = venue.ledgers[account].base
-        rows = {
-            key: (key, value, currency)
-            for key, value, currency in _whole(venue, account, worth, now=now)
-        }
-        rows["SettledCash"] = ("SettledCash", value_text(worth.cash), base)
+    asked = SUMMARY_TAGS.intersection(tags)
+    if asked:
+        rows = {row[0]: row for row in (*_fixed(sheet), *_whole(sheet))}
+        cash = value_text(sheet.worth.cash)
+        rows["SettledCash"] = ("SettledCash", cash, sheet.ledger.base)
         rows["HighestSeverity"] = ("HighestSeverity", "0", "")
         rows["Leverage"] = ("Leverage", rows["Leverage-S"][1], "")
-        for asked in ("ReqTEquity", "ReqTMargin"):
-            # IB's own list of tags misspells them
-            _, value, currency = rows[asked.replace("Req", "Reg")]
-            rows[asked] = (asked, value, currency)
-        yield from (rows[tag] for tag in sorted(SUMMARY_TAGS.intersection(tags)))
+        for misspelt in ("ReqTEquity", "ReqTMargin"):
+            # IB's own list of tags has them so
+            _, value, currency = rows[misspelt.replace("Req", "Reg")]
+            rows[misspelt] = (misspelt, value, currency)
+        yield from (rows[tag] for tag in sorted(asked))
     wanted = {_ledger_currency(tag) for tag in tags if tag.startswith("$LEDGER")}
     if wanted:
-        for row in _lines(account, worth):
+        for row in _lines(sheet):
             if "ALL" in wanted or row[2] in wanted:
                 yield row
 
@@ -170,36 +200,44 @@ def _ledger_currency(tag: str) -> str:
     return currency.upper() or _BASE
 
 
-def _whole(venue: Venue, account: str, worth: Figures, *, now: datetime) -> Iterator[Row]:
-    """Yield what is said of the account as a whole, and of its parts."""
-    ledger = venue.ledgers[account]
-    base = ledger.base
-    yield "AccountCode", account, ""
+def _fixed(sheet: Sheet) -> Iterator[Row]:
+    """Yield what never changes while an account is open."""
+    base = sheet.ledger.base
+    yield "AccountCode", sheet.account, ""
     yield "AccountReady", "true", ""
     yield "AccountType", "INDIVIDUAL", ""
     for letter, title, place, _ in _SEGMENTS:
         yield f"ColumnPrio-{letter}", place, ""
         yield f"SegmentTitle-{letter}", title, ""
-    for key, name in _BY_SEGMENT:
-        yield key, value_text(getattr(worth, name)), base
-        for letter, _, _, part in _SEGMENTS:
-            yield f"{key}-{letter}", value_text(getattr(getattr(worth, part), name)), base
     for key in _ZERO_BY_SEGMENT:
         yield key, _ZERO, base
         for letter, _, _, _ in _SEGMENTS:
             yield f"{key}-{letter}", _ZERO, base
-    yield from _of_securities(worth, ledger.previous_equity, base=base)
-    yield "BuyingPower", value_text(worth.buying_power), base
     yield "NetLiquidationUncertainty", _ZERO, base
-    net = worth.net_liquidation
-    cushion = worth.excess_liquidity / net if net > 0 else Decimal(0)
-    yield "Cushion", f"{round(cushion, 6):f}", ""
     for day in ("", "T+1", "T+2", "T+3", "T+4"):
         yield f"DayTradesRemaining{day}", _UNLIMITED, ""
-    yield "LookAheadNextChange", str(int(_next_opening(now).timestamp())), ""
     yield "NLVAndMarginInReview", "false", ""
     yield "TradingType-S", "STKNOPT", ""
     yield "WhatIfPMEnabled", "true", ""
+
+
+def _whole(sheet: Sheet) -> Iterator[Row]:
+    """Yield what is said of the account as a whole, and of its parts."""
+    worth, base = sheet.worth, sheet.ledger.base
+    wholes = {name: value_text(getattr(worth, name)) for name in _SEGMENT_NAMES}
+    for key, name in _BY_SEGMENT:
+        yield key, wholes[name], base
+    for letter, _, _, part in _SEGMENTS:
+        segment: Segment = getattr(worth, part)
+        values = {name: value_text(getattr(segment, name)) for name in _SEGMENT_NAMES}
+        for key, name in _BY_SEGMENT:
+            yield f"{key}-{letter}", values[name], base
+    yield from _of_securities(worth, sheet.ledger.previous_equity, base=base)
+    yield "BuyingPower", value_text(worth.buying_power), base
+    net = worth.net_liquidation
+    cushion = worth.excess_liquidity / net if net > 0 else Decimal(0)
+    yield "Cushion", f"{round(cushion, 6):f}", ""
+    yield "LookAheadNextChange", str(int(_next_opening(sheet.now).timestamp())), ""
 
 
 def _of_securities(worth: Figures, previous: Decimal | None, *, base: str) -> Iterator[Row]:
@@ -224,9 +262,9 @@ def _of_securities(worth: Figures, previous: Decimal | None, *, base: str) -> It
     yield "Leverage-S", f"{round(leverage, 2):.2f}", ""
 
 
-def _lines(account: str, worth: Figures) -> Iterator[Row]:
-    for line in worth.lines:
-        for key, value in _line(account, line):
+def _lines(sheet: Sheet) -> Iterator[Row]:
+    for line in sheet.worth.lines:
+        for key, value in _line(sheet.account, line):
             yield key, value, line.currency
 
 
@@ -266,9 +304,11 @@ def _sum(values: Mapping[str, Decimal], *kinds: str) -> str:
 
 def value_text(value: Decimal) -> str:
     """Write a figure as TWS does: two to seven decimals, halves to the even digit."""
-    text = f"{value.quantize(_FINEST, ROUND_HALF_EVEN):f}".rstrip("0")
-    whole, _, part = text.partition(".")
-    text = f"{whole}.{part:<02}"
+    text = str(value)
+    if text[-3:-2] != "." or "E" in text:
+        text = f"{value.quantize(_FINEST, ROUND_HALF_EVEN):f}".rstrip("0")
+        whole, _, part = text.partition(".")
+        text = f"{whole}.{part:0<2}"
     return _ZERO if text == "-0.00" else text
 
 

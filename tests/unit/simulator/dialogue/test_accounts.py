@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 import pytest
 
 from ibkr_connector.simulator.dialogue import ClientSession, Gateway
-from ibkr_connector.simulator.dialogue.accounts import NO_ID
-from ibkr_connector.simulator.dialogue.advisor import advisor_of
+from ibkr_connector.simulator.dialogue.advisor import NO_ID, advisor_of
 from ibkr_connector.simulator.exchange.advisor import Group, Method
 from ibkr_connector.simulator.exchange.commands import PlaceOrder, SetQuote
 from ibkr_connector.simulator.exchange.instruments import Query
