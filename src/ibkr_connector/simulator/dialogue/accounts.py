@@ -32,7 +32,7 @@ from .account_streams import (
     tell_multi,
     tell_summary,
 )
-from .advisor import NO_ID, advisor_of
+from .advisor import NO_ID
 from .figures import Sheet
 from .session import ClientSession, Handler
 
@@ -163,7 +163,7 @@ def _group(session: ClientSession, name: str) -> tuple[str, ...] | None:
     """Return the accounts of a group; `None` when there is no such group."""
     if name in _ALL:
         return session.gateway.accounts
-    group = advisor_of(session.gateway).groups.get(name)
+    group = session.gateway.advisor.groups.get(name)
     if group is None:
         return None
     return tuple(account for account in group.members if account in session.gateway.accounts)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ibkr_connector.simulator.exchange.advisor import Advisor, Group, master_of
 from ibkr_connector.simulator.wire import requests as ask
@@ -28,10 +28,7 @@ from ibkr_connector.simulator.wire.versions import Version
 from . import advisor_xml as xml
 from .session import ClientSession, Handler
 
-if TYPE_CHECKING:
-    from .gateway import Gateway
-
-__all__ = ["GROUPS", "HANDLERS", "NO_ID", "advisor_of"]
+__all__ = ["GROUPS", "HANDLERS", "NO_ID"]
 
 NO_ID: Final = 2_147_483_647
 """The id in a refusal of a request that has none (IB's DDE sample of the API)."""
@@ -46,12 +43,6 @@ _NO_XML: Final = "An XML string is required for this operation"
 _NO_PROFILES: Final = "FA Profile is not supported anymore, use FA Group instead."
 _REPLACED: Final = "success"
 """What TWS writes there is not on record (assumed)."""
-
-
-def advisor_of(gateway: Gateway) -> Advisor:
-    """Return what the login's advisor has set up."""
-    found: Advisor | None = getattr(gateway, "advisor", None)
-    return found if found is not None else vars(gateway.venue).setdefault("advisor", Advisor())
 
 
 # --- who a login is -----------------------------------------------------------------------------
@@ -94,7 +85,7 @@ def fa(session: ClientSession, request: ask.ReqFa, now: datetime) -> None:
     if cause:
         _refuse(session, NO_ID, cause)
         return
-    advisor = advisor_of(session.gateway)
+    advisor = session.gateway.advisor
     groups = advisor.groups.values()
     match request.data_type:
         case 1:
@@ -112,7 +103,7 @@ def replace_fa(session: ClientSession, request: ask.ReplaceFa, now: datetime) ->
     if cause:
         _refuse(session, request.request_id, cause)
         return
-    advisor = advisor_of(session.gateway)
+    advisor = session.gateway.advisor
     try:
         if request.data_type == ALIASES:
             aliases = xml.read_aliases(request.xml)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import pytest
 
 from ibkr_connector.simulator.dialogue import ClientSession, Gateway
-from ibkr_connector.simulator.dialogue.advisor import NO_ID, advisor_of
+from ibkr_connector.simulator.dialogue.advisor import NO_ID
 from ibkr_connector.simulator.exchange.advisor import Group, Method
 from ibkr_connector.simulator.exchange.commands import PlaceOrder, SetQuote
 from ibkr_connector.simulator.exchange.instruments import Query
@@ -362,7 +362,7 @@ def test_a_summary_tells_changes_every_three_minutes_and_after_a_fill() -> None:
 def test_a_summary_is_of_all_accounts_or_of_a_group() -> None:
     desk = Desk("DF1", "DU1", "DU2")
     group = Group(name="Core", method=Method.EQUAL, members={"DU2": None, "U9": None})
-    advisor_of(desk.gateway).replace_groups([group])
+    desk.gateway.advisor.replace_groups([group])
 
     def accounts(name: str) -> list[str]:
         replies = desk.ask(summary(1, "NetLiquidation", name))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ibkr_connector.simulator.dialogue import ClientSession, Gateway
-from ibkr_connector.simulator.dialogue.advisor import HANDLERS, NO_ID, advisor_of
+from ibkr_connector.simulator.dialogue.advisor import HANDLERS, NO_ID
 from ibkr_connector.simulator.exchange.advisor import Group, Method
 from ibkr_connector.simulator.exchange.listing import default_catalogue
 from ibkr_connector.simulator.exchange.tape import SeededTape
@@ -65,9 +65,9 @@ def test_groups_are_replaced_and_received() -> None:
     assert "<amount>3.0</amount>" in received.xml
     members = {"DU1": Decimal(1), "DU2": Decimal(3)}
     group = Group(name="Core", method=Method.RATIO, members=members)
-    assert advisor_of(client.gateway).groups == {"Core": group}
+    assert client.gateway.advisor.groups == {"Core": group}
     answers(client, replace(1, received.xml.replace("Core", "Other")))
-    assert list(advisor_of(client.gateway).groups) == ["Other"]
+    assert list(client.gateway.advisor.groups) == ["Other"]
 
 
 def test_aliases_are_replaced_and_received() -> None:
@@ -101,7 +101,7 @@ def test_profiles_end_with_version_177() -> None:
     answers(old, replace(2, profiles))
     answers(old, replace(1, groups))
     # an older client sees two lists of what is one, and replaces its part alone
-    assert sorted(advisor_of(old.gateway).groups) == ["Old", "Tilt"]
+    assert sorted(old.gateway.advisor.groups) == ["Old", "Tilt"]
     for data_type, there, elsewhere in ((1, "Old", "Tilt"), (2, "Tilt", "Old")):
         (received,) = answers(old, ask.ReqFa(data_type=data_type))
         assert isinstance(received, say.ReceiveFa)
@@ -114,7 +114,7 @@ def test_groups_of_strangers_are_refused_by_name() -> None:
     ((number, code, text),) = refusals(answers(client, replace(1, CORE.replace("DU2", "U9"))))
     assert (number, code) == (8, 10231)
     assert text.endswith("contain invalid accounts: Core")
-    assert advisor_of(client.gateway).groups == {}
+    assert client.gateway.advisor.groups == {}
 
 
 @pytest.mark.parametrize(
