@@ -13,7 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
-from .instruments import Instrument
+from .contract import Instrument
 
 __all__ = ["Level", "QuoteTick", "Swing", "Tape", "TapeError", "TradeTick"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from .instruments import Instrument
+from .contract import Instrument
 from .models import DisplayedSize
 from .prices import Level, QuoteTick, Swing, TradeTick
 from .recorded import RecordedPrices, read_recorded, with_crosses

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from .instruments import Instrument
+from .contract import Instrument
 
 __all__ = ["SLOTS", "SLOT_S", "day_weight", "rhythm_of", "weights"]
 

@@ -10,8 +10,8 @@ from typing import Final
 
 from .activity import Activity
 from .cells import QUARTERS_A_DAY, RootPath, Source, Weather
+from .contract import Instrument
 from .derived import CrossPath, DayFunction, FollowingPath
-from .instruments import Instrument
 from .models import DisplayedSize
 from .prices import Level, QuoteTick, Swing, TradeTick
 from .rhythm import rhythm_of
@@ -23,7 +23,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _QUARTER: Final = timedelta(milliseconds=250)
 _MAX_PATHS: Final = 20_000
 _OPTIONS: Final = frozenset({"OPT", "FOP", "WAR"})
-_DATED: Final = frozenset({"FUT"})
+_DATED: Final = frozenset({"FUT", "CONTFUT"})
 _MAX_UNITS: Final = 8
 
 
@@ -147,7 +147,9 @@ class SeededTape:
     # --- paths ----------------------------------------------------------------------------------
 
     def _line(self, instrument: Instrument) -> _Line:
-        line = self._lines.get(instrument.con_id)
+        # a continuous future has the con id of its front month
+        key = instrument.con_id if instrument.sec_type != "CONTFUT" else -instrument.con_id
+        line = self._lines.get(key)
         if line is None or (line.instrument is not instrument and line.instrument != instrument):
             if len(self._lines) >= _MAX_PATHS:
                 self._lines.clear()
@@ -160,7 +162,7 @@ class SeededTape:
                     rhythm=rhythm_of(instrument),
                 ),
             )
-            self._lines[instrument.con_id] = line
+            self._lines[key] = line
         return line
 
     def _source(self, instrument: Instrument) -> Source:
@@ -186,6 +188,9 @@ class SeededTape:
             worth = self._option(instrument, other, line)
             return FollowingPath(line.source, worth, is_falling=instrument.right == "P")
         if instrument.sec_type in _DATED:
+            if other.sec_type == "CASH" and other.symbol == "USD":
+                # futures on currencies are all in dollars, the pair may be the other way round
+                return FollowingPath(line.source, self._turned(instrument, line), is_falling=True)
             return FollowingPath(line.source, self._future(instrument, other, ratio))
         # a fund, a CFD: as many of the other as their prices say where the market begins
         share = ratio * float(instrument.price / other.price)
@@ -204,6 +209,16 @@ class SeededTape:
             basis = self._weather.knot(name, 1, day)
             grown = price * ratio * math.exp(carry * years_left(instrument, day))
             return max(round((grown + basis) / 2) * 2, 2)
+
+        return worth
+
+    def _turned(self, instrument: Instrument, line: _Line) -> DayFunction:
+        name = f"basis {instrument.con_id}"
+        unit, half = float(line.half), float(instrument.min_tick / 2)
+
+        def worth(day: int, price: int, /) -> int:
+            basis = self._weather.knot(name, 1, day)
+            return max(round((1 / (price * unit) / half + basis) / 2) * 2, 2)
 
         return worth
 

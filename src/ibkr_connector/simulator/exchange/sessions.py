@@ -20,8 +20,8 @@ from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from .contract import Instrument
 from .holidays import closed_days, half_days
-from .instruments import Instrument
 
 __all__ = [
     "FAMILIES",

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from .instruments import Instrument
+from .contract import Instrument
 from .order_types import Auction
 from .sessions import FAMILIES, Phase, Session, Span, family_of, phase, session_of
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from .instruments import Instrument
+from .contract import Instrument
 
 __all__ = [
     "RATE",

@@ -72,10 +72,12 @@ def test_con_ids_are_unique() -> None:
 
 def test_a_search_finds_beginnings_of_symbols_and_parts_of_names() -> None:
     assert [one.symbol for one in CATALOGUE.search("AAP")] == ["AAPL"]
+    assert CATALOGUE.search("C")[0].symbol == "C"
     assert "MSFT" in [one.symbol for one in CATALOGUE.search("microsoft")]
     assert CATALOGUE.search("") == ()
     assert len(CATALOGUE.search("E")) <= MAX_SAMPLES
-    assert CATALOGUE.derivatives("AAPL") == ("OPT",)
+    assert CATALOGUE.derivatives("AAPL") == ("BAG", "CFD", "OPT", "WAR")
+    assert CATALOGUE.derivatives("PFE") == ()
 
 
 def test_the_seeded_market_moves_a_little_in_a_second_and_more_in_a_day() -> None:
