@@ -8,27 +8,25 @@ which it happens. The state is in the register, the market and the clearing that
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
 from . import conditions
-from .clearing import Clearing, legs_of
+from .clearing import Clearing
 from .commands import (
-    AccountChanged,
     Event,
-    Executed,
     OrderChanged,
-    PositionChanged,
 )
+from .filling import Filling
 from .groups import REDUCE_UNBLOCKED, GroupEffect, effects
 from .hours import Hours, auction_of
 from .instruments import Instrument
 from .market import Market
 from .matching import ADDED, Level, Trade, accepts, sweep
-from .models import FillModel, SlippageModel
+from .models import FillModel
 from .order_types import Auction
 from .pricing import elect, is_triggered, priced, type_of, with_trigger
 from .records import Hold, Quote, Status, VenueOrder
@@ -54,7 +52,7 @@ class Trading:
         clearing: Accounts.
         hours: When orders trade.
         fills: How much of what stands there an order gets.
-        slippage: How much worse than shown orders at the market trade.
+        filling: What a trade does to orders and accounts.
         knowledge: What conditions ask about.
     """
 
@@ -66,7 +64,7 @@ class Trading:
         clearing: Clearing,
         hours: Hours,
         fills: FillModel,
-        slippage: SlippageModel,
+        filling: Filling,
         knowledge: conditions.Knowledge,
     ) -> None:
         self._register = register
@@ -75,7 +73,7 @@ class Trading:
         self._clearing = clearing
         self._hours = hours
         self._fills = fills
-        self._slippage = slippage
+        self._filling = filling
         self._knowledge = knowledge
         self._ends: list[tuple[datetime, int]] = []
         self._seen: dict[int, datetime] = {}
@@ -326,11 +324,11 @@ class Trading:
             level = (trade.level, trade.quantity)
             self._market.take(order.instrument, level, is_ask=order.terms.is_buy, now=now)
             if order.working_price is None:
-                trade = self._slipped(order, trade)
-        yield from self._fill(order, trade, now)
+                trade = self._filling.slipped(order, trade)
+        yield from self._filling.fill(order, trade, now)
         if counter is not None:
             other = replace(trade, liquidity=ADDED, counter=order.perm_id)
-            yield from self._fill(counter, other, now)
+            yield from self._filling.fill(counter, other, now)
             yield from self._follow(counter.perm_id, trade.quantity, now=now, late=late)
         yield from self._follow(order.perm_id, trade.quantity, now=now, late=late)
 
@@ -350,101 +348,6 @@ class Trading:
             late.append((order, part))
         else:
             yield from self._reduce_group(order, part, now)
-
-    def _slipped(self, order: VenueOrder, trade: Trade) -> Trade:
-        price = self._slippage.slipped(
-            order.instrument,
-            trade.price,
-            is_buy=order.terms.is_buy,
-            quantity=trade.quantity,
-            displayed=trade.quantity,
-        )
-        return replace(trade, price=price)
-
-    def _fill(self, order: VenueOrder, trade: Trade, now: datetime) -> Iterator[Event]:
-        filled = order.filled + trade.quantity
-        paid = order.average_price * order.filled + trade.price * trade.quantity
-        is_complete = filled == order.terms.quantity
-        order = replace(
-            order,
-            filled=filled,
-            average_price=paid / filled,
-            last_price=trade.price,
-            status=Status.FILLED if is_complete else Status.SUBMITTED,
-            closed_at=now if is_complete else None,
-        )
-        self._register.keep(order)
-        executed = list(self._executed(order, trade, now))
-        self._clearing.part_filled(order, trade.quantity)
-        yield from executed
-        yield OrderChanged(order=order)
-        yield from _moved(executed)
-        if is_complete:
-            self._clearing.unbind(order.perm_id)
-
-    def _executed(self, order: VenueOrder, trade: Trade, now: datetime) -> Iterator[Executed]:
-        yield from self._booked(
-            order,
-            order.instrument,
-            is_buy=order.terms.is_buy,
-            quantity=trade.quantity,
-            price=trade.price,
-            liquidity=trade.liquidity,
-            now=now,
-        )
-        if not order.terms.legs:
-            return
-        # the legs trade at their own markets; what is left of the combo's price is the first's
-        legs = list(legs_of(order, trade.quantity))
-        prices = [
-            self._leg_price(instrument, quantity, is_buy=is_buy, now=now)
-            for instrument, is_buy, quantity in legs
-        ]
-        signs = [leg.ratio * leg.sign for leg in order.terms.legs]
-        rest = sum((s * p for s, p in zip(signs[1:], prices[1:], strict=True)), Decimal(0))
-        prices[0] = (trade.price - rest) / signs[0]
-        for (instrument, is_buy, quantity), price in zip(legs, prices, strict=True):
-            yield from self._booked(
-                order,
-                instrument,
-                is_buy=is_buy,
-                quantity=quantity,
-                price=price,
-                liquidity=trade.liquidity,
-                now=now,
-            )
-
-    def _booked(
-        self,
-        order: VenueOrder,
-        instrument: Instrument,
-        *,
-        is_buy: bool,
-        quantity: Decimal,
-        price: Decimal,
-        liquidity: int,
-        now: datetime,
-    ) -> Iterator[Executed]:
-        for execution, commission in self._clearing.book(
-            order,
-            instrument=instrument,
-            is_buy=is_buy,
-            quantity=quantity,
-            price=price,
-            liquidity=liquidity,
-            now=now,
-        ):
-            yield Executed(execution=execution, commission=commission)
-
-    def _leg_price(
-        self, instrument: Instrument, quantity: Decimal, *, is_buy: bool, now: datetime
-    ) -> Decimal:
-        quote = self._market.touch(instrument, now)
-        price = quote.ask if is_buy else quote.bid
-        if price is None:
-            return self._market.mark(instrument, now)
-        self._market.take(instrument, (price, quantity), is_ask=is_buy, now=now)
-        return price
 
     # --- families -------------------------------------------------------------------------------
 
@@ -490,15 +393,3 @@ class Trading:
             return
         for child in list(self._register.children(perm_id)):
             yield from self.cancel(child.perm_id, now)
-
-
-def _moved(executed: Iterable[Executed]) -> Iterator[Event]:
-    """Say which positions and which accounts are others after executions."""
-    accounts: dict[str, None] = {}
-    for event in executed:
-        execution = event.execution
-        accounts[execution.account] = None
-        if execution.instrument.sec_type != "BAG":
-            yield PositionChanged(account=execution.account, instrument=execution.instrument)
-    for account in accounts:
-        yield AccountChanged(account=account)
