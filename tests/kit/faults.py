@@ -15,7 +15,7 @@ from ibkr_connector.simulator.wire.replies import Reply
 from ibkr_connector.simulator.wire.requests import PlaceOrder, ReqCurrentTime
 from kit.raw_client import RawClient, frame
 
-__all__ = ["APPLE", "ASK_TIME", "NOW", "gateway", "heard", "kinds", "order", "settle"]
+__all__ = ["APPLE", "ASK_TIME", "NOW", "available", "gateway", "heard", "kinds", "order", "segment", "settle"]
 
 APPLE = WireContract(con_id=265598, exchange="SMART")
 ASK_TIME = frame(ReqCurrentTime())
@@ -64,6 +64,25 @@ async def heard(client: RawClient) -> list[Reply]:
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)
     return got
+
+
+async def available(client: RawClient) -> bytes:
+    """Return the bytes that have arrived and were not read."""
+    got = bytearray()
+    reader = client._reader
+    while True:
+        try:
+            data = await asyncio.wait_for(reader.read(65_536), 0.02)
+        except TimeoutError:
+            return bytes(got)
+        if not data:
+            return bytes(got)
+        got += data
+
+
+async def segment(client: RawClient) -> bytes:
+    """Return what arrives at one time."""
+    return await client._reader.read(65_536)
 
 
 def kinds(replies: list[Reply]) -> list[str]:

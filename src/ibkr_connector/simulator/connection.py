@@ -13,6 +13,7 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Final, Protocol, cast
 
 from ibkr_connector.clock import Clock
@@ -21,12 +22,12 @@ from .dialogue import ClientSession, Gateway
 from .dialogue.gateway import Exchange
 from .dialogue.times import write_connection_time
 from .faults import Edge, FaultBox, Stage
-from .faults.fault import Do, End, FillOrder, Line, Said, Say, Step, Wait
+from .faults.fault import Deed, Do, End, FillOrder, Line, Said, Say, Step, Wait
 from .faults.pipe import Pipe
 from .wire.connection import Greeting, ServerConnection
 from .wire.errors import RemoteProtocolError
 from .wire.frames import encode_frame
-from .wire.replies import Reply
+from .wire.replies import ErrorMessage, Reply
 from .wire.requests import Request, StartApi
 
 __all__ = ["Connection", "House"]
@@ -68,6 +69,10 @@ class House(Protocol):
 
     def flush(self) -> None:
         """Hand what was said to all sockets."""
+        ...
+
+    def perform(self, deeds: Iterable[Deed]) -> None:
+        """Do what faults ask for."""
         ...
 
     def fill_order(self, client_id: int, order_id: int) -> None:
@@ -150,12 +155,19 @@ class Connection(asyncio.Protocol):
             transport.abort()
         self._leave()
 
+    def finish(self) -> None:
+        """Close the socket behind what was said; nothing more is read."""
+        self._ends_behind = True
+        if self._session is not None:
+            self._session.leave()
+        self._write()
+
     def flush(self) -> None:
         """Read what may be read, and write what was said and may go."""
         if self._is_over:
             return
-        self._keep_reading()
         if self._edge.is_half_open(self._now):
+            self._keep_reading()
             return
         data = self._inbox.take(self._now, bytes_per_s=self._edge.read_rate(self._now))
         if data:
@@ -167,6 +179,37 @@ class Connection(asyncio.Protocol):
         if self._outbox.size > _MOST_UNREAD:
             _log.warning("client %s does not read what it is sent", self.client_id)
             self.end()
+
+    def tell(self, code: int, text: str) -> None:
+        """Say something that belongs to no request."""
+        if self._has_started():
+            self._say([ErrorMessage(request_id=-1, code=code, text=text)])
+
+    def tell_streams(self, of: Iterable[str], code: int, text: str) -> None:
+        """Say something under the id of every open stream of some kinds."""
+        streams = self._edge.streams.of(of)
+        self._say([ErrorMessage(request_id=one, code=code, text=text) for one, _, _ in streams])
+
+    def end_streams(self, of: Iterable[str], *, again: bool) -> None:
+        """End every open stream of some kinds without a word, or begin it anew."""
+        for _, request, closing in self._edge.streams.of(of):
+            self._do_unasked(closing)
+            if again:
+                self._say(self._do_unasked(request), request)
+            else:
+                self._edge.streams.note(closing)
+
+    def _do_unasked(self, request: Request) -> list[Reply]:
+        session = self._session
+        if session is None or self._is_over:
+            return []
+        session.handle(request, self._house.clock.utcnow())
+        # the log is of what clients asked
+        self._house.gateway.log.pop()
+        return session.take()
+
+    def _has_started(self) -> bool:
+        return self._session is not None and self.client_id is not None and not self._is_over
 
     # --- reading --------------------------------------------------------------------------------
 
@@ -218,7 +261,8 @@ class Connection(asyncio.Protocol):
         if self._edge.is_silenced(Stage.HELLO, self._now):
             self._is_silent = True
             return
-        said = write_connection_time(self._house.clock.utcnow())
+        moment = self._house.clock.utcnow() + timedelta(seconds=self._edge.skew_s(self._now))
+        said = write_connection_time(moment)
         told, encoding = self._edge.hello(said, self._now)
         self._wire.send_version(said)
         data = self._wire.data_to_send()
@@ -237,6 +281,9 @@ class Connection(asyncio.Protocol):
         steps = self._edge.steps(request, self._now, self._house.clock.utcnow())
         if not any(isinstance(step, Do | Wait) for step in steps):
             self._log_undone(request, steps)
+        elif self._session.client_id < 0 and not isinstance(request, StartApi):
+            # a fault has swallowed its start: to the gateway it is nobody
+            return
         for step in steps:
             if self._is_over or self._ends_behind:
                 return
@@ -258,7 +305,7 @@ class Connection(asyncio.Protocol):
                 self._write()
                 self.end(reset=True)
             case End():
-                self._finish()
+                self.finish()
 
     def _do(self, request: Request, *, quiet: bool = False) -> None:
         assert self._session is not None
@@ -266,12 +313,13 @@ class Connection(asyncio.Protocol):
             self._edge.line.client_id = request.client_id
         self._session.handle(request, self._house.clock.utcnow())
         replies = self._session.take()
+        self._edge.streams.note(request, replies)
         if isinstance(request, StartApi):
             self._is_silent = self._edge.is_silenced(Stage.START, self._now)
         if not quiet and not self._is_silent:
             self._say(replies, request)
         if self._session.is_refused:
-            self._finish()
+            self.finish()
 
     def _do_late(self, request: Request) -> None:
         if not self._is_over:
@@ -317,6 +365,11 @@ class Connection(asyncio.Protocol):
             frame = self._edge.frame(said, self._now)
             self._outbox.put(frame.data, due)
             self._ends_behind = frame.is_last
+            if said.then is not None:
+                self._then(*said.then)
+
+    def _then(self, seconds: float, deed: Deed) -> None:
+        self._house.later(seconds, lambda: self._house.perform([deed]))
 
     # --- writing --------------------------------------------------------------------------------
 
@@ -370,13 +423,6 @@ class Connection(asyncio.Protocol):
     def _woken(self) -> None:
         self._wake_at = None
         self.flush()
-
-    def _finish(self) -> None:
-        """Close the socket behind what was said; nothing more is read."""
-        self._ends_behind = True
-        if self._session is not None:
-            self._session.leave()
-        self._write()
 
     def _leave(self) -> None:
         self._house.forget(self)

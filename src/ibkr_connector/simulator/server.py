@@ -17,7 +17,8 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+import socket
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -29,13 +30,16 @@ from ibkr_connector.clock import Clock, ManualClock, SystemClock
 from .connection import Connection
 from .dialogue import Gateway, Permissions
 from .dialogue.gateway import Exchange
-from .exchange.commands import SetQuote
 from .exchange.instruments import Catalogue
 from .exchange.listing import default_catalogue
+from .exchange.records import Owner
 from .exchange.tape import SeededTape, Tape
 from .exchange.venue import Venue
 from .faults import Fault, FaultBox
+from .faults.fault import Deed, MovePort, RestartGateway
 from .hosting import Hosted
+from .quirks import QUIRKS, Quirk
+from .stagehand import fill_order, perform
 from .wire.versions import NEWEST
 
 __all__ = ["DEFAULT_ACCOUNT", "DEFAULT_START", "GatewaySimulator", "HostedSimulator"]
@@ -69,6 +73,7 @@ class GatewaySimulator:
         server_version: Newest version to speak, 157 to 178.
         permissions: What the login may do.
         faults: Faults that are armed from the beginning.
+        quirks: Manners of TWS that are switched on from the beginning.
         catalogue: What is listed; a few dozen well-known instruments when not given.
         next_order_id: First valid order id of every client.
     """
@@ -85,6 +90,7 @@ class GatewaySimulator:
         server_version: int = NEWEST,
         permissions: Permissions | None = None,
         faults: Sequence[Fault] = (),
+        quirks: Iterable[Quirk | str] = (),
         catalogue: Catalogue | None = None,
         next_order_id: int = 1,
     ) -> None:
@@ -109,6 +115,11 @@ class GatewaySimulator:
         self._later: list[tuple[float, int, Callable[[], None]]] = []
         self._server: asyncio.Server | None = None
         self._ticking: asyncio.Task[None] | None = None
+        self._moving: asyncio.Task[None] | None = None
+        self._down_until = 0.0
+        self.quirks: set[Quirk] = set()
+        for quirk in quirks:
+            self._switch_on(_quirk(quirk))
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
@@ -116,6 +127,8 @@ class GatewaySimulator:
         self.port = self._server.sockets[0].getsockname()[1]
         if not isinstance(self.clock, ManualClock):
             self._ticking = asyncio.create_task(self._tick_for_ever(), name="simulator-tick")
+        # what was armed from the beginning begins now
+        self.perform(self.faults.pass_time(self.clock.monotonic()))
         return self
 
     async def __aexit__(
@@ -124,6 +137,8 @@ class GatewaySimulator:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if self._moving is not None:
+            await self._moving
         assert self._server is not None
         self._server.close()
         if self._ticking is not None:
@@ -160,13 +175,38 @@ class GatewaySimulator:
 
     def inject(self, fault: Fault) -> None:
         """Arm a fault."""
-        self.faults.add(fault, now=self.clock.monotonic())
+        now = self.clock.monotonic()
+        self.faults.add(fault, now=now)
+        self.perform(self.faults.pass_time(now))
         self.flush()
 
     def clear_faults(self) -> None:
-        """Disarm all faults; what they did stays done, and what is late stays late."""
-        self.faults.clear()
+        """Disarm all faults; what they did stays done, what is late stays late, quirks stay on."""
+        self.perform(self.faults.clear())
         self.flush()
+
+    def quirk(self, quirk: Quirk | str, *, on: bool = True) -> None:
+        """
+        Switch a quirk on or off.
+
+        Raises:
+            ValueError: There is none of this name.
+        """
+        wanted = _quirk(quirk)
+        if (wanted in self.quirks) == on:
+            return
+        if on:
+            self._switch_on(wanted)
+            self.perform(self.faults.pass_time(self.clock.monotonic()))
+        else:
+            self.quirks.discard(wanted)
+            self.perform(self.faults.remove(wanted))
+        self.flush()
+
+    def _switch_on(self, quirk: Quirk) -> None:
+        self.quirks.add(quirk)
+        for fault in QUIRKS[quirk].make(self.clock.utcnow()):
+            self.faults.add(fault, now=self.clock.monotonic(), label=quirk)
 
     def cut(self, *, reset: bool = False) -> None:
         """Drop every socket, without a word; with `reset`, the other side sees a reset."""
@@ -178,13 +218,16 @@ class GatewaySimulator:
         self.gateway.notice(code, text)
         self.flush()
 
-    def restart(self, *, keep_state: bool = True) -> None:
+    def restart(self, *, keep_state: bool = True, down_s: float = 0.0) -> None:
         """
         Restart the gateway: all sockets drop; orders and accounts stay, or are gone.
 
-        The log, and what was asked and is not simulated, are kept either way.
+        The log, and what was asked and is not simulated, are kept either way. For `down_s` it is
+        away: sockets are accepted and closed at once (*limit*: not refused, as by a system that
+        nobody listens on).
         """
         self.cut()
+        self._down_until = self.clock.monotonic() + down_s
         if not keep_state:
             before, self.gateway = self.gateway, self._fresh_gateway()
             self.gateway.log.extend(before.log)
@@ -207,10 +250,34 @@ class GatewaySimulator:
             self.tick()
             await asyncio.sleep(0)
 
+    def move_port(self) -> int:
+        """
+        Listen on another port, tell everybody (1300), drop them, and return the port.
+
+        Source: IB campus, code 1300. `port` is the new one from now on.
+        """
+        taken = socket.create_server((self.host, 0))
+        self.port = taken.getsockname()[1]
+        self.notice(
+            1300,
+            "TWS socket port has been reset and this connection is being dropped. "
+            f"Please reconnect on the new port - {self.port}",
+        )
+        for connection in list(self.connections.values()):
+            connection.finish()
+        if self._server is not None:
+            self._server.close()
+        self._moving = asyncio.get_running_loop().create_task(self._listen(taken))
+        return self.port
+
+    async def _listen(self, taken: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: Connection(self), sock=taken)
+
     def tick(self) -> None:
         """Bring market and clients to the clock's moment."""
         now = self.clock.monotonic()
-        self.faults.expire(now)
+        self.perform(self.faults.pass_time(now))
         while self._later and self._later[0][0] <= now:
             heapq.heappop(self._later)[2]()
         self.gateway.tick(self.clock.utcnow())
@@ -235,9 +302,10 @@ class GatewaySimulator:
     # --- what connections need ------------------------------------------------------------------
 
     def enter(self, connection: Connection) -> int | None:
-        """Take a new socket in and number it; `None`: there is no room."""
+        """Take a new socket in and number it; `None`: there is no room, or nobody home."""
         self.accepted += 1
-        if len(self.connections) >= MOST_CLIENTS:
+        is_down = self.clock.monotonic() < self._down_until
+        if is_down or len(self.connections) >= MOST_CLIENTS:
             return None
         self.connections[self.accepted] = connection
         return self.accepted
@@ -246,16 +314,20 @@ class GatewaySimulator:
         """A socket is gone."""
         self.connections.pop(connection.number, None)
 
+    def perform(self, deeds: Iterable[Deed]) -> None:
+        """Do what faults ask for."""
+        for deed in deeds:
+            match deed:
+                case RestartGateway(keep_state=keep_state, down_s=down_s):
+                    self.restart(keep_state=keep_state, down_s=down_s)
+                case MovePort():
+                    self.move_port()
+                case _:
+                    perform(deed, self.gateway, self.connections.values(), now=self.clock.utcnow())
+
     def fill_order(self, client_id: int, order_id: int) -> None:
         """Move the market through an order's price, so that it is filled now; no order: nothing."""
-        perm_id = self.gateway.perm_ids.get((client_id, order_id))
-        if perm_id is None:
-            return
-        order, now = self.venue.order(perm_id), self.clock.utcnow()
-        quote = self.venue.quote(order.instrument, now)
-        price = order.terms.limit_price or order.terms.stop_price or quote.last
-        command = SetQuote(con_id=order.instrument.con_id, bid=price, ask=price, last=price)
-        self.gateway.deliver(self.venue.execute(command, now), now)
+        fill_order(self.gateway, Owner(client_id=client_id, order_id=order_id), self.clock.utcnow())
 
     async def _tick_for_ever(self) -> None:
         while True:
@@ -318,3 +390,12 @@ class HostedSimulator:
     def wait(self, act: Callable[[GatewaySimulator], Coroutine[Any, Any, T]]) -> T:
         """Run something awaitable on the simulator's own loop and return what it returns."""
         return self._hosted.wait(act)
+
+
+def _quirk(name: Quirk | str) -> Quirk:
+    try:
+        return Quirk(name)
+    except ValueError:
+        near = sorted(one for one in Quirk if one.split("_")[0] == str(name).split("_")[0])
+        hint = f"; near are {', '.join(near)}" if near else ""
+        raise ValueError(f"there is no quirk called {name!r}{hint}") from None

@@ -6,12 +6,12 @@ Chance is drawn here, from one seeded source; time is an argument.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import TypeVar
 
-from .fault import Armed, Fault, Line
+from .fault import Armed, Deed, Fault, Line
 from .sockets import Stall
 
 __all__ = ["FaultBox"]
@@ -38,13 +38,13 @@ class FaultBox:
             Armed(fault=fault, since=now, left=fault.times, to_skip=fault.skip, label=label)
         )
 
-    def clear(self) -> None:
-        """Disarm all faults, but not those that belong to a quirk."""
-        self.armed[:] = [one for one in self.armed if one.label]
+    def clear(self) -> list[Deed]:
+        """Disarm all faults, but not those that belong to a quirk; return what follows."""
+        return self._end_all([one for one in self.armed if not one.label])
 
-    def remove(self, label: str) -> None:
-        """Disarm what belongs to a quirk."""
-        self.armed[:] = [one for one in self.armed if one.label != label]
+    def remove(self, label: str) -> list[Deed]:
+        """Disarm what belongs to a quirk; return what follows."""
+        return self._end_all([one for one in self.armed if one.label == label])
 
     def awake(self, line: Line, now: float) -> Iterator[Armed]:
         """Go through what may happen to a client now, oldest first."""
@@ -101,11 +101,31 @@ class FaultBox:
         self.stalls[:] = [one for one in self.stalls if one[0] > now]
         return max([now, *(end for end, who in self.stalls if who in (None, line.client_id))])
 
-    def expire(self, now: float) -> None:
-        """Disarm what has lasted long enough."""
-        over: Iterable[Armed] = [one for one in self.armed if self._is_over(one, now)]
-        for one in over:
+    def pass_time(self, now: float) -> list[Deed]:
+        """Wake what is due and disarm what has lasted long enough; return what follows."""
+        deeds: list[Deed] = []
+        for one in tuple(self.armed):
+            if not one.is_awake and now - one.since >= one.fault.at_s:
+                deeds.extend(self._wake(one, now))
+        deeds.extend(self._end_all([one for one in self.armed if self._is_over(one, now)]))
+        return deeds
+
+    def _wake(self, one: Armed, now: float) -> Sequence[Deed]:
+        one.is_awake = True
+        if not one.fault.is_momentary:
+            return one.fault.at_start()
+        happens = self.takes(one)
+        every = getattr(one.fault, "every_s", None)
+        if one.left > 0 and every is not None:
+            # the next time is counted from this one's own moment, not from when it was noticed
+            due = one.since + one.fault.at_s
+            one.since, one.is_awake = max(due + every, now) - one.fault.at_s, False
+        return one.fault.at_start() if happens else ()
+
+    def _end_all(self, ended: Sequence[Armed]) -> list[Deed]:
+        for one in ended:
             self._disarm(one)
+        return [deed for one in ended if one.is_awake for deed in one.fault.at_end()]
 
     def next_change(self, now: float) -> float | None:
         """Return when the next fault wakes or ends, in the clock's seconds."""

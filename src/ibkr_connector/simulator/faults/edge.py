@@ -7,8 +7,9 @@ does as it is told. It moves nothing itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -18,6 +19,7 @@ from ibkr_connector.simulator.wire.requests import Request, StartApi
 
 from .box import FaultBox
 from .fault import Armed, Do, Line, Said, Scene, Step
+from .moments import ClockSkew
 from .sockets import (
     CutAfter,
     Delay,
@@ -32,10 +34,13 @@ from .sockets import (
     Stage,
     Trickle,
 )
+from .streams import Streams
 
 __all__ = ["Edge", "Frame"]
 
 _UTF8: Final = "utf-8"
+_ESCAPED: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
+"""How newer gateways write what is not ASCII; older ones wrote it as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class Edge:
 
     box: FaultBox
     line: Line
+    streams: Streams = field(default_factory=Streams)
 
     # --- the socket -----------------------------------------------------------------------------
 
@@ -69,6 +75,10 @@ class Edge:
     def is_half_open(self, now: float) -> bool:
         """Tell whether nothing is read and written."""
         return self.box.lasting(HalfOpen, self.line, now) is not None
+
+    def skew_s(self, now: float) -> float:
+        """Return by how much the gateway's clock goes wrong."""
+        return sum(fault.seconds for _, fault in self.box.of_kind(ClockSkew, self.line, now))
 
     def hello(self, connection_time: str, now: float) -> tuple[str, str]:
         """Return what the handshake says of the time, and in which encoding."""
@@ -180,6 +190,7 @@ class Edge:
                 new,
                 late_s=said.late_s + new.late_s,
                 texts=said.texts + new.texts,
+                then=said.then if new.then is None else new.then,
                 ends_at=said.ends_at if new.ends_at is None else new.ends_at,
             )
             for new in instead
@@ -192,7 +203,10 @@ class Edge:
             if number < len(texts):
                 texts[number] = text
         encode = self.box.lasting(Encode, self.line, now)
-        encoding = _UTF8 if encode is None else encode.encoding
+        encoding = _UTF8
+        if encode is not None:
+            encoding = encode.encoding
+            texts = [_ESCAPED.sub(lambda match: chr(int(match[1], 16)), text) for text in texts]
         payload = "".join(f"{text}\0" for text in texts).encode(encoding, errors="replace")
         data = encode_frame(payload)
         if said.ends_at is None:

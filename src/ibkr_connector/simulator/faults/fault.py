@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from random import Random
 from typing import Any, ClassVar, Final, get_args
 
@@ -21,15 +22,23 @@ __all__ = [
     "REPLY_NAMES",
     "REQUEST_NAMES",
     "Armed",
+    "Deed",
     "Do",
     "End",
+    "EndStreams",
     "Fault",
     "FillOrder",
     "Line",
+    "MovePort",
+    "PlaceFor",
+    "RestartGateway",
+    "Revise",
     "Said",
     "Say",
     "Scene",
     "Step",
+    "Tell",
+    "TellStreams",
     "Wait",
     "check_reply",
     "check_request",
@@ -116,6 +125,74 @@ class End:
     reset: bool = False
 
 
+# --- what happens by itself -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Say something that belongs to no request to every client, or to one."""
+
+    code: int
+    text: str
+    client_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TellStreams:
+    """Say something under the id of every open stream of some kinds."""
+
+    of: tuple[str, ...]
+    code: int
+    text: str
+    client_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndStreams:
+    """End every open stream of some kinds without a word; `again` opens them anew at once."""
+
+    of: tuple[str, ...]
+    again: bool = False
+    client_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RestartGateway:
+    """Restart the gateway; so long it takes nobody."""
+
+    keep_state: bool
+    down_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class MovePort:
+    """Listen on another port from now on, say so (1300), and drop everybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revise:
+    """Correct the price of an execution by so much, or bust it when there is no amount."""
+
+    exec_id: str
+    by: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceFor:
+    """Place an order that no connected client sent; client 0 with order id 0 is by hand."""
+
+    client_id: int
+    order_id: int
+    con_id: int
+    action: str
+    quantity: Decimal
+    limit_price: Decimal | None
+
+
+Deed = Tell | TellStreams | EndStreams | RestartGateway | MovePort | Revise | PlaceFor
+"""What the simulator does when a fault wakes or ends."""
+
+
 Step = Do | Wait | Say | FillOrder | End
 """What the connection does instead of just handing a request over, in this order."""
 
@@ -133,12 +210,14 @@ class Said:
         late_s: How much later than now.
         texts: Fields of the message that are written with another text, by their number from 0.
         ends_at: After how many bytes of it the socket closes.
+        then: What happens so many seconds after it was said.
     """
 
     reply: Reply
     late_s: float = 0.0
     texts: tuple[tuple[int, str], ...] = ()
     ends_at: int | None = None
+    then: tuple[float, Deed] | None = None
 
 
 # --- the fault ----------------------------------------------------------------------------------
@@ -161,6 +240,9 @@ class Fault:
     name: ClassVar[str] = ""
     """What it is called in scenarios and on the control port."""
 
+    is_momentary: ClassVar[bool] = False
+    """Whether it is over as soon as it has woken."""
+
     times: int = FOR_EVER
     skip: int = 0
     at_s: float = 0.0
@@ -181,6 +263,14 @@ class Fault:
 
     def check(self) -> None:
         """Raise `ValueError` for fields that are out of range."""
+
+    def at_start(self) -> Sequence[Deed]:
+        """Return what happens when it wakes."""
+        return ()
+
+    def at_end(self) -> Sequence[Deed]:
+        """Return what happens when it has lasted long enough, or is disarmed."""
+        return ()
 
     def on_request(self, request: Request, scene: Scene) -> Sequence[Step] | None:
         """Return what is done instead of handing the request over; `None`: not concerned."""
@@ -206,6 +296,7 @@ class Armed:
     label: str = ""
     """The quirk that it belongs to; empty for a fault of its own."""
 
+    is_awake: bool = False
     memories: dict[int, dict[Any, Any]] = field(default_factory=dict)
 
 

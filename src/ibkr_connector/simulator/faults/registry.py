@@ -14,13 +14,15 @@ from typing import Final
 
 from ibkr_connector.simulator.inputs import InputError, build
 
-from . import replies, requests, sockets
+from . import market, moments, orders, replies, requests, sockets
 from .fault import Fault
 
 __all__ = ["KINDS", "read_fault"]
 
 _NAMED: Final = [
-    getattr(module, name) for module in (sockets, requests, replies) for name in module.__all__
+    getattr(module, name)
+    for module in (sockets, requests, replies, moments, orders, market)
+    for name in module.__all__
 ]
 
 KINDS: Final[Mapping[str, type[Fault]]] = MappingProxyType(

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, get_args
 
 from ibkr_connector.simulator.wire.replies import Reply
 
-from .fault import REPLY_NAMES, Fault, Said, Scene, check_reply
+from .fault import REPLY_NAMES, Fault, Said, Scene, check_reply, check_request
 
 __all__ = ["Drop", "Duplicate", "Garble", "Hold", "MissingEnd", "Reorder", "Rewrite"]
 
@@ -31,18 +31,30 @@ def value_of(reply: Reply, key: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drop(Fault):
-    """Lose replies of one kind, by the name of their record; `where` narrows by fields."""
+    """
+    Lose replies of one kind.
+
+    Args:
+        reply: Name of the reply's record.
+        where: Only those whose fields are so.
+        answering: Only those that answer this kind of request.
+    """
 
     name: ClassVar[str] = "drop"
     reply: str
     where: Mapping[str, str] = field(default_factory=dict)
+    answering: str | None = None
 
     def check(self) -> None:
-        """Know the reply."""
+        """Know the reply, and the request."""
         check_reply(self.reply)
+        if self.answering is not None:
+            check_request(self.answering)
 
     def on_reply(self, reply: Reply, scene: Scene) -> Sequence[Said] | None:
         """Say nothing."""
+        if self.answering not in (None, type(scene.request).__name__):
+            return None
         return () if fits(reply, self.reply, self.where) else None
 
 

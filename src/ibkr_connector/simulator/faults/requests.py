@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import ClassVar, Final
@@ -24,6 +24,8 @@ class Cut(Fault):
     Args:
         on: Name of the request's record, as in `PlaceOrder`.
         handled: Whether the gateway does what was asked first; its answer is lost either way.
+        answered: Whether the answer is sent before the end, when it is handled.
+        children: Whether only orders that have a parent count: the second frame of a bracket.
         reset: Whether the other side sees a reset instead of an end.
     """
 
@@ -31,6 +33,8 @@ class Cut(Fault):
     times: int = 1
     on: str
     handled: bool
+    answered: bool = False
+    children: bool = False
     reset: bool = False
 
     def check(self) -> None:
@@ -41,13 +45,24 @@ class Cut(Fault):
         """End it, before or after."""
         if type(request).__name__ != self.on:
             return None
-        done = [Do(request, quiet=True)] if self.handled else []
+        if self.children and text_of(request, "parentId") in {"", "0"}:
+            return None
+        done = [Do(request, quiet=not self.answered)] if self.handled else []
         return [*done, End(reset=self.reset)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer(Fault):
-    """Answer a request with a code instead of doing it; `request_id` instead of its own id."""
+    """
+    Answer a request with a code instead of doing it.
+
+    Args:
+        to: Name of the request's record.
+        code: What is said.
+        text: Its text.
+        request_id: Under which id, instead of the request's own.
+        ends: Whether the socket closes behind it.
+    """
 
     name: ClassVar[str] = "answer"
     times: int = 1
@@ -55,6 +70,7 @@ class Answer(Fault):
     code: int
     text: str
     request_id: int | None = None
+    ends: bool = False
 
     def check(self) -> None:
         """Know the request."""
@@ -67,7 +83,7 @@ class Answer(Fault):
         error = error_to(request, self.code, self.text)
         if self.request_id is not None:
             error = ErrorMessage(request_id=self.request_id, code=self.code, text=self.text)
-        return [Say((error,))]
+        return [Say((error,)), *([End()] if self.ends else [])]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +178,7 @@ class Warn(Fault):
     code: int
     text: str
     first: bool = False
+    where: Mapping[str, str] = field(default_factory=dict)
 
     def check(self) -> None:
         """Know the request."""
@@ -171,8 +188,16 @@ class Warn(Fault):
         """Say the code as well."""
         if type(request).__name__ != self.on:
             return None
+        if any(text_of(request, key) != wanted for key, wanted in self.where.items()):
+            return None
         warning = Say((error_to(request, self.code, self.text),))
         return [warning, Do(request)] if self.first else [Do(request), warning]
+
+
+def text_of(request: Request, key: str) -> str:
+    """Return one field of a request as text; those that are kept as IB's texts count as well."""
+    texts: Mapping[str, str] = getattr(request, "texts", {})
+    return texts.get(key, str(getattr(request, key, "")))
 
 
 _PACED: Final = "+PACEAPI"
