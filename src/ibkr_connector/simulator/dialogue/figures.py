@@ -275,7 +275,7 @@ def _line(account: str, line: Line) -> Iterator[tuple[str, str]]:
     yield "CashBalance", value_text(line.cash)
     yield "TotalCashBalance", value_text(line.cash + line.futures_gain)
     yield "AccruedCash", _ZERO
-    yield "StockMarketValue", _sum(values, "STK", "CFD")
+    yield "StockMarketValue", _sum(values, "STK")
     yield "OptionMarketValue", _sum(values, "OPT")
     yield "FutureOptionValue", _sum(values, "FOP")
     yield "FuturesPNL", value_text(line.futures_gain)

@@ -215,7 +215,20 @@ class ForexFees:
         return max(value * self.share, _TWO_DOLLARS.get(instrument.currency, Decimal(2)))
 
 
-_TWO_DOLLARS: Final = {"JPY": Decimal(300), "HKD": Decimal(16), "SEK": Decimal(20)}
+_TWO_DOLLARS: Final = {
+    name: Decimal(amount)
+    for name, amount in (
+        ("JPY", 300),
+        ("HKD", 16),
+        ("SEK", 20),
+        ("NOK", 20),
+        ("DKK", 14),
+        ("CNH", 14),
+        ("MXN", 36),
+        ("PLN", 8),
+        ("CZK", 46),
+    )
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from typing import Final
 
 from .holdings import Holding, cents
 from .instruments import Instrument
-from .margins import MarginModel, Under, Working, bound, has_loan_value, is_commodity
+from .margins import MarginModel, Under, Working, bound, has_loan_value, is_commodity, is_paid_for
 
 __all__ = ["Figures", "Line", "Mark", "Rate", "Segment", "position_values", "valued"]
 
@@ -26,8 +26,6 @@ Rate = Callable[[str], Decimal]
 _NOTHING: Final = Decimal(0)
 _ZERO: Final = Decimal("0.00")
 _FUTURES: Final = frozenset({"FUT", "CONTFUT"})
-_WORTHLESS: Final = frozenset({"CASH", *_FUTURES})
-"""Whose value is in the cash already (pairs), or only the gain counts (futures)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +158,9 @@ class _Sum:
         elif kind == "CASH":
             self.fx_cash += value
         else:
-            self.values[kind] = self.values.get(kind, _NOTHING) + value
+            # of what is not paid for (contracts for difference) only the gain is there
+            worth = value if is_paid_for(instrument) else value - holding.basis
+            self.values[kind] = self.values.get(kind, _NOTHING) + worth
             self.gross += abs(value)
         if not has_loan_value(instrument):
             self.no_loan += value

@@ -2,9 +2,9 @@
 Money and positions of one account, to the cent.
 
 Owns: cash by currency, positions with what they cost, what was realised and paid today. It knows
-no prices: whoever asks for a value brings them. A future moves no money until it is closed, then
-its whole gain at once: IB settles the day's gain each evening (*limit*). Dividends, interest and
-fees of holding are not simulated (*limit*).
+no prices: whoever asks for a value brings them. A future, or a contract for difference, moves no
+money until it is closed, then its whole gain at once: IB settles the day's gain of futures each
+evening (*limit*). Dividends, interest and fees of holding are not simulated (*limit*).
 """
 
 from __future__ import annotations
@@ -17,12 +17,11 @@ from typing import Final
 from .figures import Figures, Mark, Rate, valued
 from .holdings import Booking, Holding, cents
 from .instruments import Instrument
-from .margins import MarginModel, Margins, Under, Working
+from .margins import MarginModel, Margins, Under, Working, is_paid_for
 
 __all__ = ["Booking", "Figures", "Holding", "Ledger"]
 
 _NOTHING: Final = Decimal(0)
-_FUTURES: Final = frozenset({"FUT", "CONTFUT"})
 
 _Moves = tuple[tuple[str, Decimal], ...]
 
@@ -141,7 +140,8 @@ class Ledger:
             basis=held.basis - (share - fees),
             fees=held.fees - fees,
         )
-        signed = contracts * option.size * (-1 if option.right == "P" else 1)
+        # an option on a future delivers one, an option on a share a hundred
+        signed = contracts * option.size / underlying.size * (-1 if option.right == "P" else 1)
         strike = option.strike or _NOTHING
         realized = self._book(
             underlying, Booking(signed=signed, price=strike, commission=commission), premium=share
@@ -155,16 +155,19 @@ class Ledger:
     ) -> Decimal | None:
         con_id, signed = instrument.con_id, booking.signed
         before = self.holdings.get(con_id)
-        value = cents(signed * booking.price * instrument.size)
+        value, is_paid = cents(signed * booking.price * instrument.size), is_paid_for(instrument)
+        rolled = premium or _NOTHING
         holding, realized, gross = (before or Holding(instrument)).traded(
-            signed, value=value + (premium or _NOTHING), commission=booking.commission
+            signed,
+            value=value + (rolled if is_paid else _NOTHING),
+            commission=booking.commission + (_NOTHING if is_paid else rolled),
         )
-        self.holdings[con_id] = (
-            holding if premium is None else replace(holding, flow=holding.flow + premium)
+        # the premium was paid when the option was bought
+        self.holdings[con_id] = replace(holding, flow=holding.flow + rolled) if rolled else holding
+        # what is not paid for moves its gain when it is closed; commissions are taken as they come
+        moves: _Moves = (
+            (instrument.currency, (-value if is_paid else gross) - booking.commission),
         )
-        # a future moves no money until it is closed; commissions are taken as they come
-        paid = -gross if instrument.sec_type in _FUTURES else value
-        moves: _Moves = ((instrument.currency, -paid - booking.commission),)
         if instrument.sec_type == "CASH":
             moves = ((instrument.symbol, cents(signed)), *moves)
         for currency, amount in moves:

@@ -31,6 +31,7 @@ __all__ = [
     "bound",
     "has_loan_value",
     "is_commodity",
+    "is_paid_for",
 ]
 
 Under = Callable[[Instrument], Decimal | None]
@@ -38,6 +39,7 @@ Under = Callable[[Instrument], Decimal | None]
 
 _NO_LOAN: Final = frozenset({"OPT", "FOP", "WAR", "IOPT", "CRYPTO"})
 _COMMODITIES: Final = frozenset({"FUT", "FOP", "CONTFUT"})
+_ONLY_GAINS: Final = frozenset({"FUT", "CONTFUT", "CFD"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,8 @@ class StockMargin:
         value = abs(quantity) * price * instrument.size
         if quantity >= 0:
             return Requirement(value * self.initial, value * self.long)
-        shares = -quantity * instrument.size
-        if price < 5:
+        shares, each = -quantity, price * instrument.size
+        if each < 5:
             maintenance = max(shares * Decimal("2.50"), value)
         else:
             maintenance = max(shares * 5, value * self.short)
@@ -249,6 +251,11 @@ class Margins:
 def has_loan_value(instrument: Instrument) -> bool:
     """Tell whether a position counts as equity against which money is lent."""
     return instrument.sec_type not in _NO_LOAN
+
+
+def is_paid_for(instrument: Instrument) -> bool:
+    """Tell whether a position costs its value; of the others only the gain is ever paid."""
+    return instrument.sec_type not in _ONLY_GAINS
 
 
 def is_commodity(instrument: Instrument) -> bool:

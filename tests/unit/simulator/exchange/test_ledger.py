@@ -37,7 +37,11 @@ PUT = next(
     for one in CATALOGUE.find(Query(symbol="AAPL", sec_type="OPT", right="P"))
     if one.strike == 190
 )
-KINDS = (APPLE, VODAFONE, FUTURE, EURO, COIN, CALL)
+DIFFERENCE = replace(APPLE, con_id=1, sec_type="CFD")
+ON_FUTURE = replace(CALL, con_id=2, sec_type="FOP", multiplier=50, strike=Decimal(5_000))
+PENCE = replace(VODAFONE, con_id=3, price_magnifier=100)
+KINDS = (APPLE, VODAFONE, FUTURE, EURO, COIN, CALL, DIFFERENCE, PENCE)
+UNPAID = (FUTURE, DIFFERENCE)
 RATES = {"USD": Decimal(1), "EUR": Decimal("1.1"), "GBP": Decimal("1.27")}
 
 
@@ -139,7 +143,7 @@ def test_money_and_cost_are_conserved_to_the_cent(trades: Trades) -> None:
             if one.instrument.currency == currency and one.instrument is not EURO
         ]
         at_cost = sum(
-            (one.fees if one.instrument is FUTURE else one.cost for one in held), Decimal(0)
+            (one.fees if one.instrument in UNPAID else one.cost for one in held), Decimal(0)
         )
         gained = sum((one.realized for one in held), Decimal(0))
         found = made.cash.get(currency, Decimal(0)) + at_cost - gained
@@ -153,7 +157,7 @@ def test_at_an_unmoved_price_an_account_is_worth_what_it_had_less_commissions(
 ) -> None:
     made = ledger(USD=100_000)
     for instrument, signed, _, fee in trades:
-        if instrument is not VODAFONE:
+        if instrument.currency == "USD":
             made.book(instrument, Decimal(signed), price=Decimal(8), commission=fee)
     worth = made.figures(lambda _: Decimal(8), lambda name: Decimal(8 if name == "EUR" else 1))
     assert 100_000 - made.commissions == worth.net_liquidation
@@ -274,6 +278,43 @@ def test_an_assigned_call_delivers_shares_at_the_strike_and_keeps_the_premium() 
     shares = made.holdings[APPLE.con_id]
     assert (Decimal(-100), Decimal(195)) == (shares.quantity, shares.average_cost)
     assert Decimal(119_500) == made.cash["USD"]
+
+
+def test_an_option_on_a_future_delivers_one_and_its_premium_is_paid_once() -> None:
+    made = ledger()
+    book(made, ON_FUTURE, 1, "20", "1.42")
+    assert made.exercise(ON_FUTURE, Decimal(1), underlying=FUTURE) is None
+    held = made.holdings[FUTURE.con_id]
+    assert (held.quantity, held.average_cost) == (Decimal(1), Decimal("251001.42"))
+    assert made.cash["USD"] == Decimal("98998.58")
+    # 5100 less 5000, and less what the option cost
+    assert book(made, FUTURE, -1, "5100", "2.25") == Decimal("3996.33")
+    assert made.cash["USD"] == 100_000 + Decimal("3996.33")
+
+
+def test_an_option_on_what_is_priced_in_pence_delivers_whole_shares() -> None:
+    made = ledger(GBP=10_000)
+    option = replace(CALL, con_id=4, currency="GBP", multiplier=1_000, price_magnifier=100)
+    book(made, option, 1, "5")
+    made.exercise(option, Decimal(1), underlying=PENCE)
+    held = made.holdings[PENCE.con_id]
+    # 1000 at 190 pence, and 5 pence for each
+    assert (held.quantity, held.average_cost) == (Decimal(1_000), Decimal("1.95"))
+    assert made.cash["GBP"] == Decimal(8_050)
+
+
+def test_a_contract_for_difference_moves_only_its_gain() -> None:
+    made = ledger()
+    book(made, DIFFERENCE, 100, "100", "1")
+    assert made.cash["USD"] == Decimal(99_999)
+    worth = made.figures(lambda _: Decimal(110), rate)
+    assert (worth.net_liquidation, worth.gross_position_value) == (
+        Decimal(100_999),
+        Decimal(11_000),
+    )
+    assert worth.initial_margin == Decimal(2_200)
+    assert book(made, DIFFERENCE, -100, "110", "1") == Decimal(998)
+    assert made.cash["USD"] == Decimal(100_998)
 
 
 @pytest.mark.parametrize("contracts", [-1, 3])
