@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import cache
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -155,11 +156,20 @@ def letters(instrument: Instrument, price: Decimal | None) -> str:
 
     Which ones follows from the price alone, so that the same market is the same text.
     """
-    known: Mapping[str, str] = _KNOWN.get(bbo_code(instrument), MappingProxyType({}))
-    found = [known[name] for name in instrument.exchanges if name in known] or ["Q"]
+    found = _letters_at(bbo_code(instrument), instrument.exchanges)
     if price is None:
         return found[0]
     step = int(price / instrument.min_tick)
     first, count = step % len(found), 1 + step % 3
-    chosen = {found[(first + n) % len(found)] for n in range(count)}
-    return "".join(sorted(chosen))
+    return _chosen(found, first, count)
+
+
+@cache
+def _letters_at(code: str, exchanges: tuple[str, ...]) -> tuple[str, ...]:
+    known: Mapping[str, str] = _KNOWN.get(code, MappingProxyType({}))
+    return tuple(known[name] for name in exchanges if name in known) or ("Q",)
+
+
+@cache
+def _chosen(found: tuple[str, ...], first: int, count: int) -> str:
+    return "".join(sorted({found[(first + n) % len(found)] for n in range(count)}))

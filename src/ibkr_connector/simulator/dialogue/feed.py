@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from ibkr_connector.simulator.exchange.instruments import Instrument
 from ibkr_connector.simulator.exchange.records import Quote
-from ibkr_connector.simulator.wire.replies import NewsBulletin
+from ibkr_connector.simulator.wire.replies import NewsBulletin, TickOptionComputation
 
+from .exchanges import letters
 from .headlines import Headline
 from .pacing import Pacing
 
@@ -39,8 +40,11 @@ __all__ = [
 DELAY: Final = timedelta(minutes=15)
 """How old delayed data is (IB campus: 15 to 20 minutes)."""
 
-Change = tuple[int, Decimal | None, Decimal | None]
-"""A tick type with its price and size; without a price it is a change of the size alone."""
+Change = tuple[int, Decimal | None, Decimal | None, str]
+"""A tick type with its price, size and letters; without a price the size alone changed."""
+
+Computed = tuple[tuple[Quote, Decimal, date], tuple[TickOptionComputation, ...]]
+"""What was computed of an option, and for which quote, price of its underlying, and day."""
 
 Leg = tuple[Instrument, int]
 """A leg of a combo, with its signed ratio."""
@@ -86,6 +90,7 @@ class Feed:
             made up: `(265598, 46): Decimal("0.5")` makes a share hard to borrow.
         is_competing: Another session of the same user has the data: 10197, and nothing comes.
         zone: In which zone bars are written: `login`, `instrument` or `utc` (a setting of TWS).
+        computed: Volatility and greeks of options, as they were computed last.
         pacing: What was asked of the historical data service lately.
         log_levels: What clients chose for the gateway's log, by client id.
         headlines: News that a script published.
@@ -102,6 +107,7 @@ class Feed:
     log_levels: dict[int, int] = field(default_factory=dict)
     headlines: list[Headline] = field(default_factory=list)
     bulletins: list[NewsBulletin] = field(default_factory=list)
+    computed: dict[tuple[int, bool], Computed] = field(default_factory=dict)
     _moment: datetime | None = None
     _served: set[int] = field(default_factory=set)
     _quotes: dict[tuple[int, bool], Quote] = field(default_factory=dict)
@@ -187,12 +193,12 @@ class Feed:
     ) -> list[Change]:
         """Return what changed between two quotes; shared by the streams that have both."""
         if old is None:
-            return changes(None, new, instrument.sec_type)
+            return changes(None, new, instrument)
         key = (instrument.con_id, is_delayed)
         known = self._moves.get(key)
         if known is not None and known[0] is old and known[1] is new:
             return known[2]
-        found = changes(old, new, instrument.sec_type)
+        found = changes(old, new, instrument)
         self._moves[key] = (old, new, found)
         return found
 
@@ -212,14 +218,15 @@ def feed_of(gateway: Gateway) -> Feed:
     return found if found is not None else vars(gateway.venue).setdefault("feed", Feed())
 
 
-def changes(old: Quote | None, new: Quote, sec_type: str) -> list[Change]:
+def changes(old: Quote | None, new: Quote, instrument: Instrument) -> list[Change]:
     """
     Return the ticks that tell what changed.
 
     A price that is gone is told as -1 with size 0; the same price with another size is a size tick
     alone (IB campus). Nothing is said of what was never there.
     """
-    hidden = _HIDDEN.get(sec_type, frozenset())
+    hidden = _HIDDEN.get(instrument.sec_type, frozenset())
+    is_smart = "SMART" in instrument.exchanges
     found: list[Change] = []
     for tick, name, size_name in _SIDES:
         if tick in hidden:
@@ -228,11 +235,12 @@ def changes(old: Quote | None, new: Quote, sec_type: str) -> list[Change]:
         before = getattr(old, name) if old is not None else None
         if price is None:
             if before is not None:
-                found.append((tick, _NO_PRICE, _ZERO))
+                found.append((tick, _NO_PRICE, _ZERO, ""))
         elif price != before:
-            found.append((tick, price, size))
+            text = letters(instrument, None if tick == 4 else price) if is_smart else ""
+            found.append((tick, price, size, text))
         elif old is not None and size != getattr(old, size_name):
-            found.append((tick, None, size))
+            found.append((tick, None, size, ""))
     for tick, name in _DAY:
         price = getattr(new, name)
         if (
@@ -240,9 +248,9 @@ def changes(old: Quote | None, new: Quote, sec_type: str) -> list[Change]:
             and price is not None
             and (old is None or price != getattr(old, name))
         ):
-            found.append((tick, price, None))
+            found.append((tick, price, None, ""))
     if 8 not in hidden and (old is None or new.volume != old.volume):
-        found.append((8, None, new.volume))
+        found.append((8, None, new.volume, ""))
     return found
 
 

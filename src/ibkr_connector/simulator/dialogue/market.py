@@ -13,7 +13,6 @@ from ibkr_connector.simulator.exchange.instruments import Instrument
 from ibkr_connector.simulator.exchange.records import Quote
 from ibkr_connector.simulator.wire.replies import Reply, TickPrice, TickSize, TickString
 
-from .exchanges import letters
 from .feed import DELAY, Feed, Leg, changes
 from .generic_ticks import MarketView, generic_ticks
 from .option_ticks import OPTIONS, computations
@@ -53,6 +52,8 @@ _DELAYED: Final[Mapping[int, int]] = MappingProxyType(
         51: 104,
     }
 )
+_LIVE: Final[Mapping[int, int]] = MappingProxyType({tick: tick for tick in _DELAYED})
+_ZERO: Final = Decimal(0)
 _EXCHANGE_TICKS: Final[Mapping[int, int]] = MappingProxyType({1: 32, 2: 33, 4: 84})
 _CAN_AUTO_EXECUTE: Final = 1
 
@@ -123,59 +124,47 @@ class MarketStream:
         self, session: ClientSession, feed: Feed, old: Quote | None, *, new: Quote, now: datetime
     ) -> None:
         found = (
-            changes(old, new, "BAG")
+            changes(old, new, self.instrument)
             if self.legs
             else feed.moves(self.instrument, old, new, is_delayed=self.is_delayed)
         )
+        request_id, say = self.request_id, session.say
+        shown = _DELAYED if self.is_delayed else _LIVE
+        has_letters = not self.is_delayed and self.exchange == "SMART"
         has_traded = False
-        for tick, price, size in found:
+        for tick, price, size, letters in found:
             if price is None:
-                has_traded = has_traded or tick == 8
-                size_tick = _SIZE_OF[tick]
-                session.say(
+                say(
                     TickSize(
-                        request_id=self.request_id,
-                        tick_type=_DELAYED[size_tick] if self.is_delayed else size_tick,
-                        size=size or Decimal(0),
+                        request_id=request_id, tick_type=shown[_SIZE_OF[tick]], size=size or _ZERO
                     )
                 )
                 continue
-            session.say(
+            say(
                 TickPrice(
-                    request_id=self.request_id,
-                    tick_type=_DELAYED[tick] if self.is_delayed else tick,
+                    request_id=request_id,
+                    tick_type=shown[tick],
                     price=price,
                     size=size,
                     mask=_CAN_AUTO_EXECUTE if tick < 3 else 0,
                 )
             )
-            if tick == 4:
-                has_traded = True
-            if tick in _EXCHANGE_TICKS and not self.is_delayed:
-                self._tell_exchange(session, tick, price)
-        if has_traded and 4 in (tick for tick, price, _ in found if price is not None):
-            self._tell_time(session, now)
-
-    def _tell_exchange(self, session: ClientSession, tick: int, price: Decimal) -> None:
-        """Say by letter where the best price stands, of what is routed by SMART."""
-        if "SMART" not in self.instrument.exchanges or self.exchange != "SMART":
-            return
-        text = letters(self.instrument, price if tick != 4 else None)
-        if self.told.get(_EXCHANGE_TICKS[tick]) != text:
-            self.told[_EXCHANGE_TICKS[tick]] = text
-            session.say(
-                TickString(request_id=self.request_id, tick_type=_EXCHANGE_TICKS[tick], value=text)
+            has_traded = has_traded or tick == 4
+            if letters and has_letters and self.told.get(_EXCHANGE_TICKS[tick]) != letters:
+                # where the best price stands, of what is routed by SMART
+                self.told[_EXCHANGE_TICKS[tick]] = letters
+                say(
+                    TickString(
+                        request_id=request_id, tick_type=_EXCHANGE_TICKS[tick], value=letters
+                    )
+                )
+        if has_traded:
+            traded = now - DELAY if self.is_delayed else now
+            say(
+                TickString(
+                    request_id=request_id, tick_type=shown[45], value=str(int(traded.timestamp()))
+                )
             )
-
-    def _tell_time(self, session: ClientSession, now: datetime) -> None:
-        traded = now - DELAY if self.is_delayed else now
-        session.say(
-            TickString(
-                request_id=self.request_id,
-                tick_type=88 if self.is_delayed else 45,
-                value=str(int(traded.timestamp())),
-            )
-        )
 
     def _tell_generics(
         self, session: ClientSession, feed: Feed, old: Quote | None, *, new: Quote, now: datetime

@@ -8,7 +8,7 @@ the model's own tick gives its price back.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from ibkr_connector.simulator.exchange.instruments import Instrument
 from ibkr_connector.simulator.exchange.records import Quote
 from ibkr_connector.simulator.exchange.valuation import (
+    Greeks,
     greeks,
     implied_volatility,
     years_left,
@@ -36,6 +37,8 @@ __all__ = ["HANDLERS", "OPTIONS", "Pricer", "computations"]
 
 OPTIONS: Final = frozenset({"OPT", "FOP", "WAR"})
 _CUSTOM: Final = 53
+_STEPS, _NEAR, _FLAT = 8, 1e-7, 1e-4
+_LEAST, _MOST = 0.001, 8.0
 _DAY_S: Final = 86_400
 _BID, _ASK, _LAST, _MODEL = 10, 11, 12, 13
 _DELAYED_BY: Final = 70
@@ -52,14 +55,34 @@ class Pricer:
     years: float
     dividend: float
 
-    def at_price(self, price: float) -> float | None:
-        """Return the volatility that a price implies."""
+    def at_price(self, price: float, guess: float = 0.3) -> float | None:
+        """Return the volatility that a price implies; near a good guess in two or three steps."""
+        volatility = guess
+        for _ in range(_STEPS):
+            found = self._value(volatility)
+            if abs(found.price - price) < _NEAR:
+                return volatility
+            if found.vega < _FLAT:
+                break
+            volatility -= (found.price - price) / (found.vega * 100)
+            if not _LEAST < volatility < _MOST:
+                break
         return implied_volatility(
             self.is_call,
             price,
             self.spot,
             strike=self.strike,
             years=self.years,
+            dividend=self.dividend,
+        )
+
+    def _value(self, volatility: float) -> Greeks:
+        return greeks(
+            self.is_call,
+            self.spot,
+            self.strike,
+            years=self.years,
+            volatility=volatility,
             dividend=self.dividend,
         )
 
@@ -74,14 +97,7 @@ class Pricer:
                 option_price=price,
                 under_price=_number(self.spot, 4),
             )
-        found = greeks(
-            self.is_call,
-            self.spot,
-            self.strike,
-            years=self.years,
-            volatility=volatility,
-            dividend=self.dividend,
-        )
+        found = self._value(volatility)
         paid = self.spot * self.dividend * self.years
         return TickOptionComputation(
             request_id=request_id,
@@ -118,25 +134,35 @@ def computations(
     now: datetime,
     is_delayed: bool = False,
 ) -> Iterator[TickOptionComputation]:
-    """Yield the computations of bid, ask, last and the model."""
+    """Yield the computations of bid, ask, last and the model, once for one state of the market."""
     under = venue.catalogue.get(option.under_con_id)
     if under is None:
         return
     spot = _middle(feed.quote(venue, under, now, is_delayed=is_delayed))
     if spot is None:
         return
-    model = pricer(option, under, spot, now=now)
+    key = (option.con_id, is_delayed)
+    state = (quote, spot, now.date())
+    known = feed.computed.get(key)
+    if known is None or known[0] != state:
+        model = pricer(option, under, spot, now=now)
+        known = (state, tuple(_computed(model, quote)))
+        feed.computed[key] = known
     shift = _DELAYED_BY if is_delayed else 0
+    for one in known[1]:
+        yield replace(one, request_id=request_id, tick_type=one.tick_type + shift)
+
+
+def _computed(model: Pricer, quote: Quote) -> Iterator[TickOptionComputation]:
+    middle = _middle(quote)
+    whole = model.at_price(float(middle)) if middle is not None else None
+    guess = whole if whole is not None else 0.3
     for tick_type, price in ((_BID, quote.bid), (_ASK, quote.ask), (_LAST, quote.last)):
         if price is not None:
-            yield model.computation(
-                request_id, tick_type + shift, price=price, volatility=model.at_price(float(price))
-            )
-    middle = _middle(quote)
+            volatility = model.at_price(float(price), guess)
+            yield model.computation(0, tick_type, price=price, volatility=volatility)
     if middle is not None:
-        yield model.computation(
-            request_id, _MODEL + shift, price=None, volatility=model.at_price(float(middle))
-        )
+        yield model.computation(0, _MODEL, price=None, volatility=whole)
 
 
 def _middle(quote: Quote) -> Decimal | None:
