@@ -121,7 +121,7 @@ GENERICS: Final[Mapping[int, Generic]] = MappingProxyType(
         106: Generic(name="impvolat", make=values.implied_volatility),
         162: Generic(name="Index Future Premium", make=values.index_future_premium, legal=_INDEX),
         165: Generic(name="Misc. Stats", make=values.statistics),
-        220: Generic(name="Creditman Mark Price", make=values.creditman, is_listed=False),
+        221: Generic(name="Creditman Mark Price", make=values.creditman, alias=220),
         225: Generic(name="Auction", make=values.auction),
         232: Generic(name="Pl Price", make=values.mark_price, alias=221, is_fast=True),
         233: Generic(name="RTVolume", make=values.trade_volume, is_fast=True),
