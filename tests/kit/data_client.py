@@ -58,8 +58,10 @@ async def data_client(
     options.setdefault("clock", ManualClock(DEFAULT_START))
     async with GatewaySimulator(permissions=permissions, **options) as gateway:
         client = DataClient(gateway, await RawClient.start(gateway.host, gateway.port))
-        yield client
-        await client.aclose()
+        try:
+            yield client
+        finally:
+            await client.aclose()
         gateway.check()
 
 

@@ -214,8 +214,7 @@ class Feed:
 
 def feed_of(gateway: Gateway) -> Feed:
     """Return the feed of a gateway."""
-    found: Feed | None = getattr(gateway, "feed", None)
-    return found if found is not None else vars(gateway.venue).setdefault("feed", Feed())
+    return gateway.feed
 
 
 def changes(old: Quote | None, new: Quote, instrument: Instrument) -> list[Change]:

@@ -24,6 +24,7 @@ from .market import SNAPSHOT_S, MarketStream
 from .rights import NOT_SUBSCRIBED, entitlement, top_text
 
 if TYPE_CHECKING:
+    from .gateway import Gateway
     from .session import ClientSession, Handler
 
 __all__ = ["HANDLERS", "compete"]
@@ -244,11 +245,11 @@ def cancel_market_data(
         session.fail(request.request_id, 300, f"Can't find EId with tickerId:{request.request_id}")
 
 
-def compete(session: ClientSession, *, is_competing: bool) -> None:
+def compete(gateway: Gateway, *, is_competing: bool) -> None:
     """Let another session of the user take the data of all clients, or give it back."""
-    feed_of(session.gateway).is_competing = is_competing
+    gateway.feed.is_competing = is_competing
     if is_competing:
-        for one in session.gateway.sessions.values():
+        for one in gateway.sessions.values():
             for request_id in (*one.streams.market, *one.streams.ticks, *one.streams.depth):
                 one.fail(request_id, 10197, _COMPETING)
 
