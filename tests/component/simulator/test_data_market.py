@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from decimal import Decimal
 
@@ -39,7 +40,7 @@ def market_data(request_id: int, asked: WireContract = APPLE, **said: object) ->
     return ask.ReqMarketData(request_id=request_id, contract=asked, **said)  # type: ignore[arg-type]
 
 
-def ticks(replies: list[object]) -> set[int]:
+def ticks(replies: Iterable[object]) -> set[int]:
     kinds = (TickPrice, TickSize, TickGeneric, TickString, TickOptionComputation)
     return {reply.tick_type for reply in replies if isinstance(reply, kinds)}
 
