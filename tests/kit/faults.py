@@ -15,7 +15,18 @@ from ibkr_connector.simulator.wire.replies import Reply
 from ibkr_connector.simulator.wire.requests import PlaceOrder, ReqCurrentTime
 from kit.raw_client import RawClient, frame
 
-__all__ = ["APPLE", "ASK_TIME", "NOW", "available", "gateway", "heard", "kinds", "order", "segment", "settle"]
+__all__ = [
+    "APPLE",
+    "ASK_TIME",
+    "NOW",
+    "available",
+    "gateway",
+    "heard",
+    "kinds",
+    "order",
+    "segment",
+    "settle",
+]
 
 APPLE = WireContract(con_id=265598, exchange="SMART")
 ASK_TIME = frame(ReqCurrentTime())

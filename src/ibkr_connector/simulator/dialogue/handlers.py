@@ -10,11 +10,10 @@ from typing import Any, Final
 from ibkr_connector.simulator.wire import requests as ask
 from ibkr_connector.simulator.wire.replies import (
     CurrentTime,
-    ManagedAccounts,
     NextValidId,
 )
 
-from . import accounts, data, order_queries, orders
+from . import accounts, advisor, data, order_queries, orders
 from .session import ClientSession, Handler
 
 __all__ = ["HANDLERS"]
@@ -28,10 +27,6 @@ def _ids(session: ClientSession, request: ask.ReqIds, now: datetime) -> None:
     session.say(NextValidId(order_id=session.gateway.next_ids[session.client_id]))
 
 
-def _managed(session: ClientSession, request: ask.ReqManagedAccounts, now: datetime) -> None:
-    session.say(ManagedAccounts(accounts=",".join(session.gateway.accounts)))
-
-
 def _verify(session: ClientSession, request: Any, now: datetime) -> None:
     # for clients whose vendor is registered with IB (ibapi client.py, verifyRequest)
     session.fail(-1, 321, "Error validating request.-'cb' : cause - API authentication is off")
@@ -40,7 +35,6 @@ def _verify(session: ClientSession, request: Any, now: datetime) -> None:
 _OWN: Final[Mapping[type, Handler]] = {
     ask.ReqCurrentTime: _current_time,
     ask.ReqIds: _ids,
-    ask.ReqManagedAccounts: _managed,
     ask.VerifyRequest: _verify,
     ask.VerifyMessage: _verify,
     ask.VerifyAndAuthRequest: _verify,
@@ -54,6 +48,7 @@ HANDLERS: Final[Mapping[type, Handler]] = MappingProxyType(
         **orders.HANDLERS,
         **order_queries.HANDLERS,
         **accounts.HANDLERS,
+        **advisor.HANDLERS,
     }
 )
 """Every request that has a record has a handler (tested)."""

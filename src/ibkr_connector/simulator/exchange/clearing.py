@@ -63,7 +63,7 @@ class Clearing:
         self._fees = fees
         self._session = session
         self._executions: dict[str, tuple[Execution, Commission]] = {}
-        self._charged: dict[tuple[int, int], Charged] = {}
+        self._charged: dict[tuple[int, int, str], Charged] = {}
         self._allocated: dict[tuple[int, int], dict[str, Decimal]] = {}
         self._credits: dict[str, tuple[int, Decimal]] = {}
         self._bound: dict[int, _Bound] = {}
@@ -137,11 +137,13 @@ class Clearing:
         instrument, order = execution.instrument, execution.order
         if instrument.sec_type == "BAG":
             return _free(execution)
-        before = self._charged.get((order.perm_id, instrument.con_id), Charged())
+        # IB takes its minimum from each account that gets a part
+        key = (order.perm_id, instrument.con_id, execution.account)
+        before = self._charged.get(key, Charged())
         amount = self._fees.commission(
             instrument, execution.quantity, execution.price, before=before
         )
-        self._charged[order.perm_id, instrument.con_id] = before.and_then(
+        self._charged[key] = before.and_then(
             instrument, execution.quantity, price=execution.price, commission=amount
         )
         realized = self.ledgers[execution.account].book(

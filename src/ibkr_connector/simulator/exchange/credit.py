@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from .advisor import allocate
 from .clearing import Clearing, bounding_price
 from .commands import PlaceOrder
 from .figures import Figures
@@ -28,24 +29,38 @@ class Credit:
         self._clearing = clearing
 
     def shortfall(self, order: VenueOrder, new: Terms, now: datetime) -> Figures | None:
-        """Return the figures of an account that cannot carry an order; bind what it can."""
+        """
+        Return the figures of an account that cannot carry an order; bind what it can.
+
+        *limit*: what an advisor divides among accounts binds none of them until it is filled.
+        """
         rest = new.quantity - order.filled
         if not rest:
             return None
-        trial = PlaceOrder(
-            owner=order.owner,
-            account=order.account,
-            instrument=order.instrument,
-            exchange=order.exchange,
-            terms=replace(new, quantity=rest),
-        )
-        price = bounding_price(trial.terms, self._market.touch(order.instrument, now))
-        trades = self._as_trades(order.instrument, trial.terms, price=price, now=now)
-        needed = self._clearing.needs(order.account, trades, now)
-        if needed and not self._clearing.can_carry(order.account, needed, now, but=order.perm_id):
-            return self.margin_after(trial, now)[1]
-        self._clearing.bind(order, needed)
+        terms = replace(new, quantity=rest)
+        if order.allocation is None:
+            needed, short = self._looked_at(order, order.account, terms, now=now)
+            if short is None:
+                self._clearing.bind(order, needed)
+            return short
+        allocation = order.allocation
+        parts = allocate(rest, allocation.shares, allocation.method, step=order.instrument.min_size)
+        for account, part in parts.items():
+            _, short = self._looked_at(order, account, replace(terms, quantity=part), now=now)
+            if short is not None:
+                return short
         return None
+
+    def _looked_at(
+        self, order: VenueOrder, account: str, terms: Terms, *, now: datetime
+    ) -> tuple[Decimal, Figures | None]:
+        """Return what an order needs of an account, and its figures when it cannot carry that."""
+        price = bounding_price(terms, self._market.touch(order.instrument, now))
+        trades = list(self._as_trades(order.instrument, terms, price=price, now=now))
+        needed = self._clearing.needs(account, trades, now)
+        if not needed or self._clearing.can_carry(account, needed, now, but=order.perm_id):
+            return needed, None
+        return needed, self._clearing.margin_after(account, trades, now)[1]
 
     def margin_after(self, command: PlaceOrder, now: datetime) -> tuple[Figures, Figures]:
         """Return the figures of the account before an order and as if it were filled now."""

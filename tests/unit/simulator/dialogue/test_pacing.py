@@ -18,9 +18,11 @@ def at(seconds: float) -> datetime:
 
 def test_the_same_request_is_refused_within_fifteen_seconds() -> None:
     pacing = Pacing()
-    assert [
-        pacing.admits("same", "kind", at(seconds)) for seconds in (0, 14.9, 15)
-    ] == [True, False, True]
+    assert [pacing.admits("same", "kind", at(seconds)) for seconds in (0, 14.9, 15)] == [
+        True,
+        False,
+        True,
+    ]
 
 
 def test_the_sixth_request_of_one_kind_in_two_seconds_is_refused() -> None:
