@@ -19,8 +19,8 @@ from typing import Final
 
 _CHUNK: Final = 1 << 20
 _LENGTH: Final = struct.Struct(">I")
-_TICKS: Final = (b"1\0", b"2\0")
-"""Prices with their sizes, and sizes alone (IB's messages 1 and 2)."""
+_TICKS: Final = (b"1\0", b"2\0", b"21", b"45", b"46")
+"""Prices, sizes, option computations, numbers and texts (IB's message ids)."""
 
 
 def _frame(*fields: object) -> bytes:

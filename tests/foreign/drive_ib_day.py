@@ -63,8 +63,8 @@ class Day:
         self.found["accounts"] = self.ib.managedAccounts()
         await self.ib.qualifyContractsAsync(self.stock)
         for part in (
-            self.subscriptions,
             self.history,
+            self.subscriptions,
             self.fills_in_parts,
             self.change_and_cancel,
             self.bracket,
@@ -83,7 +83,7 @@ class Day:
     async def subscriptions(self):
         ib, stock = self.ib, self.stock
         ticker = ib.reqMktData(stock, "233,236")
-        depth = ib.reqMktDepth(stock, 5)
+        depth = ib.reqMktDepth(stock, 5, True)
         quotes, trades = [], []
         by_tick = ib.reqTickByTickData(stock, "BidAsk")
         by_tick.updateEvent += lambda one: quotes.extend(
@@ -114,10 +114,11 @@ class Day:
         self.found["live"] = plain(list(live))
         ib.cancelTickByTickData(stock, "BidAsk")
         ib.cancelTickByTickData(stock, "AllLast")
-        ib.cancelMktDepth(stock)
+        ib.cancelMktDepth(stock, True)
         ib.cancelRealTimeBars(five)
         ib.cancelHistoricalData(live)
-        self.ticker = ticker
+        await self.broker("quote", bid="189.98", ask="190.02", last="190.00")
+        await self.until(lambda: ticker.bid == 189.98, "the market to stand still", passes=True)
 
     async def history(self):
         ib, stock = self.ib, self.stock

@@ -145,8 +145,8 @@ class Day:
         self.sit_down()
         self.version = self.app.serverVersion()
         for part in (
-            self.subscriptions,
             self.history,
+            self.subscriptions,
             self.fills_in_parts,
             self.change_and_cancel,
             self.bracket,
@@ -164,23 +164,29 @@ class Day:
     def subscriptions(self):
         app, apple = self.app, stock()
         app.reqMktData(20, apple, "233,236", False, False, [])
-        app.reqMktDepth(21, apple, 5, False, [])
+        app.reqMktDepth(21, apple, 5, True, [])
         app.reqTickByTickData(22, apple, "BidAsk", 0, False)
         app.reqTickByTickData(23, apple, "AllLast", 0, False)
         app.reqRealTimeBars(24, apple, 5, "TRADES", False, [])
         app.reqHistoricalData(25, apple, "", "1800 S", "1 min", "TRADES", 0, 1, True, [])
         self.wait_for("tickPrice", 20, 1)
         self.wait_for("tickPrice", 20, 2)
-        self.until(lambda: len(self.all("updateMktDepth", 21)) >= 10, "depth")
+        self.until(lambda: len(self.all("updateMktDepthL2", 21)) >= 10, "depth")
         self.wait_for("tickByTickBidAsk", 22, passes=True)
         self.wait_for("tickByTickAllLast", 23, passes=True)
         self.until(lambda: len(self.all("realtimeBar", 24)) >= 3, "bars", passes=True)
         self.wait_for("historicalDataUpdate", 25, passes=True)
-        app.cancelMktDepth(21, False)
+        app.cancelMktDepth(21, True)
         app.cancelTickByTickData(22)
         app.cancelTickByTickData(23)
         app.cancelRealTimeBars(24)
         app.cancelHistoricalData(25)
+        broker("quote", bid="189.98", ask="190.02", last="190.00")
+        self.until(
+            lambda: self.all("tickPrice", 20, 1)[-1][2] == 189.98,
+            "the market to stand still",
+            passes=True,
+        )
 
     def history(self):
         app, apple = self.app, stock()

@@ -130,6 +130,7 @@ async def day(node, strategy, account):
     await strategy.until(lambda: strategy.all("book"), "order book", passes=True)
 
     # a market order, filled in parts
+    await broker("quote", bid="189.98", ask="190.02", last="190.00")
     factory = strategy.order_factory
     market = factory.market(AAPL, OrderSide.BUY, quantity("100"), time_in_force=TimeInForce.DAY)
     strategy.submit_order(market)

@@ -77,12 +77,18 @@ class Conversation:
         return self._version
 
     @classmethod
-    async def open(cls, gateway: GatewaySimulator, *, version: int = NEWEST_KNOWN) -> Self:
-        """Open a socket and agree on a version, and say no more."""
+    async def dial(cls, gateway: GatewaySimulator, *, version: int = NEWEST_KNOWN) -> Self:
+        """Open a socket, and say nothing."""
         reader, writer = await asyncio.open_connection(gateway.host, gateway.port)
         client = cls(reader, writer, version)
         _opened.append(client)
-        writer.write(hello(version))
+        return client
+
+    @classmethod
+    async def open(cls, gateway: GatewaySimulator, *, version: int = NEWEST_KNOWN) -> Self:
+        """Open a socket and agree on a version, and say no more."""
+        client = await cls.dial(gateway, version=version)
+        client.write(hello(version))
         said = await client._next()
         client._version = int(said[0])
         return client

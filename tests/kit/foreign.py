@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import pytest
 
-from ibkr_connector.clock import Clock, ScaledClock
+from ibkr_connector.clock import ManualClock, ScaledClock
 from ibkr_connector.simulator import GatewaySimulator, HostedSimulator
 from ibkr_connector.simulator.exchange.history import HistoricalBar
 from ibkr_connector.simulator.exchange.venue import Venue
@@ -33,28 +33,40 @@ __all__ = [
     "ORDER_TYPES",
     "drive",
     "drive_a_day",
+    "hosted_day",
     "hourly_bars",
-    "make_still_market",
     "still_market",
+    "trading_day",
 ]
 
 ROOT = Path(__file__).parents[2]
 BID, ASK, LAST = Decimal("189.98"), Decimal("190.02"), Decimal("190.00")
 
 
-def make_still_market(server_version: int, clock: Clock | None = None) -> GatewaySimulator:
-    """Make a simulator whose AAPL does not move; time runs unless a clock is given."""
-    simulator = GatewaySimulator(
-        clock=clock or ScaledClock(DEFAULT_START), server_version=server_version
-    )
-    set_quote(simulator, bid=str(BID), ask=str(ASK), last=str(LAST))
-    return simulator
+@contextmanager
+def still_market(server_version: int) -> Iterator[HostedSimulator]:
+    """Run a simulator whose AAPL does not move, and whose time runs."""
+
+    def make() -> GatewaySimulator:
+        simulator = GatewaySimulator(
+            clock=ScaledClock(DEFAULT_START), server_version=server_version
+        )
+        set_quote(simulator, bid=str(BID), ask=str(ASK), last=str(LAST))
+        return simulator
+
+    with GatewaySimulator.in_thread(make) as hosted:
+        yield hosted
+
+
+def trading_day(server_version: int) -> GatewaySimulator:
+    """Make a simulator for a whole day: its time passes when the program asks for it."""
+    return GatewaySimulator(clock=ManualClock(DEFAULT_START), server_version=server_version)
 
 
 @contextmanager
-def still_market(server_version: int, clock: Clock | None = None) -> Iterator[HostedSimulator]:
+def hosted_day(server_version: int) -> Iterator[HostedSimulator]:
     """Run one on a thread of its own."""
-    with GatewaySimulator.in_thread(lambda: make_still_market(server_version, clock)) as hosted:
+    with GatewaySimulator.in_thread(lambda: trading_day(server_version)) as hosted:
         yield hosted
 
 
