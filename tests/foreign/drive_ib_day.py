@@ -14,6 +14,7 @@ import sys
 
 DEADLINE_S = 30
 ROUND_S = 0.005
+UNSET = 1e300
 
 
 def plain(value):
@@ -207,7 +208,7 @@ class Day:
         self.found["portfolio"] = plain(ib.portfolio())
         total, single = ib.reqPnL(account), ib.reqPnLSingle(account, "", self.stock.conId)
         await self.until(
-            lambda: total.dailyPnL == total.dailyPnL and single.value == single.value,
+            lambda: abs(total.dailyPnL) < UNSET and abs(single.value) < UNSET,
             "profit and loss",
             passes=True,
         )

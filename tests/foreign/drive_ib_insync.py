@@ -24,6 +24,7 @@ from ib_insync import (
 )
 
 DEADLINE_S = 20
+UNSET = 1e300
 
 
 def plain(value):
@@ -106,7 +107,7 @@ def main():
     found["values"] = plain(ib.accountValues())
     found["summary"] = plain(ib.accountSummary())
     pnl = ib.reqPnL(ib.managedAccounts()[0])
-    until(ib, lambda: pnl.dailyPnL == pnl.dailyPnL, "pnl")
+    until(ib, lambda: abs(pnl.dailyPnL) < UNSET, "pnl")
     found["pnl"] = plain(pnl)
     found["completed"] = plain([[t.order, t.orderStatus] for t in ib.reqCompletedOrders(False)])
     found["errors"] = errors

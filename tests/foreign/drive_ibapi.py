@@ -176,9 +176,9 @@ def run(app, first_id):
     app.reqAccountSummary(50, "All", AccountSummaryTags.AllTags)
     app.wait_for("accountSummaryEnd", 50)
     app.reqPnL(60, account, "")
-    app.wait_for("pnl", 60)
+    app.wait(lambda s: sum(n == "pnl" for n, v in s) >= 2, "profit and loss")
     app.reqPnLSingle(61, account, "", 265598)
-    app.wait_for("pnlSingle", 61)
+    app.wait(lambda s: sum(n == "pnlSingle" for n, v in s) >= 2, "profit of a position")
     app.reqCompletedOrders(False)
     app.wait_for("completedOrdersEnd")
 

@@ -19,6 +19,7 @@ from kit.foreign import (
     BID_SIZE,
     HOURS,
     LAST,
+    LIQUID_HOURS,
     ORDER_TYPES,
     drive,
     hourly_bars,
@@ -94,7 +95,7 @@ def test_contracts_are_qualified(found: Found) -> None:
             industry="Technology",
             timeZoneId="US/Eastern",
             tradingHours=HOURS,
-            liquidHours=HOURS,
+            liquidHours=LIQUID_HOURS,
             aggGroup=1,
             marketRuleIds="26,26,26,26,26,26",
             stockType="COMMON",
@@ -121,7 +122,9 @@ def test_contracts_are_qualified(found: Found) -> None:
         primaryExchange="NASDAQ",
         **described,
     )
-    assert found.printed["symbols"] == [{"contract": symbol, "derivativeSecTypes": ["OPT"]}]
+    assert found.printed["symbols"] == [
+        {"contract": symbol, "derivativeSecTypes": ["BAG", "CFD", "OPT", "WAR"]}
+    ]
 
 
 def test_the_quote_is_the_market(found: Found) -> None:
@@ -273,7 +276,7 @@ def test_the_account_is_the_ledgers(found: Found) -> None:
     ]
     assert found.printed["portfolio"] == [
         {
-            "contract": found.contract(primaryExchange="NASDAQ"),
+            "contract": found.contract(primaryExchange="NASDAQ", right="0"),
             "position": 100.0,
             "marketPrice": value / 100,
             "marketValue": value,

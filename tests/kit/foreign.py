@@ -30,6 +30,7 @@ __all__ = [
     "BID_SIZE",
     "HOURS",
     "LAST",
+    "LIQUID_HOURS",
     "ORDER_TYPES",
     "drive",
     "drive_a_day",
@@ -152,10 +153,18 @@ def drive_a_day(
     return said
 
 
-HOURS = (
-    "20261118:0930-20261118:1600;20261119:0930-20261119:1600;20261120:0930-20261120:1600;"
-    "20261121:CLOSED;20261122:CLOSED;20261123:0930-20261123:1600"
-)
+DAYS = ("20261118", "20261119", "20261120", "20261121", "20261122", "20261123")
+CLOSED = {"20261121", "20261122"}
+
+
+def hours(opening: str, closing: str) -> str:
+    """Return six days of hours, the weekend among them, as TWS writes them."""
+    return ";".join(
+        f"{day}:CLOSED" if day in CLOSED else f"{day}:{opening}-{day}:{closing}" for day in DAYS
+    )
+
+
+HOURS, LIQUID_HOURS = hours("0400", "2000"), hours("0930", "1600")
 ORDER_TYPES = (
     "ACTIVETIM,AD,ADJUST,ALERT,ALLOC,AON,AVGCOST,BASKET,COND,DAY,DEACT,FOK,GAT,GTC,GTD,IOC,LMT,"
     "LIT,MIT,MKT,MOC,OCA,OPG,REL,STP,STPLMT,TRAIL,TRAILLMT,WHATIF"
