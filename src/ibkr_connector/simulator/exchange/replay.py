@@ -93,6 +93,11 @@ class ReplayTape:
         """What was recorded, by the names that the recording has for it."""
         return tuple(self._tracks)
 
+    def first(self, instrument: Instrument) -> datetime | None:
+        """Return when the recording of an instrument begins; `None` when it has none."""
+        track = self._track(instrument)
+        return track.points[0][0] if track is not None and track.points else None
+
     def price(self, instrument: Instrument, at: datetime) -> Decimal | None:
         """Return the last price recorded until then; `None` before the first."""
         track = self._track(instrument)
