@@ -196,7 +196,7 @@ def test_reference_data(seen: Seen) -> None:
         assert (request, underlying, trading_class, multiplier) == (32, AAPL, "AAPL", "100")
         # weeks, months and the third Fridays of quarters
         assert {"20261120", "20261218", "20270319"} <= set(dates)
-        assert all("20261118" <= date for date in dates)
+        assert all(date >= "20261118" for date in dates)
         assert {170.0, 190.0, 210.0} <= set(strikes)
 
 
