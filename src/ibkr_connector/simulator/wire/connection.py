@@ -18,9 +18,10 @@ from types import MappingProxyType
 from typing import Final
 
 from .errors import LocalProtocolError, RemoteProtocolError
-from .frames import FrameReader, encode_frame, join_fields, split_fields
-from .replies import Reply, encode_reply
-from .requests import Request, StartApi, UnsupportedRequest, decode_request
+from .frames import FrameReader, add_frame, join_fields, split_fields
+from .plain import Writer
+from .replies import Reply, reply_writer
+from .requests import BrokenRequest, Request, StartApi, decode_request
 from .versions import NEWEST, OLDEST
 
 __all__ = [
@@ -93,7 +94,7 @@ class ServerConnection:
     The gateway's end of one connection.
 
     Args:
-        newest: Newest server version this side speaks, 157 to 178.
+        newest: Newest server version this side speaks, 157 to 200.
     """
 
     def __init__(self, *, newest: int = NEWEST) -> None:
@@ -104,6 +105,7 @@ class ServerConnection:
         self._out = bytearray()
         self._state = State.GREETING
         self._version = 0
+        self._writers: dict[type, Writer] = {}
 
     @property
     def state(self) -> State:
@@ -124,8 +126,11 @@ class ServerConnection:
         """
         Take what the stored bytes mean.
 
+        A message that cannot be read is a `BrokenRequest` among the others: TWS answers it with
+        320 and goes on.
+
         Raises:
-            RemoteProtocolError: The client broke the protocol; the connection is closed.
+            RemoteProtocolError: The stream or the handshake is broken; the connection is closed.
         """
         try:
             if self._state is State.GREETING:
@@ -139,20 +144,25 @@ class ServerConnection:
                     return
                 yield self._request(payload)
         except RemoteProtocolError:
-            self._state = State.CLOSED
+            self._shut()
             raise
 
     def send_version(self, connection_time: str) -> None:
         """Answer the greeting: the version, and the time of the gateway with its zone's name."""
         if self._state is not State.VERSION_SENT:
             raise LocalProtocolError(f"the version is not sent in state {self._state!r}")
-        self._out += encode_frame(join_fields([str(self._version), connection_time]))
+        add_frame(self._out, join_fields([str(self._version), connection_time]))
 
     def send(self, reply: Reply) -> None:
-        """Say something; an error may be said before the API was started, nothing else may."""
-        if self._state in (State.GREETING, State.CLOSED):
-            raise LocalProtocolError(f"nothing is said in state {self._state!r}")
-        self._out += encode_frame(join_fields(encode_reply(reply, self._version)))
+        """
+        Say something; an error may be said before the API was started, nothing else may.
+
+        Raises:
+            LocalProtocolError: It is not the time, or a client of this version does not know it.
+        """
+        record: type = type(reply)
+        write = self._writers.get(record) or self._writer_of(record)
+        add_frame(self._out, write(reply).encode())
 
     def data_to_send(self) -> bytes:
         """Take the bytes of everything said so far."""
@@ -162,8 +172,19 @@ class ServerConnection:
 
     def close(self) -> None:
         """End it; what was not taken is lost."""
-        self._state = State.CLOSED
+        self._shut()
         self._out.clear()
+
+    def _shut(self) -> None:
+        self._state = State.CLOSED
+        self._writers.clear()
+
+    def _writer_of(self, record: type) -> Writer:
+        # found once for each sort of reply; none is kept while nothing may be said
+        if self._state is State.GREETING or self._state is State.CLOSED:
+            raise LocalProtocolError(f"nothing is said in state {self._state!r}")
+        writer = self._writers[record] = reply_writer(record, self._version)
+        return writer
 
     def _greeting(self) -> Greeting | None:
         start = self._reader.peek(len(_PREFIX))
@@ -203,16 +224,20 @@ class ServerConnection:
         return Greeting(oldest=low, newest=high, options=options, version=version)
 
     def _request(self, payload: bytes) -> Request:
-        fields = split_fields(payload)
-        request = decode_request(fields, self._version)
-        if int(fields[0]) in _UNANSWERED_YET:
-            request_id = getattr(request, "request_id", -1)
-            request = UnsupportedRequest(
-                message_id=int(fields[0]), fields=tuple(fields[1:]), request_id=request_id
-            )
+        request = self._decoded(split_fields(payload))
         started = isinstance(request, StartApi)
         self._advance(ConnectionEvent.START_API if started else ConnectionEvent.REQUEST)
         return request
+
+    def _decoded(self, fields: list[str]) -> Request:
+        try:
+            return decode_request(fields, self._version)
+        except RemoteProtocolError as error:
+            if error.message_id is None or self._state is not State.STARTED:
+                raise
+            return BrokenRequest(
+                message_id=error.message_id, request_id=error.request_id, text=str(error)
+            )
 
     def _advance(self, event: ConnectionEvent) -> None:
         following = HANDSHAKE[self._state].get(event)
@@ -220,9 +245,6 @@ class ServerConnection:
             raise RemoteProtocolError(f"{event!r} is not expected in state {self._state!r}")
         self._state = following
 
-
-_UNANSWERED_YET: Final = frozenset({18, 19, 21, 65, 66, 72, 73, 79})
-"""Requests that the dialogue has no answer for yet: a *limit*, said as such to whoever asks."""
 
 _LONGEST_HELLO: Final = 1_024
 """No client's versions and options are longer; more is somebody who speaks something else."""

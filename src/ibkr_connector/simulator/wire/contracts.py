@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Final
 
 from .fields import INTEGER, NUMBER, OPTIONAL_NUMBER, Kind
-from .layout import Field, Get, Layout, Nested, Rows, When
+from .layout import Get, Layout, Nested, Rows, When
+from .plain import Field
 
 __all__ = [
     "COMBO_LEGS",
@@ -79,7 +80,7 @@ _HELD_STRIKE: Final = Kind(
     _read_strike,
     lambda value: "0.0" if value is None else OPTIONAL_NUMBER.write(value),
 )
-_CON_ID: Final = Kind("con id", lambda text: INTEGER.read(text or "0"), str)
+_CON_ID: Final = Kind("con id", lambda text: INTEGER.read(text or "0"), str, "%d")
 
 _HEAD: Final[Layout] = (
     Field("con_id", _CON_ID),

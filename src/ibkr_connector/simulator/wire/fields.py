@@ -42,6 +42,8 @@ _LARGEST_EXPONENT: Final = 308
 _MINUS_1: Final = frozenset({"-1", "-1.0"})
 _MINUS_2: Final = frozenset({"-2", "-2.0"})
 _ESCAPE: Final = re.compile(r"\\u([0-9A-Fa-f]{4})")
+_BEYOND_LONG: Final = 2**63
+_MOST_SHOWN: Final = 80
 _UNSET_LONG: Final = "9223372036854775807"
 _UNSETS: Final = frozenset(
     {"", UNSET_DOUBLE, "1.7976931348623157e+308", UNSET_INTEGER, _UNSET_LONG}
@@ -50,17 +52,22 @@ _UNSETS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How one sort of value is read and written."""
+    """How one sort of value is read and written; `form` writes the same within a template."""
 
     name: str
     read: Callable[[str], Any]
     write: Callable[[Any], str]
+    form: str = ""
 
 
 def number_text(value: Decimal) -> str:
     """Write a decimal without exponent and without trailing zeros, as `190.5` and `100`."""
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") or "0" if "." in text else text
+    text = str(value)
+    if "E" in text:
+        text = f"{value:f}"
+    if text[-1] != "0" or "." not in text:
+        return text
+    return text.rstrip("0").rstrip(".")
 
 
 def _read_text(text: str) -> str:
@@ -73,6 +80,11 @@ def _write_text(value: str) -> str:
     return value
 
 
+def _shown(text: str) -> str:
+    # it may come back in an answer, and a field may be as long as a frame
+    return repr(text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}...")
+
+
 def _plain(text: str) -> str:
     # Python reads 1_000 and digits of other scripts as numbers; no client means them
     if "_" in text or not text.isascii():
@@ -82,18 +94,21 @@ def _plain(text: str) -> str:
 
 def _read_integer(text: str) -> int:
     try:
-        return int(_plain(text))
+        number = int(_plain(text))
     except ValueError:
-        raise RemoteProtocolError(f"expected a whole number, got {text!r}") from None
+        raise RemoteProtocolError(f"expected a whole number, got {_shown(text)}") from None
+    if not -_BEYOND_LONG <= number < _BEYOND_LONG:
+        raise RemoteProtocolError(f"expected a whole number of 64 bits, got {_shown(text)}")
+    return number
 
 
 def _read_number(text: str) -> Decimal:
     try:
         number = Decimal(_plain(text))
     except (InvalidOperation, ValueError):
-        raise RemoteProtocolError(f"expected a number, got {text!r}") from None
+        raise RemoteProtocolError(f"expected a number, got {_shown(text)}") from None
     if not number.is_finite() or abs(number.adjusted()) > _LARGEST_EXPONENT:
-        raise RemoteProtocolError(f"expected a number, got {text!r}")
+        raise RemoteProtocolError(f"expected a number, got {_shown(text)}")
     return number
 
 
@@ -103,7 +118,7 @@ def _read_flag(text: str) -> bool:
         return True
     if text in {"0", "", "false", "False"}:
         return False
-    raise RemoteProtocolError(f"expected 0 or 1, got {text!r}")
+    raise RemoteProtocolError(f"expected 0 or 1, got {_shown(text)}")
 
 
 def _read_escaped(text: str) -> str:
@@ -131,7 +146,7 @@ def _optional(read: Callable[[str], Any]) -> Callable[[str], Any]:
     return lambda text: None if text in _UNSETS else read(text)
 
 
-TEXT: Final = Kind("text", _read_text, _write_text)
+TEXT: Final = Kind("text", _read_text, _write_text, "%s")
 ESCAPED: Final = Kind("text in ASCII", _read_escaped, _write_escaped)
 """
 Error texts, their JSON and long names carry what is not ASCII as `\\u00fc`.
@@ -142,9 +157,9 @@ Since version 153 (ibapi decoder.py, MIN_SERVER_VER_ENCODE_MSG_ASCII7).
 TRUTH: Final = Kind(
     "true or false", lambda text: text == "true", lambda value: "true" if value else "false"
 )
-INTEGER: Final = Kind("integer", _read_integer, str)
+INTEGER: Final = Kind("integer", _read_integer, str, "%d")
 NUMBER: Final = Kind("number", _read_number, number_text)
-FLAG: Final = Kind("flag", _read_flag, lambda value: "1" if value else "0")
+FLAG: Final = Kind("flag", _read_flag, lambda value: "1" if value else "0", "%d")
 OPTIONAL_INTEGER: Final = Kind(
     "optional integer", _optional(_read_integer), lambda value: "" if value is None else str(value)
 )

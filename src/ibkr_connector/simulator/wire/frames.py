@@ -12,7 +12,14 @@ from typing import Final
 
 from .errors import LocalProtocolError, RemoteProtocolError
 
-__all__ = ["MAX_FRAME", "FrameReader", "encode_frame", "join_fields", "split_fields"]
+__all__ = [
+    "MAX_FRAME",
+    "FrameReader",
+    "add_frame",
+    "encode_frame",
+    "join_fields",
+    "split_fields",
+]
 
 MAX_FRAME: Final = 0xFFFFFF
 """Longest payload either side may send (ibapi common.py MAX_MSG_LEN)."""
@@ -64,11 +71,25 @@ class FrameReader:
             yield payload
 
 
+def add_frame(out: bytearray, payload: bytes) -> None:
+    """
+    Put a payload and its length behind what is there.
+
+    Raises:
+        LocalProtocolError: It is longer than a payload may be.
+    """
+    size = len(payload)
+    if size > MAX_FRAME:
+        raise LocalProtocolError(f"a payload of {size} bytes is longer than {MAX_FRAME}")
+    out += _LENGTH.pack(size)
+    out += payload
+
+
 def encode_frame(payload: bytes) -> bytes:
     """Put the length before a payload."""
-    if len(payload) > MAX_FRAME:
-        raise LocalProtocolError(f"a payload of {len(payload)} bytes is longer than {MAX_FRAME}")
-    return _LENGTH.pack(len(payload)) + payload
+    frame = bytearray()
+    add_frame(frame, payload)
+    return bytes(frame)
 
 
 def join_fields(fields: Iterable[str]) -> bytes:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from .fields import FLAG, INTEGER, NUMBER, Kind
-from .layout import Field, Item, Layout, Literal
+from .layout import Item, Layout
+from .plain import Field, Literal
 
 __all__ = [
     "OPTIONAL_ID",
@@ -78,7 +79,7 @@ def flags(*names: str) -> tuple[Field, ...]:
 
 REQUEST_ID: Final = Field("request_id", INTEGER)
 ORDER_ID: Final = Field("order_id", INTEGER)
-OPTIONAL_ID: Final = Kind("id or nothing", lambda text: INTEGER.read(text or "0"), str)
+OPTIONAL_ID: Final = Kind("id or nothing", lambda text: INTEGER.read(text or "0"), str, "%d")
 
 PAIR: Final[Layout] = texts("name", "value")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ibkr_connector.simulator.wire.connection import (
@@ -25,10 +25,13 @@ from ibkr_connector.simulator.wire.frames import (
 )
 from ibkr_connector.simulator.wire.replies import ErrorMessage, NextValidId
 from ibkr_connector.simulator.wire.requests import (
+    ROWS,
+    BrokenRequest,
     ReqCurrentTime,
     ReqMatchingSymbols,
     Request,
     StartApi,
+    UnsupportedRequest,
     encode_request,
 )
 
@@ -55,7 +58,7 @@ MEANT: list[Event] = [
 
 def started(version: int = 178) -> ServerConnection:
     connection = ServerConnection(newest=version)
-    connection.receive_data(hello() + asked(START))
+    connection.receive_data(hello(f"v157..{version}") + asked(START))
     assert len(list(connection.events())) == 2
     return connection
 
@@ -127,12 +130,8 @@ def test_the_options_of_a_client_are_kept() -> None:
         hello() + asked(START) + b"\0\0\0\0",
         hello() + asked(START) + (MAX_FRAME + 1).to_bytes(4, "big"),
         hello() + asked(START) + encode_frame(b"49\x001"),
-        hello() + asked(START) + encode_frame(b"\0"),
-        hello() + asked(START) + encode_frame(b"49\x001\x00more\x00"),
-        hello() + asked(START) + encode_frame(b"2\x002\x00"),
-        hello() + asked(START) + encode_frame(b"2\x002\x00five\x00"),
-        hello() + asked(START) + encode_frame(b"2\x002\x001_0\x00"),
-        hello() + asked(START) + encode_frame(b"15\x001\x00yes\x00"),
+        hello() + encode_frame(b"71\x002\x00seven\x00\x00"),
+        hello() + encode_frame(b"2\x002\x00five\x00"),
     ],
 )
 def test_a_broken_protocol_closes_the_connection(data: bytes) -> None:
@@ -143,6 +142,69 @@ def test_a_broken_protocol_closes_the_connection(data: bytes) -> None:
     assert connection.state is State.CLOSED
     connection.receive_data(asked(ReqCurrentTime()))
     assert list(connection.events()) == []
+
+
+@pytest.mark.parametrize(
+    ("payload", "message", "request_id", "text"),
+    [
+        (b"\0", -1, -1, "id of the message: expected a whole number, got ''"),
+        (b"two\0", -1, -1, "id of the message: expected a whole number, got 'two'"),
+        (b"49\x001\x00more\x00", 49, -1, "message 49: 1 fields too many"),
+        (b"2\x002\x00", 2, -1, "message 2: the message ends before its field 'request_id'"),
+        (
+            b"2\x002\x00five\x00",
+            *(2, -1),
+            "message 2: field 'request_id': expected a whole number, got 'five'",
+        ),
+        (
+            b"2\x002\x001_0\x00",
+            *(2, -1),
+            "message 2: field 'request_id': expected a whole number, got '1_0'",
+        ),
+        (
+            b"15\x001\x00yes\x00",
+            *(15, -1),
+            "message 15: field 'auto_bind': expected 0 or 1, got 'yes'",
+        ),
+        (
+            b"11\x001\x00888\x00",
+            11,
+            888,
+            "message 11: the message ends before its field 'is_smart'",
+        ),
+        (
+            # the id of this one comes last
+            b"19\x001\x00one\x00<xml/>\x00888\x00",
+            *(19, 888),
+            "message 19: field 'data_type': expected a whole number, got 'one'",
+        ),
+        (b"3\x00888\x00", 3, 888, "message 3: the message ends before its field 'con_id'"),
+    ],
+)
+def test_a_message_that_can_not_be_read_is_told_from_the_others(
+    payload: bytes, message: int, request_id: int, text: str
+) -> None:
+    connection = started()
+    connection.receive_data(asked(ReqCurrentTime()) + encode_frame(payload))
+    connection.receive_data(asked(ReqCurrentTime()))
+    broken = BrokenRequest(message_id=message, request_id=request_id, text=text)
+    assert list(connection.events()) == [ReqCurrentTime(), broken, ReqCurrentTime()]
+    assert connection.state is State.STARTED
+
+
+@pytest.mark.parametrize(("version", "first"), [(178, "1\x00"), (192, "")])
+def test_the_id_of_a_broken_cancel_is_where_its_version_has_it(version: int, first: str) -> None:
+    connection = started(version)
+    connection.receive_data(encode_frame(f"4\0{first}888\0".encode()))
+    (broken,) = connection.events()
+    assert isinstance(broken, BrokenRequest)
+    assert broken.request_id == 888
+
+
+def test_a_message_that_the_protocol_does_not_have_is_kept_as_it_came() -> None:
+    connection = started()
+    connection.receive_data(encode_frame(b"106\x005\x00"))
+    assert list(connection.events()) == [UnsupportedRequest(message_id=106, fields=("5",))]
 
 
 @given(st.binary(max_size=200), st.booleans())
@@ -163,19 +225,41 @@ FIELD = st.one_of(
 
 
 @given(
-    message=st.integers(1, 109),
+    message=st.integers(-1, 111),
     fields=st.lists(FIELD, max_size=160),
     version=st.integers(157, 200),
 )
-def test_random_fields_raise_nothing_but_a_protocol_error(
+def test_random_fields_never_close_the_connection(
     message: int, fields: list[str], version: int
 ) -> None:
+    assume(message != 71)  # which is the handshake's
     connection = started(version)
     connection.receive_data(encode_frame(join_fields([str(message), *fields])))
-    try:
-        list(connection.events())
-    except RemoteProtocolError:
-        assert connection.state is State.CLOSED
+    (event,) = connection.events()
+    assert connection.state is State.STARTED
+    if isinstance(event, BrokenRequest):
+        assert event.message_id == message
+
+
+@settings(max_examples=400)
+@given(
+    row=st.sampled_from(sorted(ROWS)),
+    place=st.integers(0, 130),
+    text=FIELD,
+    cut=st.booleans(),
+    version=st.integers(157, 200),
+)
+def test_a_request_with_one_wrong_field_or_without_its_end_is_answerable(
+    row: int, place: int, text: str, cut: bool, version: int
+) -> None:
+    assume(row != 71)
+    fields = ["1"] * 130
+    fields[place : 130 if cut else place + 1] = [text]
+    connection = started(version)
+    connection.receive_data(encode_frame(join_fields([str(row), *fields])))
+    (event,) = connection.events()
+    assert connection.state is State.STARTED
+    assert isinstance(event, BrokenRequest | ROWS[row].record)
 
 
 def test_text_in_latin_1_is_not_refused() -> None:

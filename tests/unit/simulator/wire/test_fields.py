@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 from ibkr_connector.simulator.wire.contracts import STRIKE
 from ibkr_connector.simulator.wire.errors import LocalProtocolError, RemoteProtocolError
 from ibkr_connector.simulator.wire.fields import (
+    ESCAPED,
     FLAG,
     INTEGER,
+    NOT_COMPUTED_1,
+    NOT_COMPUTED_2,
     NUMBER,
     OPTIONAL_INTEGER,
     OPTIONAL_NUMBER,
@@ -21,13 +24,15 @@ from ibkr_connector.simulator.wire.fields import (
     Kind,
 )
 
+TEXTS = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=20)
+
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**9), max_value=10**9))
 def test_a_number_survives_the_wire(number: Decimal) -> None:
     assert NUMBER.read(NUMBER.write(number)) == number
 
 
-@given(st.integers())
+@given(st.integers(-(2**63), 2**63 - 1))
 def test_a_whole_number_survives_the_wire(number: int) -> None:
     assert INTEGER.read(INTEGER.write(number)) == number
 
@@ -69,13 +74,48 @@ def test_flags_are_read_in_all_spellings_of_clients(text: str, value: bool) -> N
 
 @pytest.mark.parametrize(
     ("kind", "text"),
-    [(NUMBER, "nan"), (NUMBER, "1,5"), (NUMBER, ""), (INTEGER, "1.5"), (FLAG, "2"), (INTEGER, "")],
+    [
+        (NUMBER, "nan"),
+        (NUMBER, "1,5"),
+        (NUMBER, ""),
+        (INTEGER, "1.5"),
+        (FLAG, "2"),
+        (INTEGER, ""),
+        (INTEGER, "9223372036854775808"),
+    ],
 )
 def test_what_does_not_read_as_what_it_must_be_is_the_clients_mistake(
     kind: Kind, text: str
 ) -> None:
     with pytest.raises(RemoteProtocolError, match="expected"):
         kind.read(text)
+
+
+def test_a_long_text_is_not_said_back_whole() -> None:
+    with pytest.raises(RemoteProtocolError) as caught:
+        INTEGER.read("x" * 100_000)
+    assert len(str(caught.value)) < 200
+
+
+@given(TEXTS)
+def test_a_text_in_ascii_comes_back_as_it_was(text: str) -> None:
+    written = ESCAPED.write(text)
+    assert written.isascii()
+    assert ESCAPED.read(written) == text
+
+
+@given(st.text(st.characters(exclude_characters="\0\\", max_codepoint=0xD7FF), max_size=20))
+def test_a_text_in_ascii_reads_as_in_the_official_client(text: str) -> None:
+    # utils.py of ibapi decodes these texts by Python's unicode-escape
+    assert ESCAPED.write(text).encode().decode("unicode-escape") == text
+
+
+@pytest.mark.parametrize(("kind", "nothing"), [(NOT_COMPUTED_1, "-1"), (NOT_COMPUTED_2, "-2")])
+def test_what_is_not_computed_has_a_number_of_its_own(kind: Kind, nothing: str) -> None:
+    assert kind.read(nothing) is None
+    assert kind.write(None) == nothing
+    assert kind.read("0.5") == Decimal("0.5")
+    assert kind.read("1.7976931348623157E308") is None
 
 
 def test_a_nul_can_not_be_smuggled_into_a_field() -> None:

@@ -9,13 +9,15 @@ decoder.py, ib_async decoder.py; a record and its layout stand in the module of 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
 
 from ibkr_connector.simulator.wire.contracts import DeltaNeutral
 from ibkr_connector.simulator.wire.errors import LocalProtocolError, RemoteProtocolError
 from ibkr_connector.simulator.wire.fields import INTEGER
-from ibkr_connector.simulator.wire.layout import Source, read_layout, write_layout
+from ibkr_connector.simulator.wire.layout import compile_reader, compile_writer
+from ibkr_connector.simulator.wire.plain import Literal, Reader, Source, Writer
 from ibkr_connector.simulator.wire.tables import Pair
 from ibkr_connector.simulator.wire.tables import Reply as Row
 
@@ -247,6 +249,7 @@ __all__ = [
     "WshMetaData",
     "decode_reply",
     "encode_reply",
+    "reply_writer",
 ]
 
 Reply = (
@@ -361,6 +364,20 @@ _BY_ID: Final[Mapping[int, Callable[..., Any]]] = MappingProxyType(
 )
 
 
+@cache
+def reply_writer(record: type, version: int) -> Writer:
+    """
+    Return what writes replies of one sort for clients of one server version.
+
+    Raises:
+        LocalProtocolError: That version has no such reply.
+    """
+    row = ROWS[record]
+    if version < row.since:
+        raise LocalProtocolError(f"no client of version {version} knows reply {row.message_id}")
+    return compile_writer((Literal(str(row.message_id)), *row.layout), version)
+
+
 def encode_reply(reply: Reply, version: int) -> list[str]:
     """
     Write a reply as the fields that a client of that server version reads.
@@ -368,24 +385,30 @@ def encode_reply(reply: Reply, version: int) -> list[str]:
     Raises:
         LocalProtocolError: That version has no such reply, or a value cannot be written.
     """
-    row = ROWS[type(reply)]
-    if version < row.since:
-        raise LocalProtocolError(f"no client of version {version} knows reply {row.message_id}")
-    out = [str(row.message_id)]
-    write_layout(row.layout, lambda name: getattr(reply, name), out, version)
-    return out
+    record: type = type(reply)
+    return reply_writer(record, version)(reply)[:-1].split("\0")
 
 
 def decode_reply(fields: list[str], version: int) -> Reply:
-    """Read a reply as a client would; for tests and for recordings."""
+    """
+    Read a reply as a client would; for tests and for recordings.
+
+    Raises:
+        RemoteProtocolError: It is none, or not one of that version.
+    """
     message_id = INTEGER.read(fields[0])
-    record = _TICK_BY_TICK.get(fields[2]) if message_id == 99 else _BY_ID.get(message_id)
+    record = _TICK_BY_TICK.get("".join(fields[2:3])) if message_id == 99 else _BY_ID.get(message_id)
     if record is None:
         raise RemoteProtocolError(f"there is no reply {message_id} here")
-    source = Source(fields, start=1)
+    source = Source(fields, at=1)
     values: dict[str, Any] = {}
-    read_layout(ROWS[record].layout, source, values, version)
+    _reader(record, version)(source, values)
     if source.left:
         raise RemoteProtocolError(f"reply {message_id} has {source.left} fields too many")
     reply: Reply = record(**values)
     return reply
+
+
+@cache
+def _reader(record: type, version: int) -> Reader:
+    return compile_reader(ROWS[record].layout, version)

@@ -13,7 +13,8 @@ from ibkr_connector.simulator.wire.contracts import (
     WireContract,
 )
 from ibkr_connector.simulator.wire.fields import UNSET_NUMBER
-from ibkr_connector.simulator.wire.layout import Field, Nested, Rows
+from ibkr_connector.simulator.wire.layout import Nested, Rows
+from ibkr_connector.simulator.wire.plain import Field
 from ibkr_connector.simulator.wire.tables import (
     PAIR,
     REQUEST_ID,

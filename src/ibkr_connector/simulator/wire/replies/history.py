@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import Any, Final
 
 from ibkr_connector.simulator.wire.fields import FLAG
-from ibkr_connector.simulator.wire.layout import Before, Field, Literal, Nested, Rows
+from ibkr_connector.simulator.wire.layout import Before, Nested, Rows
+from ibkr_connector.simulator.wire.plain import Field, Literal
 from ibkr_connector.simulator.wire.tables import REQUEST_ID, Reply, numbers, texts, whole
 from ibkr_connector.simulator.wire.versions import Version
 

@@ -15,7 +15,8 @@ from ibkr_connector.simulator.wire.fields import (
     OPTIONAL_NUMBER,
     UNSET_WHOLE,
 )
-from ibkr_connector.simulator.wire.layout import Field, Nested, Rows
+from ibkr_connector.simulator.wire.layout import Nested, Rows
+from ibkr_connector.simulator.wire.plain import Field
 from ibkr_connector.simulator.wire.tables import REQUEST_ID, Reply, numbers, texts, versioned, whole
 
 __all__ = [

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from ibkr_connector.simulator.wire.contracts import STRIKE
 from ibkr_connector.simulator.wire.fields import FLAG
-from ibkr_connector.simulator.wire.layout import Field, Rows
+from ibkr_connector.simulator.wire.layout import Rows
+from ibkr_connector.simulator.wire.plain import Field
 from ibkr_connector.simulator.wire.tables import (
     PAIR,
     REQUEST_ID,

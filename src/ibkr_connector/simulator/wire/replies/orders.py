@@ -14,8 +14,9 @@ from ibkr_connector.simulator.wire.fields import (
     OPTIONAL_NUMBER,
     UNSET_NUMBER,
 )
-from ibkr_connector.simulator.wire.layout import Field, Nested, Rows, Since
+from ibkr_connector.simulator.wire.layout import Nested, Rows, Since
 from ibkr_connector.simulator.wire.orders import COMPLETED_ORDER, OPEN_ORDER
+from ibkr_connector.simulator.wire.plain import Field
 from ibkr_connector.simulator.wire.tables import (
     ORDER_ID,
     REQUEST_ID,

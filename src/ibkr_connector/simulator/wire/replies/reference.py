@@ -9,16 +9,8 @@ from typing import Any, Final
 
 from ibkr_connector.simulator.wire.contracts import STRIKE
 from ibkr_connector.simulator.wire.fields import ESCAPED, OPTIONAL_NUMBER
-from ibkr_connector.simulator.wire.layout import (
-    Before,
-    Field,
-    Get,
-    Literal,
-    Nested,
-    Rows,
-    Since,
-    When,
-)
+from ibkr_connector.simulator.wire.layout import Before, Get, Nested, Rows, Since, When
+from ibkr_connector.simulator.wire.plain import Field, Literal
 from ibkr_connector.simulator.wire.tables import (
     PAIR,
     REQUEST_ID,

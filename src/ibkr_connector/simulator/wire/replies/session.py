@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ibkr_connector.simulator.wire.fields import ESCAPED, TRUTH
-from ibkr_connector.simulator.wire.layout import Before, Field, Literal, Since
+from ibkr_connector.simulator.wire.layout import Before, Since
+from ibkr_connector.simulator.wire.plain import Field, Literal
 from ibkr_connector.simulator.wire.tables import REQUEST_ID, Reply, texts, versioned, whole
 from ibkr_connector.simulator.wire.versions import Version
 

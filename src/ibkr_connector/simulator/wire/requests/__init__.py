@@ -9,13 +9,15 @@ and its layout stand in the module of their family.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
 
 from ibkr_connector.simulator.wire.contracts import ComboLeg, DeltaNeutral
 from ibkr_connector.simulator.wire.errors import LocalProtocolError, RemoteProtocolError
 from ibkr_connector.simulator.wire.fields import INTEGER
-from ibkr_connector.simulator.wire.layout import Source, read_layout, write_layout
+from ibkr_connector.simulator.wire.layout import compile_reader, compile_writer, position_of
+from ibkr_connector.simulator.wire.plain import Literal, Reader, Source, Writer
 from ibkr_connector.simulator.wire.tables import Row
 
 from . import accounts, history, market, news, orders, reference, session
@@ -320,31 +322,70 @@ def decode_request(fields: list[str], version: int) -> Request:
     Read one message of a client.
 
     Raises:
-        RemoteProtocolError: It has no id, or a field does not read as what it must be.
+        RemoteProtocolError: It has no id, or a field does not read as what it must be; with the
+            ids of the message and of the request, as far as they can be read.
     """
-    message_id = INTEGER.read(fields[0])
+    try:
+        message_id: int = INTEGER.read(fields[0])
+    except RemoteProtocolError as error:
+        raise RemoteProtocolError(f"id of the message: {error}", message_id=-1) from None
     row = ROWS.get(message_id)
     if row is None:
         return UnsupportedRequest(message_id=message_id, fields=tuple(fields[1:]))
-    source = Source(fields, start=1)
+    source = Source(fields, at=1)
     values: dict[str, Any] = {}
     try:
-        read_layout(row.layout, source, values, version)
+        _reader(message_id, version)(source, values)
+        if source.left:
+            raise RemoteProtocolError(f"{source.left} fields too many")
     except RemoteProtocolError as error:
-        raise RemoteProtocolError(f"message {message_id}: {error}") from None
-    if source.left:
-        raise RemoteProtocolError(f"message {message_id} has {source.left} fields too many")
+        raise RemoteProtocolError(
+            f"message {message_id}: {error}",
+            message_id=message_id,
+            request_id=_request_id(message_id, fields, version),
+        ) from None
     request: Request = row.record(**values)
     return request
 
 
 def encode_request(request: Request, version: int) -> list[str]:
-    """Write a request as a client would; for tests and for recordings."""
+    """
+    Write a request as a client would; for tests and for recordings.
+
+    Raises:
+        LocalProtocolError: A value cannot be written.
+    """
     if isinstance(request, UnsupportedRequest):
         return [str(request.message_id), *request.fields]
     if isinstance(request, BrokenRequest):
         raise LocalProtocolError("a request that could not be read cannot be written")
-    message_id = _IDS[type(request)]
-    out = [str(message_id)]
-    write_layout(ROWS[message_id].layout, lambda name: getattr(request, name), out, version)
-    return out
+    record: type = type(request)
+    return _writer(record, version)(request)[:-1].split("\0")
+
+
+@cache
+def _reader(message_id: int, version: int) -> Reader:
+    return compile_reader(ROWS[message_id].layout, version)
+
+
+@cache
+def _writer(record: type, version: int) -> Writer:
+    message_id = _IDS[record]
+    return compile_writer((Literal(str(message_id)), *ROWS[message_id].layout), version)
+
+
+@cache
+def _id_position(message_id: int, version: int) -> int | None:
+    return position_of(ROWS[message_id].layout, version, "request_id", "order_id")
+
+
+def _request_id(message_id: int, fields: list[str], version: int) -> int:
+    """Find the id of a request whose other fields may be broken; -1 when there is none."""
+    position = _id_position(message_id, version)
+    if position is None or position + 1 >= len(fields):
+        return -1
+    try:
+        request_id: int = INTEGER.read(fields[position + 1])
+    except RemoteProtocolError:
+        return -1
+    return request_id

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ibkr_connector.simulator.wire.fields import FLAG
-from ibkr_connector.simulator.wire.layout import Field
+from ibkr_connector.simulator.wire.plain import Field
 from ibkr_connector.simulator.wire.tables import REQUEST_ID, Row, texts, versioned, whole
 
 __all__ = [

@@ -16,7 +16,8 @@ from ibkr_connector.simulator.wire.contracts import (
     WireContract,
 )
 from ibkr_connector.simulator.wire.fields import FLAG, INTEGER
-from ibkr_connector.simulator.wire.layout import CountedText, Field, Maybe
+from ibkr_connector.simulator.wire.layout import CountedText, Maybe
+from ibkr_connector.simulator.wire.plain import Field
 from ibkr_connector.simulator.wire.tables import REQUEST_ID, Row, numbers, texts, versioned
 
 __all__ = [

@@ -8,7 +8,8 @@ from typing import Final
 
 from ibkr_connector.simulator.wire.contracts import FUNDAMENTAL_CONTRACT, WireContract
 from ibkr_connector.simulator.wire.fields import FLAG, UNSET_WHOLE
-from ibkr_connector.simulator.wire.layout import CountedText, Field, Nested, Since, Texts
+from ibkr_connector.simulator.wire.layout import CountedText, Nested, Since, Texts
+from ibkr_connector.simulator.wire.plain import Field
 from ibkr_connector.simulator.wire.tables import REQUEST_ID, Row, flags, texts, versioned, whole
 from ibkr_connector.simulator.wire.versions import Version
 

@@ -8,8 +8,9 @@ from typing import Final
 
 from ibkr_connector.simulator.wire.contracts import CONTRACT_NO_PRIMARY, FULL_CONTRACT, WireContract
 from ibkr_connector.simulator.wire.fields import FLAG, UNSET_WHOLE
-from ibkr_connector.simulator.wire.layout import Before, Field, Literal, Nested, Rows, Since
+from ibkr_connector.simulator.wire.layout import Before, Nested, Rows, Since
 from ibkr_connector.simulator.wire.orders import PLACE_ORDER, WireOrder
+from ibkr_connector.simulator.wire.plain import Field, Literal
 from ibkr_connector.simulator.wire.tables import (
     OPTIONAL_ID,
     ORDER_ID,

@@ -8,7 +8,8 @@ from typing import Final
 
 from ibkr_connector.simulator.wire.contracts import FULL_CONTRACT, WireContract
 from ibkr_connector.simulator.wire.fields import FLAG
-from ibkr_connector.simulator.wire.layout import Field, Since
+from ibkr_connector.simulator.wire.layout import Since
+from ibkr_connector.simulator.wire.plain import Field
 from ibkr_connector.simulator.wire.tables import REQUEST_ID, Row, texts, versioned, whole
 from ibkr_connector.simulator.wire.versions import Version
 
