@@ -7,10 +7,12 @@ Write the pages of the documentation that are made from the code.
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
@@ -18,6 +20,9 @@ from pydantic_settings import BaseSettings
 from ibkr_connector.codes import TABLE, CodeRow, Scope
 from ibkr_connector.settings import PermissionSettings, RiskSettings, Settings
 from ibkr_connector.settings.load import environment_names
+from ibkr_connector.simulator.faults import KINDS, Fault
+from ibkr_connector.simulator.faults.fault import FOR_EVER
+from ibkr_connector.simulator.quirks import QUIRKS
 
 __all__ = ["PAGES", "main"]
 
@@ -105,9 +110,102 @@ def _code(row: CodeRow) -> str:
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
 
+# --- the simulator ------------------------------------------------------------------------------
+
+
+def faults_page() -> str:
+    """Return the reference of all faults."""
+    lines = [
+        "# Faults of the simulator",
+        "",
+        "For whoever breaks a gateway on purpose. Each fault has one name for scenario files and",
+        "the control port (`kind: cut`), and a class for Python (`Cut(on=..., handled=...)`). A",
+        "field without a default must be given. `gateway.inject(fault)` arms one,",
+        "`gateway.clear_faults()` disarms all of them.",
+        "",
+        "Every fault also takes:",
+        "",
+        "| field | default | meaning |",
+        "| --- | --- | --- |",
+    ]
+    said = _arguments(Fault)
+    lines += [
+        f"| `{one.name}` | {_field_default(one)} | {said.get(one.name, '')} |"
+        for one in dataclasses.fields(Fault)
+    ]
+    lines += [
+        "",
+        "| kind | class | what it does | fields of its own |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name, kind in KINDS.items():
+        lines.append(f"| `{name}` | `{kind.__name__}` | {_summary(kind)} | {_own_fields(kind)} |")
+    return "\n".join(lines) + "\n"
+
+
+def quirks_page() -> str:
+    """Return the reference of all quirks."""
+    lines = [
+        "# Quirks of TWS",
+        "",
+        "For whoever wants to know whether his program survives the manners of TWS. Each is a",
+        "switch: `GatewaySimulator(quirks=[...])`, `gateway.quirk(name)`,",
+        "`gateway.quirk(name, on=False)`, the key `quirks` of a scenario, or `quirk` over the",
+        "control port. The source says who met it; `assumed` says that nobody wrote it down.",
+        "",
+        "| quirk | what the gateway does | source |",
+        "| --- | --- | --- |",
+    ]
+    lines += [f"| `{quirk}` | {row.what} | {row.source} |" for quirk, row in QUIRKS.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _own_fields(kind: type[Fault]) -> str:
+    shared = {one.name: one.default for one in dataclasses.fields(Fault)}
+    said = _arguments(kind)
+    cells = []
+    for one in dataclasses.fields(kind):
+        if one.name in shared and one.default == shared[one.name]:
+            continue
+        meaning = f": {said[one.name]}" if one.name in said else ""
+        cells.append(f"`{one.name}` ({_field_default(one)}){meaning}")
+    return "<br>".join(cells)
+
+
+def _field_default(one: dataclasses.Field[Any]) -> str:
+    if one.default is not dataclasses.MISSING:
+        if one.default == FOR_EVER:
+            return "for ever"
+        return "not set" if one.default is None else f"`{one.default!s}`".replace("``", "empty")
+    return "empty" if one.default_factory is not dataclasses.MISSING else "required"
+
+
+def _summary(thing: type) -> str:
+    """Return the first paragraph of a docstring as one line."""
+    return " ".join(inspect.cleandoc(thing.__doc__ or "").split("\n\n")[0].split())
+
+
+def _arguments(thing: type) -> dict[str, str]:
+    """Return what a docstring says of its arguments."""
+    _, _, rest = inspect.cleandoc(thing.__doc__ or "").partition("Args:\n")
+    found: dict[str, str] = {}
+    name = ""
+    for line in rest.splitlines():
+        if not line.startswith("    "):
+            break
+        if not line.startswith("     "):
+            name, _, text = line.strip().partition(": ")
+            found[name] = text
+        else:
+            found[name] += f" {line.strip()}"
+    return {key: text.rstrip(".") for key, text in found.items()}
+
+
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "reference/settings.md": settings_page,
     "reference/codes.md": codes_page,
+    "reference/faults.md": faults_page,
+    "reference/quirks.md": quirks_page,
 }
 """Every generated page, by its place under `docs/`."""
 

@@ -45,9 +45,31 @@ def test_a_program_runs(
         assert words in printed
 
 
-def test_the_tests_for_users_pass(tmp_path: Path) -> None:
-    printed = run(["-m", "pytest", "-q", str(EXAMPLES / "test_my_strategy.py")], tmp_path)
-    assert "2 passed" in printed
+@pytest.mark.parametrize(
+    ("name", "says"), [("test_my_strategy.py", "2 passed"), ("test_own_program.py", "4 passed")]
+)
+def test_the_tests_for_users_pass(name: str, says: str, tmp_path: Path) -> None:
+    assert says in run(["-m", "pytest", "-q", str(EXAMPLES / name)], tmp_path)
+
+
+def test_a_shell_is_enough_to_run_a_program_against_a_gateway(tmp_path: Path) -> None:
+    program = (
+        "import os, socket; "
+        "link = socket.create_connection(('127.0.0.1', int(os.environ['IB_PORT'])), 5); "
+        "link.sendall(b'API\\0' + bytes([0, 0, 0, 9]) + b'v157..178'); "
+        "print('spoken', link.recv(100)[4:7].decode())"
+    )
+    done = subprocess.run(
+        [EXAMPLES / "in_ci.sh", sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=40,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "spoken 178\n"
 
 
 def test_the_program_in_the_readme_runs(ibkr_gateway: HostedSimulator, tmp_path: Path) -> None:
