@@ -103,9 +103,9 @@ async def test_check_names_what_is_not_simulated() -> None:
     async with GatewaySimulator() as gateway:
         ib = IB()
         await ib.connectAsync(gateway.host, gateway.port, clientId=1)
-        ib.client.verifyRequest("app", "1")  # type: ignore[no-untyped-call]  # ib_async types half of it
+        ib.client.send(106, 5)  # type: ignore[no-untyped-call]  # ib_async types half of it
         while not gateway.gateway.unsupported:
             await asyncio.sleep(0)
-        with pytest.raises(AssertionError, match="client 1: message 65"):
+        with pytest.raises(AssertionError, match="client 1: message 106"):
             gateway.check()
         ib.disconnect()
