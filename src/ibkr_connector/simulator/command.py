@@ -6,19 +6,17 @@ import asyncio
 import json
 import signal
 import sys
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import yaml
+from ibkr_connector.clock import Clock, ScaledClock
 
-from ibkr_connector.clock import Clock, ScaledClock, SystemClock
-
-from .dialogue import Permissions
-from .exchange.tape import ReplayTape, SeededTape, read_recorded, with_crosses
-from .server import DEFAULT_ACCOUNT, DEFAULT_CASH, GatewaySimulator
+from .exchange.tape import ReplayTape, read_recorded, with_crosses
+from .inputs import InputError
+from .scenario import Scenario, ScenarioError, read_scenario
+from .server import GatewaySimulator
 from .wire.versions import NEWEST, OLDEST
 
 __all__ = ["ScenarioError", "SimulatorOptions", "make_simulator", "run_simulator"]
@@ -28,10 +26,6 @@ _REPLAY_TAIL: Final = timedelta(days=120)
 
 _REPLAY_SPEED: Final = 43_200.0
 """A recorded day in two seconds: daily prices make a market that moves while one watches."""
-
-
-class ScenarioError(Exception):
-    """A scenario file, or an option, that cannot be what was meant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,16 +41,6 @@ class SimulatorOptions:
     replay: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scenario:
-    """What a scenario file may say."""
-
-    accounts: dict[str, Decimal]
-    permissions: Permissions
-    start: datetime | None
-    next_order_id: int
-
-
 def make_simulator(options: SimulatorOptions) -> GatewaySimulator:
     """
     Make a simulator of options and scenario.
@@ -70,19 +54,23 @@ def make_simulator(options: SimulatorOptions) -> GatewaySimulator:
         )
     if options.speed is not None and options.speed <= 0:
         raise ScenarioError(f"speed must be more than zero, got {options.speed}")
-    scenario = _read_scenario(options.scenario)
-    tape = ReplayTape(with_crosses(read_recorded())) if options.replay else SeededTape(options.seed)
-    return GatewaySimulator(
-        host=options.host,
-        port=options.port,
-        accounts=scenario.accounts,
-        tape=tape,
-        seed=options.seed,
-        clock=_clock(options, scenario, tape),
-        server_version=options.server_version,
-        permissions=scenario.permissions,
-        next_order_id=scenario.next_order_id,
-    )
+    said = read_scenario(options.scenario) if options.scenario is not None else Scenario()
+    speed = said.speed if options.speed is None else options.speed
+    version = min(options.server_version, said.server_version)
+    scenario = replace(said, speed=speed, server_version=version)
+    seed = scenario.seed if scenario.seed is not None and options.seed == 1 else options.seed
+    tape = ReplayTape(with_crosses(read_recorded())) if options.replay else None
+    try:
+        return GatewaySimulator(
+            scenario,
+            host=options.host,
+            port=options.port,
+            tape=tape,
+            seed=seed,
+            clock=None if tape is None else _replay_clock(scenario, tape),
+        )
+    except InputError as error:
+        raise ScenarioError(str(error)) from error
 
 
 def run_simulator(options: SimulatorOptions) -> int:
@@ -117,58 +105,6 @@ async def _serve(simulator: GatewaySimulator) -> None:
         await leave.wait()
 
 
-def _clock(options: SimulatorOptions, scenario: Scenario, tape: object) -> Clock:
-    if isinstance(tape, ReplayTape):
-        start = scenario.start or tape.span[1] - _REPLAY_TAIL
-        return ScaledClock(start, speed=options.speed or _REPLAY_SPEED)
-    if scenario.start is None and options.speed is None:
-        return SystemClock()
-    return ScaledClock(scenario.start or SystemClock().utcnow(), speed=options.speed or 1.0)
-
-
-_PERMISSION_NAMES: Final = frozenset(Permissions.__dataclass_fields__)
-_SCENARIO_NAMES: Final = frozenset({"accounts", "permissions", "start", "next_order_id"})
-
-
-def _read_scenario(path: Path | None) -> Scenario:
-    read = _mapping(path) if path is not None else {}
-    _known(read, _SCENARIO_NAMES, "scenario")
-    permissions = read.get("permissions") or {}
-    _known(permissions, _PERMISSION_NAMES, "permissions")
-    accounts = read.get("accounts") or {DEFAULT_ACCOUNT: DEFAULT_CASH}
-    try:
-        return Scenario(
-            accounts={str(name): Decimal(str(cash)) for name, cash in accounts.items()},
-            permissions=Permissions(**permissions),
-            start=_moment(read.get("start")),
-            next_order_id=int(read.get("next_order_id", 1)),
-        )
-    except (AttributeError, InvalidOperation, TypeError, ValueError) as error:
-        raise ScenarioError(f"the scenario cannot be read: {error}") from error
-
-
-def _mapping(path: Path) -> dict[str, Any]:
-    try:
-        read = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise ScenarioError(f"cannot read {path.name}: {error}") from error
-    if not isinstance(read, dict):
-        raise ScenarioError(f"{path.name} must hold names and values")
-    return read
-
-
-def _known(given: dict[str, Any], known: frozenset[str], what: str) -> None:
-    for name in given:
-        if name not in known:
-            raise ScenarioError(
-                f"{name!r} is not a key of {what}; known are {', '.join(sorted(known))}"
-            )
-
-
-def _moment(text: object) -> datetime | None:
-    if text is None:
-        return None
-    moment = text if isinstance(text, datetime) else datetime.fromisoformat(str(text))
-    if moment.tzinfo is None:
-        raise ScenarioError(f"start needs a time zone, as in 2026-11-18T15:00:00Z; got {text}")
-    return moment
+def _replay_clock(scenario: Scenario, tape: ReplayTape) -> Clock:
+    start = scenario.start or tape.span[1] - _REPLAY_TAIL
+    return ScaledClock(start, speed=scenario.speed or _REPLAY_SPEED)

@@ -96,6 +96,7 @@ class Connection(asyncio.Protocol):
         self._is_over = False
         self._is_reading = True
         self._is_full = False
+        self._is_paused = False
         self._ends_behind = False
         self._wake_at: float | None = None
 
@@ -135,10 +136,12 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         # a client that does not read is not read from either, so nothing grows without bound
         self._is_full = True
+        self._pause_streams()
         self._keep_reading()
 
     def resume_writing(self) -> None:
         self._is_full = False
+        self._pause_streams()
         self.flush()
 
     # --- what the simulator calls ----------------------------------------------------------------
@@ -167,8 +170,10 @@ class Connection(asyncio.Protocol):
         if self._is_over:
             return
         if self._edge.is_half_open(self._now):
+            self._pause_streams(is_paused=True)
             self._keep_reading()
             return
+        self._pause_streams()
         data = self._inbox.take(self._now, bytes_per_s=self._edge.read_rate(self._now))
         if data:
             self._read(data)
@@ -229,6 +234,13 @@ class Connection(asyncio.Protocol):
         self._is_reading = reads
         if self._inbox.size:
             self._wake(self._now + _PACE_S)
+
+    def _pause_streams(self, *, is_paused: bool = False) -> None:
+        # what a client cannot take comes conflated when it can: the newest state alone
+        wanted = is_paused or self._is_full
+        if self._session is not None and wanted != self._is_paused:
+            self._is_paused = wanted
+            self._session.streams.is_paused = wanted
 
     def _read(self, data: bytes) -> None:
         if self._is_deaf():

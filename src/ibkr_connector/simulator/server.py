@@ -20,12 +20,13 @@ import itertools
 import socket
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
-from ibkr_connector.clock import Clock, ManualClock, SystemClock
+from ibkr_connector.clock import Clock, ManualClock
 
 from .connection import Connection
 from .dialogue import Gateway, Permissions
@@ -38,16 +39,30 @@ from .exchange.venue import Venue
 from .faults import Fault, FaultBox
 from .faults.fault import Deed, MovePort, RestartGateway
 from .hosting import Hosted
-from .quirks import QUIRKS, Quirk
-from .stagehand import fill_order, perform
-from .wire.versions import NEWEST
+from .quirks import QUIRKS, Quirk, find_quirk
+from .scenario import (
+    DEFAULT_ACCOUNT,
+    DEFAULT_CASH,
+    Action,
+    Cue,
+    Models,
+    Scenario,
+    clock_of,
+    open_gateway,
+    plain_accounts,
+)
+from .stagehand import act, check_action, duplicate_orders, fill_order, perform
 
-__all__ = ["DEFAULT_ACCOUNT", "DEFAULT_START", "GatewaySimulator", "HostedSimulator"]
+__all__ = [
+    "DEFAULT_ACCOUNT",
+    "DEFAULT_CASH",
+    "DEFAULT_START",
+    "GatewaySimulator",
+    "HostedSimulator",
+]
 
 T = TypeVar("T")
 
-DEFAULT_ACCOUNT: Final = "DU1234567"
-DEFAULT_CASH: Final = Decimal(1_000_000)
 DEFAULT_START: Final = datetime(2026, 11, 18, 15, 0, tzinfo=UTC)
 """A Wednesday morning in New York: where stepped clocks begin unless they are told otherwise."""
 
@@ -63,63 +78,85 @@ class GatewaySimulator:
     A TWS gateway on a TCP port, with accounts and a market behind it.
 
     Args:
+        scenario: What it is at its beginning, and what happens to it; other arguments win.
         host: Address to listen on.
         port: Port to listen on; 0 picks a free one.
-        accounts: Account ids, each with its cash in USD; one paper account when not given.
+        accounts: Account ids, each with its cash in USD or by currency.
         tape: Where prices come from; a seeded market when not given.
-        seed: Seed of that market, and of the sizes that it displays.
+        seed: Seed of that market, of the sizes that it displays, and of the faults' chance.
+        sessions: Whether markets open and close as their exchanges do; always open otherwise.
         clock: `SystemClock` and `ScaledClock` run by themselves; a `ManualClock` stands still and
-            is moved by `advance`.
-        server_version: Newest version to speak, 157 to 178.
+            is moved by `advance`. Where the scenario has a start or a speed, a `ScaledClock`.
+        server_version: Newest version to speak.
         permissions: What the login may do.
         faults: Faults that are armed from the beginning.
         quirks: Manners of TWS that are switched on from the beginning.
-        catalogue: What is listed; a few dozen well-known instruments when not given.
+        catalogue: What is listed; the well-known instruments when not given.
         next_order_id: First valid order id of every client.
+        models: Other fees, fills, slippage and latency, by the name of their argument of `Venue`.
+
+    Raises:
+        InputError: Positions or script name what is not listed.
     """
 
     def __init__(
         self,
+        scenario: Scenario | None = None,
         *,
         host: str = "127.0.0.1",
         port: int = 0,
-        accounts: Mapping[str, Decimal] | None = None,
+        accounts: Mapping[str, Decimal | Mapping[str, Decimal]] | None = None,
         tape: Tape | None = None,
-        seed: int = 1,
+        seed: int | None = None,
+        sessions: bool | None = None,
         clock: Clock | None = None,
-        server_version: int = NEWEST,
+        server_version: int | None = None,
         permissions: Permissions | None = None,
         faults: Sequence[Fault] = (),
         quirks: Iterable[Quirk | str] = (),
         catalogue: Catalogue | None = None,
-        next_order_id: int = 1,
+        next_order_id: int | None = None,
+        **models: Any,
     ) -> None:
+        given = {
+            "accounts": None if accounts is None else plain_accounts(accounts),
+            "seed": seed,
+            "sessions": sessions,
+            "server_version": server_version,
+            "permissions": permissions,
+            "next_order_id": next_order_id,
+        }
+        said: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        self.scenario = replace(scenario or Scenario(), **said)
         self.host = host
         self.port = port
-        self.clock: Clock = clock or SystemClock()
-        self.faults = FaultBox(seed=seed)
-        for fault in faults:
-            self.faults.add(fault, now=self.clock.monotonic())
-        self._accounts = dict(accounts or {DEFAULT_ACCOUNT: DEFAULT_CASH})
-        self._tape = tape or SeededTape(seed)
-        self._seed = seed
-        self._catalogue = catalogue or default_catalogue(self.clock.utcnow().date())
-        self.server_version = server_version
-        self._permissions = permissions or Permissions()
-        self._next_order_id = next_order_id
+        self.clock: Clock = clock or clock_of(self.scenario)
+        self.seed = 1 if self.scenario.seed is None else self.scenario.seed
+        self.server_version = self.scenario.server_version
+        self._models = Models(
+            tape=tape or SeededTape(self.seed),
+            catalogue=catalogue or default_catalogue(self.clock.utcnow().date()),
+            seed=self.seed,
+            **models,
+        )
         self._session_number = 0
         self.gateway = self._fresh_gateway()
         self.connections: dict[int, Connection] = {}
         self.accepted = 0
+        self.faults = FaultBox(seed=self.seed)
+        self.quirks: set[Quirk] = set()
         self._order = itertools.count()
         self._later: list[tuple[float, int, Callable[[], None]]] = []
         self._server: asyncio.Server | None = None
         self._ticking: asyncio.Task[None] | None = None
         self._moving: asyncio.Task[None] | None = None
         self._down_until = 0.0
-        self.quirks: set[Quirk] = set()
-        for quirk in quirks:
-            self._switch_on(_quirk(quirk))
+        for fault in (*self.scenario.faults, *faults):
+            self.faults.add(fault, now=self.clock.monotonic())
+        for quirk in (*self.scenario.quirks, *quirks):
+            self._switch_on(find_quirk(quirk))
+        for cue in self.scenario.script:
+            check_action(cue.action, self.gateway)
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
@@ -127,6 +164,8 @@ class GatewaySimulator:
         self.port = self._server.sockets[0].getsockname()[1]
         if not isinstance(self.clock, ManualClock):
             self._ticking = asyncio.create_task(self._tick_for_ever(), name="simulator-tick")
+        for cue in self.scenario.script:
+            self._schedule(cue)
         # what was armed from the beginning begins now
         self.perform(self.faults.pass_time(self.clock.monotonic()))
         return self
@@ -171,6 +210,20 @@ class GatewaySimulator:
         if self.gateway.unsupported:
             raise AssertionError("not simulated: " + "; ".join(self.gateway.unsupported))
 
+    def assert_no_duplicate_orders(self) -> None:
+        """
+        Raise when a client asked for the same thing twice under two order ids.
+
+        The same are client, contract and all terms, order reference included. Changes of one
+        order are not counted.
+
+        Raises:
+            AssertionError: Which orders, of which client.
+        """
+        found = duplicate_orders(self.gateway.log)
+        if found:
+            raise AssertionError("the same order was placed twice: " + "; ".join(found))
+
     # --- acting ---------------------------------------------------------------------------------
 
     def inject(self, fault: Fault) -> None:
@@ -192,7 +245,7 @@ class GatewaySimulator:
         Raises:
             ValueError: There is none of this name.
         """
-        wanted = _quirk(quirk)
+        wanted = find_quirk(quirk)
         if (wanted in self.quirks) == on:
             return
         if on:
@@ -208,6 +261,16 @@ class GatewaySimulator:
         for fault in QUIRKS[quirk].make(self.clock.utcnow()):
             self.faults.add(fault, now=self.clock.monotonic(), label=quirk)
 
+    def act(self, action: Action) -> None:
+        """
+        Do what a script or the control port asks for.
+
+        Raises:
+            InputError: It names an instrument or an account that is not there.
+        """
+        act(action, self)
+        self.flush()
+
     def cut(self, *, reset: bool = False) -> None:
         """Drop every socket, without a word; with `reset`, the other side sees a reset."""
         for connection in list(self.connections.values()):
@@ -222,9 +285,8 @@ class GatewaySimulator:
         """
         Restart the gateway: all sockets drop; orders and accounts stay, or are gone.
 
-        The log, and what was asked and is not simulated, are kept either way. For `down_s` it is
-        away: sockets are accepted and closed at once (*limit*: not refused, as by a system that
-        nobody listens on).
+        The log, and what was asked and is not simulated, are kept either way. For `down_s` sockets
+        are accepted and closed at once (*limit*: not refused, as where nobody listens).
         """
         self.cut()
         self._down_until = self.clock.monotonic() + down_s
@@ -336,15 +398,11 @@ class GatewaySimulator:
 
     def _fresh_gateway(self) -> Gateway:
         self._session_number += 1
-        venue = Venue(
-            catalogue=self._catalogue,
-            tape=self._tape,
-            accounts=dict(self._accounts),
-            session=int(self.clock.utcnow().timestamp()) + self._session_number,
-        )
-        return Gateway(
-            venue=venue, permissions=self._permissions, first_order_id=self._next_order_id
-        )
+        session = int(self.clock.utcnow().timestamp()) + self._session_number
+        return open_gateway(self.scenario, self._models, session=session)
+
+    def _schedule(self, cue: Cue) -> None:
+        self.later(cue.at_s, lambda: self.act(cue.action))
 
     # --- on a thread ----------------------------------------------------------------------------
 
@@ -390,12 +448,3 @@ class HostedSimulator:
     def wait(self, act: Callable[[GatewaySimulator], Coroutine[Any, Any, T]]) -> T:
         """Run something awaitable on the simulator's own loop and return what it returns."""
         return self._hosted.wait(act)
-
-
-def _quirk(name: Quirk | str) -> Quirk:
-    try:
-        return Quirk(name)
-    except ValueError:
-        near = sorted(one for one in Quirk if one.split("_")[0] == str(name).split("_")[0])
-        hint = f"; near are {', '.join(near)}" if near else ""
-        raise ValueError(f"there is no quirk called {name!r}{hint}") from None

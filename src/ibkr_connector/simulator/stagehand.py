@@ -1,20 +1,54 @@
-"""What faults ask for behind the clients' backs: words, streams that end, fills, corrections."""
+"""
+What is done behind the clients' backs: for faults, for scripts, and for who looks at it all.
+
+Faults ask for words, streams that end, fills and corrections; scripts for quotes, halts and
+orders of others.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from .dialogue import Gateway
-from .exchange.commands import BustExecution, CorrectExecution, SetQuote
+from ibkr_connector.clock import Clock
+
+from .dialogue import Gateway, news
+from .dialogue.gateway import Exchange
+from .exchange.commands import (
+    BustExecution,
+    CorrectExecution,
+    Halt,
+    ReleaseQuote,
+    SetQuote,
+)
+from .exchange.instruments import Instrument
 from .exchange.records import Execution, Owner, Terms
+from .faults import Fault
 from .faults.fault import Deed, EndStreams, PlaceFor, Revise, Tell, TellStreams
+from .inputs import InputError
+from .quirks import Quirk
+from .scenario import (
+    Action,
+    Bulletin,
+    ClearFaults,
+    CutSockets,
+    HaltTrading,
+    HoldQuote,
+    Inject,
+    Order,
+    ReleaseMarket,
+    RestartNow,
+    SayNotice,
+    SwitchQuirk,
+    find_instrument,
+)
+from .wire.requests import PlaceOrder
 
 if TYPE_CHECKING:
     from .connection import Connection
 
-__all__ = ["fill_order", "perform"]
+__all__ = ["act", "check_action", "duplicate_orders", "fill_order", "perform"]
 
 
 def perform(
@@ -80,3 +114,148 @@ def fill_order(gateway: Gateway, owner: Owner, now: datetime) -> None:
     price = order.terms.limit_price or order.terms.stop_price or quote.last
     command = SetQuote(con_id=order.instrument.con_id, bid=price, ask=price, last=price)
     gateway.execute(command, now)
+
+
+class Stage(Protocol):
+    """What a script acts upon: the simulator."""
+
+    gateway: Gateway
+    clock: Clock
+
+    def inject(self, fault: Fault) -> None:
+        """Arm a fault."""
+        ...
+
+    def clear_faults(self) -> None:
+        """Disarm all faults."""
+        ...
+
+    def quirk(self, quirk: Quirk | str, *, on: bool = True) -> None:
+        """Switch a quirk."""
+        ...
+
+    def restart(self, *, keep_state: bool = True, down_s: float = 0.0) -> None:
+        """Restart the gateway."""
+        ...
+
+    def cut(self, *, reset: bool = False) -> None:
+        """Drop every socket."""
+        ...
+
+    def notice(self, code: int, text: str) -> None:
+        """Say something to everybody."""
+        ...
+
+
+def act(action: Action, stage: Stage) -> None:
+    """
+    Do what a script or the control port asks for.
+
+    Raises:
+        InputError: It names an instrument or an account that is not there.
+    """
+    match action:
+        case Inject(fault=fault):
+            stage.inject(fault)
+        case ClearFaults():
+            stage.clear_faults()
+        case SwitchQuirk(name=name, on=on):
+            stage.quirk(name, on=on)
+        case RestartNow(keep_state=keep_state, down_s=down_s):
+            stage.restart(keep_state=keep_state, down_s=down_s)
+        case CutSockets(reset=reset):
+            stage.cut(reset=reset)
+        case SayNotice(code=code, text=text):
+            stage.notice(code, text)
+        case _:
+            _act_on_market(action, stage.gateway, stage.clock.utcnow())
+
+
+def _act_on_market(action: Action, gateway: Gateway, now: datetime) -> None:
+    match action:
+        case HoldQuote():
+            command = SetQuote(
+                con_id=_instrument(action, gateway).con_id,
+                bid=action.bid,
+                ask=action.ask,
+                last=action.last,
+                bid_size=action.bid_size,
+                ask_size=action.ask_size,
+            )
+            gateway.execute(command, now)
+        case ReleaseMarket():
+            gateway.execute(ReleaseQuote(con_id=_instrument(action, gateway).con_id), now)
+        case HaltTrading(halted=halted):
+            con_id = _instrument(action, gateway).con_id
+            gateway.execute(Halt(con_id=con_id, halted=halted), now)
+        case Order():
+            _order(action, gateway, now)
+        case Bulletin(text=text):
+            news.bulletin(gateway, text)
+        case _:
+            raise InputError(f"{action!r} is not about the market")
+
+
+def check_action(action: Action, gateway: Gateway) -> None:
+    """
+    Check what a script names before it is played.
+
+    Raises:
+        InputError: It names an instrument or an account that is not there.
+    """
+    if isinstance(action, HoldQuote | ReleaseMarket | HaltTrading | Order):
+        _instrument(action, gateway)
+    if isinstance(action, Order) and action.account not in ("", *gateway.accounts):
+        raise InputError(f"order: account {action.account!r} is not one of {gateway.accounts}")
+
+
+def _order(action: Order, gateway: Gateway, now: datetime) -> None:
+    check_action(action, gateway)
+    terms = Terms(
+        action=action.action,
+        quantity=action.quantity,
+        order_type=action.kind,
+        limit_price=action.limit_price,
+        stop_price=action.stop_price,
+        time_in_force=action.time_in_force,
+    )
+    gateway.place_for(
+        Owner(client_id=action.client_id, order_id=action.order_id),
+        con_id=_instrument(action, gateway).con_id,
+        terms=terms,
+        now=now,
+        account=action.account,
+        order_ref=action.order_ref,
+    )
+
+
+def _instrument(
+    action: HoldQuote | ReleaseMarket | HaltTrading | Order, gateway: Gateway
+) -> Instrument:
+    return find_instrument(
+        gateway.venue.catalogue,
+        con_id=action.con_id,
+        symbol=action.symbol,
+        where=type(action).__name__,
+    )
+
+
+def duplicate_orders(log: Iterable[Exchange]) -> list[str]:
+    """Describe the orders that a client placed twice under two ids."""
+    seen: dict[object, int] = {}
+    found: list[str] = []
+    for exchange in log:
+        request = exchange.request
+        if not isinstance(request, PlaceOrder) or request.order.flag("whatIf"):
+            continue
+        contract = request.contract
+        texts = tuple(sorted((name, text) for name, text in request.texts.items() if text))
+        what = (exchange.client_id, contract, texts)
+        first = seen.setdefault(what, request.order_id)
+        if first != request.order_id:
+            action, size = request.order.text("action"), request.order.text("totalQuantity")
+            found.append(
+                f"client {exchange.client_id}: {first} and {request.order_id}, {action} {size} "
+                f"of {contract.symbol or contract.con_id}"
+            )
+    return found

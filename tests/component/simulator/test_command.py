@@ -98,8 +98,8 @@ def test_without_a_scenario_it_is_now() -> None:
     ("text", "named"),
     [
         ("acounts: {DU1: 5}", "'acounts' is not a key of scenario"),
-        ("permissions: {live: true}", "'live' is not a key of permissions"),
-        ("accounts: {DU1: lots}", "cannot be read"),
+        ("permissions: {live: true}", "'live' is not a key of scenario: permissions"),
+        ("accounts: {DU1: lots}", "accounts: DU1 must be a number, got 'lots'"),
         ("start: 2026-11-18T15:00:00", "needs a time zone"),
         ("- 1", "must hold names and values"),
         ("a: [", "cannot read"),

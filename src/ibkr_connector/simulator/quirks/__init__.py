@@ -18,9 +18,24 @@ from typing import Final
 from . import data, link, trading
 from .names import Quirk, QuirkRow
 
-__all__ = ["QUIRKS", "Quirk", "QuirkRow"]
+__all__ = ["QUIRKS", "Quirk", "QuirkRow", "find_quirk"]
 
 QUIRKS: Final[Mapping[Quirk, QuirkRow]] = MappingProxyType(
     {**link.ROWS, **trading.ROWS, **data.ROWS}
 )
 """Every quirk and what it does."""
+
+
+def find_quirk(name: Quirk | str) -> Quirk:
+    """
+    Return a quirk by its name.
+
+    Raises:
+        ValueError: There is none of this name.
+    """
+    try:
+        return Quirk(name)
+    except ValueError:
+        near = sorted(one for one in Quirk if one.split("_")[0] == str(name).split("_")[0])
+        hint = f"; near are {', '.join(near)}" if near else ""
+        raise ValueError(f"there is no quirk called {name!r}{hint}") from None
