@@ -3,16 +3,17 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 FOREIGN := .venv-foreign
+FOREIGNERS := $(patsubst %,$(FOREIGN)/%/.ready,ibapi ib_insync nautilus)
 # under these packages less than 90 % of the branches covered is a failure
 COVERED := orders resilience gateway simulator/wire
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lint types contracts spelling tests coverage bench soak docs limits lock clean
+.PHONY: help setup demo foreign test check format lint types contracts spelling tests coverage bench soak docs limits lock clean
 
 help:  ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
 
-setup: .venv/.ready $(FOREIGN)/ibapi/.ready $(FOREIGN)/ib_insync/.ready  ## build the virtual environments, if they are not up to date
+setup: .venv/.ready $(FOREIGNERS)  ## build the virtual environments, if they are not up to date
 
 .venv/.ready: requirements/dev.txt pyproject.toml
 	$(PYTHON) -m venv --clear .venv
@@ -20,7 +21,8 @@ setup: .venv/.ready $(FOREIGN)/ibapi/.ready $(FOREIGN)/ib_insync/.ready  ## buil
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-# ib_insync brings another `eventkit`, ibapi another licence: neither may enter ours
+# ib_insync brings another `eventkit`, ibapi another licence, nautilus_trader half a gigabyte and
+# another ibapi: none of them may enter ours
 $(FOREIGN)/%/.ready: requirements/foreign-%.txt
 	$(PYTHON) -m venv --clear $(FOREIGN)/$*
 	$(FOREIGN)/$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
@@ -62,6 +64,9 @@ coverage:  # the import of the pytest plugin is counted too, since coverage star
 fix:  ## format the code and mend what ruff can mend
 	$(BIN)/ruff format src tests tools benchmarks docs/examples
 	$(BIN)/ruff check --fix src tests tools benchmarks docs/examples
+
+foreign: setup  ## programs on other clients trade a day on the simulator; ARGS="-k nautilus" picks
+	$(BIN)/python -m pytest tests/foreign $(ARGS)
 
 bench: setup  ## ratios against bare ib_async; ARGS="simulator --profile" the simulator's own figures
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -69,6 +69,7 @@ from ibkr_connector.simulator.wire.requests import (
 )
 from kit.broker import AAPL, set_quote
 from kit.conversation import APPLE, Conversation, hello, order, standing_still, talk
+from kit.foreign import ROOT
 
 VERSIONS = (157, 166, 178)
 
@@ -440,17 +441,33 @@ def test_point_10_a_fixture_is_there_for_whoever_installs_the_package(
 
 
 def test_point_10_a_program_says_where_it_listens() -> None:
+    assert _version_of(["ibkr", "sim", "--port", "0"]) == b"178"
+
+
+def test_point_10_a_container_starts_that_program() -> None:
+    # *limit*: the image is not built here, what it starts is
+    text = (ROOT / "docs" / "examples" / "Containerfile").read_text("utf-8")
+    [entry] = re.findall(r"^ENTRYPOINT (.*)$", text, re.MULTILINE)
+    [exposed] = re.findall(r"^EXPOSE (.*)$", text, re.MULTILINE)
+    command = json.loads(entry)
+    assert command[command.index("--port") + 1] == exposed
+    assert _version_of(["0" if word == exposed else word for word in command]) == b"178"
+
+
+def _version_of(command: list[str]) -> bytes:
+    """Start a gateway as a program, shake hands with it, stop it, and return its version."""
     code = "from ibkr_connector.cli import main; raise SystemExit(main())"
     process = subprocess.Popen(
-        [sys.executable, "-c", code, "sim", "--port", "0"], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", code, *command[1:]], stdout=subprocess.PIPE, text=True
     )
     try:
         assert process.stdout is not None
-        said = json.loads(process.stdout.readline())
-        with socket.create_connection((said["host"], said["port"]), timeout=5) as client:
+        port = json.loads(process.stdout.readline())["port"]
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
             client.sendall(hello(178))
-            assert b"178\0" in client.recv(100)
+            version = client.recv(100)[4:].split(b"\0")[0]
     finally:
         process.terminate()
         process.communicate(timeout=10)
     assert process.returncode == 0
+    return version
