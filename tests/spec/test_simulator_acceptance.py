@@ -13,7 +13,7 @@ import re
 import socket
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -34,10 +34,12 @@ from ibkr_connector.simulator.faults import (
     Split,
     Trickle,
 )
+from ibkr_connector.simulator.quirks import Quirk
 from ibkr_connector.simulator.server import DEFAULT_START
 from ibkr_connector.simulator.wire.contracts import WireContract
 from ibkr_connector.simulator.wire.frames import encode_frame, join_fields
 from ibkr_connector.simulator.wire.replies import (
+    BondContractDetails,
     ContractDetails,
     ContractDetailsEnd,
     CurrentTime,
@@ -210,6 +212,16 @@ LOOKED_UP = {
     "pair": WireContract(symbol="EUR", sec_type="CASH", currency="USD", exchange="IDEALPRO"),
     "index": WireContract(symbol="SPX", sec_type="IND", exchange="CBOE"),
     "crypto": WireContract(symbol="BTC", sec_type="CRYPTO", exchange="PAXOS"),
+    "contract for difference": WireContract(symbol="AAPL", sec_type="CFD", exchange="SMART"),
+    "fund": WireContract(symbol="SIMGX", sec_type="FUND"),
+    "option on a future": WireContract(
+        symbol="ES",
+        sec_type="FOP",
+        exchange="CME",
+        expiry="20261218",
+        strike=Decimal(5500),
+        right="C",
+    ),
 }
 
 
@@ -225,6 +237,15 @@ async def test_point_02_each_asset_class_is_found_by_its_description(kind: str) 
         same, _ = await client.ask(ReqContractDetails(request_id=8, contract=again))
         assert isinstance(same, ContractDetails)
         assert same.local_symbol == details.local_symbol
+
+
+async def test_point_02_a_bond_has_a_coupon_that_is_no_whole_number() -> None:
+    async with talk() as (_, client):
+        bonds = WireContract(con_id=9300001)
+        await client.ask(ReqContractDetails(request_id=1, contract=bonds))
+        [bond] = client.all(BondContractDetails)
+        assert bond.coupon % 1 != 0
+        assert client.heard[-1] == ContractDetailsEnd(request_id=1)
 
 
 async def test_point_02_a_future_without_a_month_is_every_month_in_order() -> None:
@@ -366,6 +387,35 @@ async def test_point_07_an_order_is_filled_while_its_client_is_away() -> None:
         await again.ask(ReqExecutions(request_id=1), ReqPositions())
         assert [one.order_id for one in again.all(ExecDetails)] == [1]
         assert again.last(Position).position == -5
+
+
+@pytest.mark.parametrize(
+    ("quirk", "start", "away_s"),
+    [
+        # in New York: Wednesday at 23:44, and Sunday at 00:59
+        pytest.param(Quirk.DAILY_RESTART, "2026-11-19T04:44:00+00:00", 60, id="daily restart"),
+        pytest.param(Quirk.WEEKLY_LOGOUT, "2026-11-22T05:59:00+00:00", 3_600, id="weekly logout"),
+    ],
+)
+async def test_point_07_the_gateway_goes_away_at_its_hour_and_comes_back(
+    quirk: Quirk, start: str, away_s: int
+) -> None:
+    clock = ManualClock(datetime.fromisoformat(start))
+    async with talk(clock=clock, quirks=[quirk]) as (gateway, client):
+        await client.ask(order(1, tif="GTC"))
+        await gateway.advance(61)
+        await client.hear()
+        assert client.is_closed
+        refused = await Conversation.dial(gateway)
+        await refused.hear()
+        assert refused.is_closed
+        await gateway.advance(away_s + 1)
+        again = await Conversation.start(gateway, client_id=1)
+        assert [type(one) for one in await again.ask(ReqOpenOrders())] == [
+            OpenOrder,
+            OrderStatus,
+            OpenOrderEnd,
+        ]
 
 
 async def test_point_07_the_clock_of_the_gateway_may_be_wrong() -> None:

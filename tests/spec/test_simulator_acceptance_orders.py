@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
+from ibkr_connector.clock import ManualClock
 from ibkr_connector.simulator import GatewaySimulator, Permissions
 from ibkr_connector.simulator.exchange.commands import BustExecution, CorrectExecution
+from ibkr_connector.simulator.quirks import Quirk
+from ibkr_connector.simulator.wire.contracts import WireContract
 from ibkr_connector.simulator.wire.replies import (
     AccountDownloadEnd,
     AccountSummary,
@@ -35,7 +40,7 @@ from ibkr_connector.simulator.wire.requests import (
     ReqPnlSingle,
     ReqPositions,
 )
-from kit.broker import AAPL, ASK_SIZE, set_quote
+from kit.broker import AAPL, ASK_SIZE, CLOSING, set_quote
 from kit.conversation import Conversation, order, talk
 
 ACCOUNT = "DU1234567"
@@ -172,6 +177,55 @@ async def test_point_05_one_cancels_all_cancels_or_reduces(kind: str, rest: Deci
         else:
             # in proportion: three fifths are done (ibapi order.py)
             assert left == {1: Decimal(40), 2: rest}
+
+
+@pytest.mark.parametrize("kind", ["MOC", "LOC"])
+async def test_point_05_an_order_for_the_close_waits_for_the_closing_auction(kind: str) -> None:
+    clock = ManualClock(CLOSING - timedelta(minutes=11))
+    async with talk(clock=clock) as (gateway, client):
+        price = {"lmtPrice": "400"} if kind == "LOC" else {}
+        await client.ask(order(1, orderType=kind, **price))
+        await gateway.advance(9 * 60)
+        await client.hear()
+        assert client.all(ExecDetails) == []
+        await gateway.advance(2 * 60)
+        await client.hear()
+        assert status(client, 1) == "Filled"
+
+
+async def test_point_05_a_combination_trades_with_its_legs() -> None:
+    async with talk() as (gateway, client):
+        bag = WireContract(symbol="AAPL", sec_type="BAG", currency="USD", exchange="SMART")
+        legs = (
+            (str(AAPL), "4", "BUY", "SMART", "0", "0", "", "-1"),
+            ("272093", "1", "SELL", "SMART", "0", "0", "", "-1"),
+        )
+        placed = replace(order(1, bag, orderType="MKT"), groups={"comboLegs": legs})
+        await client.ask(placed)
+        traded = [
+            (one.contract.sec_type, one.side, int(one.shares)) for one in client.all(ExecDetails)
+        ]
+        assert traded == [("BAG", "BOT", 5), ("STK", "BOT", 20), ("STK", "SLD", 5)]
+        assert gateway.venue.ledgers[ACCOUNT].holdings[AAPL].quantity == 20
+
+
+async def test_point_05_a_commission_may_come_late() -> None:
+    async with talk(quirks=[Quirk.COMMISSION_LATE]) as (gateway, client):
+        stand(gateway)
+        await client.ask(order(1, orderType="MKT"))
+        assert client.all(ExecDetails)
+        assert client.all(CommissionReport) == []
+        await gateway.advance(3)
+        await client.hear()
+        assert client.last(CommissionReport).exec_id == client.last(ExecDetails).exec_id
+
+
+@pytest.mark.parametrize(("quirk", "code"), [(Quirk.WARNING_399, 399), (Quirk.PRESET_TIF, 10349)])
+async def test_point_05_a_warning_leaves_the_order_alive(quirk: Quirk, code: int) -> None:
+    async with talk(quirks=[quirk]) as (gateway, client):
+        await client.ask(order(1, tif=""))
+        assert client.codes(1) == [code]
+        assert len(gateway.venue.open_orders()) == 1
 
 
 async def test_point_05_an_order_is_changed_and_keeps_its_identity() -> None:
