@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from ibkr_connector.clock import ManualClock
 from ibkr_connector.simulator import GatewaySimulator, Permissions
 from ibkr_connector.simulator.dialogue.gateway import MANUAL
 from ibkr_connector.simulator.dialogue.handlers import HANDLERS
 from ibkr_connector.simulator.exchange.commands import BustExecution, SetQuote
 from ibkr_connector.simulator.exchange.records import Owner, Terms
+from ibkr_connector.simulator.exchange.trading_hours import ExchangeHours
+from ibkr_connector.simulator.server import DEFAULT_START
 from ibkr_connector.simulator.wire import requests as ask
 from ibkr_connector.simulator.wire.contracts import WireContract
 from ibkr_connector.simulator.wire.replies import (
@@ -270,6 +273,26 @@ async def test_a_bust_comes_as_the_next_revision_and_a_position_of_nothing() -> 
         [again] = [one for one in replies if isinstance(one, ExecDetails)]
         assert (again.exec_id, int(again.shares)) == (first.exec_id[:-1] + "2", 0)
         assert [one.position for one in replies if hasattr(one, "position")] == [0]
+        await client.aclose()
+
+
+async def test_an_order_for_a_shut_market_is_held_with_a_warning_until_it_opens() -> None:
+    clock = ManualClock(DEFAULT_START.replace(hour=3))
+    async with GatewaySimulator(clock=clock, sessions=True) as simulator:
+        assert isinstance(simulator.venue.hours, ExchangeHours)
+        client = await RawClient.start(simulator.host, simulator.port)
+        replies = await told(client, order(1, orderType="MKT", lmtPrice=""))
+        [warning] = [one for one in replies if isinstance(one, ErrorMessage)]
+        assert warning.code == 399
+        assert "2026-11-18 09:30:00 US/Eastern" in warning.text
+        assert statuses(replies) == [(1, "PreSubmitted")]
+        clock.advance(11.5 * 3_600)
+        simulator.tick()
+        assert statuses(await heard(client))[-1] == (1, "Filled")
+        await told(client, order(2))
+        clock.advance(10.5 * 3_600)  # eight in the evening: the day is over
+        simulator.tick()
+        assert statuses(await heard(client))[-1] == (2, "Cancelled")
         await client.aclose()
 
 
