@@ -71,6 +71,10 @@ class Tape(Protocol):
         """Return the middle price, on half ticks; `None` when there is none (yet)."""
         ...
 
+    def last(self, instrument: Instrument, at: datetime) -> Decimal | None:
+        """Return the price of the last trade; `None` when there was none (yet)."""
+        ...
+
     def swing(self, instrument: Instrument, start: datetime, end: datetime) -> Swing | None:
         """Return where the price went from `start` until before `end`; `None` without a price."""
         ...

@@ -2,64 +2,31 @@
 
 from __future__ import annotations
 
-import bisect
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
+from typing import Final
 
 from .contract import Instrument
 from .models import DisplayedSize
-from .prices import Level, QuoteTick, Swing, TradeTick
-from .recorded import RecordedPrices, read_recorded, with_crosses
+from .prices import Level, QuoteTick, Swing, TapeError, TradeTick
+from .recorded import RecordedPrices, read_file, read_recorded, with_crosses
+from .script import read_script, script_tracks
 from .seeded import quote_at, rungs
+from .tracks import Track
 
-__all__ = ["RecordedPrices", "ReplayTape", "Track", "read_recorded", "with_crosses"]
+__all__ = [
+    "RecordedPrices",
+    "ReplayTape",
+    "Track",
+    "read_recorded",
+    "read_tape",
+    "script_tape",
+    "with_crosses",
+]
 
-
-@dataclass(slots=True)
-class Track:
-    """What was recorded of one symbol, oldest first."""
-
-    points: Sequence[tuple[datetime, Decimal]] = ()
-    """Middle prices, or those of trades where nothing else is known."""
-
-    quotes: Sequence[QuoteTick] = ()
-    trades: Sequence[TradeTick] = ()
-    _point_times: list[datetime] = field(init=False, repr=False)
-    _quote_times: list[datetime] = field(init=False, repr=False)
-    _trade_times: list[datetime] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self._point_times = [at for at, _ in self.points]
-        self._quote_times = [quote.at for quote in self.quotes]
-        self._trade_times = [trade.at for trade in self.trades]
-
-    def price(self, at: datetime) -> Decimal | None:
-        """Return the last price recorded until then."""
-        index = bisect.bisect_right(self._point_times, at) - 1
-        return self.points[index][1] if index >= 0 else None
-
-    def quote(self, at: datetime) -> QuoteTick | None:
-        """Return the last quote recorded until then."""
-        index = bisect.bisect_right(self._quote_times, at) - 1
-        return self.quotes[index] if index >= 0 else None
-
-    def prices_within(self, start: datetime, end: datetime) -> list[Decimal]:
-        """Return the prices recorded from `start` until before `end`."""
-        first = bisect.bisect_left(self._point_times, start)
-        last = bisect.bisect_left(self._point_times, end)
-        return [price for _, price in self.points[first:last]]
-
-    def trades_within(self, start: datetime, end: datetime) -> Sequence[TradeTick]:
-        """Return the trades recorded from `start` until before `end`."""
-        first = bisect.bisect_left(self._trade_times, start)
-        return self.trades[first : bisect.bisect_left(self._trade_times, end)]
-
-    def quotes_within(self, start: datetime, end: datetime) -> Sequence[QuoteTick]:
-        """Return the quotes recorded from `start` until before `end`."""
-        first = bisect.bisect_left(self._quote_times, start)
-        return self.quotes[first : bisect.bisect_left(self._quote_times, end)]
+_SCRIPTS: Final = frozenset({".yaml", ".yml", ".json"})
 
 
 class ReplayTape:
@@ -121,6 +88,17 @@ class ReplayTape:
             count=len(trades),
         )
 
+    def last(self, instrument: Instrument, at: datetime) -> Decimal | None:
+        """Return the last trade recorded until then, or what a quote makes of the price."""
+        track = self._track(instrument)
+        if track is None:
+            return None
+        trade = track.trade(at)
+        if trade is not None:
+            return trade.price
+        middle = track.price(at)
+        return None if middle is None else instrument.last(*instrument.sides(middle))
+
     def path(self, instrument: Instrument, start: datetime, end: datetime) -> Sequence[Decimal]:
         """Return the prices recorded within the interval, its end excluded."""
         track = self._track(instrument)
@@ -168,3 +146,36 @@ class ReplayTape:
         if track is None and instrument.sec_type == "STK":
             track = self._tracks.get(instrument.symbol)
         return track
+
+
+def read_tape(*paths: Path, begin: datetime | None = None, seed: int = 1) -> ReplayTape:
+    """
+    Make a tape of files: recordings (`.csv`, `.parquet`) and scripts (`.yaml`, `.yml`, `.json`).
+
+    Several files may be of several symbols; where two have the same symbol, the later file counts.
+
+    Args:
+        paths: The files.
+        begin: From when on a script's numbers are seconds.
+        seed: Seed of the sizes that are displayed where none were recorded.
+
+    Raises:
+        TapeError: A file cannot be read, or has nothing in it.
+    """
+    tracks: dict[str, Track] = {}
+    for path in paths:
+        if path.suffix.lower() in _SCRIPTS:
+            tracks.update(read_script(path, begin=begin))
+        else:
+            tracks.update(read_file(path))
+    if not tracks:
+        names = ", ".join(path.name for path in paths)
+        raise TapeError(f"{names}: there is nothing in it; a tape needs one price at least")
+    return ReplayTape(tracks, seed=seed)
+
+
+def script_tape(
+    entries: Iterable[Mapping[str, object]], *, begin: datetime | None = None, seed: int = 1
+) -> ReplayTape:
+    """Make a tape of entries written by hand; see `script.script_tracks`."""
+    return ReplayTape(script_tracks(entries, begin=begin), seed=seed)

@@ -78,6 +78,11 @@ class SeededTape:
         line = self._line(instrument)
         return line.source.at(int(at.timestamp() * 4 // 1)) * line.half
 
+    def last(self, instrument: Instrument, at: datetime) -> Decimal | None:
+        """Return the price of the last trade, which is what the quote of the moment makes it."""
+        middle = self.price(instrument, at)
+        return None if middle is None else instrument.last(*instrument.sides(middle))
+
     def swing(self, instrument: Instrument, start: datetime, end: datetime) -> Swing | None:
         """Return where the price went from `start` until before `end`; `None` when that is void."""
         begin, until = start.timestamp(), end.timestamp()

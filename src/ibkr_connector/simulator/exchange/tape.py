@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from .prices import Level, QuoteTick, Swing, Tape, TapeError, TradeTick
-from .replay import RecordedPrices, ReplayTape, read_recorded, with_crosses
+from .replay import (
+    RecordedPrices,
+    ReplayTape,
+    Track,
+    read_recorded,
+    read_tape,
+    script_tape,
+    with_crosses,
+)
 from .seeded import SeededTape
 
 __all__ = [
@@ -15,7 +23,10 @@ __all__ = [
     "Swing",
     "Tape",
     "TapeError",
+    "Track",
     "TradeTick",
     "read_recorded",
+    "read_tape",
+    "script_tape",
     "with_crosses",
 ]
