@@ -202,6 +202,8 @@ class Day:
     async def account(self):
         ib = self.ib
         account = ib.managedAccounts()[0]
+        # the account window speaks again every three minutes
+        await self.broker("pass", seconds=181)
         self.found["summary"] = plain(await ib.accountSummaryAsync())
         self.found["values"] = plain(ib.accountValues())
         self.found["positions"] = plain(ib.positions())
@@ -274,7 +276,8 @@ def main():
     import ib_insync
 
     host, port, client_id = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    found = ib_insync.util.run(Day(ib_insync, ask, host, port, client_id).run())
+    # not `util.run`, which ends with the first connection
+    found = asyncio.run(Day(ib_insync, ask, host, port, client_id).run())
     print(json.dumps(found))
 
 

@@ -60,8 +60,10 @@ def still_market(server_version: int) -> Iterator[HostedSimulator]:
 
 
 def trading_day(server_version: int) -> GatewaySimulator:
-    """Make a simulator for a whole day: its time passes when the program asks for it."""
-    return GatewaySimulator(clock=ManualClock(DEFAULT_START), server_version=server_version)
+    """Make a simulator for a whole day, which ends: its time passes when the program asks."""
+    return GatewaySimulator(
+        clock=ManualClock(DEFAULT_START), server_version=server_version, sessions=True
+    )
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import subprocess
 import sys
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +36,13 @@ from ibkr_connector.simulator.faults import (
     Trickle,
 )
 from ibkr_connector.simulator.quirks import Quirk
+from ibkr_connector.simulator.scenario import (
+    Account,
+    HoldQuote,
+    SayNotice,
+    Scenario,
+    read_scenario,
+)
 from ibkr_connector.simulator.server import DEFAULT_START
 from ibkr_connector.simulator.wire.contracts import WireContract
 from ibkr_connector.simulator.wire.frames import encode_frame, join_fields
@@ -52,6 +60,7 @@ from ibkr_connector.simulator.wire.replies import (
     OrderBound,
     OrderStatus,
     Position,
+    TickPrice,
 )
 from ibkr_connector.simulator.wire.requests import (
     CancelOrder,
@@ -462,6 +471,66 @@ async def test_point_08_every_request_is_in_the_log_with_what_was_answered_at_on
         logged = gateway.log[-1]
         assert (logged.client_id, logged.request) == (5, ReqCurrentTime())
         assert logged.replies == (client.heard[-1],)
+
+
+SCENARIO = """
+accounts: {DU1: 5000, DU2: {cash: {EUR: 100}}}
+permissions: {data_lines: 1}
+quirks: [preset_tif]
+script:
+  - {at_s: 5, quote: {symbol: AAPL, bid: 149.98, ask: 150.02, last: 150}}
+  - {at_s: 10, notice: {code: 1100, text: gone}}
+  - {at_s: 20, fault: {kind: cut, on: PlaceOrder, handled: true}}
+"""
+
+
+async def test_point_08_a_scenario_says_what_is_and_what_happens(tmp_path: Path) -> None:
+    written = tmp_path / "scenario.yaml"
+    written.write_text(SCENARIO)
+    same = (
+        Scenario(
+            accounts={
+                "DU1": Account(cash={"USD": Decimal(5000)}),
+                "DU2": Account(cash={"EUR": Decimal(100)}),
+            },
+            permissions=Permissions(data_lines=1),
+            quirks=(Quirk.PRESET_TIF,),
+        )
+        .at(
+            5,
+            HoldQuote(
+                symbol="AAPL", bid=Decimal("149.98"), ask=Decimal("150.02"), last=Decimal(150)
+            ),
+        )
+        .at(10, SayNotice(code=1100, text="gone"))
+        .at(20, Cut(on="PlaceOrder", handled=True))
+    )
+    assert read_scenario(written) == same
+    async with talk(scenario=same) as (gateway, client):
+        assert client.heard[0] == ManagedAccounts(accounts="DU1,DU2")
+        await client.ask(ReqMarketData(request_id=1, contract=APPLE))
+        await gateway.advance(6)
+        await client.hear()
+        bids = [one.price for one in client.all(TickPrice) if one.tick_type == 1]
+        assert bids[-1] == Decimal("149.98") != bids[0]
+        await gateway.advance(5)
+        await client.hear()
+        assert 1100 in client.codes(-1)
+        await client.ask(order(1, account="DU1", tif=""))
+        assert 10349 in client.codes(1)
+        await gateway.advance(10)
+        await client.ask(order(2, account="DU1"))
+        assert client.is_closed
+        assert len(gateway.venue.open_orders()) == 2
+
+
+async def test_point_08_an_order_that_was_sent_twice_is_noticed() -> None:
+    async with talk() as (gateway, client):
+        await client.ask(order(1, orderRef="once"), order(2, orderRef="another"))
+        gateway.assert_no_duplicate_orders()
+        await client.ask(order(3, orderRef="once"))
+        with pytest.raises(AssertionError, match="placed twice: client 1: 1 and 3"):
+            gateway.assert_no_duplicate_orders()
 
 
 # --- 10: fixture, program, container ------------------------------------------------------------
