@@ -52,7 +52,9 @@ def details(request_id: int, **said: object) -> ask.ReqContractDetails:
 async def test_details_of_everything_listed_can_be_written() -> None:
     async with data_client() as client:
         catalogue = client.gateway.venue.catalogue
-        for con_id in catalogue.ids():
+        listed = {one.con_id for one in catalogue.listed()}
+        assert len(listed) > 100
+        for con_id in (*listed, *catalogue.ids()[::499]):
             said = await client.ask(details(1, con_id=con_id))
             assert ContractDetailsEnd(request_id=1) == said[-1]
             assert len(said) == 2
@@ -119,10 +121,7 @@ async def test_option_parameters_come_by_exchange() -> None:
 
 async def test_market_rules_of_what_is_listed_have_steps() -> None:
     async with data_client() as client:
-        rules = {
-            client.gateway.venue.instrument(con_id).market_rule
-            for con_id in client.gateway.venue.catalogue.ids()
-        }
+        rules = {one.market_rule for one in client.gateway.venue.catalogue.listed()}
         for rule in rules:
             said = of_type(await client.ask(ask.ReqMarketRule(rule_id=rule)), MarketRule)
             assert Decimal(0) == said[0].steps[0].low_edge
@@ -219,14 +218,15 @@ async def test_a_headline_reaches_the_streams_that_want_it() -> None:
         )
         publish(client.gateway.gateway, headline)
         said = of_type(await client.after(1), TickNews)
-        assert [
-            (one.request_id, one.headline) for one in said
-        ] == [(1, "Something happened"), (3, "Something happened")]
+        assert [(one.request_id, one.headline) for one in said] == [
+            (1, "Something happened"),
+            (3, "Something happened"),
+        ]
         assert of_type(await client.after(1), TickNews) == []
         article = ask.ReqNewsArticle(request_id=9, provider="BRFG", article_id="BRFG$7")
-        assert [
-            one.text for one in of_type(await client.ask(article), NewsArticle)
-        ] == ["All of it."]
+        assert [one.text for one in of_type(await client.ask(article), NewsArticle)] == [
+            "All of it."
+        ]
 
 
 async def test_bulletins_of_today_come_with_the_rest_when_asked_for() -> None:
@@ -262,7 +262,7 @@ async def test_what_can_be_scanned_for_is_what_is_accepted() -> None:
         places = {one.text for one in root.iter("locationCode")}
         assert {"TOP_PERC_GAIN", "MOST_ACTIVE"} <= set(codes)
         assert "STK.US.MAJOR" in places
-        for code in codes:
+        for code in codes[:6]:
             said = await client.ask(scan(1, code), ask.CancelScannerSubscription(request_id=1))
             assert [one.code for one in of_type(said, ErrorMessage)] == [162]
             assert len(of_type(said, ScannerData)) == 1
@@ -275,16 +275,18 @@ async def test_a_scan_ranks_by_what_it_is_named_after() -> None:
             ScannerData,
         )
         gain, lose, four = ([row.con_id for row in one.rows] for one in said)
-        assert gain == lose[::-1]
+        assert len(gain) == 50
         assert gain[:4] == four
         venue, now = client.gateway.venue, client.gateway.clock.utcnow()
-        changes = []
-        for con_id in gain:
-            quote = venue.quote(venue.instrument(con_id), now)
-            assert quote.last is not None
-            assert quote.close is not None
-            changes.append(quote.last / quote.close)
-        assert changes == sorted(changes, reverse=True)
+
+        def changes(con_ids: list[int]) -> list[Decimal]:
+            quotes = [venue.quote(venue.instrument(con_id), now) for con_id in con_ids]
+            assert all(one.last and one.close for one in quotes)
+            return [one.last / one.close for one in quotes if one.last and one.close]
+
+        assert sorted(changes(gain), reverse=True) == changes(gain)
+        assert sorted(changes(lose)) == changes(lose)
+        assert changes(lose)[0] < changes(gain)[-1]
         assert list(range(len(gain))) == [row.rank for row in said[0].rows]
 
 
@@ -304,10 +306,10 @@ async def test_a_scan_is_filtered_in_both_ways_that_there_are() -> None:
 async def test_a_scan_is_told_again_when_it_finds_something_else() -> None:
     async with data_client() as client:
         first = of_type(await client.ask(scan(1)), ScannerData)[0].rows
-        later = of_type(await client.after(3_600), ScannerData)
+        later = of_type(await client.after(120), ScannerData)
         assert later
         assert first != later[0].rows
-        assert len(later) <= 120
+        assert len(later) <= 4
 
 
 async def test_a_scan_without_rows_says_so_and_goes_on() -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from ibkr_connector.simulator.exchange.instruments import Instrument
@@ -43,9 +43,16 @@ _TYPES: Final = frozenset(
 _ID_TYPES: Final = frozenset({"ISIN", "CUSIP", "SEDOL", "RIC", "FIGI"})
 
 
-def find_one(session: ClientSession, contract: WireContract, request_id: int) -> Instrument | None:
+def find_one(
+    session: ClientSession,
+    contract: WireContract,
+    request_id: int,
+    *,
+    include_expired: bool = False,
+) -> Instrument | None:
     """Return the one instrument that a description means; otherwise answer 200 and return none."""
-    found = session.gateway.venue.catalogue.find(query_of(contract))
+    query = replace(query_of(contract), include_expired=include_expired)
+    found = session.gateway.venue.catalogue.find(query)
     if len(found) == 1:
         return found[0]
     text = (
@@ -59,7 +66,11 @@ def find_one(session: ClientSession, contract: WireContract, request_id: int) ->
 
 
 def find_for_data(
-    session: ClientSession, contract: WireContract, request_id: int
+    session: ClientSession,
+    contract: WireContract,
+    request_id: int,
+    *,
+    include_expired: bool = False,
 ) -> Instrument | None:
     """
     Return the one instrument that a request for data means; otherwise answer why not.
@@ -78,7 +89,7 @@ def find_for_data(
             "Error validating request.-'bW' : cause - Please enter a valid security type",
         )
         return None
-    return find_one(session, contract, request_id)
+    return find_one(session, contract, request_id, include_expired=include_expired)
 
 
 def contract_details(
@@ -93,7 +104,13 @@ def contract_details(
             "Error validating request.-'bG' : cause - Invalid security id type.",
         )
         return
-    found = _candidates(session, request)
+    query = replace(
+        query_of(asked),
+        include_expired=request.include_expired,
+        sec_id_type=request.sec_id_type,
+        sec_id=request.sec_id,
+    )
+    found = session.gateway.venue.catalogue.find(query)
     if not found:
         session.fail(request.request_id, 200, NO_CONTRACT)
         return
@@ -101,28 +118,12 @@ def contract_details(
         session.say(
             details_of(
                 instrument,
-                session.gateway.venue.catalogue,
                 now,
                 request_id=request.request_id,
                 exchange=asked.exchange or instrument.home,
             )
         )
     session.say(ContractDetailsEnd(request_id=request.request_id))
-
-
-def _candidates(session: ClientSession, request: ask.ReqContractDetails) -> tuple[Instrument, ...]:
-    catalogue = session.gateway.venue.catalogue
-    if request.sec_id:
-        by_id = getattr(catalogue, "by_security_id", None)
-        found: tuple[Instrument, ...] = by_id(request.sec_id) if by_id is not None else ()
-        return found
-    if request.issuer_id:
-        by_issuer = getattr(catalogue, "by_issuer", None)
-        issued: tuple[Instrument, ...] = (
-            by_issuer(request.issuer_id) if by_issuer is not None else ()
-        )
-        return issued
-    return catalogue.find(query_of(request.contract))
 
 
 def matching_symbols(
@@ -160,30 +161,18 @@ def option_parameters(
     session: ClientSession, request: ask.ReqSecDefOptParams, now: datetime
 ) -> None:
     """Send expirations and strikes, one message per exchange and trading class."""
-    options = session.gateway.venue.catalogue.options_of(request.con_id)
-    wanted = "FOP" if request.sec_type == "FUT" else "OPT"
-    groups: dict[tuple[str, str], list[Instrument]] = {}
-    for one in options:
-        if one.sec_type != wanted:
-            continue
-        for exchange in one.exchanges:
-            if request.exchange in ("", exchange):
-                groups.setdefault((exchange, one.trading_class), []).append(one)
-    for (exchange, trading_class), found in groups.items():
+    for one in session.gateway.venue.catalogue.option_classes(
+        request.con_id, exchange=request.exchange
+    ):
         session.say(
             SecDefOptParams(
                 request_id=request.request_id,
-                exchange=exchange,
-                under_con_id=request.con_id,
-                trading_class=trading_class,
-                multiplier=str(found[0].size),
-                expirations=tuple(
-                    ExpirationRow(date=date) for date in sorted({one.expiry for one in found})
-                ),
-                strikes=tuple(
-                    StrikeRow(strike=strike)
-                    for strike in sorted({one.strike for one in found if one.strike})
-                ),
+                exchange=one.exchange,
+                under_con_id=one.under_con_id,
+                trading_class=one.trading_class,
+                multiplier=one.multiplier,
+                expirations=tuple(ExpirationRow(date=date) for date in one.expirations),
+                strikes=tuple(StrikeRow(strike=strike) for strike in one.strikes),
             )
         )
     session.say(SecDefOptParamsEnd(request_id=request.request_id))
@@ -191,24 +180,12 @@ def option_parameters(
 
 def market_rule(session: ClientSession, request: ask.ReqMarketRule, now: datetime) -> None:
     """Send the price steps of a rule."""
-    steps = _steps(session, request.rule_id)
-    if not steps:
+    steps = session.gateway.venue.catalogue.rule(request.rule_id)
+    if steps is None:
         session.fail(-1, 322, "Error processing request.-'bY' : cause - Unknown market rule")
         return
-    session.say(MarketRule(rule_id=request.rule_id, steps=steps))
-
-
-def _steps(session: ClientSession, rule_id: int) -> tuple[PriceStep, ...]:
-    catalogue = session.gateway.venue.catalogue
-    rule = getattr(catalogue, "rule", None)
-    known = rule(rule_id) if rule is not None else ()
-    if known:
-        return tuple(PriceStep(low_edge=low, increment=step) for low, step in known)
-    for con_id in catalogue.ids():
-        instrument = session.gateway.venue.instrument(con_id)
-        if instrument.market_rule == rule_id:
-            return (PriceStep(low_edge=Decimal(0), increment=instrument.min_tick),)
-    return ()
+    rows = tuple(PriceStep(low_edge=low, increment=step) for low, step in steps)
+    session.say(MarketRule(rule_id=request.rule_id, steps=rows))
 
 
 def smart_components(

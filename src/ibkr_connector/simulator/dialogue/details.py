@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from ibkr_connector.simulator.exchange.instruments import Catalogue, Instrument
+from ibkr_connector.simulator.exchange.instruments import Instrument
 from ibkr_connector.simulator.exchange.sessions import hours_text
 from ibkr_connector.simulator.wire.replies import (
     BondContractDetails,
@@ -31,13 +31,10 @@ _BOND_ORDER_TYPES: Final = (
 )
 
 
-def details_of(
-    instrument: Instrument, catalogue: Catalogue, now: datetime, *, request_id: int, exchange: str
-) -> Reply:
+def details_of(instrument: Instrument, now: datetime, *, request_id: int, exchange: str) -> Reply:
     """Write the details of an instrument at an exchange."""
     if instrument.sec_type in BONDS:
         return _bond(instrument, now, request_id=request_id, exchange=exchange)
-    under = catalogue.get(instrument.under_con_id)
     sizes = instrument.size_increment
     return ContractDetails(
         request_id=request_id,
@@ -56,11 +53,11 @@ def details_of(
         multiplier=str(instrument.multiplier or ""),
         order_types=_ORDER_TYPES if instrument.is_tradable else "",
         valid_exchanges=",".join(instrument.exchanges),
-        price_magnifier=getattr(instrument, "price_magnifier", 1),
+        price_magnifier=instrument.price_magnifier,
         under_con_id=instrument.under_con_id,
         long_name=instrument.long_name,
         primary_exchange=instrument.primary_exchange,
-        contract_month=instrument.expiry[:6],
+        contract_month=instrument.contract_month,
         industry=instrument.industry,
         category=instrument.category,
         subcategory=instrument.subcategory,
@@ -70,7 +67,7 @@ def details_of(
         sec_ids=_security_ids(instrument),
         aggregate_group=1,
         under_symbol=instrument.under_symbol,
-        under_sec_type=under.sec_type if under is not None else "",
+        under_sec_type=instrument.under_sec_type,
         market_rule_ids=_rules(instrument),
         real_expiration_date=instrument.last_trade,
         stock_type=instrument.stock_type,
@@ -83,19 +80,22 @@ def details_of(
 def _bond(
     instrument: Instrument, now: datetime, *, request_id: int, exchange: str
 ) -> BondContractDetails:
-    coupon: Decimal | None = getattr(instrument, "coupon", None)
+    terms = instrument.bond
     return BondContractDetails(
         request_id=request_id,
         symbol=instrument.symbol,
         sec_type=instrument.sec_type,
-        cusip=getattr(instrument, "cusip", ""),
-        coupon=coupon if coupon is not None else Decimal(0),
-        maturity=instrument.last_trade,
-        issue_date=getattr(instrument, "issue_date", ""),
-        ratings=getattr(instrument, "ratings", ""),
-        bond_type=instrument.subcategory or instrument.category,
-        coupon_type="FIXED" if coupon else "",
-        description=instrument.long_name,
+        cusip=terms.cusip if terms is not None else "",
+        coupon=terms.coupon if terms is not None else Decimal(0),
+        maturity=f"{terms.matures:%Y%m%d}" if terms is not None else instrument.last_trade,
+        issue_date=f"{terms.issued:%Y%m%d}" if terms is not None else "",
+        ratings=terms.ratings if terms is not None else "",
+        bond_type=terms.bond_type if terms is not None else "",
+        coupon_type=terms.coupon_type if terms is not None else "",
+        convertible=terms is not None and terms.is_convertible,
+        callable=terms is not None and terms.is_callable,
+        putable=terms is not None and terms.is_puttable,
+        description=terms.description if terms is not None else instrument.long_name,
         exchange=exchange,
         currency=instrument.currency,
         market_name=instrument.market_name,
@@ -104,6 +104,10 @@ def _bond(
         min_tick=instrument.min_tick,
         order_types=_BOND_ORDER_TYPES,
         valid_exchanges=",".join(instrument.exchanges),
+        next_option_date=(
+            f"{terms.next_call:%Y%m%d}" if terms is not None and terms.next_call else ""
+        ),
+        next_option_type="CALL" if terms is not None and terms.next_call else "",
         long_name=instrument.long_name,
         time_zone_id=instrument.time_zone,
         trading_hours=hours_text(instrument, now),
@@ -117,8 +121,7 @@ def _bond(
 
 
 def _security_ids(instrument: Instrument) -> tuple[Pair, ...]:
-    isin = getattr(instrument, "isin", "")
-    return (Pair(name="ISIN", value=isin),) if isin else ()
+    return tuple(Pair(name=name, value=value) for name, value in instrument.sec_ids)
 
 
 def _rules(instrument: Instrument) -> str:

@@ -60,6 +60,7 @@ _HIDDEN: Final = {
     # currencies have no trades and no volume, an index is not quoted (IB campus: available ticks)
     "CASH": _NO_TRADES,
     "CMDTY": _NO_TRADES,
+    "CFD": _NO_TRADES,
     "IND": _NO_QUOTES,
     "BAG": frozenset({8}),
 }

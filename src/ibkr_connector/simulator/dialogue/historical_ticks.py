@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from ibkr_connector.simulator.exchange.history import DURATION_UNITS
+from ibkr_connector.simulator.exchange.history import begin_of
 from ibkr_connector.simulator.exchange.instruments import Instrument
+from ibkr_connector.simulator.exchange.past import histogram as traded_at
 from ibkr_connector.simulator.wire import requests as ask
 from ibkr_connector.simulator.wire.replies import HistogramData, HistogramRow
 
 from .contracts import find_for_data
+from .history_rules import closes
 from .past_ticks import past_ticks
 from .rights import is_live
 from .times import BAD_END, parse_end
@@ -29,10 +29,8 @@ _INVALID: Final = "Error validating request.-'ct' : cause - "
 _KINDS: Final = frozenset({"TRADES", "BID_ASK", "MIDPOINT"})
 _MOST: Final = 1_000
 _UNTRADED: Final = frozenset({"CASH", "IND"})
-_SESSION: Final = timedelta(days=1)
 _PERIOD: Final = re.compile(r"([1-9]\d*) (second|day|week|month|year)s?")
 _UNITS: Final = {"second": "S", "day": "D", "week": "W", "month": "M", "year": "Y"}
-_SLICES: Final = 400
 
 
 def historical_ticks(
@@ -44,7 +42,9 @@ def historical_ticks(
     if refused is not None:
         session.fail(request_id, *refused)
         return
-    instrument = find_for_data(session, request.contract, request_id)
+    instrument = find_for_data(
+        session, request.contract, request_id, include_expired=request.include_expired
+    )
     if instrument is None:
         return
     if not is_live(session, instrument, request.contract.exchange):
@@ -63,8 +63,6 @@ def historical_ticks(
     start = parse_end(request.start, now) if request.start.strip() else None
     end = parse_end(request.end, now)
     assert end is not None
-    # one session is all that a request may reach over
-    until = min(now, start + _SESSION) if start is not None else min(end, now)
     session.say(
         past_ticks(
             session.gateway.venue.tape,
@@ -72,8 +70,10 @@ def historical_ticks(
             what,
             request_id=request_id,
             count=request.count,
+            now=now,
             start=start,
-            end=until,
+            end=None if start is not None else end,
+            regular=request.regular_hours and closes(session),
             ignores_size=request.ignore_size,
         )
     )
@@ -106,7 +106,9 @@ def histogram(session: ClientSession, request: ask.ReqHistogramData, now: dateti
             "Error validating request.-'cr' : cause - Histogram data time period is invalid.",
         )
         return
-    instrument = find_for_data(session, request.contract, request_id)
+    instrument = find_for_data(
+        session, request.contract, request_id, include_expired=request.include_expired
+    )
     if instrument is None:
         return
     if not is_live(session, instrument, request.contract.exchange) or (
@@ -118,31 +120,10 @@ def histogram(session: ClientSession, request: ask.ReqHistogramData, now: dateti
             f"Failed to request histogram data:No market data permissions for {_place(instrument)}",
         )
         return
-    span = int(match[1]) * DURATION_UNITS[_UNITS[match[2]]]
-    session.say(
-        HistogramData(request_id=request_id, rows=_traded(session, instrument, now - span, end=now))
-    )
-
-
-def _traded(
-    session: ClientSession, instrument: Instrument, start: datetime, *, end: datetime
-) -> tuple[HistogramRow, ...]:
-    """
-    Add up what was traded by price.
-
-    *limit*: the volume of each of some hundred slices of the period is spread over its closing
-    price, not over every trade of years.
-    """
-    tape, sums = session.gateway.venue.tape, Counter[Decimal]()
-    step = max((end - start) / _SLICES, timedelta(seconds=1))
-    at = start
-    while at < end:
-        swing = tape.swing(instrument, at, min(at + step, end))
-        if swing is not None and swing.volume:
-            price = instrument.last(*instrument.sides(swing.close))
-            sums[price] += swing.volume  # type: ignore[assignment]  # a counter of decimals
-        at += step
-    return tuple(HistogramRow(price=price, size=Decimal(sums[price])) for price in sorted(sums))
+    start = begin_of(instrument, now, int(match[1]), _UNITS[match[2]])
+    found = traded_at(session.gateway.venue.tape, instrument, start=start, end=now)
+    rows = tuple(HistogramRow(price=price, size=size) for price, size in found)
+    session.say(HistogramData(request_id=request_id, rows=rows))
 
 
 def cancel_histogram(

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from ibkr_connector.simulator.exchange.history import BAR_SIZES, HistoricalBar, is_dated
 from ibkr_connector.simulator.exchange.instruments import Instrument
+from ibkr_connector.simulator.exchange.past import head_moment
 from ibkr_connector.simulator.exchange.sessions import schedule
 from ibkr_connector.simulator.wire import requests as ask
 from ibkr_connector.simulator.wire.replies import (
@@ -32,6 +33,7 @@ from .history_rules import (
     bar_size_of,
     refusal,
     span_of,
+    start_of,
     unavailable,
 )
 from .pacing import MAX_OPEN
@@ -44,9 +46,12 @@ if TYPE_CHECKING:
 __all__ = ["HANDLERS", "wire_bar"]
 
 _NOTHING: Final = Decimal(-1)
-_HISTORY_YEARS: Final = 10
 _MOST_BARS: Final = 100_000
 """More bars than this are too long a time; the bound keeps an answer in memory (*limit*)."""
+
+_FINE: Final = timedelta(seconds=30)
+_FINE_FOR: Final = timedelta(days=183)
+"""Bars of 30 seconds and less are kept for half a year (IB campus)."""
 
 _TOO_LONG: Final = f"{FAILED}Time length exceed max."
 _API_NEEDED: Final = (
@@ -72,7 +77,9 @@ def historical_data(session: ClientSession, request: ask.ReqHistoricalData, now:
             return
         instrument, legs = combo
     else:
-        found = find_for_data(session, request.contract, request_id)
+        found = find_for_data(
+            session, request.contract, request_id, include_expired=request.include_expired
+        )
         if found is None:
             return
         instrument = found
@@ -100,7 +107,8 @@ def _is_admitted(
     now: datetime,
 ) -> bool:
     request_id, what = request.request_id, request.what_to_show.upper()
-    refused = unavailable(instrument, what, request.end)
+    bar_size = bar_size_of(request.bar_size) or request.bar_size
+    refused = unavailable(instrument, what, request.end, bar_size=bar_size)
     if refused is not None:
         session.fail(request_id, *refused)
         return False
@@ -114,7 +122,7 @@ def _is_admitted(
             "requests allowed.",
         )
         return False
-    size = BAR_SIZES[bar_size_of(request.bar_size) or request.bar_size]
+    size = BAR_SIZES[bar_size]
     if size > timedelta(seconds=30) or not session.gateway.permissions.historical_pacing:
         return True
     kind = (instrument.con_id, request.contract.exchange, what)
@@ -148,7 +156,7 @@ def _send(
         Entitlement.DELAYED
     }
     end = min(end, now - DELAY if is_delayed else now)
-    start = end - span
+    start = start_of(session, asked, request.duration, end=end)
     size = BAR_SIZES[asked.bar_size]
     if span / size > _MOST_BARS:
         session.fail(request_id, 162, _TOO_LONG)
@@ -156,7 +164,8 @@ def _send(
     if is_dated(asked.bar_size):
         # day bars begin at midnight: the day in which the span begins belongs to it
         start = start.replace(hour=0, minute=0, second=0, microsecond=0)
-    found = asked.bars(session, start, end)
+    is_too_old = size <= _FINE and end < now - _FINE_FOR
+    found = [] if is_too_old else asked.bars(session, start, end)
     if not found:
         name = instrument.local_symbol or instrument.symbol
         text = f"HMDS query returned no data: {name}@{request.contract.exchange} "
@@ -190,7 +199,7 @@ def wire_bar(session: ClientSession, bar: HistoricalBar, asked: Asked) -> Bar:
     return Bar(
         date=write_bar_time(
             bar.start,
-            is_dated=is_dated(asked.bar_size),
+            day=bar.day or bar.start.date() if is_dated(asked.bar_size) else None,
             form=asked.format_date,
             version=session.version,
             zone=zone_of(session, asked.instrument),
@@ -256,7 +265,9 @@ def cancel(session: ClientSession, request: ask.CancelHistoricalData, now: datet
 def head_timestamp(session: ClientSession, request: ask.ReqHeadTimestamp, now: datetime) -> None:
     """Answer when history begins; the request stays open until it is cancelled (IB campus)."""
     request_id, what = request.request_id, request.what_to_show.upper()
-    instrument = find_for_data(session, request.contract, request_id)
+    instrument = find_for_data(
+        session, request.contract, request_id, include_expired=request.include_expired
+    )
     if instrument is None:
         return
     refused = unavailable(instrument, what, "")
@@ -275,10 +286,11 @@ def head_timestamp(session: ClientSession, request: ask.ReqHeadTimestamp, now: d
     ):
         session.fail(request_id, 162, f"{FAILED}Historical data request pacing violation")
         return
+    begin = head_moment(session.gateway.venue.tape, instrument, what)
+    if begin is None:
+        session.fail(request_id, 162, f"{FAILED}No head time stamp")
+        return
     session.streams.heads.add(request_id)
-    begin = (now - timedelta(days=365 * _HISTORY_YEARS)).replace(
-        hour=14, minute=30, second=0, microsecond=0
-    )
     text = str(int(begin.timestamp())) if request.format_date == 2 else f"{begin:%Y%m%d-%H:%M:%S}"
     session.say(HeadTimestamp(request_id=request_id, time=text))
 

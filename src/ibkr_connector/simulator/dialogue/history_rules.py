@@ -14,7 +14,14 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from ibkr_connector.simulator.exchange.history import BAR_SIZES, DURATION_UNITS, HistoricalBar
+from ibkr_connector.simulator.exchange.history import (
+    BAR_SIZES,
+    DURATION_UNITS,
+    HistoricalBar,
+    bars,
+    begin_of,
+)
+from ibkr_connector.simulator.exchange.hours import AlwaysOpen
 from ibkr_connector.simulator.exchange.instruments import Instrument
 from ibkr_connector.simulator.wire.requests import ReqHistoricalData
 
@@ -24,7 +31,17 @@ from .times import BAD_END, parse_end
 if TYPE_CHECKING:
     from .session import ClientSession
 
-__all__ = ["FAILED", "INVALID", "Asked", "bar_size_of", "refusal", "span_of", "unavailable"]
+__all__ = [
+    "FAILED",
+    "INVALID",
+    "Asked",
+    "bar_size_of",
+    "closes",
+    "refusal",
+    "span_of",
+    "start_of",
+    "unavailable",
+]
 
 FAILED: Final = "Historical Market Data Service error message:"
 INVALID: Final = "Error validating request.-'bM' : cause - "
@@ -121,13 +138,24 @@ class Asked:
     def _bars_of(
         self, session: ClientSession, instrument: Instrument, start: datetime, *, end: datetime
     ) -> Sequence[HistoricalBar]:
-        return session.gateway.venue.bars(
-            instrument,
-            start=start,
-            end=end,
-            bar_size=self.bar_size,
-            what_to_show=self.what_to_show,
+        has_sessions = closes(session)
+        return list(
+            bars(
+                session.gateway.venue.tape,
+                instrument,
+                start=start,
+                end=end,
+                bar_size=self.bar_size,
+                what_to_show=self.what_to_show,
+                regular=self.regular_hours and has_sessions,
+                sessions=has_sessions,
+            )
         )
+
+
+def closes(session: ClientSession) -> bool:
+    """Tell whether markets close; where they never do, all hours are regular hours."""
+    return not isinstance(session.gateway.venue.hours, AlwaysOpen)
 
 
 def bar_size_of(text: str) -> str | None:
@@ -141,6 +169,21 @@ def span_of(duration: str) -> timedelta | None:
     text = f"{duration} S" if duration.isdecimal() else duration
     match = _DURATION.fullmatch(text)
     return int(match[1]) * DURATION_UNITS[match[2].upper()] if match is not None else None
+
+
+def start_of(session: ClientSession, asked: Asked, duration: str, *, end: datetime) -> datetime:
+    """Return when a duration before a moment begins."""
+    match = _DURATION.fullmatch(f"{duration} S" if duration.isdecimal() else duration)
+    assert match is not None
+    has_sessions = closes(session)
+    return begin_of(
+        asked.instrument,
+        end,
+        int(match[1]),
+        match[2].upper(),
+        regular=asked.regular_hours and has_sessions,
+        sessions=has_sessions,
+    )
 
 
 def refusal(request: ReqHistoricalData, now: datetime) -> tuple[int, str] | None:
@@ -209,7 +252,9 @@ def _too_fine(duration: str, size: str) -> tuple[int, str] | None:
     return None
 
 
-def unavailable(instrument: Instrument, what: str, end: str) -> tuple[int, str] | None:
+def unavailable(
+    instrument: Instrument, what: str, end: str, *, bar_size: str = ""
+) -> tuple[int, str] | None:
     """Return why there is no such history of an instrument; `None` when there is."""
     kind, symbol = instrument.sec_type, instrument.symbol
     if what not in _NAMES:
@@ -232,6 +277,10 @@ def unavailable(instrument: Instrument, what: str, end: str) -> tuple[int, str] 
         return 162, f"{FAILED}No historical market data for {symbol}/{kind}@{instrument.home} Yield"
     if kind == "IND" and what in {"BID", "ASK", "BID_ASK", "MIDPOINT"}:
         return 162, f"{FAILED}No historical market data for {symbol}/IND@{instrument.home} {what}"
+    if kind in {"OPT", "FOP", "WAR"} and BAR_SIZES.get(bar_size, _DAY) >= _DAY and bar_size:
+        # no end-of-day data of options (IB campus)
+        name = f"{instrument.local_symbol}@{instrument.home}"
+        return 162, f"{FAILED}HMDS query returned no data: {name}"
     return None
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from decimal import Decimal
-from itertools import islice
-from typing import Final, TypeVar
+from typing import Final
 
 from ibkr_connector.simulator.exchange.instruments import Instrument
+from ibkr_connector.simulator.exchange.past import (
+    historical_middles,
+    historical_quotes,
+    historical_trades,
+)
 from ibkr_connector.simulator.exchange.tape import QuoteTick, Tape, TradeTick
 from ibkr_connector.simulator.wire.replies import (
     HistoricalTick,
@@ -19,53 +23,13 @@ from ibkr_connector.simulator.wire.replies import (
     HistoricalTicksLast,
 )
 
-__all__ = ["UNREPORTED", "PastTicks", "after", "before", "past_ticks"]
+__all__ = ["UNREPORTED", "PastTicks", "past_ticks"]
 
 UNREPORTED: Final = 2
 """The bit of a trade that does not count for the last price (ibapi: TickAttribLast)."""
 
 PastTicks = HistoricalTicks | HistoricalTicksBidAsk | HistoricalTicksLast
 """One answer with ticks of the past."""
-
-Row = TypeVar("Row", TradeTick, QuoteTick)
-Read = Callable[[datetime, datetime], Iterator[Row]]
-
-_FIRST_STEP: Final = timedelta(seconds=30)
-_LONGEST: Final = timedelta(days=7)
-
-
-def before(read: Read[Row], until: datetime, count: int) -> list[Row]:
-    """
-    Return the last so many ticks before a moment, oldest first, and no more than a week of them.
-
-    Ticks of the first second come whole, so that there can be more than were asked for (IB campus).
-    """
-    step = _FIRST_STEP
-    start = until - step
-    found: list[Row] = list(read(start, until))
-    while len(found) < count and until - start < _LONGEST:
-        step *= 4
-        earlier = max(start - step, until - _LONGEST)
-        found = list(read(earlier, start)) + found  # mypy sees the one type
-        start = earlier
-    if len(found) <= count:
-        return found
-    second = found[-count].at.replace(microsecond=0)
-    first = next(n for n, row in enumerate(found) if row.at >= second)
-    return found[first:]
-
-
-def after(read: Read[Row], start: datetime, *, until: datetime, count: int) -> list[Row]:
-    """Return the first so many ticks from a moment on; those of the last second come whole."""
-    rows = read(start, min(until, start + _LONGEST))
-    found = list(islice(rows, count))
-    if len(found) == count:
-        second = found[-1].at.replace(microsecond=0)
-        for row in rows:
-            if row.at.replace(microsecond=0) != second:
-                break
-            found.append(row)
-    return found
 
 
 def past_ticks(
@@ -75,8 +39,10 @@ def past_ticks(
     *,
     request_id: int,
     count: int,
+    now: datetime,
     start: datetime | None = None,
-    end: datetime,
+    end: datetime | None = None,
+    regular: bool = False,
     ignores_size: bool = False,
 ) -> PastTicks:
     """
@@ -88,43 +54,44 @@ def past_ticks(
         kind: `TRADES`, `BID_ASK` or `MIDPOINT`.
         request_id: Whose answer it is.
         count: How many ticks, or some more to complete a second.
-        start: From here on; `None` for those right before `end`.
-        end: Nothing from here on.
+        now: Nothing from then on has happened yet.
+        start: From here on; or else:
+        end: Right before here.
+        regular: Only those of regular hours.
         ignores_size: Leave out changes of sizes alone.
     """
 
-    def trades(begin: datetime, until: datetime) -> Iterator[TradeTick]:
-        return tape.trades(instrument, begin, until)
-
-    def quotes(begin: datetime, until: datetime) -> Iterator[QuoteTick]:
-        return _quotes(tape, instrument, begin, until=until, by_price=ignores_size)
-
     if kind == "TRADES":
-        traded = (
-            before(trades, end, count)
-            if start is None
-            else after(trades, start, until=end, count=count)
+        traded = historical_trades(
+            tape, instrument, now=now, start=start, end=end, count=count, regular=regular
         )
         return HistoricalTicksLast(
             request_id=request_id, ticks=tuple(_trade(row) for row in traded), done=True
         )
-    quoted = (
-        before(quotes, end, count)
-        if start is None
-        else after(quotes, start, until=end, count=count)
-    )
     if kind == "MIDPOINT":
-        return HistoricalTicks(request_id=request_id, ticks=tuple(_middles(quoted)), done=True)
+        middles = historical_middles(
+            tape, instrument, now=now, start=start, end=end, count=count, regular=regular
+        )
+        return HistoricalTicks(
+            request_id=request_id,
+            ticks=tuple(
+                HistoricalTick(time=int(row.at.timestamp()), price=row.price) for row in middles
+            ),
+            done=True,
+        )
+    quoted = historical_quotes(
+        tape, instrument, now=now, start=start, end=end, count=count, regular=regular
+    )
     return HistoricalTicksBidAsk(
-        request_id=request_id, ticks=tuple(_quote(row) for row in quoted), done=True
+        request_id=request_id,
+        ticks=tuple(_quote(row) for row in _moved(quoted, by_price=ignores_size)),
+        done=True,
     )
 
 
-def _quotes(
-    tape: Tape, instrument: Instrument, start: datetime, *, until: datetime, by_price: bool
-) -> Iterator[QuoteTick]:
+def _moved(rows: Sequence[QuoteTick], *, by_price: bool) -> Iterator[QuoteTick]:
     last: tuple[Decimal | None, Decimal | None] | None = None
-    for row in tape.quotes(instrument, start, until):
+    for row in rows:
         if by_price and last == (row.bid, row.ask):
             continue
         last = (row.bid, row.ask)
@@ -150,14 +117,3 @@ def _quote(row: QuoteTick) -> HistoricalTickBidAsk:
         bid_size=row.bid_size,
         ask_size=row.ask_size,
     )
-
-
-def _middles(rows: Sequence[QuoteTick]) -> Iterator[HistoricalTick]:
-    last: Decimal | None = None
-    for row in rows:
-        if row.bid is None or row.ask is None:
-            continue
-        middle = (row.bid + row.ask) / 2
-        if middle != last:
-            last = middle
-            yield HistoricalTick(time=int(row.at.timestamp()), price=middle)

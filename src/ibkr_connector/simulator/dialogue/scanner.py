@@ -9,13 +9,12 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final
 
 from ibkr_connector.simulator.exchange.instruments import Instrument
-from ibkr_connector.simulator.exchange.records import Quote
 from ibkr_connector.simulator.wire import requests as ask
 from ibkr_connector.simulator.wire.replies import ScannerData, ScannerParameters, ScannerRow
 
 from .draws import seeded
 from .history_rules import FAILED
-from .scans import FILTERS, INSTRUMENTS, PLACES, SCANS, parameters_xml
+from .scans import FILTERS, INSTRUMENTS, PLACES, SCANS, Standing, parameters_xml
 
 if TYPE_CHECKING:
     from .session import ClientSession, Handler
@@ -25,8 +24,8 @@ __all__ = ["HANDLERS", "Scan"]
 _EVERY: Final = timedelta(seconds=30)
 _MOST_ROWS: Final = 50
 _MOST_SCANS: Final = 10
-_CONSIDERED: Final = 300
-"""Contracts that are looked at closely; of longer lists, the first of a seeded order (*limit*)."""
+_SAMPLED: Final = 200
+"""Of the thousands of stocks that are not listed one by one, so many are looked at (*limit*)."""
 
 
 @dataclass(slots=True)
@@ -41,6 +40,7 @@ class Scan:
     filters: tuple[tuple[str, bool, Decimal], ...]
     due: datetime
     told: tuple[ScannerRow, ...] | None = None
+    candidates: tuple[Instrument, ...] | None = None
 
     def tick(self, session: ClientSession, now: datetime) -> None:
         """Say what the scan finds, when it is time and when it is something else than before."""
@@ -53,27 +53,25 @@ class Scan:
             session.say(ScannerData(request_id=self.request_id, rows=rows))
 
     def _found(self, session: ClientSession, now: datetime) -> tuple[ScannerRow, ...]:
-        venue, rank = session.gateway.venue, SCANS[self.code].rank
+        rank = SCANS[self.code].rank
         ranked: list[tuple[float, int, Instrument]] = []
         for instrument in self._candidates(session):
-            quote = venue.quote(instrument, now)
-            if self._fits(instrument, quote):
-                ranked.append((-rank(instrument, quote), instrument.con_id, instrument))
+            one = _standing(session, instrument, now)
+            if one is not None and self._fits(one):
+                ranked.append((-rank(one), instrument.con_id, instrument))
         ranked.sort(key=lambda row: row[:2])
         return tuple(
             _row(place, instrument) for place, (_, _, instrument) in enumerate(ranked[: self.rows])
         )
 
-    def _candidates(self, session: ClientSession) -> list[Instrument]:
-        catalogue = session.gateway.venue.catalogue
-        found = [
-            one
-            for con_id in catalogue.ids()
-            if (one := catalogue.get(con_id)) is not None and self._is_here(one)
-        ]
-        if len(found) > _CONSIDERED:
-            found.sort(key=lambda one: seeded(one.con_id, "scan order"))
-        return found[:_CONSIDERED]
+    def _candidates(self, session: ClientSession) -> tuple[Instrument, ...]:
+        if self.candidates is None:
+            catalogue = session.gateway.venue.catalogue
+            more = (catalogue.get(con_id) for con_id in catalogue.ids()[-_SAMPLED * 4 :: 4])
+            found = [*catalogue.listed(), *(one for one in more if one is not None)]
+            known = {one.con_id: one for one in found if self._is_here(one)}
+            self.candidates = tuple(known.values())
+        return self.candidates
 
     def _is_here(self, one: Instrument) -> bool:
         kind = INSTRUMENTS[self.instrument][1]
@@ -89,24 +87,40 @@ class Scan:
             and (not exchanges or one.primary_exchange in exchanges)
         )
 
-    def _fits(self, instrument: Instrument, quote: Quote) -> bool:
-        price = quote.last if quote.last is not None else quote.bid
-        if price is None:
-            return False
-        change = (price / quote.close - 1) * 100 if quote.close else Decimal(0)
+    def _fits(self, one: Standing) -> bool:
+        con_id = one.instrument.con_id
         values = {
-            "price": price,
-            "volume": quote.volume,
-            "turnover": quote.volume * price,
-            "change": change,
+            "price": one.price,
+            "volume": one.volume,
+            "turnover": one.volume * one.price,
+            "change": (one.price / one.close - 1) * 100,
             # millions, made up
-            "cap": Decimal(int(100 + seeded(instrument.con_id, "cap") * 900_000)),
-            "options": Decimal(int(seeded(instrument.con_id, "average options") * 250_000)),
+            "cap": Decimal(int(100 + seeded(con_id, "cap") * 900_000)),
+            "options": Decimal(int(seeded(con_id, "average options") * 250_000)),
         }
         return all(
             values[name] >= limit if is_lower else values[name] <= limit
             for name, is_lower, limit in self.filters
         )
+
+
+def _standing(session: ClientSession, instrument: Instrument, now: datetime) -> Standing | None:
+    """Return how a contract stands, by two prices and no more: scans look at hundreds."""
+    venue = session.gateway.venue
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    close = venue.tape.price(instrument, midnight)
+    if not close:
+        return None
+    part = (now - midnight).total_seconds() / 86_400
+    busy = 0.2 + seeded(instrument.con_id, "activity", now.date())
+    volume = float(instrument.trade_size) * instrument.trades_a_day * part * busy
+    return Standing(
+        instrument=instrument,
+        price=instrument.last(*instrument.sides(venue.mark(instrument, now))),
+        close=instrument.floor(close),
+        open=instrument.floor(close),
+        volume=Decimal(int(volume)),
+    )
 
 
 def _row(rank: int, instrument: Instrument) -> ScannerRow:

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
 from xml.etree import ElementTree
 
 from ibkr_connector.simulator.exchange.instruments import Instrument
-from ibkr_connector.simulator.exchange.records import Quote
 
 from .draws import seeded
 
-__all__ = ["FILTERS", "INSTRUMENTS", "PLACES", "SCANS", "ScanType", "parameters_xml"]
+__all__ = [
+    "FILTERS",
+    "INSTRUMENTS",
+    "PLACES",
+    "SCANS",
+    "ScanType",
+    "Standing",
+    "parameters_xml",
+]
 
 INSTRUMENTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     # code: name, security type
@@ -58,7 +66,19 @@ PLACES: Final[Mapping[str, tuple[str, frozenset[str], frozenset[str]]]] = Mappin
     }
 )
 
-Rank = Callable[[Instrument, Quote], float]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What a scan knows of a contract: its last price, the close, the open, and its volume."""
+
+    instrument: Instrument
+    price: Decimal
+    close: Decimal
+    open: Decimal
+    volume: Decimal
+
+
+Rank = Callable[[Standing], float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,32 +89,28 @@ class ScanType:
     rank: Rank
 
 
-def _gain(instrument: Instrument, quote: Quote) -> float:
-    price = quote.last if quote.last is not None else quote.bid
-    if price is None or not quote.close:
-        return 0.0
-    return float(price / quote.close) - 1
+def _gain(one: Standing) -> float:
+    return float(one.price / one.close) - 1
 
 
-def _since_open(instrument: Instrument, quote: Quote) -> float:
-    price = quote.last if quote.last is not None else quote.bid
-    return float(price / quote.open) - 1 if price is not None and quote.open else 0.0
+def _since_open(one: Standing) -> float:
+    return float(one.price / one.open) - 1
 
 
-def _volume(instrument: Instrument, quote: Quote) -> float:
-    return float(quote.volume) * (0.2 + seeded(instrument.con_id, "activity"))
+def _volume(one: Standing) -> float:
+    return float(one.volume)
 
 
-def _turnover(instrument: Instrument, quote: Quote) -> float:
-    return _volume(instrument, quote) * float(quote.last or 0)
+def _turnover(one: Standing) -> float:
+    return float(one.volume * one.price)
 
 
 def _made_up(name: str) -> Rank:
-    return lambda instrument, quote: seeded(instrument.con_id, name)
+    return lambda one: seeded(one.instrument.con_id, name)
 
 
 def _down(rank: Rank) -> Rank:
-    return lambda instrument, quote: -rank(instrument, quote)
+    return lambda one: -rank(one)
 
 
 SCANS: Final[Mapping[str, ScanType]] = MappingProxyType(

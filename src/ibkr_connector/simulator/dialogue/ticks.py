@@ -182,6 +182,7 @@ def tick_by_tick(session: ClientSession, request: ask.ReqTickByTick, now: dateti
                 _SHOWN[request.tick_type],
                 request_id=request.request_id,
                 count=request.number_of_ticks,
+                now=now,
                 end=now,
                 ignores_size=request.ignore_size,
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -87,7 +87,7 @@ def parse_end(text: str, now: datetime) -> datetime | None:
 
 
 def write_bar_time(
-    moment: datetime, *, is_dated: bool, form: int, version: int, zone: str = LOGIN_ZONE
+    moment: datetime, *, day: date | None, form: int, version: int, zone: str = LOGIN_ZONE
 ) -> str:
     """
     Write when a bar begins, as its client wants it.
@@ -95,8 +95,8 @@ def write_bar_time(
     Day bars are dates in any form. The others: 1 a text with its zone, 2 seconds of the epoch, 3
     day and time without a zone (IB campus: formatDate).
     """
-    if is_dated:
-        return f"{moment:%Y%m%d}"
+    if day is not None:
+        return f"{day:%Y%m%d}"
     if form == 2:
         return str(int(moment.timestamp()))
     if form == 3:

@@ -104,8 +104,9 @@ def _companies(
     elif request.fill_portfolio:
         ledgers = session.gateway.venue.ledgers.values()
         con_ids += [con_id for ledger in ledgers for con_id in ledger.holdings]
-    for con_id in con_ids or (() if named or request.fill_portfolio else catalogue.ids()):
-        found = catalogue.get(con_id)
+    chosen = [catalogue.get(con_id) for con_id in con_ids]
+    everybody = not con_ids and not request.fill_portfolio
+    for found in catalogue.listed() if everybody else chosen:
         if found is not None and found.sec_type == "STK" and found.stock_type != "ETF":
             yield found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -152,21 +152,18 @@ def test_an_end_is_read_in_each_of_its_forms(text: str, moment: datetime) -> Non
 
 
 @pytest.mark.parametrize(
-    ("is_dated", "form", "zone", "text"),
+    ("day", "form", "zone", "text"),
     [
-        (True, 2, "US/Eastern", "20261118"),
-        (False, 1, "US/Eastern", "20261118 10:00:00 US/Eastern"),
-        (False, 1, "Europe/Berlin", "20261118 16:00:00 Europe/Berlin"),
-        (False, 1, "UTC", "20261118-15:00:00"),
-        (False, 2, "US/Eastern", "1795014000"),
-        (False, 3, "US/Eastern", "20261118 10:00:00"),
+        (date(2026, 11, 18), 2, "US/Eastern", "20261118"),
+        (None, 1, "US/Eastern", "20261118 10:00:00 US/Eastern"),
+        (None, 1, "Europe/Berlin", "20261118 16:00:00 Europe/Berlin"),
+        (None, 1, "UTC", "20261118-15:00:00"),
+        (None, 2, "US/Eastern", "1795014000"),
+        (None, 3, "US/Eastern", "20261118 10:00:00"),
     ],
 )
 def test_the_date_of_a_bar_is_written_as_it_was_asked_for(
-    is_dated: bool,
-    form: int,
-    zone: str,
-    text: str,
+    day: date | None, form: int, zone: str, text: str
 ) -> None:
-    written = write_bar_time(NOW, is_dated=is_dated, form=form, version=178, zone=zone)
+    written = write_bar_time(NOW, day=day, form=form, version=178, zone=zone)
     assert text == written
