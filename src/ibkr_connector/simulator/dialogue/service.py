@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibkr_connector.simulator.wire import requests as ask
 from ibkr_connector.simulator.wire.replies import CurrentTimeMillis
+from ibkr_connector.simulator.wire.versions import Version
 
 from .feed import feed_of
 
@@ -32,7 +33,10 @@ def log_level(session: ClientSession, request: ask.SetServerLogLevel, now: datet
 def time_in_millis(
     session: ClientSession, request: ask.ReqCurrentTimeMillis, now: datetime
 ) -> None:
-    """Send the gateway's time."""
+    """Send the gateway's time; gateways before version 197 do not know the request."""
+    if session.version < Version.CURRENT_TIME_IN_MILLIS:
+        session.fail(-1, 320, "Error reading request. Unknown message id 105.")
+        return
     session.say(CurrentTimeMillis(time_ms=int(now.timestamp() * 1000)))
 
 
