@@ -256,11 +256,15 @@ class Trading:
         # PreSubmitted, then Filled, when a market order fills at once (rust-ibapi, recorded)
         if is_elected and (order.terms.order_type != "MKT" or not trades):
             yield OrderChanged(order=order)
-        for trade in trades:
-            yield from self._trade(order, trade, now=now, late=late)
-            order = self._register[order.perm_id]
-            if not order.works:
-                return
+        while trades:
+            wanted = order.filled + sum(trade.quantity for trade in trades)
+            for trade in trades:
+                yield from self._trade(order, trade, now=now, late=late)
+                order = self._register[order.perm_id]
+                if not order.works:
+                    return
+            # a trade may have ended an order that a later one was to meet: look again then
+            trades = self._trades(order, now) if order.filled < wanted else ()
         yield from self._after(order, quote, now)
 
     def _trades(self, order: VenueOrder, now: datetime) -> Sequence[Trade]:

@@ -137,3 +137,13 @@ def test_with_block_one_order_of_a_group_trades_and_without_both_may() -> None:
         floor.quote("98.00", "98.50", size=20)
         filled[kind] = floor.held()
     assert filled == {1: 10, 2: 10, 3: 20}
+
+
+def test_an_order_meets_the_next_when_a_trade_ended_the_one_that_it_was_to_meet() -> None:
+    floor = Floor()
+    floor.quote("98.00", "102.00", size=0)
+    group = Group(name="either", kind=1)
+    for price, oca in (("99.50", None), ("99.51", group), ("99.51", group)):
+        floor.place(terms("BUY", "LMT", 1, limit_price=price), group=oca)
+    events = floor.place(terms("SELL", "LMT", 2, limit_price="99.50"), account="DU2")
+    assert [price for _, price in floor.trades(events)] == ["99.51", "99.51", "99.50", "99.50"]
