@@ -118,6 +118,8 @@ class Day:
         ib.cancelMktDepth(stock, True)
         ib.cancelRealTimeBars(five)
         ib.cancelHistoricalData(live)
+        # what was cancelled is cancelled when the gateway answers what was asked behind it
+        await ib.reqCurrentTimeAsync()
         await self.broker("quote", bid="189.98", ask="190.02", last="190.00")
         await self.until(lambda: ticker.bid == 189.98, "the market to stand still", passes=True)
 

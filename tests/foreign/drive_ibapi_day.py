@@ -181,6 +181,9 @@ class Day:
         app.cancelTickByTickData(23)
         app.cancelRealTimeBars(24)
         app.cancelHistoricalData(25)
+        # what was cancelled is cancelled when the gateway answers what was asked behind it
+        app.reqCurrentTime()
+        self.wait_for("currentTime")
         broker("quote", bid="189.98", ask="190.02", last="190.00")
         self.until(
             lambda: self.all("tickPrice", 20, 1)[-1][2] == 189.98,

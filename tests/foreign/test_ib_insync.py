@@ -148,7 +148,7 @@ def test_bars_are_whole_and_in_order(found: Found) -> None:
     for bar in bars:
         assert bar["low"] <= min(bar["open"], bar["close"])
         assert bar["high"] >= max(bar["open"], bar["close"])
-        assert bar["volume"] == 300.0 * bar["barCount"]
+        assert bar["volume"] == 100.0 * bar["barCount"]
     first = datetime.fromisoformat(bars[0]["date"])
     if first.tzinfo is None:  # older gateways leave the zone out
         first = first.replace(tzinfo=ZoneInfo("US/Eastern"))

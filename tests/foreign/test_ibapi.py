@@ -169,7 +169,7 @@ def test_bars_are_whole_and_in_order(seen: Seen) -> None:
         assert bar["low"] <= min(bar["open"], bar["close"])
         assert bar["high"] >= max(bar["open"], bar["close"])
         assert bar["low"] <= float(bar["wap"][8:-1]) <= bar["high"]
-        assert bar["volume"] == f"Decimal({300 * bar['barCount']})"
+        assert bar["volume"] == f"Decimal({100 * bar['barCount']})"
     written = bars[0]["date"].replace("  ", " ")[:17]
     first = datetime.strptime(written, "%Y%m%d %H:%M:%S").replace(tzinfo=EASTERN)
     truth = hourly_bars(seen.venue, first.astimezone(UTC), len(bars))
