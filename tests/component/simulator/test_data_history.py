@@ -173,6 +173,19 @@ async def test_a_schedule_has_the_sessions_of_its_days() -> None:
         assert "20261115" not in {one.date for one in said.sessions}
 
 
+async def test_days_of_a_schedule_are_trading_days() -> None:
+    async with data_client() as client:
+        asked = history(1, what_to_show="SCHEDULE", bar_size="1 day", duration="5 D")
+        said = of_type(await client.ask(asked), HistoricalSchedule)[0]
+        assert [one.date for one in said.sessions] == [
+            "20261112",
+            "20261113",
+            "20261116",
+            "20261117",
+            "20261118",
+        ]
+
+
 async def test_fine_bars_are_paced_and_the_switch_turns_it_off() -> None:
     fine = history(1, bar_size="5 secs")
     async with data_client() as client:

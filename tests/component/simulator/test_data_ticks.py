@@ -315,6 +315,19 @@ async def test_a_book_stays_sorted_and_begins_with_the_quote(
             assert (len(asks), len(bids)) == (5, 5)
 
 
+async def test_a_book_about_a_quote_that_a_script_holds_has_no_hole() -> None:
+    async with data_client() as client:
+        hold(client, "90.00", "90.10")
+        known: dict[int, list[tuple[Decimal, Decimal]]] = {0: [], 1: []}
+        applied(await client.ask(book(1, "ARCA", smart=False)), known)
+        assert [Decimal("90.00") - Decimal("0.01") * n for n in range(5)] == [
+            price for price, _ in known[1]
+        ]
+        assert [Decimal("90.10") + Decimal("0.01") * n for n in range(5)] == [
+            price for price, _ in known[0]
+        ]
+
+
 async def test_smart_depth_names_exchanges_and_deep_exchanges_name_market_makers() -> None:
     async with data_client() as client:
         smart = of_type(await client.ask(book(1)), MarketDepthL2)

@@ -78,8 +78,8 @@ class DepthStream:
         quote = feed_of(session.gateway).quote(venue, self.instrument, now)
         bids, asks = venue.tape.ladder(self.instrument, now, self.rows)
         return (
-            self._side(_fit(bids, quote.bid, quote.bid_size, is_bid=True), is_bid=True),
-            self._side(_fit(asks, quote.ask, quote.ask_size, is_bid=False), is_bid=False),
+            self._side(_fit(bids, quote.bid, quote.bid_size), is_bid=True),
+            self._side(_fit(asks, quote.ask, quote.ask_size), is_bid=False),
         )
 
     def _side(self, levels: Sequence[tuple[Decimal, Decimal]], *, is_bid: bool) -> Sequence[Row]:
@@ -134,45 +134,28 @@ def changes(old: Sequence[Row], new: Sequence[Row]) -> Iterator[tuple[int, int, 
     """
     Yield the operations that make one side of a book into another, with their positions.
 
-    What is the same at the top stays, what follows is deleted from the end where the new book does
-    not have it, inserted where the old one did not, and updated in its place when only its size is
-    another. Done one after another on the old book they give the new one.
+    Rows are only added and deleted at the end, so that it is the same book for clients that let an
+    insert move the rows behind it and for those that let it overwrite (ib_async wrapper.py:1333).
     """
-    book = list(old)
-    wanted = {(row.price, row.maker) for row in new}
-    for position in range(len(book) - 1, -1, -1):
-        if (book[position].price, book[position].maker) not in wanted:
-            yield _DELETE, position, Row(Decimal(0), Decimal(0), book[position].maker)
-            del book[position]
     for position, row in enumerate(new):
-        if position < len(book) and _key(book[position]) == _key(row):
-            if book[position] != row:
-                yield _UPDATE, position, row
-                book[position] = row
-            continue
-        later = next(
-            (n for n in range(position + 1, len(book)) if _key(book[n]) == _key(row)), None
-        )
-        if later is not None:
-            # its order among rows of one price changed: it leaves its old place first
-            yield _DELETE, later, Row(Decimal(0), Decimal(0), row.maker)
-            del book[later]
-        yield _INSERT, position, row
-        book.insert(position, row)
-
-
-def _key(row: Row) -> tuple[Decimal, str]:
-    return row.price, row.maker
+        if position >= len(old):
+            yield _INSERT, position, row
+        elif old[position] != row:
+            yield _UPDATE, position, row
+    for position in range(len(old) - 1, len(new) - 1, -1):
+        yield _DELETE, position, Row(Decimal(0), Decimal(0), old[position].maker)
 
 
 def _fit(
-    levels: Sequence[tuple[Decimal, Decimal]], price: Decimal | None, size: Decimal, *, is_bid: bool
+    levels: Sequence[tuple[Decimal, Decimal]], price: Decimal | None, size: Decimal
 ) -> Sequence[tuple[Decimal, Decimal]]:
     """Let a ladder begin at the quote that the venue shows, whatever moved it off the tape."""
     if price is None:
         return ()
-    behind = [one for one in levels if (one[0] < price if is_bid else one[0] > price)]
-    return [(price, size), *behind]
+    if not levels:
+        return [(price, size)]
+    shift = price - levels[0][0]
+    return [(price, size), *((one + shift, there) for one, there in levels[1:] if one + shift > 0)]
 
 
 def max_streams(lines: int) -> int:

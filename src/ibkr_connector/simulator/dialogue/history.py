@@ -32,6 +32,7 @@ from .history_rules import (
     Asked,
     bar_size_of,
     refusal,
+    schedule_start,
     span_of,
     start_of,
     unavailable,
@@ -222,12 +223,12 @@ def _schedule(
     now: datetime,
 ) -> None:
     """Send the sessions of the days asked for, in the time of the exchange."""
-    end, span = parse_end(request.end, now), span_of(request.duration)
+    end = parse_end(request.end, now)
     assert end is not None
-    assert span is not None
     found: list[ScheduleSession] = []
     zone = instrument.time_zone
-    for day in schedule(instrument, end - span, end, regular=request.regular_hours):
+    start = schedule_start(instrument, request.duration, end=end)
+    for day in schedule(instrument, start, end, regular=request.regular_hours):
         zone = day.zone
         spans = day.liquid if request.regular_hours else day.trading
         found.append(
@@ -240,7 +241,7 @@ def _schedule(
     session.say(
         HistoricalSchedule(
             request_id=request.request_id,
-            start=found[0].start if found else _local(end - span, zone),
+            start=found[0].start if found else _local(start, zone),
             end=found[-1].end if found else _local(end, zone),
             time_zone=zone,
             sessions=tuple(found),

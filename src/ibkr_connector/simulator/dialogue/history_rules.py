@@ -38,6 +38,7 @@ __all__ = [
     "bar_size_of",
     "closes",
     "refusal",
+    "schedule_start",
     "span_of",
     "start_of",
     "unavailable",
@@ -173,17 +174,28 @@ def span_of(duration: str) -> timedelta | None:
 
 def start_of(session: ClientSession, asked: Asked, duration: str, *, end: datetime) -> datetime:
     """Return when a duration before a moment begins."""
-    match = _DURATION.fullmatch(f"{duration} S" if duration.isdecimal() else duration)
-    assert match is not None
+    number, unit = _parts(duration)
     has_sessions = closes(session)
     return begin_of(
         asked.instrument,
         end,
-        int(match[1]),
-        match[2].upper(),
+        number,
+        unit,
         regular=asked.regular_hours and has_sessions,
         sessions=has_sessions,
     )
+
+
+def schedule_start(instrument: Instrument, duration: str, *, end: datetime) -> datetime:
+    """Return when a duration begins whose days are trading days, as those of a schedule are."""
+    number, unit = _parts(duration)
+    return begin_of(instrument, end, number, unit, regular=True)
+
+
+def _parts(duration: str) -> tuple[int, str]:
+    match = _DURATION.fullmatch(f"{duration} S" if duration.isdecimal() else duration)
+    assert match is not None
+    return int(match[1]), match[2].upper()
 
 
 def refusal(request: ReqHistoricalData, now: datetime) -> tuple[int, str] | None:

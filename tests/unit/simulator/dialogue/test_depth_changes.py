@@ -40,6 +40,19 @@ def test_the_changes_of_a_book_done_one_by_one_give_the_new_book(
     assert new == applied(old, list(changes(old, new)))
 
 
+@given(old=ROWS, new=ROWS)
+def test_they_mean_the_same_to_a_client_whose_inserts_overwrite(
+    old: list[Row], new: list[Row]
+) -> None:
+    book = dict(enumerate(old))
+    for operation, position, row in changes(old, new):
+        if operation == DELETE:
+            del book[position]
+        else:
+            book[position] = row
+    assert dict(enumerate(new)) == book
+
+
 @given(book=ROWS)
 def test_a_book_that_did_not_change_needs_no_operation(book: list[Row]) -> None:
     assert list(changes(book, book)) == []
@@ -51,10 +64,10 @@ def test_another_size_is_an_update_in_its_place() -> None:
     assert [(UPDATE, 1, new[1])] == list(changes(old, new))
 
 
-def test_a_better_price_is_inserted_before_the_others() -> None:
+def test_a_row_more_is_inserted_at_the_end() -> None:
     old = [Row(Decimal(9), Decimal(1))]
     new = [Row(Decimal(10), Decimal(1)), *old]
-    assert [(INSERT, 0, new[0])] == list(changes(old, new))
+    assert [(UPDATE, 0, new[0]), (INSERT, 1, new[1])] == list(changes(old, new))
 
 
 def test_three_books_may_be_open_with_few_lines_and_sixty_with_many() -> None:
