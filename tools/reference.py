@@ -20,9 +20,11 @@ from pydantic_settings import BaseSettings
 from ibkr_connector.codes import TABLE, CodeRow, Scope
 from ibkr_connector.settings import PermissionSettings, RiskSettings, Settings
 from ibkr_connector.settings.load import environment_names
+from ibkr_connector.simulator.dialogue import Permissions
 from ibkr_connector.simulator.faults import KINDS, Fault
 from ibkr_connector.simulator.faults.fault import FOR_EVER
 from ibkr_connector.simulator.quirks import QUIRKS
+from ibkr_connector.simulator.scenario import ACTIONS, Scenario
 
 __all__ = ["PAGES", "main"]
 
@@ -160,6 +162,63 @@ def quirks_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def scenario_page() -> str:
+    """Return the reference of scenarios."""
+    lines = [
+        "# Scenarios",
+        "",
+        "For whoever describes a gateway in a file, or in Python with the same names. A key that",
+        "is not listed is an error that names the ones that are.",
+        "",
+        "```yaml",
+        '--8<-- "scenario.yaml"',
+        "```",
+        "",
+        *_TABLE,
+        *_rows(Scenario),
+        "",
+        "An account is an amount of US dollars, or has `cash` (an amount, or amounts by currency)",
+        "and `positions`, each with `symbol` or `con_id`, `quantity` (short is negative) and the",
+        "`price` that a unit cost.",
+        "",
+        "## permissions",
+        "",
+        *_TABLE,
+        *_rows(Permissions),
+        "",
+        "## script",
+        "",
+        "Each line says when (`at_s`, seconds of the clock after the start) and what. The same",
+        "words do the same over the control port. Instruments are named by `con_id`, or by",
+        "`symbol`: a local symbol (`EUR.USD`, `ESZ6`) or a stock's.",
+        "",
+        "| word | class | what happens | fields |",
+        "| --- | --- | --- | --- |",
+    ]
+    for word, action in ACTIONS.items():
+        fields = ", ".join(
+            f"`{one.name}` ({_field_default(one)})" for one in dataclasses.fields(action)
+        )
+        lines.append(f"| `{word}` | `{action.__name__}` | {_summary(action)} | {fields} |")
+    lines += [
+        "",
+        "A `fault` takes the [kinds of faults](faults.md), a `quirk` the [names of",
+        "quirks](quirks.md).",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+_TABLE: Final = ("| key | default | meaning |", "| --- | --- | --- |")
+
+
+def _rows(record: type) -> list[str]:
+    said = _arguments(record)
+    return [
+        f"| `{one.name}` | {_field_default(one)} | {said.get(one.name, '')} |"
+        for one in dataclasses.fields(record)
+    ]
+
+
 def _own_fields(kind: type[Fault]) -> str:
     shared = {one.name: one.default for one in dataclasses.fields(Fault)}
     said = _arguments(kind)
@@ -173,10 +232,13 @@ def _own_fields(kind: type[Fault]) -> str:
 
 
 def _field_default(one: dataclasses.Field[Any]) -> str:
-    if one.default is not dataclasses.MISSING:
-        if one.default == FOR_EVER:
+    default = one.default
+    if default is not dataclasses.MISSING:
+        if default == FOR_EVER and isinstance(default, int):
             return "for ever"
-        return "not set" if one.default is None else f"`{one.default!s}`".replace("``", "empty")
+        if default is None or default in {"", ()}:
+            return "not set" if default is None else "empty"
+        return f"`{str(default).lower() if isinstance(default, bool) else default}`"
     return "empty" if one.default_factory is not dataclasses.MISSING else "required"
 
 
@@ -206,6 +268,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "reference/codes.md": codes_page,
     "reference/faults.md": faults_page,
     "reference/quirks.md": quirks_page,
+    "reference/scenario.md": scenario_page,
 }
 """Every generated page, by its place under `docs/`."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ibkr_connector.simulator import HostedSimulator
+from ibkr_connector.simulator.scenario import read_scenario
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
@@ -46,7 +47,12 @@ def test_a_program_runs(
 
 
 @pytest.mark.parametrize(
-    ("name", "says"), [("test_my_strategy.py", "2 passed"), ("test_own_program.py", "4 passed")]
+    ("name", "says"),
+    [
+        ("test_my_strategy.py", "2 passed"),
+        ("test_own_program.py", "4 passed"),
+        ("test_at_a_price.py", "1 passed"),
+    ],
 )
 def test_the_tests_for_users_pass(name: str, says: str, tmp_path: Path) -> None:
     assert says in run(["-m", "pytest", "-q", str(EXAMPLES / name)], tmp_path)
@@ -70,6 +76,11 @@ def test_a_shell_is_enough_to_run_a_program_against_a_gateway(tmp_path: Path) ->
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == "spoken 178\n"
+
+
+def test_the_scenario_is_one() -> None:
+    scenario = read_scenario(EXAMPLES / "scenario.yaml")
+    assert [cue.at_s for cue in scenario.script] == [60, 120, 300, 310]
 
 
 def test_the_program_in_the_readme_runs(ibkr_gateway: HostedSimulator, tmp_path: Path) -> None:
