@@ -75,8 +75,8 @@ def _read_strike(text: str) -> Decimal | None:
 
 STRIKE: Final = Kind("strike", _read_strike, _write_strike)
 _HELD_STRIKE: Final = Kind(
-    # but 0.0 for the contracts of positions (the same recording)
-    "strike of a position",
+    # but 0.0 for the contracts of positions and executions (recorded at 164, 173 and 200)
+    "strike of what is held",
     _read_strike,
     lambda value: "0.0" if value is None else OPTIONAL_NUMBER.write(value),
 )
@@ -97,13 +97,13 @@ CONTRACT: Final[Layout] = (*_HEAD, Field("exchange"), Field("primary_exchange"),
 """As requests send it: twelve fields (ib_async client.py `send`)."""
 
 CONTRACT_NO_PRIMARY: Final[Layout] = (*_HEAD, Field("exchange"), *_TAIL)
-"""As orders and executions come back."""
+"""As orders come back."""
 
 CONTRACT_HELD: Final[Layout] = tuple(
     Field("strike", _HELD_STRIKE) if item == Field("strike", STRIKE) else item
     for item in CONTRACT_NO_PRIMARY
 )
-"""As positions come back."""
+"""As positions and executions come back."""
 
 CONTRACT_NO_EXCHANGE: Final[Layout] = (*_HEAD, Field("primary_exchange"), *_TAIL)
 """As the account window shows it."""

@@ -24,6 +24,7 @@ __all__ = [
     "NUMBER",
     "OPTIONAL_INTEGER",
     "OPTIONAL_NUMBER",
+    "PRICE",
     "TEXT",
     "TRUTH",
     "UNSET_DOUBLE",
@@ -112,6 +113,12 @@ def _read_number(text: str) -> Decimal:
     return number
 
 
+def _write_price(value: Decimal) -> str:
+    text = number_text(value)
+    whole, _, rest = text.partition(".")
+    return text if len(rest) > 1 else f"{whole}.{rest:0<2}"
+
+
 def _read_flag(text: str) -> bool:
     # clients in other languages write true and false (ibapi comm.py writes 1 and 0)
     if text in {"1", "true", "True"}:
@@ -159,6 +166,7 @@ TRUTH: Final = Kind(
 )
 INTEGER: Final = Kind("integer", _read_integer, str, "%d")
 NUMBER: Final = Kind("number", _read_number, number_text)
+PRICE: Final = Kind("price", _read_number, _write_price)
 FLAG: Final = Kind("flag", _read_flag, lambda value: "1" if value else "0", "%d")
 OPTIONAL_INTEGER: Final = Kind(
     "optional integer", _optional(_read_integer), lambda value: "" if value is None else str(value)

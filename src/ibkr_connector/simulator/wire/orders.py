@@ -93,7 +93,7 @@ ECHO: Final[Mapping[str, str]] = {
         (
             *("triggerPrice", "adjustedTrailStopPrice", "lmtPriceOffset", "adjustedStopPrice"),
             *("adjustedStopLimitPrice", "adjustedTrailingAmount"),
-            # what the hours outside of the regular ones would ask for (assumed: as the others)
+            # what the hours outside of the regular ones would ask for (recorded at version 200)
             *("initMarginBeforeOutsideRTH", "maintMarginBeforeOutsideRTH"),
             *("equityWithLoanBeforeOutsideRTH", "initMarginChangeOutsideRTH"),
             *("maintMarginChangeOutsideRTH", "equityWithLoanChangeOutsideRTH"),
@@ -103,6 +103,7 @@ ECHO: Final[Mapping[str, str]] = {
         UNSET_DOUBLE,
     ),
     "exemptCode": "-1",
+    "suggestedSize": "-9223372036854775808",
     "ocaType": "3",
     "deltaNeutralOrderType": "None",
     "deltaNeutralOpenClose": "?",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from ibkr_connector.simulator.wire.fields import FLAG
+from ibkr_connector.simulator.wire.fields import FLAG, PRICE
 from ibkr_connector.simulator.wire.layout import Before, Nested, Rows
 from ibkr_connector.simulator.wire.plain import Field, Literal
 from ibkr_connector.simulator.wire.tables import REQUEST_ID, Reply, numbers, texts, whole
@@ -180,7 +180,9 @@ class HistoricalSchedule:
 
 _BAR: Final = (
     *texts("date"),
-    *numbers("open", "high", "low", "close", "volume", "wap"),
+    # two decimals at least (recorded at version 200)
+    *(Field(name, PRICE) for name in ("open", "high", "low", "close")),
+    *numbers("volume", "wap"),
     *whole("count"),
 )
 _BAR_UPDATE: Final = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
-from ibkr_connector.simulator.wire.contracts import CONTRACT_NO_PRIMARY, WireContract
+from ibkr_connector.simulator.wire.contracts import CONTRACT_HELD, CONTRACT_NO_PRIMARY, WireContract
 from ibkr_connector.simulator.wire.fields import (
     FLAG,
     OPTIONAL_INTEGER,
@@ -194,7 +194,7 @@ ROWS: Final[Mapping[Callable[..., Any], Reply]] = {
         (
             REQUEST_ID,
             ORDER_ID,
-            _CONTRACT,
+            Nested("contract", WireContract, CONTRACT_HELD),
             *texts("exec_id", "time", "account", "exchange", "side"),
             *numbers("shares", "price"),
             *whole("perm_id", "client_id", "liquidation"),
