@@ -144,17 +144,29 @@ def config_check(profile: Profile = None) -> None:
     )
 
 
-@app.command()
+sim_app = typer.Typer(help="Run the gateway simulator, record a gateway, or play a recording.")
+app.add_typer(sim_app, name="sim")
+
+
+@sim_app.callback(invoke_without_command=True)
 def sim(
+    context: typer.Context,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 picks a free one.")] = 4002,
     seed: Annotated[int, typer.Option(help="Seed of the market.")] = 1,
-    server_version: Annotated[int, typer.Option(help="Newest version to speak.")] = 178,
+    server_version: Annotated[int | None, typer.Option(help="Newest version to speak.")] = None,
     scenario: Annotated[Path | None, typer.Option(help="Scenario file (YAML).")] = None,
     speed: Annotated[float | None, typer.Option(help="Simulated seconds per second.")] = None,
     replay: Annotated[bool, typer.Option(help="Replay recorded market prices.")] = False,
+    sessions: Annotated[bool | None, typer.Option(help="Open and close markets.")] = None,
+    manual: Annotated[bool, typer.Option(help="A clock that the control port moves.")] = False,
+    control_port: Annotated[
+        int | None, typer.Option(help="Open a control port, on the loopback; 0: a free one.")
+    ] = None,
 ) -> None:
     """Run the gateway simulator until interrupted."""
+    if context.invoked_subcommand is not None:
+        return
     # the simulator is a program of its own: nothing of it is loaded for the other commands
     from ibkr_connector.simulator.command import (  # noqa: PLC0415
         SimulatorOptions,
@@ -169,6 +181,9 @@ def sim(
         scenario=scenario,
         speed=speed,
         replay=replay,
+        sessions=sessions,
+        manual=manual,
+        control_port=control_port,
     )
     raise typer.Exit(run_simulator(options))
 

@@ -6,17 +6,19 @@ import asyncio
 import json
 import signal
 import sys
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from ibkr_connector.clock import Clock, ScaledClock
+from ibkr_connector.clock import Clock, ManualClock, ScaledClock
 
+from .control import ControlPort
 from .exchange.tape import ReplayTape, read_recorded, with_crosses
 from .inputs import InputError
 from .scenario import Scenario, ScenarioError, read_scenario
-from .server import GatewaySimulator
+from .server import DEFAULT_START, GatewaySimulator
 from .wire.versions import NEWEST, OLDEST
 
 __all__ = ["ScenarioError", "SimulatorOptions", "make_simulator", "run_simulator"]
@@ -35,10 +37,13 @@ class SimulatorOptions:
     host: str = "127.0.0.1"
     port: int = 4002
     seed: int = 1
-    server_version: int = NEWEST
+    server_version: int | None = None
     scenario: Path | None = None
     speed: float | None = None
     replay: bool = False
+    control_port: int | None = None
+    manual: bool = False
+    sessions: bool | None = None
 
 
 def make_simulator(options: SimulatorOptions) -> GatewaySimulator:
@@ -48,16 +53,14 @@ def make_simulator(options: SimulatorOptions) -> GatewaySimulator:
     Raises:
         ScenarioError: An option is out of range, or the scenario cannot be read.
     """
-    if not OLDEST <= options.server_version <= NEWEST:
-        raise ScenarioError(
-            f"server version {options.server_version} is not within {OLDEST}..{NEWEST}"
-        )
+    version = options.server_version
+    if version is not None and not OLDEST <= version <= NEWEST:
+        raise ScenarioError(f"server version {version} is not within {OLDEST}..{NEWEST}")
     if options.speed is not None and options.speed <= 0:
         raise ScenarioError(f"speed must be more than zero, got {options.speed}")
     said = read_scenario(options.scenario) if options.scenario is not None else Scenario()
     speed = said.speed if options.speed is None else options.speed
-    version = min(options.server_version, said.server_version)
-    scenario = replace(said, speed=speed, server_version=version)
+    scenario = replace(said, speed=speed)
     seed = scenario.seed if scenario.seed is not None and options.seed == 1 else options.seed
     tape = ReplayTape(with_crosses(read_recorded())) if options.replay else None
     try:
@@ -67,7 +70,9 @@ def make_simulator(options: SimulatorOptions) -> GatewaySimulator:
             port=options.port,
             tape=tape,
             seed=seed,
-            clock=None if tape is None else _replay_clock(scenario, tape),
+            server_version=version,
+            sessions=options.sessions,
+            clock=_clock(options, scenario, tape),
         )
     except InputError as error:
         raise ScenarioError(str(error)) from error
@@ -75,13 +80,13 @@ def make_simulator(options: SimulatorOptions) -> GatewaySimulator:
 
 def run_simulator(options: SimulatorOptions) -> int:
     """
-    Serve until a signal comes; print one JSON line with host and port when it accepts.
+    Serve until a signal comes; print one JSON line with host and ports when it accepts.
 
     Returns:
         The exit code: 0 after SIGINT or SIGTERM, 1 when it could not start.
     """
     try:
-        asyncio.run(_serve(make_simulator(options)))
+        asyncio.run(_serve(make_simulator(options), options.control_port))
     except ScenarioError as error:
         print(f"ibkr sim: {error}", file=sys.stderr)
         return 1
@@ -95,16 +100,26 @@ def run_simulator(options: SimulatorOptions) -> int:
     return 0
 
 
-async def _serve(simulator: GatewaySimulator) -> None:
+async def _serve(simulator: GatewaySimulator, control_port: int | None) -> None:
     leave = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, leave.set)
-    async with simulator:
-        print(json.dumps({"host": simulator.host, "port": simulator.port}), flush=True)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(simulator)
+        started = {"host": simulator.host, "port": simulator.port}
+        if control_port is not None:
+            control = ControlPort(simulator, port=control_port)
+            await stack.enter_async_context(control)
+            started["control_port"] = control.port
+        print(json.dumps(started), flush=True)
         await leave.wait()
 
 
-def _replay_clock(scenario: Scenario, tape: ReplayTape) -> Clock:
-    start = scenario.start or tape.span[1] - _REPLAY_TAIL
-    return ScaledClock(start, speed=scenario.speed or _REPLAY_SPEED)
+def _clock(options: SimulatorOptions, scenario: Scenario, tape: ReplayTape | None) -> Clock | None:
+    past = None if tape is None else tape.span[1] - _REPLAY_TAIL
+    if options.manual:
+        return ManualClock(scenario.start or past or DEFAULT_START)
+    if past is None:
+        return None
+    return ScaledClock(scenario.start or past, speed=scenario.speed or _REPLAY_SPEED)

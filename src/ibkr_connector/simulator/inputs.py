@@ -154,7 +154,7 @@ def _int(value: object, where: str) -> int:
 
 
 def _float(value: object, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise InputError(f"{where} must be a number, got {value!r}")
     return float(_finite(Decimal(str(value)), value, where))
 

@@ -61,6 +61,25 @@ def test_it_says_where_it_listens_in_one_line_and_stops_when_told(
     assert (process.returncode, rest, errors) == (0, "", "")
 
 
+def test_a_control_port_is_named_in_the_same_line_and_moves_a_manual_clock(start: Start) -> None:
+    process = start("--port", "0", "--control-port", "0", "--manual")
+    assert process.stdout is not None
+    said = json.loads(process.stdout.readline())
+    with (
+        socket.create_connection(("127.0.0.1", said["control_port"]), timeout=5) as control,
+        control.makefile("rwb") as lines,
+    ):
+        for command in ({"command": "advance", "seconds": 60}, {"command": "port"}):
+            lines.write(json.dumps(command).encode() + b"\n")
+            lines.flush()
+            answer = json.loads(lines.readline())
+            assert answer["ok"], answer
+        assert answer["result"] == said["port"]
+    process.send_signal(signal.SIGTERM)
+    rest, errors = process.communicate(timeout=10)
+    assert (process.returncode, rest, errors) == (0, "", "")
+
+
 def test_a_busy_port_is_named_and_fails(start: Start) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
