@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from ibkr_connector.simulator.exchange.figures import position_values
-from ibkr_connector.simulator.exchange.holdings import Holding
+from ibkr_connector.simulator.exchange.holdings import Holding, joined
 from ibkr_connector.simulator.exchange.instruments import Instrument
 from ibkr_connector.simulator.wire.replies import (
     AccountSummary,
@@ -108,6 +108,11 @@ class AccountStreams:
     """One client's subscriptions to accounts."""
 
     account: str = ""
+    """The account of the window, or the name of all of an advisor's; empty when it is closed."""
+
+    accounts: tuple[str, ...] = ()
+    """What is in the window."""
+
     window: Figured = field(default_factory=Figured)
     summaries: dict[int, Summary] = field(default_factory=dict)
     multi_accounts: dict[int, Multi] = field(default_factory=dict)
@@ -127,8 +132,9 @@ class AccountStreams:
         if self.figures_due is not None and now >= self.figures_due:
             self.figures_due = now + timedelta(seconds=_FIGURES_S)
             for account in session.gateway.accounts:
-                self._tell_figures(session, account, now=now)
+                self._tell_others(session, account, now=now)
             if self.account:
+                self.tell_window(session, now)
                 self.tell_portfolio(session, now)
                 session.say(AccountTime(time=f"{now:%H:%M}"))
 
@@ -210,41 +216,63 @@ class AccountStreams:
         for request_id, wanted in self.multi_positions.items():
             if wanted.account in ("", account) and not wanted.model:
                 session.say(multi_position(request_id, row))
-        if self.account == account:
-            session.say(portfolio_value(session, account, instrument, now=now))
+        if account in self.accounts:
+            session.say(self._portfolio_value(session, instrument, now))
 
     def account_changed(self, session: ClientSession, account: str, now: datetime) -> None:
         """Tell whoever watches figures what is another now."""
-        self._tell_figures(session, account, now=now)
-        if self.account == account:
+        self._tell_others(session, account, now=now)
+        if account in self.accounts:
+            self.tell_window(session, now)
             session.say(AccountTime(time=f"{now:%H:%M}"))
 
-    def _tell_figures(self, session: ClientSession, account: str, *, now: datetime) -> None:
+    def _tell_others(self, session: ClientSession, account: str, *, now: datetime) -> None:
         summaries = [pair for pair in self.summaries.items() if account in pair[1].accounts]
         multis = [pair for pair in self.multi_accounts.items() if pair[1].account == account]
-        if self.account != account and not summaries and not multis:
+        if not summaries and not multis:
             return
         sheet = Sheet.of(session.gateway.venue, account, now)
-        if self.account == account:
-            self.tell_window(session, sheet)
         for request_id, multi in multis:
             tell_multi(session, request_id, multi, sheet=sheet)
         for request_id, summary in summaries:
             tell_summary(session, request_id, summary, sheet=sheet)
 
-    # --- figures --------------------------------------------------------------------------------
+    # --- the account window ---------------------------------------------------------------------
 
-    def tell_window(self, session: ClientSession, sheet: Sheet) -> None:
+    def open_window(self, account: str, accounts: tuple[str, ...]) -> None:
+        """Look at an account, or at several as one; nothing of it is known yet."""
+        self.account, self.accounts, self.window = account, accounts, Figured()
+
+    def close_window(self) -> None:
+        """Look at nothing."""
+        self.open_window("", ())
+
+    def tell_window(self, session: ClientSession, now: datetime) -> None:
         """Say the figures of the account window that the client does not know yet."""
-        account = sheet.account
+        account = self.account
+        sheet = Sheet.of_all(session.gateway.venue, account, self.accounts, now=now)
         rows = moving_rows(sheet) if self.window.sent else account_rows(sheet)
         for key, value, currency in in_order(self.window.news(account, rows)):
             session.say(AccountValue(key=key, value=value, currency=currency, account=account))
 
     def tell_portfolio(self, session: ClientSession, now: datetime) -> None:
-        """Say what the account of the window holds, at the prices of now."""
-        for holding in held_by(session, self.account):
-            session.say(portfolio_value(session, self.account, holding.instrument, now=now))
+        """Say what is held in the window, at the prices of now."""
+        instruments = {
+            holding.instrument.con_id: holding.instrument
+            for account in self.accounts
+            for holding in held_by(session, account)
+        }
+        for instrument in instruments.values():
+            session.say(self._portfolio_value(session, instrument, now))
+
+    def _portfolio_value(
+        self, session: ClientSession, instrument: Instrument, now: datetime
+    ) -> PortfolioValue:
+        held = joined(
+            instrument, [_held(session, account, instrument) for account in self.accounts]
+        )
+        price = session.gateway.venue.mark(instrument, now)
+        return portfolio_value(self.account, held, price)
 
 
 def tell_multi(session: ClientSession, request_id: int, multi: Multi, *, sheet: Sheet) -> None:
@@ -318,12 +346,9 @@ def multi_position(request_id: int, row: Position) -> PositionMulti:
     )
 
 
-def portfolio_value(
-    session: ClientSession, account: str, instrument: Instrument, *, now: datetime
-) -> PortfolioValue:
+def portfolio_value(account: str, held: Holding, price: Decimal) -> PortfolioValue:
     """Write a position with its market value, as the account window shows it."""
-    held = _held(session, account, instrument)
-    price = session.gateway.venue.mark(instrument, now)
+    instrument = held.instrument
     value, unrealized, _ = position_values(held, price)
     contract = contract_of(instrument, exchange="", no_right=_NO_RIGHT)
     return PortfolioValue(

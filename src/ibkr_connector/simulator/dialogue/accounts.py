@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
+from ibkr_connector.simulator.exchange.advisor import all_of
 from ibkr_connector.simulator.wire import requests as ask
 from ibkr_connector.simulator.wire.replies import (
     AccountDownloadEnd,
@@ -23,7 +24,6 @@ from ibkr_connector.simulator.wire.replies import (
 )
 
 from .account_streams import (
-    Figured,
     Multi,
     Summary,
     held_by,
@@ -58,7 +58,7 @@ def updates(session: ClientSession, request: ask.ReqAccountUpdates, now: datetim
     """Open the account window, or close it; one account at a time, for all clients."""
     streams = session.account_streams
     if not request.subscribe:
-        streams.account = ""
+        streams.close_window()
         return
     accounts = session.gateway.accounts
     # with a single account its code is not looked at (IB campus; a recorded window of a client
@@ -76,10 +76,9 @@ def updates(session: ClientSession, request: ask.ReqAccountUpdates, now: datetim
     if streams.account and streams.account != account:
         text = "New account data requested from TWS.  API client has been unsubscribed from "
         session.fail(-1, 2100, f"{text}account data.")
-    streams.account = account
-    streams.window = Figured()
+    streams.open_window(account, accounts if account == all_of(accounts) else (account,))
     streams.want_figures(now)
-    streams.tell_window(session, Sheet.of(session.gateway.venue, account, now))
+    streams.tell_window(session, now)
     streams.tell_portfolio(session, now)
     session.say(AccountTime(time=f"{now:%H:%M}"))
     session.say(AccountDownloadEnd(account=account))
@@ -90,9 +89,11 @@ def _not_an_account(session: ClientSession, account: str) -> str:
     if not account:
         return "The account code is required for this operation."
     if account in _ALL:
-        # TWS adds them up for an advisor (*limit*)
+        # an advisor sees all as one under the master's name with an "A" (IB campus)
         return "ALL account is not supported"
-    return "" if account in session.gateway.accounts else f"Invalid account code '{account}'."
+    accounts = session.gateway.accounts
+    is_known = account in accounts or account == all_of(accounts)
+    return "" if is_known else f"Invalid account code '{account}'."
 
 
 def _windows_of_others(session: ClientSession, account: str) -> str:

@@ -8,7 +8,7 @@ captures). What the simulator has no notion of (interest, dividends, guarantees)
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -16,8 +16,7 @@ from operator import itemgetter
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from ibkr_connector.simulator.exchange.figures import Figures, Line, Segment
-from ibkr_connector.simulator.exchange.ledger import Ledger
+from ibkr_connector.simulator.exchange.figures import Figures, Line, Segment, summed
 from ibkr_connector.simulator.exchange.venue import Venue
 
 __all__ = [
@@ -126,19 +125,45 @@ SUMMARY_TAGS: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
     """An account at one moment: valued once, however many ask for its figures."""
 
     account: str
-    ledger: Ledger
+    base: str
+    previous_equity: Decimal | None
     worth: Figures
     now: datetime
 
     @classmethod
     def of(cls, venue: Venue, account: str, now: datetime) -> Sheet:
         """Value an account."""
-        return cls(account, venue.ledgers[account], venue.figures(account, now), now)
+        ledger = venue.ledgers[account]
+        return cls(
+            account=account,
+            base=ledger.base,
+            previous_equity=ledger.previous_equity,
+            worth=venue.figures(account, now),
+            now=now,
+        )
+
+    @classmethod
+    def of_all(cls, venue: Venue, name: str, accounts: Sequence[str], *, now: datetime) -> Sheet:
+        """Value several accounts together, under a name."""
+        sheets = [cls.of(venue, account, now) for account in accounts]
+        if len(sheets) == 1:
+            return sheets[0]
+        before = [
+            sheet.worth.equity_with_loan if sheet.previous_equity is None else sheet.previous_equity
+            for sheet in sheets
+        ]
+        return cls(
+            account=name,
+            base=sheets[0].base,
+            previous_equity=sum(before, Decimal(0)),
+            worth=summed([sheet.worth for sheet in sheets]),
+            now=now,
+        )
 
 
 def account_rows(sheet: Sheet) -> Iterator[Row]:
@@ -180,7 +205,7 @@ def summary_rows(sheet: Sheet, tags: Collection[str]) -> Iterator[Row]:
     if asked:
         rows = {row[0]: row for row in (*_fixed(sheet), *_whole(sheet))}
         cash = value_text(sheet.worth.cash)
-        rows["SettledCash"] = ("SettledCash", cash, sheet.ledger.base)
+        rows["SettledCash"] = ("SettledCash", cash, sheet.base)
         rows["HighestSeverity"] = ("HighestSeverity", "0", "")
         rows["Leverage"] = ("Leverage", rows["Leverage-S"][1], "")
         for misspelt in ("ReqTEquity", "ReqTMargin"):
@@ -202,7 +227,7 @@ def _ledger_currency(tag: str) -> str:
 
 def _fixed(sheet: Sheet) -> Iterator[Row]:
     """Yield what never changes while an account is open."""
-    base = sheet.ledger.base
+    base = sheet.base
     yield "AccountCode", sheet.account, ""
     yield "AccountReady", "true", ""
     yield "AccountType", "INDIVIDUAL", ""
@@ -223,7 +248,7 @@ def _fixed(sheet: Sheet) -> Iterator[Row]:
 
 def _whole(sheet: Sheet) -> Iterator[Row]:
     """Yield what is said of the account as a whole, and of its parts."""
-    worth, base = sheet.worth, sheet.ledger.base
+    worth, base = sheet.worth, sheet.base
     wholes = {name: value_text(getattr(worth, name)) for name in _SEGMENT_NAMES}
     for key, name in _BY_SEGMENT:
         yield key, wholes[name], base
@@ -232,7 +257,7 @@ def _whole(sheet: Sheet) -> Iterator[Row]:
         values = {name: value_text(getattr(segment, name)) for name in _SEGMENT_NAMES}
         for key, name in _BY_SEGMENT:
             yield f"{key}-{letter}", values[name], base
-    yield from _of_securities(worth, sheet.ledger.previous_equity, base=base)
+    yield from _of_securities(worth, sheet.previous_equity, base=base)
     yield "BuyingPower", value_text(worth.buying_power), base
     net = worth.net_liquidation
     cushion = worth.excess_liquidity / net if net > 0 else Decimal(0)

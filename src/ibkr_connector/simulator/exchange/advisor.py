@@ -20,6 +20,7 @@ __all__ = [
     "Group",
     "Method",
     "Share",
+    "all_of",
     "allocate",
     "master_of",
     "order_quantity",
@@ -87,6 +88,12 @@ def master_of(accounts: Sequence[str]) -> str | None:
     if len(accounts) > 1 and _MASTER.fullmatch(accounts[0]):
         return accounts[0]
     return None
+
+
+def all_of(accounts: Sequence[str]) -> str | None:
+    """Return the name under which an advisor sees all accounts as one, as in `F1234567A`."""
+    master = master_of(accounts)
+    return None if master is None else f"{master}A"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

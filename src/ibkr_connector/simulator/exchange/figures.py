@@ -6,8 +6,8 @@ Pure: the ledger brings cash and positions, whoever asks brings prices and rates
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Final
 
@@ -15,7 +15,7 @@ from .holdings import Holding, cents
 from .instruments import Instrument
 from .margins import MarginModel, Under, Working, bound, has_loan_value, is_commodity, is_paid_for
 
-__all__ = ["Figures", "Line", "Mark", "Rate", "Segment", "position_values", "valued"]
+__all__ = ["Figures", "Line", "Mark", "Rate", "Segment", "position_values", "summed", "valued"]
 
 Mark = Callable[[Instrument], Decimal]
 """Gives the price at which a holding is valued."""
@@ -25,6 +25,7 @@ Rate = Callable[[str], Decimal]
 
 _NOTHING: Final = Decimal(0)
 _ZERO: Final = Decimal("0.00")
+_BASE: Final = "BASE"
 _FUTURES: Final = frozenset({"FUT", "CONTFUT"})
 
 
@@ -245,7 +246,65 @@ def valued(
         ratio = Decimal(1) if currency == base else rate(currency) / unit
         sums[currency].into(total, ratio)
         lines.append(sums[currency].line(currency, ratio))
-    return _figures(total, (*lines, total.line("BASE", Decimal(1))))
+    return _figures(total, (*lines, total.line(_BASE, Decimal(1))))
+
+
+def summed(parts: Sequence[Figures]) -> Figures:
+    """
+    Return what several accounts of one base currency are worth together.
+
+    Margins are added up, not netted: each account answers for itself.
+    """
+    lines: dict[str, Line] = {}
+    for line in (line for part in parts for line in part.lines):
+        known = lines.pop(line.currency, None)
+        lines[line.currency] = line if known is None else _joined_lines(known, line)
+    base = lines.pop(_BASE)
+
+    def total(name: str) -> Decimal:
+        return sum((getattr(part, name) for part in parts), _NOTHING)
+
+    return Figures(
+        cash=total("cash"),
+        total_cash=total("total_cash"),
+        stock_value=total("stock_value"),
+        net_liquidation=total("net_liquidation"),
+        equity_with_loan=total("equity_with_loan"),
+        gross_position_value=total("gross_position_value"),
+        initial_margin=total("initial_margin"),
+        maintenance_margin=total("maintenance_margin"),
+        working_margin=total("working_margin"),
+        unrealized=total("unrealized"),
+        realized=total("realized"),
+        daily=total("daily"),
+        securities=_joined_segments([part.securities for part in parts]),
+        commodities=_joined_segments([part.commodities for part in parts]),
+        crypto=_joined_segments([part.crypto for part in parts]),
+        lines=(*(lines[currency] for currency in sorted(lines)), base),
+    )
+
+
+def _joined_segments(parts: Sequence[Segment]) -> Segment:
+    names = [one.name for one in fields(Segment)]
+    return Segment(
+        **{name: sum((getattr(part, name) for part in parts), _NOTHING) for name in names}
+    )
+
+
+def _joined_lines(one: Line, two: Line) -> Line:
+    kinds = dict.fromkeys((*one.values, *two.values))
+    return Line(
+        currency=one.currency,
+        rate=one.rate,
+        cash=one.cash + two.cash,
+        values={
+            kind: one.values.get(kind, _NOTHING) + two.values.get(kind, _NOTHING) for kind in kinds
+        },
+        futures_gain=one.futures_gain + two.futures_gain,
+        fx_cash=one.fx_cash + two.fx_cash,
+        unrealized=one.unrealized + two.unrealized,
+        realized=one.realized + two.realized,
+    )
 
 
 def _by_instrument(

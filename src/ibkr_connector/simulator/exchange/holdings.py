@@ -7,13 +7,14 @@ share of the whole, and the rest keeps the remainder: nothing is lost between th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
 from .instruments import Instrument
 
-__all__ = ["CENT", "Booking", "Holding", "cents"]
+__all__ = ["CENT", "Booking", "Holding", "cents", "joined"]
 
 CENT: Final = Decimal("0.01")
 _NOTHING: Final = Decimal(0)
@@ -104,6 +105,22 @@ class Holding:
             flow=flow,
         )
         return closed, realized, gross
+
+
+def joined(instrument: Instrument, held: Iterable[Holding]) -> Holding:
+    """Return what several accounts hold of an instrument together."""
+    whole = Holding(instrument)
+    for one in held:
+        whole = replace(
+            whole,
+            quantity=whole.quantity + one.quantity,
+            basis=whole.basis + one.basis,
+            fees=whole.fees + one.fees,
+            realized=whole.realized + one.realized,
+            start_value=whole.start_value + one.start_value,
+            flow=whole.flow + one.flow,
+        )
+    return whole
 
 
 def cents(value: Decimal) -> Decimal:

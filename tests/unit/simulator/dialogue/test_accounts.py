@@ -197,6 +197,31 @@ def test_two_clients_cannot_look_at_different_accounts() -> None:
     assert figures(desk.ask(window("DU2")))
 
 
+def test_an_advisor_sees_all_accounts_as_one() -> None:
+    desk = Desk("DF1", "DU1", "DU2", USD=100_000, EUR=1_000)
+    desk.buy(10, "DU1")
+    desk.buy(-4, "DU2", number=2)
+    replies = desk.ask(window("DF1A"))
+    found = figures(replies)
+    each = [figures(desk.ask(window(name))) for name in ("DF1", "DU1", "DU2")]
+    for key in (
+        ("NetLiquidation", "USD"),
+        ("InitMarginReq-S", "USD"),
+        ("CashBalance", "EUR"),
+        ("UnrealizedPnL", "BASE"),
+        ("StockMarketValue", "USD"),
+    ):
+        assert Decimal(found[key]) == sum(Decimal(one[key]) for one in each), key
+    assert found["ExchangeRate", "EUR"] == each[0]["ExchangeRate", "EUR"]
+    (held,) = only(say.PortfolioValue, replies)
+    assert (held.account, held.position) == ("DF1A", Decimal(6))
+    assert replies[-1] == say.AccountDownloadEnd(account="DF1A")
+    desk.ask(window("DF1A"))
+    told = desk.buy(1, "DU2", number=3)
+    assert {row.account for row in only(say.AccountValue, told)} == {"DF1A"}
+    assert [row.position for row in only(say.PortfolioValue, told)] == numbers(7)
+
+
 def test_a_fill_is_told_at_once_and_only_with_what_changed() -> None:
     desk = Desk()
     desk.ask(window())
