@@ -57,6 +57,7 @@ class DepthStream:
     is_smart: bool
     bids: Sequence[Row] = ()
     asks: Sequence[Row] = ()
+    is_told: bool = False
 
     @property
     def has_makers(self) -> bool:
@@ -65,6 +66,12 @@ class DepthStream:
 
     def tick(self, session: ClientSession, now: datetime) -> None:
         """Say how the book changed."""
+        feed = feed_of(session.gateway)
+        is_shut = feed.closings.since(session.gateway.venue, self.instrument, now) is not None
+        if self.is_told and is_shut:
+            # what stood when the market was shut stands until it opens
+            return
+        self.is_told = True
         bids, asks = self._book(session, now)
         for side, old, new in ((_ASKS, self.asks, asks), (_BIDS, self.bids, bids)):
             if old == new:
@@ -248,6 +255,7 @@ def reset(gateway: Gateway, con_id: int | None = None) -> None:
     """Reset books with 317: clients must empty theirs, and all rows come again."""
     for session, stream in _open(gateway, con_id):
         stream.bids = stream.asks = ()
+        stream.is_told = False
         session.fail(
             stream.request_id,
             317,

@@ -18,6 +18,7 @@ from ibkr_connector.simulator.exchange.instruments import Instrument
 from ibkr_connector.simulator.exchange.records import Quote
 from ibkr_connector.simulator.wire.replies import NewsBulletin, TickOptionComputation
 
+from .closed import Closings
 from .exchanges import letters
 from .headlines import Headline
 from .pacing import Pacing
@@ -92,6 +93,7 @@ class Feed:
         is_competing: Another session of the same user has the data: 10197, and nothing comes.
         zone: In which zone bars are written: `login`, `instrument` or `utc` (a setting of TWS).
         computed: Volatility and greeks of options, as they were computed last.
+        closings: When markets were shut, and what they showed.
         pacing: What was asked of the historical data service lately.
         log_levels: What clients chose for the gateway's log, by client id.
         headlines: News that a script published.
@@ -109,6 +111,7 @@ class Feed:
     headlines: list[Headline] = field(default_factory=list)
     bulletins: list[NewsBulletin] = field(default_factory=list)
     computed: dict[tuple[int, bool], Computed] = field(default_factory=dict)
+    closings: Closings = field(default_factory=Closings)
     _moment: datetime | None = None
     _served: set[int] = field(default_factory=set)
     _quotes: dict[tuple[int, bool], Quote] = field(default_factory=dict)

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 from ibkr_connector.simulator.exchange.instruments import Instrument
 from ibkr_connector.simulator.exchange.records import Quote
-from ibkr_connector.simulator.wire.replies import Reply, TickPrice, TickSize, TickString
+from ibkr_connector.simulator.wire.replies import (
+    MarketDataType,
+    Reply,
+    TickPrice,
+    TickSize,
+    TickString,
+)
 
 from .feed import DELAY, Feed, Leg, changes
 from .generic_ticks import MarketView, generic_ticks
@@ -71,7 +77,7 @@ class MarketStream:
     instrument: Instrument
     exchange: str = "SMART"
     is_delayed: bool = False
-    is_frozen: bool = False
+    wants_frozen: bool = False
     has_defaults: bool = True
     generics: Mapping[int, str] = field(default_factory=dict)
     legs: tuple[Leg, ...] = ()
@@ -79,13 +85,17 @@ class MarketStream:
     ends_at: datetime | None = None
     quote: Quote | None = None
     told: dict[int, object] = field(default_factory=dict)
+    told_type: int = 0
     generics_due: datetime | None = None
     computed_at: datetime | None = None
 
     def tick(self, session: ClientSession, feed: Feed, now: datetime) -> None:
         """Say what changed since the last time."""
         venue = session.gateway.venue
-        if self.legs:
+        closed = None if self.legs else self.announce(session, feed, now)
+        if closed is not None:
+            new = feed.closings.quote(venue, self.instrument, closed, is_frozen=self.wants_frozen)
+        elif self.legs:
             new = feed.combo(venue, self.legs, now)
             if self.quote == new:
                 new = self.quote
@@ -106,6 +116,17 @@ class MarketStream:
             self.computed_at is None or now >= self.computed_at + _COMPUTE_EVERY
         ):
             self._compute(session, feed, new, now=now)
+
+    def announce(self, session: ClientSession, feed: Feed, now: datetime) -> datetime | None:
+        """Say which type of data comes when that is another; return since when it is shut."""
+        at = now - DELAY if self.is_delayed else now
+        closed = feed.closings.since(session.gateway.venue, self.instrument, at)
+        is_frozen = self.wants_frozen and closed is not None
+        data_type = (3 if self.is_delayed else 1) + is_frozen
+        if data_type != self.told_type:
+            self.told_type = data_type
+            session.say(MarketDataType(request_id=self.request_id, data_type=data_type))
+        return closed
 
     def _compute(self, session: ClientSession, feed: Feed, quote: Quote, *, now: datetime) -> None:
         self.computed_at = now

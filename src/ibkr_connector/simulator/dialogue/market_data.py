@@ -10,7 +10,6 @@ from ibkr_connector.simulator.exchange.instruments import Instrument
 from ibkr_connector.simulator.wire import requests as ask
 from ibkr_connector.simulator.wire.replies import (
     DeltaNeutralValidation,
-    MarketDataType,
     RerouteMarketData,
     TickReqParams,
 )
@@ -90,6 +89,7 @@ def market_data(session: ClientSession, request: ask.ReqMarketData, now: datetim
         instrument=instrument,
         exchange=request.contract.exchange or "SMART",
         is_delayed=is_delayed,
+        wants_frozen=session.streams.data_type in {_FROZEN, _DELAYED_FROZEN},
         has_defaults=generics[0],
         generics={
             code: text
@@ -222,10 +222,9 @@ def _begin(
                 contract=request.delta_neutral,
             )
         )
-    # with live permission the answer is live, whatever was asked for (IB campus)
-    data_type = _DELAYED if stream.is_delayed else _LIVE
-    session.say(MarketDataType(request_id=request.request_id, data_type=data_type))
     feed = feed_of(session.gateway)
+    # with live permission the answer is live, whatever was asked for (IB campus)
+    stream.announce(session, feed, now)
     feed.refresh()
     if not feed.is_competing:
         stream.tick(session, feed, now)

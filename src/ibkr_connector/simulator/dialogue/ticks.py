@@ -66,6 +66,9 @@ class TickByTick:
         if now < self.until:
             return
         venue = session.gateway.venue
+        if feed.closings.since(venue, self.instrument, now) is not None:
+            self.until = now
+            return
         quote = feed.quote(venue, self.instrument, now)
         if self._is_scripted(session, quote, now):
             if quote is not self.quote:
