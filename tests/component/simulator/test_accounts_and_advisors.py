@@ -13,10 +13,9 @@ import pytest_asyncio
 from ib_async import IB, MarketOrder, Stock
 
 from ibkr_connector.simulator import HostedSimulator
-from ibkr_connector.simulator.dialogue.advisor_xml import read_groups
 from ibkr_connector.simulator.exchange.commands import SetQuote
 
-FIRM = {"DF1000000": Decimal(50_000), "DU1": Decimal(100_000), "DU2": Decimal(300_000)}
+FIRM = {"DF1000000": Decimal(0), "DU1": Decimal(100_000), "DU2": Decimal(300_000)}
 APPLE = Stock("AAPL", "SMART", "USD", conId=265598)
 UNSET = 1.7976931348623157e308
 GROUP = (
@@ -64,15 +63,18 @@ async def test_every_account_of_a_login_has_its_own_figures(ib: IB) -> None:
         for value in ib.accountValues()
         if (value.tag, value.currency) == ("NetLiquidation", "USD")
     }
-    assert worth == {"DF1000000": "50000.00", "DU1": "100000.00", "DU2": "300000.00"}
+    assert worth == {"DF1000000": "0.00", "DU1": "100000.00", "DU2": "300000.00"}
     summary = await ib.accountSummaryAsync()
     tags = {(value.account, value.tag): value.value for value in summary}
     assert tags["DU2", "BuyingPower"] == "1200000.00"
     assert {account for account, _ in tags} >= set(FIRM)
 
 
-async def test_an_advisors_order_is_divided_among_a_group(ib: IB, firm: HostedSimulator) -> None:
-    firm.do(lambda gw: gw.gateway.advisor.replace_groups(read_groups(GROUP)))
+async def test_an_advisors_order_is_divided_among_a_group(ib: IB) -> None:
+    ib.replaceFA(1, GROUP)
+    received = await ib.requestFAAsync(1)
+    assert received is not None
+    assert "<name>Core</name>" in received
     order = MarketOrder("BUY", 8, faGroup="Core", account="DF1000000")
     trade = ib.placeOrder(APPLE, order)
     await until(trade.isDone, trade.statusEvent)
