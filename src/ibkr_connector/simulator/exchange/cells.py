@@ -18,9 +18,9 @@ from itertools import accumulate
 from statistics import NormalDist
 from typing import Final, Protocol
 
-from .rhythm import SLOT_S, Rhythm, day_weight, weights
+from .rhythm import SLOT_S, Rhythm, day_weight, hours_of, roots_of
 
-__all__ = ["QUARTERS_A_DAY", "SECONDS", "Ohlc", "RootPath", "Source", "Weather"]
+__all__ = ["FAN", "QUARTERS_A_DAY", "SECONDS", "Ohlc", "RootPath", "Source", "Weather"]
 
 Ohlc = tuple[int, int, int, int]
 """Open, high, low and close in half ticks."""
@@ -30,7 +30,9 @@ SECONDS: Final = (86_400, 3_600, 300, 60, 5, 1)
 
 QUARTERS_A_DAY: Final = 86_400 * 4
 
-_FAN: Final = (24, 12, 5, 12, 5)
+FAN: Final = (24, 12, 5, 12, 5)
+"""How many children cells of each level have."""
+
 _LEAF: Final = 4
 _TRADING_DAYS: Final = 252.0
 _SCALES: Final = tuple((days, 0.7 * math.sqrt(days)) for days in (1, 4, 16, 64, 256))
@@ -44,11 +46,12 @@ _TENT: Final = {
     fan: tuple(
         tuple(min(i / top, (fan - i) / (fan - top)) for i in range(1, fan)) for top in range(1, fan)
     )
-    for fan in set(_FAN)
+    for fan in set(FAN)
 }
 """A line up from the open to each inner knot and down to the close."""
 
 _ROOTS: Final = tuple(math.sqrt(seconds) for seconds in SECONDS)
+_HOUR_ROOT: Final = math.sqrt(3_600)
 _sqrt: Final = math.sqrt
 _NO_JUMP: Final = -1
 _JUMP_ODDS: Final = 12
@@ -58,7 +61,6 @@ _JUMP_SIZE: Final = 3.5
 _LOWEST: Final = 2
 _MAX_NODES: Final = 20_000
 _MAX_KNOTS: Final = 20_000
-_MAX_DAYS: Final = 400
 
 Node = tuple[Sequence[int], Sequence[int], Sequence[int], int]
 """Where children open (and the last closes), their highs, their lows, and which of them jumps."""
@@ -117,7 +119,7 @@ class Weather:
             if len(self._moods) >= _MAX_NODES:
                 self._moods.clear()
             text = f"{self.seed}/mood {group}/{level}/{index}".encode()
-            raw = hashlib.blake2b(text, digest_size=_FAN[level]).digest()
+            raw = hashlib.blake2b(text, digest_size=FAN[level]).digest()
             found = self._moods[key] = tuple(_GAUSS[byte] for byte in raw)
         return found
 
@@ -156,10 +158,11 @@ class RootPath:
         self._shared = loading if group else 0.0
         self._own = math.sqrt(1.0 - self._shared**2)
         self._rhythm = rhythm
+        self._is_flat = rhythm[0] == "flat"
         days = 365.0 if rhythm[0] == "flat" else _TRADING_DAYS
         self._day_move = volatility / math.sqrt(days)
+        self._second_move = self._day_move / math.sqrt(SECONDS[0])
         self._opens: dict[int, int] = {}
-        self._moves: dict[int, tuple[float, ...]] = {}
         self._places = [f"{weather.seed}/{name}/{level}/%d".encode() for level in range(_LEAF + 1)]
 
     def at(self, quarter: int) -> int:
@@ -194,6 +197,11 @@ class RootPath:
             day += 1
         return opens, high, low, closes
 
+    def inside(self, level: int, index: int) -> tuple[Sequence[int], Sequence[int], Sequence[int]]:
+        """Return where the children of a cell open (and the last closes), their highs and lows."""
+        opens, highs, lows, _ = self._node(level, index)
+        return opens, highs, lows
+
     def _knot(self, second: int) -> int:
         """Return the price at the beginning of a second, found in the largest cell that has it."""
         day, within = divmod(second, SECONDS[0])
@@ -202,14 +210,14 @@ class RootPath:
         level = 1
         while second % SECONDS[level]:
             level += 1
-        index, child = divmod(second // SECONDS[level], _FAN[level - 1])
+        index, child = divmod(second // SECONDS[level], FAN[level - 1])
         return self._node(level - 1, index)[0][child]
 
     def _fold(self, level: int, index: int, start: int, stop: int) -> tuple[int, int]:  # noqa: PLR0917
         """Return high and low of whole seconds within one cell."""
         _, highs, lows, _ = self._node(level, index)
         size = SECONDS[level + 1]
-        fan = _FAN[level]
+        fan = FAN[level]
         base = index * SECONDS[level]
         i, before = divmod(start - base, size)
         j, after = divmod(stop - base, size)
@@ -256,7 +264,7 @@ class RootPath:
 
     def _noise(self, name: str, day: int) -> float:
         """Return noise on several scales, in standard deviations of a day."""
-        if self._rhythm[0] == "flat":
+        if self._is_flat:
             age = float(day)
         else:
             # weekends hardly age a market; 1970-01-05 was a Monday
@@ -274,28 +282,34 @@ class RootPath:
     def _draw_day(self, day: int) -> Node:
         opens, closes = self._open(day), self._open(day + 1)
         raw = hashlib.shake_128(self._places[0] % day).digest(3 * 24 + 2)
-        moves = self._moves_of(day)
-        hourly = [
-            opens * math.sqrt((moves[2 * n] ** 2 + moves[2 * n + 1] ** 2) * 1_800)
-            for n in range(24)
-        ]
+        roots, shares, over = hours_of(self._rhythm, day)
+        sd = opens * self._second_move * _HOUR_ROOT * math.sqrt(day_weight(self._rhythm, day))
         steps = self._steps(raw, 0, day)
         jumps = raw[-1] % 24 if raw[-2] < _JUMP_ODDS else _NO_JUMP
         if jumps != _NO_JUMP:
             steps[jumps] = math.copysign(abs(steps[jumps]) + _JUMP_SIZE, steps[jumps])
-        moved = [step * width for step, width in zip(steps, hourly, strict=True)]
-        knots = _bridge(opens, closes, moved, variances=[width * width for width in hourly])
+        walk = list(accumulate([step * root for step, root in zip(steps, roots, strict=True)]))
+        missing = closes - opens - sd * walk[-1]
+        knots = [opens]
+        for went, done in zip(walk[:-1], over, strict=False):
+            knot = int(opens + sd * went + missing * done + 0.5)
+            knots.append(knot if knot > _LOWEST else _LOWEST)
+        knots.append(closes)
+        variance = sd * sd
         highs, lows = [], []
-        for n, width in enumerate(hourly):
-            here, there = knots[n], knots[n + 1]
-            gap, variance = (here - there) ** 2, width * width
-            highs.append(int((here + there + math.sqrt(gap + _REACH[raw[24 + n]] * variance)) / 2))
-            down = (here + there - math.sqrt(gap + _REACH[raw[48 + n]] * variance)) / 2
-            lows.append(max(math.ceil(down), _LOWEST))
+        here = opens
+        for there, above, below, share in zip(
+            knots[1:], raw[24:48], raw[48:72], shares, strict=True
+        ):
+            gap, both, reach = (here - there) ** 2, here + there, variance * share
+            highs.append(int((both + _sqrt(gap + _REACH[above] * reach)) / 2))
+            low = -int((_sqrt(gap + _REACH[below] * reach) - both) // 2)
+            lows.append(low if low > _LOWEST else _LOWEST)
+            here = there
         return knots, highs, lows, jumps
 
     def _steps(self, raw: bytes, level: int, index: int) -> list[float]:
-        fan = _FAN[level]
+        fan = FAN[level]
         if not self._shared:
             return [_GAUSS[byte] for byte in raw[:fan]]
         shared, own = self._shared, self._own
@@ -305,24 +319,12 @@ class RootPath:
             for common, byte in zip(mood, raw[:fan], strict=True)
         ]
 
-    def _moves_of(self, day: int) -> tuple[float, ...]:
-        """Return the standard deviation of a second, as a share, for each half hour of a day."""
-        found = self._moves.get(day)
-        if found is None:
-            if len(self._moves) >= _MAX_DAYS:
-                self._moves.clear()
-            move = self._day_move * math.sqrt(day_weight(self._rhythm, day) / SECONDS[0])
-            found = self._moves[day] = tuple(
-                move * math.sqrt(weight) for weight in weights(self._rhythm, day)
-            )
-        return found
-
     # --- within the day -------------------------------------------------------------------------
 
     def _draw(self, level: int, index: int) -> Node:
         """Draw the children of a cell so that they do together what it does."""
-        fan = _FAN[level]
-        parent, child = divmod(index, _FAN[level - 1])
+        fan = FAN[level]
+        parent, child = divmod(index, FAN[level - 1])
         outer = self._node(level - 1, parent)
         opens, closes = outer[0][child], outer[0][child + 1]
         top, bottom = outer[1][child], outer[2][child]
@@ -330,7 +332,10 @@ class RootPath:
             return (opens,) * (fan + 1), (top,) * fan, (top,) * fan, _NO_JUMP
         raw = hashlib.blake2b(self._places[level] % index, digest_size=3 * fan + 1).digest()
         day, second = divmod(index * SECONDS[level], SECONDS[0])
-        sd = opens * self._moves_of(day)[second // SLOT_S] * _ROOTS[level + 1]
+        sd = opens * self._second_move * _ROOTS[level + 1]
+        sd *= roots_of(self._rhythm, day)[second // SLOT_S]
+        if not self._is_flat:
+            sd *= _sqrt(day_weight(self._rhythm, day))
         if level == 1:
             steps = self._steps(raw, level, index)
         else:
@@ -401,15 +406,3 @@ def _turns(
 def _rises(second: int) -> bool:
     """Tell whether the high of a second comes before its low."""
     return (second * 2_654_435_761 >> 9) & 1 == 1
-
-
-def _bridge(opens: int, closes: int, moved: list[float], *, variances: list[float]) -> list[int]:
-    """Return knots from open to close, each step with its own share of what is left over."""
-    walked = list(accumulate(moved))
-    aged = list(accumulate(variances))
-    missing, total = closes - opens - walked[-1], aged[-1]
-    inner = (
-        max(round(opens + went + missing * age / total), _LOWEST)
-        for went, age in zip(walked[:-1], aged[:-1], strict=True)
-    )
-    return [opens, *inner, closes]

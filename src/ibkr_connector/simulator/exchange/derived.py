@@ -9,19 +9,19 @@ for, best cells first, so that it too is exact and never leaves room for arbitra
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+import math
 from typing import Final, Protocol
 
-from .cells import QUARTERS_A_DAY, Ohlc, Source
+from .cells import FAN, QUARTERS_A_DAY, SECONDS, Ohlc, RootPath, Source
 
 __all__ = ["CrossPath", "DayFunction", "FollowingPath"]
 
-_MAX_KNOWN: Final = 2_000
-_CUTS: Final = (QUARTERS_A_DAY, 14_400, 1_200, 240, 20, 4, 1)
+_MAX_KNOWN: Final = 4_000
+_CUTS: Final = (*(4 * seconds for seconds in SECONDS), 1)
 """Quarters of a second in the cells that are searched, from a day to one quarter."""
 
-_KEPT: Final = 1_200
-"""Cells of at least five minutes are remembered."""
+_SECOND: Final = 5
+_QUARTER: Final = 6
 
 
 class DayFunction(Protocol):
@@ -82,36 +82,30 @@ class FollowingPath:
 
 class CrossPath:
     """
-    A path made of two others by a function that rises or falls in each.
+    A path made of two others: `scale` times each, or times one over each.
 
     Args:
         one: The first.
         two: The second.
-        function: The price for a price of each.
-        rises: Whether it rises with the first, and with the second.
+        scale: Half ticks of the cross for the product of both.
+        over: Whether it is one over the first, and one over the second, that is multiplied.
     """
 
     def __init__(
-        self,
-        one: Source,
-        two: Source,
-        function: Callable[[int, int], int],
-        *,
-        rises: tuple[bool, bool],
+        self, one: RootPath, two: RootPath, *, scale: float, over: tuple[bool, bool]
     ) -> None:
-        self._one = one
-        self._two = two
-        self._function = function
-        self._rises = rises
+        self._paths = (one, two)
+        self._scale = scale
+        self._over = over
         self._known: dict[tuple[int, int], tuple[int, int]] = {}
 
     def at(self, quarter: int) -> int:
         """Return the price in one quarter of a second."""
-        return self._function(self._one.at(quarter), self._two.at(quarter))
+        return round(self._exact(quarter))
 
     def span(self, first: int, end: int) -> Ohlc:
         """Return where the price went from one quarter until before another."""
-        found = [self._extremes(start, size) for start, size in _cells(first, end)]
+        found = [self._extremes(start, level) for start, level in _cells(first, end)]
         return (
             self.at(first),
             max(high for high, _ in found),
@@ -119,53 +113,79 @@ class CrossPath:
             self.at(end - 1),
         )
 
-    def _extremes(self, start: int, size: int) -> tuple[int, int]:
-        known = self._known.get((start, size))
+    def _exact(self, quarter: int) -> float:
+        value = self._scale
+        for path, is_over in zip(self._paths, self._over, strict=True):
+            price = path.at(quarter)
+            value = value / price if is_over else value * price
+        return value
+
+    def _extremes(self, start: int, level: int) -> tuple[int, int]:
+        if level == _QUARTER:
+            price = self.at(start)
+            return price, price
+        known = self._known.get((start, level))
         if known is None:
-            high = self._search(start, size, sign=1)
-            low = -self._search(start, size, sign=-1)
-            known = (high, low)
-            if size >= _KEPT:
-                if len(self._known) >= _MAX_KNOWN:
-                    self._known.clear()
-                self._known[start, size] = known
+            index = start // _CUTS[level]
+            known = (
+                self._search(level, index, highest=True),
+                self._search(level, index, highest=False),
+            )
+            if len(self._known) >= _MAX_KNOWN:
+                self._known.clear()
+            self._known[start, level] = known
         return known
 
-    def _search(self, start: int, size: int, *, sign: int) -> int:
-        """Return the greatest price of a cell times the sign, the best cells looked into first."""
-        best = max(sign * self.at(start), sign * self.at(start + size - 1))
-        queue = [(-self._bound(start, size, sign), start, size)]
+    def _search(self, level: int, index: int, *, highest: bool) -> int:
+        """Return the highest or lowest price of a cell, the most promising cells looked into."""
+        sign = 1 if highest else -1
+        first = index * _CUTS[level]
+        best = max(sign * self._exact(first), sign * self._exact(first + _CUTS[level] - 1))
+        queue: list[tuple[float, int, int]] = [(-math.inf, level, index)]
         while queue:
-            bound, begin, length = heapq.heappop(queue)
-            if -bound <= best:
+            bound, level, index = heapq.heappop(queue)
+            # what is rounded to the same half tick is not looked for
+            if -bound < round(best) + 0.5:
                 break
-            if length == 1:
-                best = -bound
-                break
-            part = next(cut for cut in _CUTS if cut < length)
-            for child in range(begin, begin + length, part):
-                reach = self._bound(child, part, sign)
-                if reach > best:
-                    best = max(best, sign * self.at(child))
-                    heapq.heappush(queue, (-reach, child, part))
-        return best
+            if level == _SECOND:
+                start = index * _CUTS[_SECOND]
+                best = max(best, *(sign * self._exact(start + n) for n in range(1, 4)))
+                continue
+            reached, opened = self._within(level, index, highest=highest)
+            best = max(best, *opened)
+            limit = round(best) + 0.5
+            fan = index * FAN[level]
+            for child, reach in enumerate(reached):
+                if reach >= limit:
+                    heapq.heappush(queue, (-reach, level + 1, fan + child))
+        return round(sign * best)
 
-    def _bound(self, start: int, size: int, sign: int) -> int:
-        """Return what the cell cannot exceed, each of the two at its best for it."""
-        if size == 1:
-            return sign * self.at(start)
-        _, high, low, _ = self._one.span(start, start + size)
-        mine = high if self._rises[0] == (sign > 0) else low
-        _, high, low, _ = self._two.span(start, start + size)
-        yours = high if self._rises[1] == (sign > 0) else low
-        return sign * self._function(mine, yours)
+    def _within(self, level: int, index: int, *, highest: bool) -> tuple[list[float], list[float]]:
+        """Return what each child cannot exceed, and where it opens; negative for the lowest."""
+        scale = self._scale if highest else -self._scale
+        reached = [scale] * FAN[level]
+        opened = reached
+        for path, is_over in zip(self._paths, self._over, strict=True):
+            opens, highs, lows = path.inside(level, index)
+            ends = highs if highest != is_over else lows
+            if is_over:
+                reached = [value / price for value, price in zip(reached, ends, strict=True)]
+                opened = [value / price for value, price in zip(opened, opens, strict=False)]
+            else:
+                reached = [value * price for value, price in zip(reached, ends, strict=True)]
+                opened = [value * price for value, price in zip(opened, opens, strict=False)]
+        return reached, opened
 
 
 def _cells(first: int, end: int) -> list[tuple[int, int]]:
-    """Cut an interval into the largest cells that fit, as starts and lengths."""
+    """Cut an interval into the largest cells that fit, as starts and levels."""
     found = []
     while first < end:
-        size = next(cut for cut in _CUTS if first % cut == 0 and first + cut <= end)
-        found.append((first, size))
+        level, size = next(
+            (level, cut)
+            for level, cut in enumerate(_CUTS)
+            if first % cut == 0 and first + cut <= end
+        )
+        found.append((first, level))
         first += size
     return found

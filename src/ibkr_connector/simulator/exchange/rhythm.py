@@ -8,14 +8,16 @@ commonly seen (assumed); they only have to look like a market.
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import accumulate
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from .contract import Instrument
 
-__all__ = ["SLOTS", "SLOT_S", "day_weight", "rhythm_of", "weights"]
+__all__ = ["SLOTS", "SLOT_S", "Hours", "day_weight", "hours_of", "rhythm_of", "roots_of", "weights"]
 
 SLOTS: Final = 48
 SLOT_S: Final = 1_800
@@ -61,6 +63,36 @@ def weights(rhythm: Rhythm, day: int) -> tuple[float, ...]:
     if kind == "flat":
         return _FLAT
     return _shape(kind, hours, _offset(zone, day))
+
+
+@lru_cache(maxsize=256)
+def _roots(shape: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(math.sqrt(weight) for weight in shape)
+
+
+def roots_of(rhythm: Rhythm, day: int) -> tuple[float, ...]:
+    """Return the square roots of the weights: what movement is multiplied by."""
+    return _roots(weights(rhythm, day))
+
+
+Hours = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]
+"""Each hour's root of its weight, its weight, and the share of the day that is over after it."""
+
+
+@lru_cache(maxsize=256)
+def _hours(shape: tuple[float, ...]) -> Hours:
+    hourly = [(shape[2 * n] + shape[2 * n + 1]) / 2 for n in range(SLOTS // 2)]
+    total = sum(hourly)
+    return (
+        tuple(math.sqrt(weight) for weight in hourly),
+        tuple(hourly),
+        tuple(done / total for done in accumulate(hourly)),
+    )
+
+
+def hours_of(rhythm: Rhythm, day: int) -> Hours:
+    """Return the shape of a day by hours."""
+    return _hours(weights(rhythm, day))
 
 
 def day_weight(rhythm: Rhythm, day: int) -> float:

@@ -255,19 +255,15 @@ class SeededTape:
 
     def _cross(self, pair: Instrument, one: Instrument, two: Instrument) -> Source:
         first, second = self._line(one), self._line(two)
-        # what a unit of the base and of the quote is worth in the currency of both others
-        rises = (one.symbol == pair.symbol, two.symbol != pair.currency)
-        half = float(pair.min_tick / 2)
-        worth = float(first.half), float(second.half)
-
-        def rate(mine: int, yours: int) -> int:
-            base = mine * worth[0] if rises[0] else 1 / (mine * worth[0])
-            # divided by what the quote is worth: a pair of it turned around multiplies
-            return round(
-                (base * (yours * worth[1]) if rises[1] else base / (yours * worth[1])) / half
-            )
-
-        return CrossPath(first.source, second.source, rate, rises=rises)
+        paths = first.source, second.source
+        if not (isinstance(paths[0], RootPath) and isinstance(paths[1], RootPath)):
+            raise ValueError(f"{pair.local_symbol} must follow two that follow nothing themselves")
+        # what a unit of the base is worth in the others' currency, divided by what one of the quote
+        over = (one.symbol != pair.symbol, two.symbol == pair.currency)
+        scale = 1 / float(pair.min_tick / 2)
+        for line, is_over in zip((first, second), over, strict=True):
+            scale = scale / float(line.half) if is_over else scale * float(line.half)
+        return CrossPath(paths[0], paths[1], scale=scale, over=over)
 
 
 def rungs(
