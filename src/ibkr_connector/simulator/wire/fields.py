@@ -33,6 +33,7 @@ __all__ = [
     "UNSET_WHOLE",
     "Kind",
     "number_text",
+    "shown",
 ]
 
 UNSET_DOUBLE: Final = "1.7976931348623157E308"
@@ -81,8 +82,8 @@ def _write_text(value: str) -> str:
     return value
 
 
-def _shown(text: str) -> str:
-    # it may come back in an answer, and a field may be as long as a frame
+def shown(text: str) -> str:
+    """Quote a text that may come back in an answer, and may be as long as a frame."""
     return repr(text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}...")
 
 
@@ -97,9 +98,9 @@ def _read_integer(text: str) -> int:
     try:
         number = int(_plain(text))
     except ValueError:
-        raise RemoteProtocolError(f"expected a whole number, got {_shown(text)}") from None
+        raise RemoteProtocolError(f"expected a whole number, got {shown(text)}") from None
     if not -_BEYOND_LONG <= number < _BEYOND_LONG:
-        raise RemoteProtocolError(f"expected a whole number of 64 bits, got {_shown(text)}")
+        raise RemoteProtocolError(f"expected a whole number of 64 bits, got {shown(text)}")
     return number
 
 
@@ -107,9 +108,9 @@ def _read_number(text: str) -> Decimal:
     try:
         number = Decimal(_plain(text))
     except (InvalidOperation, ValueError):
-        raise RemoteProtocolError(f"expected a number, got {_shown(text)}") from None
+        raise RemoteProtocolError(f"expected a number, got {shown(text)}") from None
     if not number.is_finite() or abs(number.adjusted()) > _LARGEST_EXPONENT:
-        raise RemoteProtocolError(f"expected a number, got {_shown(text)}")
+        raise RemoteProtocolError(f"expected a number, got {shown(text)}")
     return number
 
 
@@ -125,7 +126,7 @@ def _read_flag(text: str) -> bool:
         return True
     if text in {"0", "", "false", "False"}:
         return False
-    raise RemoteProtocolError(f"expected 0 or 1, got {_shown(text)}")
+    raise RemoteProtocolError(f"expected 0 or 1, got {shown(text)}")
 
 
 def _read_escaped(text: str) -> str:

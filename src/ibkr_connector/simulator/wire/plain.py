@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import Any
 
 from .errors import LocalProtocolError, RemoteProtocolError
-from .fields import INTEGER, TEXT, Kind
+from .fields import INTEGER, TEXT, Kind, shown
 
 __all__ = [
     "Field",
@@ -111,7 +111,7 @@ def read_fields(items: Iterable[Field | Literal]) -> Reader:
 
     def read(source: Source, values: dict[str, Any]) -> None:
         fields, at = source.fields, source.at
-        name = ""
+        name = text = ""
         try:
             for name, convert in steps:
                 text = fields[at]
@@ -120,8 +120,12 @@ def read_fields(items: Iterable[Field | Literal]) -> Reader:
                     values[name] = text if convert is None else convert(text)
         except IndexError:
             raise ends_before(name or "obsolete") from None
-        except RemoteProtocolError as error:
-            raise RemoteProtocolError(f"field {name!r}: {error}") from None
+        except RemoteProtocolError:
+            # the words of TWS (ib_async issue 158: 'Con Id')
+            label = name.replace("_", " ").title()
+            raise RemoteProtocolError(
+                f"Unable to parse field: {label!r} for input string: {shown(text)}"
+            ) from None
         source.at = at
 
     return read

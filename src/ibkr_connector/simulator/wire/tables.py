@@ -29,10 +29,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What a request is read into, and how."""
+    """What a request is read into, and how; no gateway knows it below `since`."""
 
     record: Callable[..., Any]
     layout: Layout
+    since: int = 0
 
 
 @dataclass(frozen=True, slots=True)

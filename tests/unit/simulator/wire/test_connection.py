@@ -28,6 +28,7 @@ from ibkr_connector.simulator.wire.requests import (
     ROWS,
     BrokenRequest,
     ReqCurrentTime,
+    ReqCurrentTimeMillis,
     ReqMatchingSymbols,
     Request,
     StartApi,
@@ -147,38 +148,38 @@ def test_a_broken_protocol_closes_the_connection(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("payload", "message", "request_id", "text"),
     [
-        (b"\0", -1, -1, "id of the message: expected a whole number, got ''"),
-        (b"two\0", -1, -1, "id of the message: expected a whole number, got 'two'"),
-        (b"49\x001\x00more\x00", 49, -1, "message 49: 1 fields too many"),
-        (b"2\x002\x00", 2, -1, "message 2: the message ends before its field 'request_id'"),
+        (b"\0", -1, -1, "Id of the message: expected a whole number, got ''"),
+        (b"two\0", -1, -1, "Id of the message: expected a whole number, got 'two'"),
+        (b"49\x001\x00more\x00", 49, -1, "1 fields too many"),
+        (b"2\x002\x00", 2, -1, "the message ends before its field 'request_id'"),
         (
             b"2\x002\x00five\x00",
             *(2, -1),
-            "message 2: field 'request_id': expected a whole number, got 'five'",
+            "Unable to parse field: 'Request Id' for input string: 'five'",
         ),
         (
             b"2\x002\x001_0\x00",
             *(2, -1),
-            "message 2: field 'request_id': expected a whole number, got '1_0'",
+            "Unable to parse field: 'Request Id' for input string: '1_0'",
         ),
         (
             b"15\x001\x00yes\x00",
             *(15, -1),
-            "message 15: field 'auto_bind': expected 0 or 1, got 'yes'",
+            "Unable to parse field: 'Auto Bind' for input string: 'yes'",
         ),
         (
             b"11\x001\x00888\x00",
             11,
             888,
-            "message 11: the message ends before its field 'is_smart'",
+            "the message ends before its field 'is_smart'",
         ),
         (
             # the id of this one comes last
             b"19\x001\x00one\x00<xml/>\x00888\x00",
             *(19, 888),
-            "message 19: field 'data_type': expected a whole number, got 'one'",
+            "Unable to parse field: 'Data Type' for input string: 'one'",
         ),
-        (b"3\x00888\x00", 3, 888, "message 3: the message ends before its field 'con_id'"),
+        (b"3\x00888\x00", 3, 888, "the message ends before its field 'con_id'"),
     ],
 )
 def test_a_message_that_can_not_be_read_is_told_from_the_others(
@@ -199,6 +200,14 @@ def test_the_id_of_a_broken_cancel_is_where_its_version_has_it(version: int, fir
     (broken,) = connection.events()
     assert isinstance(broken, BrokenRequest)
     assert broken.request_id == 888
+
+
+@pytest.mark.parametrize(("version", "known"), [(196, False), (197, True)])
+def test_a_message_of_a_later_version_is_not_known(version: int, known: bool) -> None:
+    connection = started(version)
+    connection.receive_data(encode_frame(b"105\x00"))
+    unknown = BrokenRequest(message_id=105, request_id=-1, text="Unknown message id: 105")
+    assert list(connection.events()) == [ReqCurrentTimeMillis() if known else unknown]
 
 
 def test_a_message_that_the_protocol_does_not_have_is_kept_as_it_came() -> None:

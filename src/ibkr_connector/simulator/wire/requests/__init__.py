@@ -328,10 +328,13 @@ def decode_request(fields: list[str], version: int) -> Request:
     try:
         message_id: int = INTEGER.read(fields[0])
     except RemoteProtocolError as error:
-        raise RemoteProtocolError(f"id of the message: {error}", message_id=-1) from None
+        raise RemoteProtocolError(f"Id of the message: {error}", message_id=-1) from None
     row = ROWS.get(message_id)
     if row is None:
         return UnsupportedRequest(message_id=message_id, fields=tuple(fields[1:]))
+    if version < row.since:
+        # ibapi asks for none of these below their versions; what TWS says is assumed
+        raise RemoteProtocolError(f"Unknown message id: {message_id}", message_id=message_id)
     source = Source(fields, at=1)
     values: dict[str, Any] = {}
     try:
@@ -340,7 +343,7 @@ def decode_request(fields: list[str], version: int) -> Request:
             raise RemoteProtocolError(f"{source.left} fields too many")
     except RemoteProtocolError as error:
         raise RemoteProtocolError(
-            f"message {message_id}: {error}",
+            str(error),
             message_id=message_id,
             request_id=_request_id(message_id, fields, version),
         ) from None

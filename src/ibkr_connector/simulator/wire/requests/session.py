@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ibkr_connector.simulator.wire.tables import REQUEST_ID, Row, texts, versioned, whole
+from ibkr_connector.simulator.wire.versions import Version
 
 __all__ = [
     "ROWS",
@@ -153,5 +154,5 @@ ROWS: Final[Mapping[int, Row]] = {
     72: Row(VerifyAndAuthRequest, versioned(1, *texts("api_name", "api_version", "opaque_key"))),
     73: Row(VerifyAndAuthMessage, versioned(1, *texts("api_data", "response"))),
     104: Row(ReqUserInfo, (REQUEST_ID,)),
-    105: Row(ReqCurrentTimeMillis, ()),
+    105: Row(ReqCurrentTimeMillis, (), since=Version.CURRENT_TIME_IN_MILLIS),
 }
