@@ -105,6 +105,11 @@ class Instrument:
         return Decimal(self.multiplier or 1) / self.price_magnifier
 
     @property
+    def isin(self) -> str:
+        """Its ISIN, if it has one."""
+        return dict(self.sec_ids).get("ISIN", "")
+
+    @property
     def contract_month(self) -> str:
         """The month that names a dated contract."""
         return self.expiry[:6]

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Final
 
 from .contract import Instrument
+from .isin import made_up_isin
 
 __all__ = ["abroad", "funds", "stocks"]
 
@@ -305,7 +306,7 @@ def _stock(
         stock_type=kind,
         min_tick=_CENT,
         market_rule=_STOCK_RULE,
-        sec_ids=_numbers(isin),
+        sec_ids=_numbers(isin or made_up_isin(con_id)),
         price=Decimal(price),
         spread=Decimal("0.02"),
         lot=Decimal(300),
@@ -344,6 +345,7 @@ def _foreign(
         hours=hours,
         min_tick=Decimal(tick),
         market_rule=rule,
+        sec_ids=_numbers(made_up_isin(con_id)),
         price_magnifier=magnifier,
         price=Decimal(price),
         spread=Decimal(tick) * 2,
@@ -353,8 +355,6 @@ def _foreign(
 
 
 def _numbers(isin: str) -> tuple[tuple[str, str], ...]:
-    if not isin:
-        return ()
     # a CUSIP is what an American ISIN is made of
     cusip = (("CUSIP", isin[2:11]),) if isin.startswith("US") else ()
     return ("ISIN", isin), *cusip

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from .contract import Instrument
+from .isin import made_up_isin
 
 __all__ = ["SyntheticStocks"]
 
@@ -83,6 +84,7 @@ class SyntheticStocks:
             stock_type="COMMON",
             min_tick=_CENT,
             market_rule=_STOCK_RULE,
+            sec_ids=(("ISIN", made_up_isin(_FIRST_SYNTHETIC + number)),),
             price=Decimal(cents) / 100,
             volatility=0.15 + draw[3] / 400,
             spread=_CENT * 2,

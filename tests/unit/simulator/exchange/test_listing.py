@@ -115,6 +115,16 @@ def test_isins_have_the_check_digit_that_belongs_to_them() -> None:
     assert [number for number in numbers if _luhn(number) != 0] == []
 
 
+def test_every_stock_has_an_isin_and_made_up_ones_are_of_no_country() -> None:
+    stocks = [one for one in CATALOGUE.listed() if one.sec_type == "STK"]
+    assert [one.symbol for one in stocks if not one.isin] == []
+    [apple] = CATALOGUE.find(Query(con_id=265598))
+    [made_up] = CATALOGUE.find(Query(symbol="SIM0042", sec_type="STK"))
+    assert (apple.isin, made_up.isin[:2]) == ("US0378331005", "ZZ")
+    assert _luhn(made_up.isin) == 0
+    assert len({one.isin for one in stocks}) == len(stocks)
+
+
 def test_futures_are_named_by_month_or_day() -> None:
     assert found(symbol="ES", sec_type="FUT", expiry="202612") == ["ESZ6"]
     assert found(symbol="ES", sec_type="FUT", expiry="20261218") == ["ESZ6"]
