@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from ibkr_connector.simulator.exchange.contract import Instrument, Query
 from ibkr_connector.simulator.exchange.history import bars
@@ -195,8 +197,6 @@ def test_without_pyarrow_parquet_names_the_extra(
 
 
 def test_parquet_is_read_as_csv_is(tmp_path: Path) -> None:
-    pyarrow = pytest.importorskip("pyarrow", reason="the extra data is not installed")
-    parquet = pytest.importorskip("pyarrow.parquet")
     path = tmp_path / "ticks.parquet"
     columns = {
         "time": [START, after(1)],
