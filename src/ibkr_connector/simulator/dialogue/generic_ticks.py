@@ -7,6 +7,7 @@ TWS refuses a list (deephaven-ib issue 46).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -31,6 +32,8 @@ _VOLUMES: Final = frozenset(
     {"STK", "CFD", "OPT", "FOP", "WAR", "FUT", "FWD", "BOND", "BILL", "SLB", "IOPT", "CRYPTO"}
 )
 _INDEX: Final = frozenset({"IND"})
+
+_NUMBER: Final = re.compile(r"\d{1,6}", re.ASCII)
 
 DELAYED_IDS: Final = frozenset({101, 106, 165, 221, 232, 236, 258})
 """What delayed data accepts (IB: delayed market data)."""
@@ -62,7 +65,7 @@ def parse_ids(text: str, sec_type: str) -> tuple[bool, dict[int, str]] | None:
             has_defaults = False
             continue
         number, _, parameter = token.partition(":")
-        if not number.isdecimal() or (":" in token and not parameter):
+        if not _NUMBER.fullmatch(number) or (":" in token and not parameter):
             return None
         code = _ALIASES.get(int(number), int(number))
         row = GENERICS.get(code)

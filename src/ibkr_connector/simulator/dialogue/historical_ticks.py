@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from ibkr_connector.simulator.exchange.history import begin_of
+from ibkr_connector.simulator.exchange.history import DURATION_UNITS, begin_of
 from ibkr_connector.simulator.exchange.instruments import Instrument
 from ibkr_connector.simulator.exchange.past import histogram as traded_at
 from ibkr_connector.simulator.wire import requests as ask
@@ -29,7 +29,8 @@ _INVALID: Final = "Error validating request.-'ct' : cause - "
 _KINDS: Final = frozenset({"TRADES", "BID_ASK", "MIDPOINT"})
 _MOST: Final = 1_000
 _UNTRADED: Final = frozenset({"CASH", "IND"})
-_PERIOD: Final = re.compile(r"([1-9]\d*) (second|day|week|month|year)s?")
+_PERIOD: Final = re.compile(r"([1-9]\d{0,4}) (second|day|week|month|year)s?", re.ASCII)
+_LONGEST: Final = timedelta(days=3_660)
 _UNITS: Final = {"second": "S", "day": "D", "week": "W", "month": "M", "year": "Y"}
 
 
@@ -99,7 +100,7 @@ def histogram(session: ClientSession, request: ask.ReqHistogramData, now: dateti
     """Send how much was traded at each price of a period."""
     request_id = request.request_id
     match = _PERIOD.fullmatch(request.period.strip())
-    if match is None:
+    if match is None or int(match[1]) * DURATION_UNITS[_UNITS[match[2]]] > _LONGEST:
         session.fail(
             request_id,
             321,

@@ -69,7 +69,7 @@ _YIELDS: Final = frozenset({"YIELD_BID", "YIELD_ASK", "YIELD_BID_ASK", "YIELD_LA
 _KEPT: Final = frozenset({"TRADES", "MIDPOINT", "BID", "ASK"})
 _FORMATS: Final = frozenset({1, 2, 3})
 _ALIASES: Final = {"1w": "1 week", "1 w": "1 week", "1m": "1 month", "1 m": "1 month"}
-_DURATION: Final = re.compile(r"(\d+) ([SDWMYsdwmy])")
+_DURATION: Final = re.compile(r"(\d{1,9}) ([SDWMYsdwmy])", re.ASCII)
 _LEAST_SECONDS: Final = 30
 _MOST: Final = {
     # what is longer must be asked for in another unit

@@ -61,6 +61,7 @@ _DELAYED: Final[Mapping[int, int]] = MappingProxyType(
 _LIVE: Final[Mapping[int, int]] = MappingProxyType({tick: tick for tick in _DELAYED})
 _ZERO: Final = Decimal(0)
 _EXCHANGE_TICKS: Final[Mapping[int, int]] = MappingProxyType({1: 32, 2: 33, 4: 84})
+_YIELDS: Final[Mapping[int, int]] = MappingProxyType({1: 50, 2: 51, 4: 52})
 _CAN_AUTO_EXECUTE: Final = 1
 
 
@@ -151,6 +152,7 @@ class MarketStream:
         )
         request_id, say = self.request_id, session.say
         shown = _DELAYED if self.is_delayed else _LIVE
+        bond = self.instrument.bond
         has_letters = not self.is_delayed and self.exchange == "SMART"
         has_traded = False
         for tick, price, size, letters in found:
@@ -171,6 +173,14 @@ class MarketStream:
                 )
             )
             has_traded = has_traded or tick == 4
+            if bond is not None and tick in _YIELDS and price > 0:
+                say(
+                    TickPrice(
+                        request_id=request_id,
+                        tick_type=shown.get(_YIELDS[tick], _YIELDS[tick]),
+                        price=bond.yield_at(price, now.date()),
+                    )
+                )
             if letters and has_letters and self.told.get(_EXCHANGE_TICKS[tick]) != letters:
                 # where the best price stands, of what is routed by SMART
                 self.told[_EXCHANGE_TICKS[tick]] = letters

@@ -64,6 +64,14 @@ def market_data(session: ClientSession, request: ask.ReqMarketData, now: datetim
     generics = _generics(session, request, is_snapshot=is_snapshot)
     if generics is None:
         return
+    if request.regulatory_snapshot and not _is_next_second(session, now):
+        session.fail(
+            request.request_id,
+            322,
+            # the limit is IB's (campus), code and text are assumed
+            "Error processing request.-'bW' : cause - Only one regulatory snapshot a second",
+        )
+        return
     legs: tuple[Leg, ...] = ()
     if request.contract.sec_type == "BAG":
         combo = combo_of(session, request.contract, request.legs, request_id=request.request_id)
@@ -101,6 +109,14 @@ def market_data(session: ClientSession, request: ask.ReqMarketData, now: datetim
         ends_at=now + timedelta(seconds=SNAPSHOT_S) if is_snapshot else None,
     )
     _begin(session, request, stream, now=now)
+
+
+def _is_next_second(session: ClientSession, now: datetime) -> bool:
+    before = session.streams.snapshot_at
+    if before is not None and now - before < timedelta(seconds=1):
+        return False
+    session.streams.snapshot_at = now
+    return True
 
 
 def _generics(

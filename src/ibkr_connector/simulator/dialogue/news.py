@@ -37,6 +37,7 @@ __all__ = ["HANDLERS", "NewsStreams", "bulletin", "publish"]
 _WIDE_NEWS: Final = 292
 _MOST: Final = 300
 _LONGEST: Final = timedelta(days=365)
+_FIRST: Final = datetime(1990, 1, 1, tzinfo=UTC)
 _NOT_ALLOWED: Final = "News feed is not allowed."
 
 
@@ -169,9 +170,10 @@ def _moment(text: str, now: datetime) -> datetime | None:
     if not text.strip():
         return None
     try:
-        return datetime.fromisoformat(text.strip()).replace(tzinfo=UTC)
+        moment = datetime.fromisoformat(text.strip()).replace(tzinfo=UTC)
     except ValueError:
         return parse_end(text, now)
+    return min(max(moment, _FIRST), now)
 
 
 def _past(

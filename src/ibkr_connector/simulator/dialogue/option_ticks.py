@@ -40,6 +40,7 @@ _CUSTOM: Final = 53
 _STEPS, _NEAR, _FLAT = 8, 1e-7, 1e-4
 _LEAST, _MOST = 0.001, 8.0
 _DAY_S: Final = 86_400
+_HIGHEST: Final = 1_000_000_000
 _BID, _ASK, _LAST, _MODEL = 10, 11, 12, 13
 _DELAYED_BY: Final = 70
 """From a computation's tick to its delayed twin (ibapi ticktype.py)."""
@@ -230,7 +231,7 @@ def _asked(
             "Error validating request.-'cc' : cause - Only option contracts can be calculated.",
         )
         return None
-    if given <= 0 or request.under_price <= 0:
+    if not 0 < given <= _HIGHEST or not 0 < request.under_price <= _HIGHEST:
         session.fail(
             request.request_id,
             321,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ __all__ = ["HANDLERS", "Scan"]
 _EVERY: Final = timedelta(seconds=30)
 _MOST_ROWS: Final = 50
 _MOST_SCANS: Final = 10
+_ROWS: Final = re.compile(r"-?\d{1,9}", re.ASCII)
 _SAMPLED: Final = 200
 """Of the thousands of stocks that are not listed one by one, so many are looked at (*limit*)."""
 
@@ -189,7 +191,7 @@ def subscribe(session: ClientSession, request: ask.ReqScannerSubscription, now: 
 
 
 def _rows(text: str) -> int:
-    number = int(text) if text.lstrip("-").isdecimal() else -1
+    number = int(text) if _ROWS.fullmatch(text) else -1
     return min(number, _MOST_ROWS) if number > 0 else _MOST_ROWS
 
 
@@ -201,9 +203,11 @@ def _filters(request: ask.ReqScannerSubscription) -> Iterator[tuple[str, bool, D
         if row is None or not text:
             continue
         try:
-            yield row[0], row[1], Decimal(text)
+            limit = Decimal(text)
         except InvalidOperation:
             continue
+        if limit.is_finite():
+            yield row[0], row[1], limit
 
 
 def cancel(session: ClientSession, request: ask.CancelScannerSubscription, now: datetime) -> None:

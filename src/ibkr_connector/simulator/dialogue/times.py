@@ -40,6 +40,9 @@ BAD_END: Final = (
     "You can also provide yyyymmddd-hh:mm:ss time is in UTC."
 )
 
+_YEARS: Final = range(1978, 3_001)
+"""The years that TWS reads (measured of a gateway)."""
+
 _END: Final = re.compile(
     r"(?:(?P<day>\d{8})(?P<dash>-| +))?(?P<time>\d{1,2}:\d\d:\d\d)(?: +(?P<zone>[^\d\s]\S*))?"
 )
@@ -81,8 +84,10 @@ def parse_end(text: str, now: datetime) -> datetime | None:
         zone = ZoneInfo(match["zone"] or ("UTC" if match["dash"] == "-" else LOGIN_ZONE))
         day = match["day"] or f"{now.astimezone(zone):%Y%m%d}"
         naive = datetime.strptime(f"{day} {match['time']}", "%Y%m%d %H:%M:%S")  # noqa: DTZ007
+        if naive.year not in _YEARS:
+            return None
         return naive.replace(tzinfo=zone).astimezone(UTC)
-    except (ValueError, ZoneInfoNotFoundError):
+    except (ValueError, OverflowError, ZoneInfoNotFoundError):
         return None
 
 

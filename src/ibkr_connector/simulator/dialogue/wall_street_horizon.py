@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +29,7 @@ _TYPES: Final = {
     "wshe_split": "Stock Split",
 }
 _MOST: Final = 100
+_CON_ID: Final = re.compile(r"\d{1,10}", re.ASCII)
 
 
 def meta_data(session: ClientSession, request: ask.ReqWshMetaData, now: datetime) -> None:
@@ -72,7 +74,7 @@ def events(session: ClientSession, request: ask.ReqWshEventData, now: datetime) 
     if wish is None or (request.con_id is not None and request.filter):
         session.fail(request_id, 10282, "Failed to request WSH event data: invalid filter.")
         return
-    limit = min(request.total_limit or _MOST, _MOST)
+    limit = min(max(request.total_limit or _MOST, 1), _MOST)
     found = [
         event
         for instrument in _companies(session, request, wish)
@@ -88,7 +90,7 @@ def _wish(request: ask.ReqWshEventData) -> Mapping[str, Any] | None:
         return {}
     try:
         wish = json.loads(request.filter)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return wish if isinstance(wish, dict) else None
 
@@ -97,15 +99,16 @@ def _companies(
     session: ClientSession, request: ask.ReqWshEventData, wish: Mapping[str, Any]
 ) -> Iterator[Instrument]:
     catalogue = session.gateway.venue.catalogue
-    named = [str(one) for one in wish.get("watchlist", ()) if str(one).isdecimal()]
-    con_ids = [int(one) for one in named]
+    watched = wish.get("watchlist", ())
+    named = [str(one) for one in watched] if isinstance(watched, list) else []
+    con_ids = [int(one) for one in named if _CON_ID.fullmatch(one)]
     if request.con_id is not None:
         con_ids = [request.con_id]
     elif request.fill_portfolio:
         ledgers = session.gateway.venue.ledgers.values()
         con_ids += [con_id for ledger in ledgers for con_id in ledger.holdings]
     chosen = [catalogue.get(con_id) for con_id in con_ids]
-    everybody = not con_ids and not request.fill_portfolio
+    everybody = not con_ids and not named and not request.fill_portfolio
     for found in catalogue.listed() if everybody else chosen:
         if found is not None and found.sec_type == "STK" and found.stock_type != "ETF":
             yield found
