@@ -21,6 +21,7 @@ from kit.foreign import (
     LAST,
     LIQUID_HOURS,
     ORDER_TYPES,
+    SECURITY_IDS,
     drive,
     hourly_bars,
     still_market,
@@ -98,6 +99,7 @@ def test_contracts_are_qualified(found: Found) -> None:
             liquidHours=LIQUID_HOURS,
             aggGroup=1,
             marketRuleIds="26,26,26,26,26,26",
+            secIdList=SECURITY_IDS,
             stockType="COMMON",
             **(dict.fromkeys(names, 1.0) if found.version >= 164 else {}),
         )

@@ -26,6 +26,7 @@ from kit.foreign import (
     LAST,
     LIQUID_HOURS,
     ORDER_TYPES,
+    SECURITY_IDS,
     drive,
     hourly_bars,
     still_market,
@@ -115,6 +116,7 @@ def test_contract_details_are_the_listing(seen: Seen) -> None:
         liquidHours=LIQUID_HOURS,
         aggGroup=1,
         marketRuleIds="26,26,26,26,26,26",
+        secIdList=SECURITY_IDS,
         stockType="COMMON",
         **sizes,
     )

@@ -32,6 +32,7 @@ __all__ = [
     "LAST",
     "LIQUID_HOURS",
     "ORDER_TYPES",
+    "SECURITY_IDS",
     "drive",
     "drive_a_day",
     "hosted_day",
@@ -167,6 +168,10 @@ def hours(opening: str, closing: str) -> str:
 
 
 HOURS, LIQUID_HOURS = hours("0400", "2000"), hours("0930", "1600")
+SECURITY_IDS = [
+    {"tag": "ISIN", "value": "US0378331005"},
+    {"tag": "CUSIP", "value": "037833100"},
+]
 ORDER_TYPES = (
     "ACTIVETIM,AD,ADJUST,ALERT,ALLOC,AON,AVGCOST,BASKET,COND,DAY,DEACT,FOK,GAT,GTC,GTD,IOC,LMT,"
     "LIT,MIT,MKT,MOC,OCA,OPG,REL,STP,STPLMT,TRAIL,TRAILLMT,WHATIF"

@@ -47,6 +47,7 @@ from ibkr_connector.simulator.server import DEFAULT_START
 from ibkr_connector.simulator.wire.contracts import WireContract
 from ibkr_connector.simulator.wire.frames import encode_frame, join_fields
 from ibkr_connector.simulator.wire.replies import (
+    BondContractDetails,
     ContractDetails,
     ContractDetailsEnd,
     CurrentTime,
@@ -245,6 +246,15 @@ async def test_point_02_each_asset_class_is_found_by_its_description(kind: str) 
         same, _ = await client.ask(ReqContractDetails(request_id=8, contract=again))
         assert isinstance(same, ContractDetails)
         assert same.local_symbol == details.local_symbol
+
+
+async def test_point_02_a_bond_has_a_coupon_that_is_no_whole_number() -> None:
+    async with talk() as (_, client):
+        bonds = WireContract(con_id=9300001)
+        await client.ask(ReqContractDetails(request_id=1, contract=bonds))
+        [bond] = client.all(BondContractDetails)
+        assert bond.coupon % 1 != 0
+        assert client.heard[-1] == ContractDetailsEnd(request_id=1)
 
 
 async def test_point_02_a_future_without_a_month_is_every_month_in_order() -> None:
