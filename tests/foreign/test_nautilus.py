@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from ibkr_connector.simulator.exchange.venue import Venue
+from ibkr_connector.simulator.wire.versions import NEWEST
 from kit.foreign import AAPL, ASK, drive_a_day, hosted_day
 
 ACCOUNT = "DU1234567"
-VERSION = 178
+NEWEST_OF_THE_CLIENT = 187
 CLIENT = "7"
 
 pytestmark = pytest.mark.foreign
@@ -28,14 +29,14 @@ class Day:
 
 @pytest.fixture(scope="module")
 def day() -> Iterator[Day]:
-    with hosted_day(VERSION) as hosted:
+    with hosted_day(NEWEST) as hosted:
         found = drive_a_day("nautilus", hosted, CLIENT, ACCOUNT)
         hosted.do(lambda simulator: simulator.check())
         yield Day(found, hosted.do(lambda simulator: simulator.venue))
 
 
 def test_instruments_are_the_listing(day: Day) -> None:
-    assert day.found["serverVersion"] == VERSION
+    assert day.found["serverVersion"] == NEWEST_OF_THE_CLIENT
     instruments = {one.pop("id"): one for one in day.found["instruments"]}
     assert instruments == {
         "AAPL.NASDAQ": {"currency": "USD", "increment": "0.01", "lot": "1"},
