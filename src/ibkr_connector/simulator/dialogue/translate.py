@@ -24,13 +24,10 @@ from ibkr_connector.simulator.wire.orders import ECHO, WireOrder
 from ibkr_connector.simulator.wire.replies import (
     CommissionReport,
     CompletedOrder,
-    ContractDetails,
     ExecDetails,
     OpenOrder,
     OrderStatus,
-    SymbolSample,
 )
-from ibkr_connector.simulator.wire.replies import DerivativeType as Derivative
 
 from .times import write_time
 
@@ -38,13 +35,11 @@ __all__ = [
     "MARGIN_FIELDS",
     "commission_report",
     "completed_order",
-    "contract_details",
     "contract_of",
     "exec_details",
     "open_order",
     "order_status",
     "query_of",
-    "symbol_sample",
     "warning_text",
 ]
 
@@ -52,10 +47,6 @@ MARGIN_FIELDS: Final = tuple(
     f"{name}{when}"
     for when in ("Before", "Change", "After")
     for name in ("initMargin", "maintMargin", "equityWithLoan")
-)
-_ORDER_TYPES: Final = (
-    "ACTIVETIM,AD,ADJUST,ALERT,ALLOC,AON,AVGCOST,BASKET,COND,DAY,DEACT,FOK,GAT,GTC,GTD,IOC,LMT,"
-    "LIT,MIT,MKT,MOC,OCA,OPG,REL,STP,STPLMT,TRAIL,TRAILLMT,WHATIF"
 )
 _NO_RIGHT: Final = "?"
 """What TWS puts for the right of an order's contract that has none (recorded frames)."""
@@ -96,63 +87,6 @@ def contract_of(
         currency=instrument.currency,
         local_symbol=instrument.local_symbol,
         trading_class=instrument.trading_class,
-    )
-
-
-def contract_details(
-    instrument: Instrument, *, request_id: int, exchange: str, hours: str
-) -> ContractDetails:
-    """Write everything about an instrument."""
-    return ContractDetails(
-        request_id=request_id,
-        symbol=instrument.symbol,
-        sec_type=instrument.sec_type,
-        last_trade=instrument.last_trade,
-        strike=instrument.strike,
-        right=instrument.right,
-        exchange=exchange,
-        currency=instrument.currency,
-        local_symbol=instrument.local_symbol,
-        market_name=instrument.market_name,
-        trading_class=instrument.trading_class,
-        con_id=instrument.con_id,
-        min_tick=instrument.min_tick,
-        multiplier=str(instrument.multiplier or ""),
-        order_types=_ORDER_TYPES if instrument.is_tradable else "",
-        valid_exchanges=",".join(instrument.exchanges),
-        price_magnifier=1,
-        under_con_id=instrument.under_con_id,
-        long_name=instrument.long_name,
-        primary_exchange=instrument.primary_exchange,
-        contract_month=instrument.expiry[:6],
-        industry=instrument.industry,
-        category=instrument.category,
-        subcategory=instrument.subcategory,
-        time_zone_id=instrument.time_zone,
-        trading_hours=hours,
-        liquid_hours=hours,
-        aggregate_group=1,
-        under_symbol=instrument.under_symbol,
-        under_sec_type="STK" if instrument.under_con_id else "",
-        market_rule_ids=",".join([str(instrument.market_rule)] * len(instrument.exchanges)),
-        real_expiration_date=instrument.last_trade,
-        stock_type=instrument.stock_type,
-        min_size=instrument.min_size,
-        size_increment=instrument.min_size,
-        suggested_size_increment=instrument.min_size,
-    )
-
-
-def symbol_sample(instrument: Instrument, derivatives: tuple[str, ...]) -> SymbolSample:
-    """Write a hit of a symbol search."""
-    return SymbolSample(
-        con_id=instrument.con_id,
-        symbol=instrument.symbol,
-        sec_type=instrument.sec_type,
-        primary_exchange=instrument.primary_exchange or instrument.home,
-        currency=instrument.currency,
-        derivatives=tuple(Derivative(sec_type=kind) for kind in derivatives),
-        description=instrument.long_name,
     )
 
 
