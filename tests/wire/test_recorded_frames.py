@@ -53,7 +53,7 @@ ALL = [*_of_files(), *_recorded()]
 def test_there_are_frames_of_many_kinds_and_of_several_versions() -> None:
     assert len(FRAMES) >= 12
     assert len(_recorded()) >= 25
-    assert {version for version, _, _ in ALL} == {157, 163, 173, 176, 178, 200}
+    assert {version for version, _, _ in ALL} == {157, 163, 164, 173, 176, 178, 200}
     assert len({(direction, fields[0]) for _, direction, fields in ALL}) >= 29
 
 

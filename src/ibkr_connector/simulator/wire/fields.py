@@ -16,6 +16,7 @@ from typing import Any, Final
 from .errors import LocalProtocolError, RemoteProtocolError
 
 __all__ = [
+    "DOUBLE",
     "ESCAPED",
     "FLAG",
     "INTEGER",
@@ -120,6 +121,11 @@ def _write_price(value: Decimal) -> str:
     return text if len(rest) > 1 else f"{whole}.{rest:0<2}"
 
 
+def _write_double(value: Decimal) -> str:
+    text = number_text(value)
+    return text if "." in text else f"{text}.0"
+
+
 def _read_flag(text: str) -> bool:
     # clients in other languages write true and false (ibapi comm.py writes 1 and 0)
     if text in {"1", "true", "True"}:
@@ -168,6 +174,7 @@ TRUTH: Final = Kind(
 INTEGER: Final = Kind("integer", _read_integer, str, "%d")
 NUMBER: Final = Kind("number", _read_number, number_text)
 PRICE: Final = Kind("price", _read_number, _write_price)
+DOUBLE: Final = Kind("double", _read_number, _write_double)
 FLAG: Final = Kind("flag", _read_flag, lambda value: "1" if value else "0", "%d")
 OPTIONAL_INTEGER: Final = Kind(
     "optional integer", _optional(_read_integer), lambda value: "" if value is None else str(value)

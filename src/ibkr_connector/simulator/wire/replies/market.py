@@ -13,6 +13,7 @@ from ibkr_connector.simulator.wire.fields import (
     NOT_COMPUTED_1,
     NOT_COMPUTED_2,
     OPTIONAL_NUMBER,
+    PRICE,
     UNSET_WHOLE,
 )
 from ibkr_connector.simulator.wire.layout import Nested, Rows
@@ -350,7 +351,8 @@ ROWS: Final[Mapping[Callable[..., Any], Reply]] = {
             3,
             REQUEST_ID,
             *whole("time"),
-            *numbers("open", "high", "low", "close", "volume", "wap"),
+            *(Field(name, PRICE) for name in ("open", "high", "low", "close")),
+            *numbers("volume", "wap"),
             *whole("count"),
         ),
     ),

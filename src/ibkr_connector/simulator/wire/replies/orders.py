@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from ibkr_connector.simulator.wire.contracts import CONTRACT_HELD, CONTRACT_NO_PRIMARY, WireContract
 from ibkr_connector.simulator.wire.fields import (
+    DOUBLE,
     FLAG,
     OPTIONAL_INTEGER,
     OPTIONAL_NUMBER,
@@ -214,7 +215,8 @@ ROWS: Final[Mapping[Callable[..., Any], Reply]] = {
         versioned(
             1,
             *texts("exec_id"),
-            *numbers("commission"),
+            # 1.0, where other messages write 1 (recorded at version 164)
+            Field("commission", DOUBLE),
             *texts("currency"),
             Field("realized_pnl", UNSET_NUMBER),
             Field("bond_yield", UNSET_NUMBER),
