@@ -188,6 +188,35 @@ def sim(
     raise typer.Exit(run_simulator(options))
 
 
+@sim_app.command()
+def record(
+    upstream: Annotated[str, typer.Option(help="HOST:PORT of the gateway that is recorded.")],
+    out: Annotated[Path | None, typer.Option(help="File to write; standard output if not.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 picks a free one.")] = 4002,
+    keep_accounts: Annotated[bool, typer.Option(help="Do not mask account ids.")] = False,
+) -> None:
+    """Stand between clients and a real gateway, and write down what they say."""
+    from ibkr_connector.simulator.command import RecorderOptions, run_recorder  # noqa: PLC0415
+
+    options = RecorderOptions(
+        upstream=_address(upstream), out=out, host=host, port=port, is_masked=not keep_accounts
+    )
+    raise typer.Exit(run_recorder(options))
+
+
+@sim_app.command()
+def play(
+    file: Annotated[Path, typer.Argument(help="A recording.")],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 picks a free one.")] = 4002,
+) -> None:
+    """Answer clients from a recording."""
+    from ibkr_connector.simulator.command import run_player  # noqa: PLC0415
+
+    raise typer.Exit(run_player(file, host=host, port=port))
+
+
 @app.command()
 def demo(
     gateway: Annotated[

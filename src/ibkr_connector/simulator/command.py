@@ -1,4 +1,4 @@
-"""The simulator as a program: `ibkr sim`."""
+"""The simulator as a program: `ibkr sim`, `ibkr sim record`, `ibkr sim play`."""
 
 from __future__ import annotations
 
@@ -6,22 +6,34 @@ import asyncio
 import json
 import signal
 import sys
-from contextlib import AsyncExitStack
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from ibkr_connector.clock import Clock, ManualClock, ScaledClock
 
 from .control import ControlPort
 from .exchange.tape import ReplayTape, read_recorded, with_crosses
 from .inputs import InputError
+from .player import Player
+from .recorder import Recorder
+from .recording import RecordingError, Unexpected
 from .scenario import Scenario, ScenarioError, read_scenario
 from .server import DEFAULT_START, GatewaySimulator
 from .wire.versions import NEWEST, OLDEST
 
-__all__ = ["ScenarioError", "SimulatorOptions", "make_simulator", "run_simulator"]
+__all__ = [
+    "RecorderOptions",
+    "ScenarioError",
+    "SimulatorOptions",
+    "make_simulator",
+    "run_player",
+    "run_recorder",
+    "run_simulator",
+]
 
 _REPLAY_TAIL: Final = timedelta(days=120)
 """A replay starts so long before the end of what was recorded, so that there is a past too."""
@@ -86,25 +98,60 @@ def run_simulator(options: SimulatorOptions) -> int:
         The exit code: 0 after SIGINT or SIGTERM, 1 when it could not start.
     """
     try:
-        asyncio.run(_serve(make_simulator(options), options.control_port))
-    except ScenarioError as error:
-        print(f"ibkr sim: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(
-            f"ibkr sim: cannot listen on {options.host}:{options.port}: {error.strerror}; "
-            "choose another --port, or 0 for a free one",
-            file=sys.stderr,
-        )
-        return 1
+        asyncio.run(_simulate(make_simulator(options), options.control_port))
+    except (OSError, ScenarioError) as error:
+        return _failed(error, options.host, options.port)
     return 0
 
 
-async def _serve(simulator: GatewaySimulator, control_port: int | None) -> None:
-    leave = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, leave.set)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecorderOptions:
+    """What `ibkr sim record` is told: the gateway, and where the recording goes."""
+
+    upstream: tuple[str, int]
+    out: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = 4002
+    is_masked: bool = True
+
+
+def run_recorder(options: RecorderOptions) -> int:
+    """
+    Record until a signal comes; the line with host and port goes to standard error.
+
+    Returns:
+        The exit code: 0 after SIGINT or SIGTERM, 1 when it could not start.
+    """
+    try:
+        with ExitStack() as stack:
+            file: TextIO = sys.stdout
+            if options.out is not None:
+                file = stack.enter_context(options.out.open("w", encoding="utf-8"))
+            asyncio.run(_record(options, file))
+    except OSError as error:
+        return _failed(error, options.host, options.port)
+    return 0
+
+
+def run_player(file: Path, *, host: str, port: int) -> int:
+    """
+    Play a recording until a signal comes; print one JSON line with host and port.
+
+    Returns:
+        The exit code: 0 after SIGINT or SIGTERM, 1 when it could not start, or when a client said
+        what is not in the recording.
+    """
+    try:
+        lines = file.read_text("utf-8").splitlines()
+        unexpected = asyncio.run(_play(Player(lines, host=host, port=port)))
+    except (OSError, UnicodeError, RecordingError) as error:
+        return _failed(error, host, port)
+    for one in unexpected:
+        print(f"ibkr sim: not in the recording: {one}", file=sys.stderr)
+    return 1 if unexpected else 0
+
+
+async def _simulate(simulator: GatewaySimulator, control_port: int | None) -> None:
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(simulator)
         started = {"host": simulator.host, "port": simulator.port}
@@ -112,8 +159,50 @@ async def _serve(simulator: GatewaySimulator, control_port: int | None) -> None:
             control = ControlPort(simulator, port=control_port)
             await stack.enter_async_context(control)
             started["control_port"] = control.port
-        print(json.dumps(started), flush=True)
-        await leave.wait()
+        await _stay(started, sys.stdout)
+
+
+async def _record(options: RecorderOptions, file: TextIO) -> None:
+    def write(line: str) -> None:
+        print(line, file=file, flush=True)
+
+    recorder = Recorder(
+        options.upstream,
+        write,
+        host=options.host,
+        port=options.port,
+        is_masked=options.is_masked,
+    )
+    async with recorder:
+        await _stay({"host": recorder.host, "port": recorder.port}, sys.stderr)
+
+
+async def _play(player: Player) -> Sequence[Unexpected]:
+    async with player:
+        await _stay({"host": player.host, "port": player.port}, sys.stdout)
+    return player.unexpected
+
+
+async def _stay(started: Mapping[str, object], said_to: TextIO) -> None:
+    """Say in one line where it listens, and wait for a signal."""
+    leave = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, leave.set)
+    print(json.dumps(started), file=said_to, flush=True)
+    await leave.wait()
+
+
+def _failed(error: Exception, host: str, port: int) -> int:
+    if isinstance(error, OSError) and error.filename is None:
+        print(
+            f"ibkr sim: cannot listen on {host}:{port}: {error.strerror}; "
+            "choose another --port, or 0 for a free one",
+            file=sys.stderr,
+        )
+    else:
+        print(f"ibkr sim: {error}", file=sys.stderr)
+    return 1
 
 
 def _clock(options: SimulatorOptions, scenario: Scenario, tape: ReplayTape | None) -> Clock | None:

@@ -80,6 +80,34 @@ def test_a_control_port_is_named_in_the_same_line_and_moves_a_manual_clock(start
     assert (process.returncode, rest, errors) == (0, "", "")
 
 
+def test_what_was_recorded_is_played(start: Start, tmp_path: Path) -> None:
+    def ask(port: int) -> bytes:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+            client.sendall(b"API\0\0\0\0\x09v157..178")
+            return client.recv(1024)
+
+    def said(process: subprocess.Popen[str], *, on_errors: bool = False) -> int:
+        stream = process.stderr if on_errors else process.stdout
+        assert stream is not None
+        return int(json.loads(stream.readline())["port"])
+
+    def stop(process: subprocess.Popen[str]) -> int:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=10)
+        return process.returncode
+
+    file = tmp_path / "morning.jsonl"
+    gateway = start("--port", "0", "--manual")
+    upstream = f"127.0.0.1:{said(gateway)}"
+    recorder = start("record", "--upstream", upstream, "--out", str(file), "--port", "0")
+    first = ask(said(recorder, on_errors=True))
+    assert b"20261118 10:00:00 EST" in first
+    assert [stop(recorder), stop(gateway)] == [0, 0]
+    player = start("play", str(file), "--port", "0")
+    assert ask(said(player)) == first
+    assert stop(player) == 0
+
+
 def test_a_busy_port_is_named_and_fails(start: Start) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
