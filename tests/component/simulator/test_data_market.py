@@ -30,6 +30,7 @@ from ibkr_connector.simulator.wire.replies import (
     TickString,
 )
 from kit.data_client import APPLE, EURO, DataClient, contract, data_client, errors, of_type
+from kit.raw_client import RawClient
 
 SPX = WireContract(symbol="SPX", sec_type="IND", currency="USD", exchange="CBOE")
 SPY = WireContract(symbol="SPY", sec_type="STK", currency="USD", exchange="SMART")
@@ -459,6 +460,24 @@ async def test_a_combo_without_legs_is_refused() -> None:
     async with data_client() as client:
         bag = WireContract(symbol="AAPL", sec_type="BAG", currency="USD", exchange="SMART")
         assert errors(await client.ask(market_data(1, bag))) == [(1, 321)]
+
+
+async def test_two_clients_see_the_same_market() -> None:
+    async with data_client() as client:
+        other = DataClient(
+            client.gateway,
+            await RawClient.start(client.gateway.host, client.gateway.port, client_id=2),
+        )
+        await client.ask(market_data(1))
+        await other.ask(market_data(1))
+        await client.gateway.advance(20)
+        prices = [
+            [one for one in of_type(await each.ask(), TickPrice) if one.tick_type in {1, 2, 4}]
+            for each in (client, other)
+        ]
+        assert prices[0]
+        assert prices[0] == prices[1]
+        await other.aclose()
 
 
 async def test_a_client_that_does_not_read_is_told_the_newest_state_only() -> None:

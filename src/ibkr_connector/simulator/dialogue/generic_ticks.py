@@ -25,13 +25,24 @@ from ibkr_connector.simulator.wire.replies import (
 from . import generic_values as values
 from .generic_values import Maker, MarketView
 
-__all__ = ["DELAYED_IDS", "Generic", "MarketView", "generic_ticks", "legal_ids", "parse_ids"]
+__all__ = [
+    "DELAYED_IDS",
+    "WIDE_NEWS",
+    "Generic",
+    "MarketView",
+    "generic_ticks",
+    "legal_ids",
+    "parse_ids",
+]
 
 _DIVIDENDS: Final = frozenset({"STK", "CFD", "OPT", "FOP", "FUT", "IND", "SLB"})
 _VOLUMES: Final = frozenset(
     {"STK", "CFD", "OPT", "FOP", "WAR", "FUT", "FWD", "BOND", "BILL", "SLB", "IOPT", "CRYPTO"}
 )
 _INDEX: Final = frozenset({"IND"})
+
+WIDE_NEWS: Final = 292
+"""The generic tick of headlines."""
 
 _NUMBER: Final = re.compile(r"\d{1,6}", re.ASCII)
 
@@ -51,7 +62,9 @@ class Generic:
     is_fast: bool = False
 
 
-def parse_ids(text: str, sec_type: str) -> tuple[bool, dict[int, str]] | None:
+def parse_ids(
+    text: str, sec_type: str, *, has_news: bool = True
+) -> tuple[bool, dict[int, str]] | None:
     """
     Read a list of generic ticks.
 
@@ -71,17 +84,21 @@ def parse_ids(text: str, sec_type: str) -> tuple[bool, dict[int, str]] | None:
         row = GENERICS.get(code)
         if row is None or (row.legal is not None and sec_type not in row.legal):
             return None
+        if code == WIDE_NEWS and not has_news:
+            return None
         found[code] = parameter
     # a list that names no tick is none (measured of a gateway)
     return (has_defaults, found) if found else None
 
 
-def legal_ids(sec_type: str) -> str:
-    """Return the part of the refusal that says what would be legal."""
+def legal_ids(sec_type: str, *, has_news: bool = True) -> str:
+    """Return the part of the refusal that says what would be legal; news need a permission."""
     return ",".join(
         f"{code}/{row.alias}({row.name})" if row.alias is not None else f"{code}({row.name})"
         for code, row in GENERICS.items()
-        if row.is_listed and (row.legal is None or sec_type in row.legal)
+        if row.is_listed
+        and (row.legal is None or sec_type in row.legal)
+        and (has_news or code != WIDE_NEWS)
     )
 
 

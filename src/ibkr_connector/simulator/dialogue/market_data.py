@@ -132,14 +132,16 @@ def _generics(
         )
         return None
     sec_type = request.contract.sec_type or _known_type(session, request.contract.con_id)
-    found = parse_ids(request.generic_ticks, sec_type)
+    has_news = session.gateway.permissions.news
+    found = parse_ids(request.generic_ticks, sec_type, has_news=has_news)
     if found is None:
         # the text is that of TWS (deephaven-ib issue 46)
         session.fail(
             request.request_id,
             321,
             "Error validating request.-'bW' : cause - Incorrect generic tick list of "
-            f"{request.generic_ticks}.  Legal ones for ({sec_type}) are: {legal_ids(sec_type)}",
+            f"{request.generic_ticks}.  Legal ones for ({sec_type}) are: "
+            f"{legal_ids(sec_type, has_news=has_news)}",
         )
     return found
 

@@ -25,6 +25,7 @@ from ibkr_connector.simulator.wire.replies import (
 )
 
 from .feed import feed_of
+from .generic_ticks import WIDE_NEWS
 from .headlines import PROVIDERS, Headline, article_text, headlines_of_day
 from .times import parse_end
 
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["HANDLERS", "NewsStreams", "bulletin", "publish"]
 
-_WIDE_NEWS: Final = 292
 _MOST: Final = 300
 _LONGEST: Final = timedelta(days=365)
 _FIRST: Final = datetime(1990, 1, 1, tzinfo=UTC)
@@ -59,9 +59,9 @@ class NewsStreams:
         if not feed.headlines:
             return
         for stream in session.streams.market.values():
-            if _WIDE_NEWS not in stream.generics:
+            if WIDE_NEWS not in stream.generics:
                 continue
-            codes = _codes(stream.generics[_WIDE_NEWS])
+            codes = _codes(stream.generics[WIDE_NEWS])
             con_id = stream.instrument.con_id
             for number in range(self.told.get(stream.request_id, 0), len(feed.headlines)):
                 one = feed.headlines[number]

@@ -41,6 +41,10 @@ def test_mdoff_leaves_the_default_ticks_out() -> None:
     assert parse_ids("MDOFF,292:BRFG", "STK") == (False, {292: "BRFG"})
 
 
+def test_news_are_no_tick_without_the_permission() -> None:
+    assert parse_ids("mdoff,292:BRFG", "STK", has_news=False) is None
+
+
 @pytest.mark.parametrize("text", ["999", "13", "233,13", "abc", "292:", ":5", "mdoff", ",", "-1"])
 def test_one_bad_entry_spoils_the_list(text: str) -> None:
     assert parse_ids(text, "STK") is None
