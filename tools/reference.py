@@ -7,6 +7,7 @@ Write the pages of the documentation that are made from the code.
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import inspect
 import sys
@@ -17,14 +18,17 @@ from typing import Any, Final
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
+from ibkr_connector.clock import ManualClock
 from ibkr_connector.codes import TABLE, CodeRow, Scope
 from ibkr_connector.settings import PermissionSettings, RiskSettings, Settings
 from ibkr_connector.settings.load import environment_names
+from ibkr_connector.simulator.control import ControlPort
 from ibkr_connector.simulator.dialogue import Permissions
 from ibkr_connector.simulator.faults import KINDS, Fault
 from ibkr_connector.simulator.faults.fault import FOR_EVER
 from ibkr_connector.simulator.quirks import QUIRKS
 from ibkr_connector.simulator.scenario import ACTIONS, Scenario
+from ibkr_connector.simulator.server import DEFAULT_START, GatewaySimulator
 
 __all__ = ["PAGES", "main"]
 
@@ -208,6 +212,53 @@ def scenario_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def control_page() -> str:
+    """Return the reference of the control port."""
+    port = ControlPort(GatewaySimulator(clock=ManualClock(DEFAULT_START)))
+    helped = asyncio.run(port.answer(b'{"command": "help"}'))["result"]
+    others = [name for name in helped["commands"] if name not in ACTIONS]
+    lines = [
+        "# The control port",
+        "",
+        "For whoever drives a simulator from another language. Each line is an object in JSON",
+        'with a `command`, and is answered by a line: `{"ok": true, "result": ...}` or',
+        '`{"ok": false, "error": "..."}`. An `id` comes back as it was sent. Numbers may be',
+        "written as text, so that no decimal is lost.",
+        "",
+        "These act, with the fields of a [scenario's script](scenario.md#script):",
+        ", ".join(f"`{name}`" for name in ACTIONS) + ".",
+        "A `fault` takes its `kind` and the fields of that kind beside the command:",
+        '`{"command": "fault", "kind": "cut", "on": "PlaceOrder", "handled": true}`.',
+        "",
+        "And these:",
+        "",
+        "| command | what it does |",
+        "| --- | --- |",
+    ]
+    lines += [f"| `{name}` | {_COMMANDS[name]} |" for name in others]
+    return "\n".join(lines) + "\n"
+
+
+_COMMANDS: Final = {
+    "set_quote": "another word for `quote`",
+    "inject": "another word for `fault`",
+    "clear": "another word for `clear_faults`",
+    "advance": "lets `seconds` of a clock that stands still pass (`--manual`); returns its time",
+    "orders": "all orders of all clients, open and closed, as the broker has them",
+    "positions": "what each account holds",
+    "executions": "all executions with their commissions",
+    "log": "every request with the names of what was answered at once",
+    "clients": "the ids of the connected clients",
+    "quirks": "the quirks that are on",
+    "faults": "the faults that are armed, and how often each will happen",
+    "time": "the moment of the gateway's clock",
+    "port": "the port that clients connect to, which a 1300 moves",
+    "check": "fails when something was asked that is not simulated",
+    "assert_no_duplicate_orders": "fails when the same order was placed twice",
+    "help": "these words, every kind of fault with its fields, and every quirk",
+}
+"""What a command does that no script has; a command that is missing here is an error."""
+
 _TABLE: Final = ("| key | default | meaning |", "| --- | --- | --- |")
 
 
@@ -269,6 +320,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "reference/faults.md": faults_page,
     "reference/quirks.md": quirks_page,
     "reference/scenario.md": scenario_page,
+    "reference/control.md": control_page,
 }
 """Every generated page, by its place under `docs/`."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -58,6 +59,20 @@ def test_the_tests_for_users_pass(name: str, says: str, tmp_path: Path) -> None:
     assert says in run(["-m", "pytest", "-q", str(EXAMPLES / name)], tmp_path)
 
 
+def shell(*command: str | Path, folder: Path) -> str:
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=40,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 def test_a_shell_is_enough_to_run_a_program_against_a_gateway(tmp_path: Path) -> None:
     program = (
         "import os, socket; "
@@ -65,17 +80,19 @@ def test_a_shell_is_enough_to_run_a_program_against_a_gateway(tmp_path: Path) ->
         "link.sendall(b'API\\0' + bytes([0, 0, 0, 9]) + b'v157..178'); "
         "print('spoken', link.recv(100)[4:7].decode())"
     )
-    done = subprocess.run(
-        [EXAMPLES / "in_ci.sh", sys.executable, "-c", program],
-        cwd=tmp_path,
-        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        timeout=40,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "spoken 178\n"
+    printed = shell(EXAMPLES / "in_ci.sh", sys.executable, "-c", program, folder=tmp_path)
+    assert printed == "spoken 178\n"
+
+
+def test_a_shell_is_enough_to_drive_a_gateway(tmp_path: Path) -> None:
+    answers = [
+        json.loads(line)
+        for line in shell(EXAMPLES / "drive.sh", folder=tmp_path).split("\n")
+        if line
+    ]
+    assert all(answer["ok"] for answer in answers)
+    assert [position["quantity"] for position in answers[4]["result"]] == ["5"]
+    assert answers[-1]["id"] == "at the end"
 
 
 def test_the_scenario_is_one() -> None:
