@@ -166,6 +166,25 @@ class Market:
         )
         return low, high, swing.volume
 
+    def traded(
+        self,
+        instrument: Instrument,
+        price: Decimal,
+        *,
+        is_buy: bool,
+        since: datetime,
+        now: datetime,
+    ) -> Decimal:
+        """Return how much the tape traded at a price or worse; nothing of a held market."""
+        if instrument.con_id in self._held or instrument.con_id in self.legs or since >= now:
+            return _NOTHING
+        found = self.tape.trades(instrument, since, now)
+        # whoever sold for less than a bid that stood there would have met that bid first
+        return sum(
+            (t.size for t in found if (t.price <= price if is_buy else t.price >= price)),
+            _NOTHING,
+        )
+
     def levels(self, instrument: Instrument, now: datetime, *, is_ask: bool) -> Iterator[Level]:
         """Yield what is left of one side of the market, best price first."""
         if instrument.con_id in self.legs:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from .fees import Charged, FeeModel, InteractiveBrokersFees, NoFees
 from .instruments import Instrument
@@ -68,6 +68,9 @@ class DisplayedSize:
 class FillModel(Protocol):
     """How much of what stands or trades in the market an order gets."""
 
+    serves_queues: ClassVar[bool]
+    """Whether resting orders may trade at their price before the market goes through it."""
+
     def taken(
         self,
         instrument: Instrument,
@@ -111,6 +114,8 @@ class FillModel(Protocol):
 class PlainFill:
     """All that is displayed; a resting limit waits until the market comes through."""
 
+    serves_queues: ClassVar[bool] = False
+
     def taken(
         self,
         instrument: Instrument,
@@ -148,6 +153,8 @@ class PatientFill:
             has come.
         seed: Seed of that chance.
     """
+
+    serves_queues: ClassVar[bool] = True
 
     share: Decimal = Decimal(1)
     chance: float = 0.5

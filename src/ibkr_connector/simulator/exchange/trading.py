@@ -222,6 +222,7 @@ class Trading:
         con_id = instrument.con_id
         if not self._book.works_in(con_id) or self._market.is_halted(con_id):
             return
+        since = self._seen.get(con_id, now)
         self._seen[con_id] = now
         quote = self._market.touch(instrument, now)
         late: list[tuple[VenueOrder, Decimal]] = []
@@ -233,8 +234,44 @@ class Trading:
                 yield from self.enter(order, now)
                 continue
             yield from self._meet(order, quote, now=now, late=late)
+        if self._fills.serves_queues:
+            yield from self._serve_queues(instrument, since, now=now, late=late)
         for order, part in late:
             yield from self._reduce_group(order, part, now)
+
+    def _serve_queues(
+        self,
+        instrument: Instrument,
+        since: datetime,
+        *,
+        now: datetime,
+        late: list[tuple[VenueOrder, Decimal]],
+    ) -> Iterator[Event]:
+        """Let resting orders have their part of what the market traded at their price."""
+        waiting = [
+            order
+            for is_buy in (True, False)
+            for order in self._book.resting(instrument.con_id, is_buy=is_buy)
+            if order.is_resting and self._is_open(order, now)
+        ]
+        for found in waiting:
+            order = self._register[found.perm_id]
+            price = order.working_price
+            if not order.works or price is None:
+                continue
+            traded = self._market.traded(
+                instrument, price, is_buy=order.terms.is_buy, since=since, now=now
+            )
+            quantity = self._fills.queued(
+                instrument,
+                wanted=order.remaining,
+                traded=traded,
+                perm_id=order.perm_id,
+                at=now,
+            )
+            if quantity > 0:
+                served = Trade(quantity=quantity, price=price, liquidity=ADDED)
+                yield from self._trade(order, served, now=now, late=late)
 
     def _meet(
         self,

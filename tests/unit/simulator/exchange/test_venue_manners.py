@@ -17,7 +17,12 @@ from ibkr_connector.simulator.exchange.commands import (
     HaltChanged,
     ReleaseQuote,
 )
-from ibkr_connector.simulator.exchange.models import FixedLatency, TickSlippage
+from ibkr_connector.simulator.exchange.models import (
+    FixedLatency,
+    PatientFill,
+    PlainFill,
+    TickSlippage,
+)
 from ibkr_connector.simulator.exchange.records import (
     Condition,
     ConditionKind,
@@ -316,3 +321,22 @@ def test_a_leap_in_time_elects_the_stops_that_were_passed() -> None:
     events = floor.wait(3 * 3_600)
     assert floor.statuses(events) == ["Submitted", "Filled"]
     assert floor.order().status == "PreSubmitted"
+
+
+def test_a_patient_model_serves_an_order_before_the_market_goes_through_it() -> None:
+    """What the market trades below a bid that stands there is the bid's, before it is crossed."""
+    filled = {}
+    for name, fills in (("plain", PlainFill()), ("patient", PatientFill(chance=1.0))):
+        floor = Floor(fills=fills)
+        floor.venue.execute(ReleaseQuote(con_id=APPLE), floor.now)
+        apple = floor.instrument()
+        price = apple.last(*apple.sides(floor.venue.mark(apple, floor.now)))
+        floor.place(terms("BUY", "LMT", 1_000, limit_price=str(price)))
+        assert floor.order().is_resting
+        end = floor.now + timedelta(seconds=5)
+        trades = list(floor.venue.tape.trades(apple, floor.now, end))
+        assert [trade.price <= price for trade in trades] == [True]
+        for _ in range(5):
+            floor.wait()
+        filled[name] = int(floor.order().filled)
+    assert filled["patient"] == filled["plain"] + 100
