@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from .errors import RemoteProtocolError
-from .fields import INTEGER, OPTIONAL_NUMBER
+from .fields import INTEGER, OPTIONAL_NUMBER, shown
 from .layout import Get, Item, Texts, When
 from .plain import Reader, Source, Writer, written
 
@@ -128,7 +128,7 @@ class Conditions:
 def _condition(source: Source) -> tuple[str, ...]:
     kind = source.take("type of condition")
     if kind not in _CONDITION_WIDTHS:
-        raise RemoteProtocolError(f"there is no order condition of type {kind!r}")
+        raise RemoteProtocolError(f"there is no order condition of type {shown(kind)}")
     return (kind, *(source.take("condition") for _ in range(_CONDITION_WIDTHS[kind])))
 
 

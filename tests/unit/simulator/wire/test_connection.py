@@ -15,6 +15,7 @@ from ibkr_connector.simulator.wire.connection import (
     State,
     as_mermaid,
 )
+from ibkr_connector.simulator.wire.contracts import WireContract
 from ibkr_connector.simulator.wire.errors import LocalProtocolError, RemoteProtocolError
 from ibkr_connector.simulator.wire.frames import (
     MAX_FRAME,
@@ -27,6 +28,7 @@ from ibkr_connector.simulator.wire.replies import ErrorMessage, NextValidId
 from ibkr_connector.simulator.wire.requests import (
     ROWS,
     BrokenRequest,
+    PlaceOrder,
     ReqCurrentTime,
     ReqCurrentTimeMillis,
     ReqMatchingSymbols,
@@ -145,6 +147,13 @@ def test_a_broken_protocol_closes_the_connection(data: bytes) -> None:
     assert list(connection.events()) == []
 
 
+def encode_order(conditions: str) -> bytes:
+    order = PlaceOrder(
+        order_id=888, contract=WireContract(), texts={}, groups={"conditions": ((conditions,),)}
+    )
+    return join_fields(encode_request(order, 178))
+
+
 @pytest.mark.parametrize(
     ("payload", "message", "request_id", "text"),
     [
@@ -178,6 +187,11 @@ def test_a_broken_protocol_closes_the_connection(data: bytes) -> None:
             b"19\x001\x00one\x00<xml/>\x00888\x00",
             *(19, 888),
             "Unable to parse field: 'Data Type' for input string: 'one'",
+        ),
+        (
+            encode_order(conditions="9" * 5_000),
+            *(3, 888),
+            f"there is no order condition of type '{'9' * 80}...'",
         ),
         (b"3\x00888\x00", 3, 888, "the message ends before its field 'con_id'"),
     ],
@@ -229,6 +243,7 @@ def test_random_bytes_raise_nothing_but_a_protocol_error(data: bytes, greeted: b
 FIELD = st.one_of(
     st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8),
     st.integers(-3, 300).map(str),
+    st.just("1" * 5_000),
     st.sampled_from(["", "BAG", "1", "1.7976931348623157E308", "NaN", "Infinity", "1e999999999"]),
 )
 
@@ -248,6 +263,7 @@ def test_random_fields_never_close_the_connection(
     assert connection.state is State.STARTED
     if isinstance(event, BrokenRequest):
         assert event.message_id == message
+        assert len(event.text) < 300
 
 
 @settings(max_examples=400)
@@ -269,6 +285,7 @@ def test_a_request_with_one_wrong_field_or_without_its_end_is_answerable(
     (event,) = connection.events()
     assert connection.state is State.STARTED
     assert isinstance(event, BrokenRequest | ROWS[row].record)
+    assert not isinstance(event, BrokenRequest) or len(event.text) < 300
 
 
 def test_text_in_latin_1_is_not_refused() -> None:
