@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from ibkr_connector.simulator.exchange.history import HistoricalBar
 from ibkr_connector.simulator.wire import requests as ask
 from ibkr_connector.simulator.wire.replies import HistoricalDataUpdate, RealTimeBar
 
+from .bar_rows import NOTHING, wire_bar
 from .contracts import find_for_data
 from .feed import feed_of
 from .history_rules import Asked, unavailable
@@ -29,7 +29,6 @@ _BEHIND: Final = timedelta(minutes=10)
 
 _SHOWN: Final = frozenset({"TRADES", "MIDPOINT", "BID", "ASK"})
 _INVALID: Final = "Invalid Real-time Query:"
-_NOTHING: Final = Decimal(-1)
 
 
 def next_beat(now: datetime) -> datetime:
@@ -64,8 +63,6 @@ class LiveBars:
             session.say(self._five_seconds(bar))
 
     def _update(self, session: ClientSession, now: datetime) -> None:
-        from .history import wire_bar  # noqa: PLC0415  # it needs the record above
-
         for bar in self.asked.bars(session, self.since, now):
             if bar != self.told and bar.start >= self.since:
                 self.told, self.since = bar, bar.start
@@ -83,8 +80,8 @@ class LiveBars:
             high=bar.high,
             low=bar.low,
             close=bar.close,
-            volume=bar.volume if bar.volume is not None else _NOTHING,
-            wap=bar.average if bar.average is not None else _NOTHING,
+            volume=bar.volume if bar.volume is not None else NOTHING,
+            wap=bar.average if bar.average is not None else NOTHING,
             count=bar.count if bar.count is not None else -1,
         )
 

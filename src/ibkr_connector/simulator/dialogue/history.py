@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from ibkr_connector.simulator.exchange.history import BAR_SIZES, HistoricalBar, is_dated
+from ibkr_connector.simulator.exchange.history import BAR_SIZES, is_dated
 from ibkr_connector.simulator.exchange.instruments import Instrument
 from ibkr_connector.simulator.exchange.past import head_moment
 from ibkr_connector.simulator.exchange.sessions import schedule
 from ibkr_connector.simulator.wire import requests as ask
 from ibkr_connector.simulator.wire.replies import (
-    Bar,
     HeadTimestamp,
     HistoricalData,
     HistoricalDataEnd,
@@ -23,6 +21,7 @@ from ibkr_connector.simulator.wire.replies import (
 )
 from ibkr_connector.simulator.wire.versions import Version
 
+from .bar_rows import wire_bar
 from .bars import LiveBars, next_beat
 from .combos import combo_of
 from .contracts import find_for_data
@@ -39,14 +38,13 @@ from .history_rules import (
 )
 from .pacing import MAX_OPEN
 from .rights import entitlement
-from .times import parse_end, write_bar_time, write_time, zone_of
+from .times import parse_end, write_time, zone_of
 
 if TYPE_CHECKING:
     from .session import ClientSession, Handler
 
-__all__ = ["HANDLERS", "wire_bar"]
+__all__ = ["HANDLERS"]
 
-_NOTHING: Final = Decimal(-1)
 _MOST_BARS: Final = 100_000
 """More bars than this are too long a time; the bound keeps an answer in memory (*limit*)."""
 
@@ -193,26 +191,6 @@ def _send(
             due=next_beat(now),
             is_kept=True,
         )
-
-
-def wire_bar(session: ClientSession, bar: HistoricalBar, asked: Asked) -> Bar:
-    """Write a bar with its date as its client wants it."""
-    return Bar(
-        date=write_bar_time(
-            bar.start,
-            day=bar.day or bar.start.date() if is_dated(asked.bar_size) else None,
-            form=asked.format_date,
-            version=session.version,
-            zone=zone_of(session, asked.instrument),
-        ),
-        open=bar.open,
-        high=bar.high,
-        low=bar.low,
-        close=bar.close,
-        volume=bar.volume if bar.volume is not None else _NOTHING,
-        wap=bar.average if bar.average is not None else _NOTHING,
-        count=bar.count if bar.count is not None else -1,
-    )
 
 
 def _schedule(
