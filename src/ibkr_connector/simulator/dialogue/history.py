@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HANDLERS"]
 
-_MOST_BARS: Final = 100_000
+_MOST_BARS: Final = 50_000
 """More bars than this are too long a time; the bound keeps an answer in memory (*limit*)."""
 
 _FINE: Final = timedelta(seconds=30)
