@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -8,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ibkr_connector.simulator.exchange.instruments import Instrument
+from ibkr_connector.simulator.exchange import activity, cells, derived, seeded
+from ibkr_connector.simulator.exchange.instruments import Instrument, Query
 from ibkr_connector.simulator.exchange.listing import default_catalogue
 from ibkr_connector.simulator.exchange.prices import Swing
 from ibkr_connector.simulator.exchange.seeded import SeededTape
@@ -20,9 +22,11 @@ TAPE = SeededTape(7)
 APPLE = 265598
 EURO = 12087792
 BITCOIN = 479624278
+EURO_POUND = 12087817
+[OPTION] = [one.con_id for one in CATALOGUE.find(Query(local_symbol="AAPL  261218C00190000"))]
 
 quarters = st.integers(0, 3 * 86_400 * 4)
-listed = st.sampled_from([APPLE, EURO, BITCOIN])
+listed = st.sampled_from([APPLE, EURO, BITCOIN, EURO_POUND, OPTION])
 
 
 def instrument(con_id: int) -> Instrument:
@@ -100,6 +104,45 @@ def test_what_is_forgotten_is_found_again() -> None:
     before = [tape.price(apple, moment(n * 5_000)) for n in range(40)]
     tape.forget()
     assert [tape.price(apple, moment(n * 5_000)) for n in range(40)] == before
+
+
+def test_memory_is_bounded_and_forgetting_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    apple, euro = instrument(APPLE), instrument(EURO)
+    asked = [(one, moment(n * 9_001)) for n in range(40) for one in (apple, euro)]
+    before = [TAPE.price(one, at) for one, at in asked]
+    for module, name in (
+        (cells, "_MAX_NODES"),
+        (cells, "_MAX_KNOTS"),
+        (derived, "_MAX_KNOWN"),
+        (activity, "_MAX_KNOWN"),
+        (seeded, "_MAX_PATHS"),
+    ):
+        monkeypatch.setattr(module, name, 3)
+    small = SeededTape(7)
+    assert [small.price(one, at) for one, at in asked] == before
+    option, cross = instrument(OPTION), instrument(EURO_POUND)
+    for one in (apple, option, cross):
+        for n in range(5):
+            first, end = moment(n * 70_000), moment(n * 70_000 + 30_000)
+            assert small.swing(one, first, end) == TAPE.swing(one, first, end)
+
+
+def test_what_follows_two_needs_two_that_follow_nothing() -> None:
+    cross = instrument(EURO_POUND)
+    bad = replace(cross, con_id=1, follows=(cross, instrument(EURO)))
+    with pytest.raises(ValueError, match=r"EUR.GBP must follow two that follow nothing"):
+        TAPE.price(bad, DAY)
+
+
+def test_an_empty_interval_has_no_swing() -> None:
+    apple = instrument(APPLE)
+    assert TAPE.swing(apple, DAY, DAY) is None
+    assert TAPE.path(apple, DAY, DAY) == ()
+    whole = TAPE.swing(apple, DAY, moment(99))
+    assert whole is not None
+    assert TAPE.path(apple, DAY, moment(99)) == (whole.open, whole.high, whole.low, whole.close)
+    assert TAPE.last(apple, DAY) == apple.last(*apple.sides(whole.open))
+    assert TAPE.seed == 7
 
 
 @settings(max_examples=60, deadline=None)
