@@ -221,7 +221,7 @@ def _contract(  # noqa: PLR0917
         currency=family.currency,
         exchanges=(family.exchange,),
         # the month names it, even where it ends in the month before
-        expiry=f"{year}{month[1]:02d}{ends.day:02d}",
+        expiry=f"{ends if ends.month == month[1] else date(*month, 1):%Y%m%d}",
         last_trade=f"{ends:%Y%m%d}",
         multiplier=family.multiplier,
         local_symbol=name,

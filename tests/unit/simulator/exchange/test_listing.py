@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -153,6 +153,19 @@ def test_futures_are_named_by_month_or_day() -> None:
 def test_futures_end_by_the_rule_of_their_exchange(local_symbol: str, last_trade: str) -> None:
     [one] = CATALOGUE.find(Query(local_symbol=local_symbol))
     assert one.last_trade == last_trade
+
+
+def test_every_date_of_a_contract_is_one() -> None:
+    for today in (TODAY, date(2027, 2, 1), date(2028, 2, 20)):
+        dated = [one for one in default_catalogue(today).listed() if one.expiry]
+        assert len(dated) > 100
+        for one in dated:
+            named, ends = (
+                datetime.strptime(text, "%Y%m%d").replace(tzinfo=UTC).date()
+                for text in (one.expiry, one.last_trade)
+            )
+            assert today <= ends
+            assert abs((named - ends).days) < 62
 
 
 def test_what_is_over_is_found_only_when_that_is_asked_for() -> None:
