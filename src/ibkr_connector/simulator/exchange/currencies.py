@@ -1,8 +1,9 @@
 """
 The pairs, metals and coins that are listed.
 
-Pairs against the dollar move by themselves, each other pair is made of two of those. Con ids below
-9,000,000 and of nine digits are IB's, others are made up.
+Pairs against the dollar move by themselves, each other pair is made of two of those. Con ids from
+9,200,000 to 9,299,999 are made up, others are IB's. *limit*: those of USD.CHF, EUR.GBP and EUR.CHF
+are IB's for other pairs (public code has 12087820, 12087807 and 12087817); they stay as they were.
 """
 
 from __future__ import annotations

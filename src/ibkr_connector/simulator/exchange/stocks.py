@@ -1,8 +1,9 @@
 """
 The stocks and funds that are listed by name.
 
-Symbols, names, exchanges and ISINs are public; con ids below 9,000,000 (and those of nine digits)
-are IB's, others are made up. Prices are where the seeded market begins, not what anything costs.
+Symbols, names, exchanges and ISINs are public; con ids from 9,400,000 to 9,499,999, and ISINs that
+begin with ZZ, are made up, other con ids are meant to be IB's. Prices are where the seeded market
+begins, not what anything costs.
 """
 
 from __future__ import annotations
