@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Protocol, Self, TypeVar
 
 from ibkr_connector.clock import ManualClock
 from ibkr_connector.simulator import GatewaySimulator
@@ -20,7 +20,7 @@ from ibkr_connector.simulator.wire.frames import (
 from ibkr_connector.simulator.wire.replies import ErrorMessage, Reply, decode_reply
 from ibkr_connector.simulator.wire.requests import PlaceOrder, Request, StartApi, encode_request
 
-__all__ = ["APPLE", "Conversation", "hello", "order", "standing_still", "talk"]
+__all__ = ["APPLE", "Conversation", "Listening", "hello", "order", "standing_still", "talk"]
 
 T = TypeVar("T")
 
@@ -52,6 +52,13 @@ _opened: list[Conversation] = []
 """Clients of the gateway that is running; they are closed with it."""
 
 
+class Listening(Protocol):
+    """Whatever listens on a port as a gateway does."""
+
+    host: str
+    port: int
+
+
 class Conversation:
     """
     One client.
@@ -77,7 +84,7 @@ class Conversation:
         return self._version
 
     @classmethod
-    async def dial(cls, gateway: GatewaySimulator, *, version: int = NEWEST_KNOWN) -> Self:
+    async def dial(cls, gateway: Listening, *, version: int = NEWEST_KNOWN) -> Self:
         """Open a socket, and say nothing."""
         reader, writer = await asyncio.open_connection(gateway.host, gateway.port)
         client = cls(reader, writer, version)
@@ -85,7 +92,7 @@ class Conversation:
         return client
 
     @classmethod
-    async def open(cls, gateway: GatewaySimulator, *, version: int = NEWEST_KNOWN) -> Self:
+    async def open(cls, gateway: Listening, *, version: int = NEWEST_KNOWN) -> Self:
         """Open a socket and agree on a version, and say no more."""
         client = await cls.dial(gateway, version=version)
         client.write(hello(version))
@@ -95,7 +102,7 @@ class Conversation:
 
     @classmethod
     async def start(
-        cls, gateway: GatewaySimulator, *, client_id: int = 1, version: int = NEWEST_KNOWN
+        cls, gateway: Listening, *, client_id: int = 1, version: int = NEWEST_KNOWN
     ) -> Self:
         """Open a socket, say who is there, and hear what a session begins with."""
         client = await cls.open(gateway, version=version)

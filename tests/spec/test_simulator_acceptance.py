@@ -35,7 +35,9 @@ from ibkr_connector.simulator.faults import (
     Split,
     Trickle,
 )
+from ibkr_connector.simulator.player import Player
 from ibkr_connector.simulator.quirks import Quirk
+from ibkr_connector.simulator.recorder import Recorder
 from ibkr_connector.simulator.scenario import (
     Account,
     HoldQuote,
@@ -79,10 +81,17 @@ from ibkr_connector.simulator.wire.requests import (
     encode_request,
 )
 from kit.broker import AAPL, set_quote
-from kit.conversation import APPLE, Conversation, hello, order, standing_still, talk
+from kit.conversation import APPLE, Conversation, Listening, hello, order, standing_still, talk
 from kit.foreign import ROOT
 
-VERSIONS = (157, 166, 178)
+VERSIONS = (157, 166, 178, 200)
+POINTS = 11
+
+
+def test_every_point_of_the_list_has_tests() -> None:
+    texts = [path.read_text("utf-8") for path in Path(__file__).parent.glob("test_simulator_*.py")]
+    named = re.findall(r"def test_point_(\d\d)_", "".join(texts))
+    assert {int(point) for point in named} == set(range(1, POINTS + 1))
 
 
 # --- 1: handshake, framing, ids, versions, several clients --------------------------------------
@@ -159,12 +168,13 @@ async def test_point_01_fields_come_and_go_with_the_version() -> None:
             await client.ask(ReqContractDetails(request_id=1, contract=APPLE), order(1))
             told[version] = client
     sizes = {version: client.last(ContractDetails).min_size for version, client in told.items()}
-    assert sizes == {157: None, 166: Decimal(1), 178: Decimal(1)}  # since 164
+    one = Decimal(1)
+    assert sizes == {157: None, 166: one, 178: one, 200: one}  # since 164
     heads = {
         version: next(len(one) for one in client.frames if one[0] == "5")
         for version, client in told.items()
     }
-    assert heads[157] < heads[166]
+    assert heads[157] < heads[166] < heads[200]
 
 
 async def test_point_01_orders_belong_to_their_client_and_master_hears_of_all() -> None:
@@ -541,6 +551,57 @@ async def test_point_08_an_order_that_was_sent_twice_is_noticed() -> None:
         await client.ask(order(3, orderRef="once"))
         with pytest.raises(AssertionError, match="placed twice: client 1: 1 and 3"):
             gateway.assert_no_duplicate_orders()
+
+
+# --- 9: recorder and player ---------------------------------------------------------------------
+
+
+async def _trade(gateway: Listening) -> list[list[str]]:
+    client = await Conversation.start(gateway, client_id=1)
+    await client.ask(ReqContractDetails(request_id=1, contract=APPLE))
+    await client.ask(order(1, orderType="MKT"), order(2))
+    await client.ask(ReqPositions())
+    await client.ask(CancelOrder(order_id=2))
+    await client.aclose()
+    return client.frames
+
+
+async def _recorded(*, is_masked: bool = True) -> tuple[list[str], list[list[str]]]:
+    lines: list[str] = []
+    async with standing_still() as gateway:
+        upstream = gateway.host, gateway.port
+        async with Recorder(upstream, lines.append, is_masked=is_masked) as between:
+            said = await _trade(between)
+        assert len(gateway.venue.executions()) == 1
+    return lines, said
+
+
+async def test_point_09_what_was_recorded_between_a_client_and_a_gateway_is_played_again() -> None:
+    lines, said = await _recorded(is_masked=False)
+    async with Player(lines) as player:
+        assert await _trade(player) == said
+        player.check()
+
+
+async def test_point_09_a_recording_hides_the_account_and_is_a_gateway_all_the_same() -> None:
+    lines, said = await _recorded()
+    assert "DU1234567" not in "".join(lines)
+    assert ["15", "1", "DU1234567"] in said
+    async with Player(lines) as player:
+        again = await _trade(player)
+    assert len(again) == len(said)
+    assert not [frame for frame in again if "DU1234567" in frame]
+
+
+async def test_point_09_a_player_says_what_it_was_not_recorded_to_answer() -> None:
+    lines, _ = await _recorded()
+    async with Player(lines) as player:
+        client = await Conversation.start(player, client_id=1)
+        await client.ask(ReqMarketRule(rule_id=26))
+        assert 320 in client.codes()
+        with pytest.raises(AssertionError):
+            player.check()
+        await client.aclose()
 
 
 # --- 10: fixture, program, container ------------------------------------------------------------
