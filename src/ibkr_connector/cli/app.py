@@ -158,6 +158,9 @@ def sim(
     scenario: Annotated[Path | None, typer.Option(help="Scenario file (YAML).")] = None,
     speed: Annotated[float | None, typer.Option(help="Simulated seconds per second.")] = None,
     replay: Annotated[bool, typer.Option(help="Replay recorded market prices.")] = False,
+    tape: Annotated[
+        list[Path] | None, typer.Option(help="Prices: CSV, Parquet or script; may be repeated.")
+    ] = None,
     sessions: Annotated[bool | None, typer.Option(help="Open and close markets.")] = None,
     manual: Annotated[bool, typer.Option(help="A clock that the control port moves.")] = False,
     control_port: Annotated[
@@ -181,6 +184,7 @@ def sim(
         scenario=scenario,
         speed=speed,
         replay=replay,
+        tapes=tuple(tape or ()),
         sessions=sessions,
         manual=manual,
         control_port=control_port,

@@ -9,14 +9,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, TextIO
 
 from ibkr_connector.clock import Clock, ManualClock, ScaledClock
 
 from .control import ControlPort
-from .exchange.tape import ReplayTape, read_recorded, with_crosses
+from .exchange.prices import TapeError
+from .exchange.tape import ReplayTape, read_recorded, read_tape, with_crosses
 from .inputs import InputError
 from .player import Player
 from .recorder import Recorder
@@ -53,6 +54,7 @@ class SimulatorOptions:
     scenario: Path | None = None
     speed: float | None = None
     replay: bool = False
+    tapes: tuple[Path, ...] = ()
     control_port: int | None = None
     manual: bool = False
     sessions: bool | None = None
@@ -74,7 +76,7 @@ def make_simulator(options: SimulatorOptions) -> GatewaySimulator:
     speed = said.speed if options.speed is None else options.speed
     scenario = replace(said, speed=speed)
     seed = scenario.seed if scenario.seed is not None and options.seed == 1 else options.seed
-    tape = ReplayTape(with_crosses(read_recorded())) if options.replay else None
+    tape = _tape(options, scenario)
     try:
         return GatewaySimulator(
             scenario,
@@ -205,10 +207,28 @@ def _failed(error: Exception, host: str, port: int) -> int:
     return 1
 
 
+def _tape(options: SimulatorOptions, scenario: Scenario) -> ReplayTape | None:
+    if options.tapes and options.replay:
+        raise ScenarioError("tape files and the recorded prices in the box are one too many")
+    if options.tapes:
+        try:
+            return read_tape(*options.tapes, begin=scenario.start or DEFAULT_START)
+        except TapeError as error:
+            raise ScenarioError(str(error)) from error
+    return ReplayTape(with_crosses(read_recorded())) if options.replay else None
+
+
 def _clock(options: SimulatorOptions, scenario: Scenario, tape: ReplayTape | None) -> Clock | None:
-    past = None if tape is None else tape.span[1] - _REPLAY_TAIL
-    if options.manual:
-        return ManualClock(scenario.start or past or DEFAULT_START)
-    if past is None:
+    if tape is None and not options.manual:
         return None
-    return ScaledClock(scenario.start or past, speed=scenario.speed or _REPLAY_SPEED)
+    start = scenario.start or _beginning(options, tape)
+    if options.manual:
+        return ManualClock(start)
+    return ScaledClock(start, speed=scenario.speed or (_REPLAY_SPEED if options.replay else 1.0))
+
+
+def _beginning(options: SimulatorOptions, tape: ReplayTape | None) -> datetime:
+    if tape is None:
+        return DEFAULT_START
+    # the prices in the box are years of days; a file of one's own is played from its beginning
+    return tape.span[1] - _REPLAY_TAIL if options.replay else tape.span[0]

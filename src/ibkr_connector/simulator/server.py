@@ -214,8 +214,8 @@ class GatewaySimulator:
         """
         Raise when a client asked for the same thing twice under two order ids.
 
-        The same are client, contract and all terms, order reference included. Changes of one
-        order are not counted.
+        The same are client, contract and all terms; with an order reference, all but the prices.
+        Changes of one order are not counted.
 
         Raises:
             AssertionError: Which orders, of which client.

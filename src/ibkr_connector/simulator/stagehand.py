@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ibkr_connector.clock import Clock
 
@@ -248,14 +248,24 @@ def duplicate_orders(log: Iterable[Exchange]) -> list[str]:
         request = exchange.request
         if not isinstance(request, PlaceOrder) or request.order.flag("whatIf"):
             continue
-        contract = request.contract
-        texts = tuple(sorted((name, text) for name, text in request.texts.items() if text))
-        what = (exchange.client_id, contract, texts)
+        what = (exchange.client_id, request.contract, _terms_of(request))
         first = seen.setdefault(what, request.order_id)
         if first != request.order_id:
-            action, size = request.order.text("action"), request.order.text("totalQuantity")
+            order, contract = request.order, request.contract
             found.append(
-                f"client {exchange.client_id}: {first} and {request.order_id}, {action} {size} "
+                f"client {exchange.client_id}: {first} and {request.order_id}, "
+                f"{order.text('action')} {order.text('totalQuantity')} "
                 f"of {contract.symbol or contract.con_id}"
+                + (f", order reference {order.text('orderRef')!r}" * bool(order.text("orderRef")))
             )
     return found
+
+
+_IDENTITY: Final = ("orderRef", "action", "totalQuantity", "orderType", "parentId")
+
+
+def _terms_of(request: PlaceOrder) -> tuple[tuple[str, str], ...]:
+    if request.order.text("orderRef"):
+        # a reference names one intention: a price that has moved makes no other of it
+        return tuple((name, request.order.text(name)) for name in _IDENTITY)
+    return tuple(sorted((name, text) for name, text in request.texts.items() if text))

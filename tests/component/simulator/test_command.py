@@ -181,3 +181,21 @@ def test_a_replay_starts_within_what_was_recorded() -> None:
     assert quote.bid is not None
     assert quote.ask is not None
     assert Decimal("0.8") < quote.bid < quote.ask < Decimal("1.6")
+
+
+def test_a_tape_of_ones_own_is_played_from_its_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text(
+        "time,symbol,price\n2026-11-18T15:00:00Z,AAPL,100\n2026-11-18T16:00:00Z,AAPL,101\n"
+    )
+    simulator = make_simulator(SimulatorOptions(tapes=(path,), manual=True))
+    assert simulator.clock.utcnow() == datetime(2026, 11, 18, 15, tzinfo=UTC)
+    share = simulator.venue.instrument(265598)
+    assert simulator.venue.mark(share, simulator.clock.utcnow()) == 100
+
+
+def test_a_tape_with_a_mistake_says_which(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("time,symbol,price\nnoon,AAPL,100\n")
+    with pytest.raises(ScenarioError, match=r"mine\.csv:2"):
+        make_simulator(SimulatorOptions(tapes=(path,)))

@@ -312,4 +312,7 @@ async def test_the_same_order_under_two_ids_is_found() -> None:
         await told(client, order(4))
         with pytest.raises(AssertionError, match="client 1: 1 and 4, BUY 5 of"):
             simulator.assert_no_duplicate_orders()
+        await told(client, order(5, orderRef="b", lmtPrice="3"))
+        with pytest.raises(AssertionError, match=r"3 and 5, BUY 5 of .*, order reference 'b'"):
+            simulator.assert_no_duplicate_orders()
         await client.aclose()
