@@ -2,8 +2,7 @@
 The pairs, metals and coins that are listed.
 
 Pairs against the dollar move by themselves, each other pair is made of two of those. Con ids from
-9,200,000 to 9,299,999 are made up, others are IB's. *limit*: those of USD.CHF, EUR.GBP and EUR.CHF
-are IB's for other pairs (public code has 12087820, 12087807 and 12087817); they stay as they were.
+9,200,000 to 9,299,999 are made up, others are IB's.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _PAIRS: Final = (
     (12087792, "EUR", "USD", "1.10000", "0.00005"),
     (12087797, "GBP", "USD", "1.27000", "0.00005"),
     (15016059, "USD", "JPY", "150.000", "0.005"),
-    (12087807, "USD", "CHF", "0.88000", "0.00005"),
+    (12087820, "USD", "CHF", "0.88000", "0.00005"),
     (14433401, "AUD", "USD", "0.66000", "0.00005"),
     (15016062, "USD", "CAD", "1.36000", "0.00005"),
     (0, "NZD", "USD", "0.60000", "0.00005"),
@@ -41,9 +40,9 @@ _PAIRS: Final = (
 )
 _CROSSES: Final = (
     # con id (0: made up), base, quote
-    (12087817, "EUR", "GBP"),
+    (12087807, "EUR", "GBP"),
     (14321016, "EUR", "JPY"),
-    (12087802, "EUR", "CHF"),
+    (12087817, "EUR", "CHF"),
     (0, "EUR", "AUD"),
     (0, "EUR", "CAD"),
     (0, "EUR", "SEK"),

@@ -8,7 +8,7 @@ Owns nothing of orders and accounts.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Final
@@ -17,13 +17,23 @@ from .commands import SetQuote
 from .history import HistoricalBar, bars
 from .instruments import Catalogue, Instrument, Query
 from .matching import Level
+from .prices import Swing, Tape
 from .records import Leg, Quote
-from .tape import Tape
 
 __all__ = ["Market"]
 
 _NOTHING: Final = Decimal(0)
 _DEPTH: Final = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Day:
+    """A day of an instrument until a moment: the price before it, and where it went."""
+
+    start: datetime
+    until: datetime
+    close: Decimal | None
+    swing: Swing | None = None
 
 
 class Market:
@@ -42,6 +52,7 @@ class Market:
         self._combos: dict[int, Instrument] = {}
         self._touches: dict[int, tuple[datetime, Quote]] = {}
         self._bests: dict[int, tuple[datetime, tuple[tuple[Level, ...], tuple[Level, ...]]]] = {}
+        self._days: dict[int, _Day] = {}
         self._middles: dict[int, tuple[datetime, Decimal | None]] = {}
         self._held: dict[int, SetQuote] = {}
         self._halted: set[int] = set()
@@ -131,20 +142,40 @@ class Market:
         touch = self.touch(instrument, now)
         if instrument.con_id in self.legs:
             return touch
-        day = datetime.combine(now.date(), time(), tzinfo=UTC)
-        today = self.tape.swing(instrument, day, now) if now > day else None
-        close = self.tape.price(instrument, day)
+        day = self._day(instrument, now)
+        today, close = day.swing, day.close
         if today is None:
-            return replace(touch, close=instrument.floor(close) if close is not None else None)
+            return replace(touch, close=close)
         last = touch.last
-        return replace(
-            touch,
+        return Quote(
+            bid=touch.bid,
+            ask=touch.ask,
+            last=last,
+            bid_size=touch.bid_size,
+            ask_size=touch.ask_size,
+            last_size=touch.last_size,
             volume=today.volume,
             open=instrument.floor(today.open),
             high=instrument.floor(today.high if last is None else max(today.high, last)),
             low=instrument.floor(today.low if last is None else min(today.low, last)),
-            close=instrument.floor(close) if close is not None else None,
+            close=close,
         )
+
+    def _day(self, instrument: Instrument, now: datetime) -> _Day:
+        """Return the day's range, made longer by what has passed since it was asked for last."""
+        known = self._days.get(instrument.con_id)
+        if known is not None and known.until == now:
+            return known
+        start = datetime.combine(now.date(), time(), tzinfo=UTC)
+        if known is None or known.start != start or known.until > now:
+            before = self.tape.price(instrument, start)
+            close = instrument.floor(before) if before is not None else None
+            known = _Day(start=start, until=start, close=close)
+        grown = self.tape.swing(instrument, known.until, now) if now > known.until else None
+        whole = known.swing if grown is None else grown.after(known.swing)
+        known = replace(known, until=now, swing=whole)
+        self._days[instrument.con_id] = known
+        return known
 
     def extremes(
         self, instrument: Instrument, since: datetime, now: datetime
@@ -240,11 +271,7 @@ class Market:
             if held.last is not None or held.bid is None or held.ask is None:
                 return held.last
             return instrument.floor((held.bid + held.ask) / 2)
-        middle = self._middle(instrument, now)
-        if middle is None:
-            return None
-        bid, ask = instrument.sides(middle)
-        return instrument.last(bid, ask)
+        return self.tape.last(instrument, now)
 
     def _of_legs(self, instrument: Instrument, legs: tuple[Leg, ...], now: datetime) -> Quote:
         """Return what a combo costs and brings: its legs at their own best prices."""

@@ -41,6 +41,19 @@ class Swing:
     volume: Decimal
     count: int
 
+    def after(self, before: Swing | None) -> Swing:
+        """Return the swing of an interval and of the one that this one follows."""
+        if before is None:
+            return self
+        return Swing(
+            open=before.open,
+            high=max(before.high, self.high),
+            low=min(before.low, self.low),
+            close=self.close,
+            volume=before.volume + self.volume,
+            count=before.count + self.count,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradeTick:

@@ -22,7 +22,7 @@ TAPE = SeededTape(7)
 APPLE = 265598
 EURO = 12087792
 BITCOIN = 479624278
-EURO_POUND = 12087817
+EURO_POUND = 12087807
 [OPTION] = [one.con_id for one in CATALOGUE.find(Query(local_symbol="AAPL  261218C00190000"))]
 
 quarters = st.integers(0, 3 * 86_400 * 4)
