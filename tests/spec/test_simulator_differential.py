@@ -8,7 +8,6 @@ write when they are asked the same must be the same request here.
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import json
 import math
@@ -274,8 +273,8 @@ def _looking() -> Iterator[Request]:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_point_11_both_clients_hear_the_same_in_one_transcript(version: int) -> None:
-    frames = asyncio.run(transcript(version))
+async def test_point_11_both_clients_hear_the_same_in_one_transcript(version: int) -> None:
+    frames = await transcript(version)
     assert len({frame[0] for frame in frames}) > 25
     theirs = official(version, frames=frames)["heard"]
     ours = asyncio_client(version, frames)
@@ -380,7 +379,8 @@ def _spelt(text: str) -> str | None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_point_11_both_clients_write_what_is_here_the_same_request(version: int) -> None:
+async def test_point_11_both_clients_write_what_is_here_the_same_request(version: int) -> None:
+    # on a loop, or ib_async makes one that nobody closes
     theirs = official(version, calls=ASKED)["written"]
     for (name, arguments), fields in zip(ASKED, theirs, strict=True):
         ours = written(version, partial(_ask, name, arguments))
