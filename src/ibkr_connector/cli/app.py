@@ -17,6 +17,14 @@ from ibkr_connector.observe.logs import configure_logging
 from ibkr_connector.settings import Settings, setting_sources
 
 from .demo import DemoPlan, run_demo
+from .orders import (
+    cancel_orders,
+    open_ids,
+    show_cancelled,
+    show_history,
+    show_orders,
+    verify_journal,
+)
 from .render import Renderer
 
 __all__ = ["app"]
@@ -117,6 +125,72 @@ def positions(
     """Show what is held."""
     settings = _settings(profile, host=host, port=port, client_id=client_id)
     _with_gateway(lambda ib: ib.get_positions(), settings, as_json)
+
+
+@app.command()
+def orders(
+    history: Annotated[
+        str | None,
+        typer.Option(help="Show every step of one order: its id, reference or client_order_id."),
+    ] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Check the journal's chain.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Older closed orders too.")] = False,
+    journal: Annotated[
+        Path | None, typer.Option(help="A journal file instead of the profile's.")
+    ] = None,
+    profile: Profile = None,
+    client_id: ClientId = None,
+    as_json: Json = False,
+) -> None:
+    """Show open orders and those of today, from the journal; needs no gateway."""
+    path = journal or _journal_path(_settings(profile, client_id=client_id))
+    code = 0
+    try:
+        if verify:
+            code = verify_journal(path, as_json=as_json)
+        elif history is not None:
+            show_history(path, history, as_json=as_json)
+        else:
+            show_orders(path, everything=everything, as_json=as_json)
+    except IBKRError as error:
+        Renderer(as_json=as_json).fail(error)
+        code = EXIT_USAGE if isinstance(error, ConfigurationError) else EXIT_FAILED
+    raise typer.Exit(code)
+
+
+@app.command()
+def cancel(
+    order_id: Annotated[int | None, typer.Argument(help="Id of the order.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every open order of this client id.")
+    ] = False,
+    profile: Profile = None,
+    host: Host = None,
+    port: Port = None,
+    client_id: ClientId = None,
+    as_json: Json = False,
+) -> None:
+    """Cancel an order, or all of this client id, and show what became of them."""
+    if (order_id is None) == (not everything):
+        raise typer.BadParameter("name one order id, or say --all")
+    settings = _settings(profile, host=host, port=port, client_id=client_id)
+
+    async def session() -> int:
+        async with IBKRConnector.create(settings) as ib:
+            if order_id is not None:
+                ids: tuple[int, ...] = (order_id,)
+            else:
+                # connecting has compared the journal with the broker: it is up to date
+                path, own = _journal_path(settings), settings.client_id
+                ids = await asyncio.to_thread(lambda: open_ids(path, client_id=own))
+            return show_cancelled(*await cancel_orders(ids, ib.cancel_order), as_json=as_json)
+
+    try:
+        code = asyncio.run(session())
+    except IBKRError as error:
+        Renderer(as_json=as_json).fail(error)
+        code = EXIT_FAILED
+    raise typer.Exit(code)
 
 
 @config_app.command("show")
@@ -290,6 +364,13 @@ def _settings(profile: str | None, **overrides: Any) -> Settings:
         raise typer.Exit(EXIT_USAGE) from error
     configure_logging("WARNING", form=settings.log_format)
     return settings
+
+
+def _journal_path(settings: Settings) -> Path:
+    # the engine brings ib_async with it, which takes a third of a second to import
+    from ibkr_connector.engine import journal_path  # noqa: PLC0415
+
+    return journal_path(settings)
 
 
 def _with_gateway(

@@ -21,11 +21,19 @@ from pydantic import TypeAdapter, ValidationError
 from ibkr_connector.clock import Clock
 from ibkr_connector.errors import ConfigurationError, OrderError
 from ibkr_connector.model.record import Record
-from ibkr_connector.storage.append import AppendLog, Draft, Entry, read_entries, verify_entries
+from ibkr_connector.storage.append import (
+    AppendLog,
+    Chain,
+    Draft,
+    Entry,
+    check_entries,
+    read_entries,
+    verify_entries,
+)
 
 from .notes import Charged, Denied, Filled, Intended, Learned, Met, Moved, Note, Opened, Refused
 
-__all__ = ["Journal", "JournalEntry", "read", "verify"]
+__all__ = ["Journal", "JournalEntry", "check", "note_of", "read", "verify"]
 
 _KINDS: Final[Mapping[str, type[Any]]] = MappingProxyType(
     {
@@ -104,7 +112,17 @@ class Journal:
     async def notes(self) -> tuple[Note, ...]:
         """Return everything written so far, oldest first."""
         entries = await asyncio.to_thread(read_entries, self._path)
-        return tuple(_note(entry) for entry in entries)
+        return tuple(_note(entry.kind, entry.seq, entry.body) for entry in entries)
+
+    async def entries(self) -> tuple[JournalEntry, ...]:
+        """
+        Return everything handed in so far as it is written, oldest first.
+
+        Raises:
+            OrderError: The disk refused what was handed in.
+        """
+        await self.append([])
+        return await asyncio.to_thread(read, self._path)
 
     async def append(self, notes: Sequence[Note]) -> None:
         """
@@ -163,19 +181,27 @@ def read(
     Raises:
         ConfigurationError: There is none at `path`, or the file is not a journal.
     """
-    return tuple(
-        JournalEntry(
-            seq=entry.seq,
-            time=datetime.fromisoformat(entry.time),
-            kind=entry.kind,
-            key=entry.key,
-            correlation_id=entry.correlation_id,
-            cause=entry.cause,
-            body=json.loads(entry.body),
-            digest=entry.digest,
-        )
-        for entry in read_entries(path, key=key, limit=limit)
-    )
+    return tuple(_public(entry) for entry in read_entries(path, key=key, limit=limit))
+
+
+def note_of(entry: JournalEntry) -> Note:
+    """
+    Return the note that an entry holds.
+
+    Raises:
+        ConfigurationError: It is of a kind that this version does not know.
+    """
+    return _note(entry.kind, entry.seq, json.dumps(dict(entry.body)))
+
+
+def check(path: Path) -> Chain:
+    """
+    Follow the chain from the first entry and say how far it holds. Blocks.
+
+    Raises:
+        ConfigurationError: There is none at `path`, or the file is not a journal.
+    """
+    return check_entries(path)
 
 
 def verify(path: Path) -> int:
@@ -200,18 +226,31 @@ def _draft(note: Note) -> Draft:
     )
 
 
-def _note(entry: Entry) -> Note:
-    adapter = _ADAPTERS.get(entry.kind)
+def _public(entry: Entry) -> JournalEntry:
+    return JournalEntry(
+        seq=entry.seq,
+        time=datetime.fromisoformat(entry.time),
+        kind=entry.kind,
+        key=entry.key,
+        correlation_id=entry.correlation_id,
+        cause=entry.cause,
+        body=json.loads(entry.body),
+        digest=entry.digest,
+    )
+
+
+def _note(kind: str, seq: int, body: str) -> Note:
+    adapter = _ADAPTERS.get(kind)
     try:
         if adapter is None:
             raise ConfigurationError(
-                f"the journal has an entry of the unknown kind {entry.kind!r}",
+                f"the journal has an entry of the unknown kind {kind!r}",
                 hint="use the version of the package that wrote it",
             )
-        note: Note = adapter.validate_json(entry.body)
+        note: Note = adapter.validate_json(body)
     except ValidationError as error:
         raise ConfigurationError(
-            f"entry {entry.seq} of the journal cannot be read",
+            f"entry {seq} of the journal cannot be read",
             hint="use the version of the package that wrote it",
         ) from error
     return note

@@ -127,16 +127,17 @@ class Ledger:
 
     # --- recording ------------------------------------------------------------------------------
 
-    def replay(self, notes: Iterable[Note]) -> None:
+    def replay(self, notes: Iterable[Note], *, with_foreign: bool = False) -> None:
         """
         Rebuild from notes that were written earlier.
 
-        Orders of others are left out: the broker tells them again, and only the broker knows
-        what became of them meanwhile.
+        Orders of others are left out of a ledger that will live: the broker tells them again, and
+        only the broker knows what became of them meanwhile. Who looks back wants them.
         """
         for note in notes:
             unclaimed = isinstance(note, Charged) and not note.key
-            if isinstance(note, Intended) or unclaimed or note.key in self._entries:
+            begins = isinstance(note, Intended) or (with_foreign and isinstance(note, Met))
+            if begins or unclaimed or note.key in self._entries:
                 self.record(note)
 
     def record(self, note: Note) -> None:

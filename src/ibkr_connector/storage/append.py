@@ -27,7 +27,15 @@ from ibkr_connector.errors import ConfigurationError
 
 from .chain import GENESIS, link
 
-__all__ = ["AppendLog", "Draft", "Entry", "read_entries", "verify_entries"]
+__all__ = [
+    "AppendLog",
+    "Chain",
+    "Draft",
+    "Entry",
+    "check_entries",
+    "read_entries",
+    "verify_entries",
+]
 
 SCHEMA_VERSION: Final = 1
 
@@ -83,6 +91,20 @@ class Entry:
     cause: str
     body: str
     digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """
+    How far a chain of entries holds.
+
+    `entries` fit, from the first on; `head` is the digest of the last of them. `first_broken` is
+    the number of the first entry that does not fit, `None` when all do.
+    """
+
+    entries: int
+    head: str
+    first_broken: int | None = None
 
 
 Done = Callable[[Exception | None], None]
@@ -221,6 +243,19 @@ def read_entries(path: Path, *, key: str | None = None, limit: int | None = None
         raise ConfigurationError(f"the journal {path} cannot be read: {error}") from error
 
 
+def check_entries(path: Path) -> Chain:
+    """
+    Follow the hash chain from the first entry and say how far it holds.
+
+    *limit*: entries that were cut off at the newest end leave a chain that holds; only a digest
+    that was noted elsewhere tells that they are gone.
+
+    Raises:
+        ConfigurationError: There is no such log, or the file is not one.
+    """
+    return _follow(iter(read_entries(path)))
+
+
 def verify_entries(path: Path) -> int:
     """
     Check the hash chain from the first entry to the last; return how many there are.
@@ -228,7 +263,7 @@ def verify_entries(path: Path) -> int:
     Raises:
         ConfigurationError: An entry was changed, removed or put in between.
     """
-    return _follow(iter(read_entries(path)))[0]
+    return _sound(check_entries(path)).entries
 
 
 def _fields(draft: Draft) -> tuple[str, ...]:
@@ -300,10 +335,21 @@ def _check_schema(database: sqlite3.Connection, path: Path) -> None:
 
 
 def _head(database: sqlite3.Connection) -> tuple[int, str]:
-    return _follow(_entry(row) for row in database.execute(f"{_SELECT} ORDER BY seq"))
+    chain = _follow(_entry(row) for row in database.execute(f"{_SELECT} ORDER BY seq"))
+    return _sound(chain).entries, chain.head
 
 
-def _follow(entries: Iterator[Entry]) -> tuple[int, str]:
+def _sound(chain: Chain) -> Chain:
+    if chain.first_broken is not None:
+        raise ConfigurationError(
+            "the journal was changed by hand: "
+            f"entry {chain.first_broken} does not fit the one before",
+            hint="restore the file from a backup, or start with an empty IBKR_STATE_DIR",
+        )
+    return chain
+
+
+def _follow(entries: Iterator[Entry]) -> Chain:
     seq, digest = 0, GENESIS
     for entry in entries:
         fields: tuple[str | int, ...] = (
@@ -315,11 +361,8 @@ def _follow(entries: Iterator[Entry]) -> tuple[int, str]:
             entry.cause,
             entry.body,
         )
-        digest = link(digest, fields)
-        if entry.seq != seq + 1 or digest != entry.digest:
-            raise ConfigurationError(
-                f"the journal was changed by hand: entry {seq + 1} does not fit the one before",
-                hint="restore the file from a backup, or start with an empty IBKR_STATE_DIR",
-            )
-        seq = entry.seq
-    return seq, digest
+        following = link(digest, fields)
+        if entry.seq != seq + 1 or following != entry.digest:
+            return Chain(entries=seq, head=digest, first_broken=seq + 1)
+        seq, digest = entry.seq, following
+    return Chain(entries=seq, head=digest)
