@@ -59,6 +59,11 @@ def test_the_tests_for_users_pass(name: str, says: str, tmp_path: Path) -> None:
     assert says in run(["-m", "pytest", "-q", str(EXAMPLES / name)], tmp_path)
 
 
+def test_a_gateway_lives_on_the_loop_of_its_program(tmp_path: Path) -> None:
+    printed = run([str(EXAMPLES / "scenario_in_python.py")], tmp_path)
+    assert printed == "bid 149.98\ncut, and the broker has 1 order\n"
+
+
 def shell(*command: str | Path, folder: Path) -> str:
     done = subprocess.run(
         command,

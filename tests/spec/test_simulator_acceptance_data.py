@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ibkr_connector.simulator import Permissions
-from ibkr_connector.simulator.exchange.tape import ReplayTape, read_recorded
+from ibkr_connector.simulator.exchange.tape import read_tape
 from ibkr_connector.simulator.quirks import Quirk
 from ibkr_connector.simulator.server import DEFAULT_START
 from ibkr_connector.simulator.wire.contracts import WireContract
@@ -206,14 +207,27 @@ async def test_point_03_five_second_bars_and_the_newest_bar_follow_the_market() 
         assert minute.low == min(bar.low for bar in five)
 
 
-async def test_point_03_recorded_prices_are_replayed() -> None:
-    start = DEFAULT_START
-    lines = [
-        "time,symbol,price",
-        f"{start.isoformat()},EUR.USD,1.10000",
-        f"{(start + timedelta(minutes=1)).isoformat()},EUR.USD,1.20000",
-    ]
-    async with talk(tape=ReplayTape(read_recorded(lines))) as (gateway, client):
+RECORDED = {
+    "ticks.csv": """time,symbol,price
+2026-11-18T15:00:00Z,EUR.USD,1.1
+2026-11-18T15:01:00Z,EUR.USD,1.2
+""",
+    "quotes.csv": """time,symbol,bid,ask,bid_size,ask_size
+2026-11-18T15:00:00Z,EUR.USD,1.09995,1.10005,1000000,1000000
+2026-11-18T15:01:00Z,EUR.USD,1.19995,1.20005,1000000,1000000
+""",
+    "script.yaml": """
+- {at: 2026-11-18T15:00:00Z, symbol: EUR.USD, bid: 1.09995, ask: 1.10005}
+- {at: 2026-11-18T15:01:00Z, symbol: EUR.USD, bid: 1.19995, ask: 1.20005}
+""",
+}
+
+
+@pytest.mark.parametrize("name", RECORDED)
+async def test_point_03_what_was_recorded_is_replayed(name: str, tmp_path: Path) -> None:
+    recorded = tmp_path / name
+    recorded.write_text(RECORDED[name])
+    async with talk(tape=read_tape(recorded)) as (gateway, client):
         await client.ask(ReqMarketData(request_id=1, contract=PAIR))
         assert prices(client, 1)[1] < Decimal("1.1") < prices(client, 1)[2]
         await gateway.advance(61)
