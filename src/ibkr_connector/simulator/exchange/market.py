@@ -7,7 +7,7 @@ Owns nothing of orders and accounts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from decimal import Decimal
@@ -50,10 +50,10 @@ class Market:
         self.tape = tape
         self.legs: dict[int, tuple[Leg, ...]] = {}
         self._combos: dict[int, Instrument] = {}
-        self._touches: dict[int, tuple[datetime, Quote]] = {}
-        self._bests: dict[int, tuple[datetime, tuple[tuple[Level, ...], tuple[Level, ...]]]] = {}
+        self._touches: dict[int, tuple[Hashable, Quote]] = {}
+        self._bests: dict[int, tuple[Hashable, tuple[tuple[Level, ...], tuple[Level, ...]]]] = {}
         self._days: dict[int, _Day] = {}
-        self._middles: dict[int, tuple[datetime, Decimal | None]] = {}
+        self._middles: dict[int, tuple[Hashable, Decimal | None]] = {}
         self._held: dict[int, SetQuote] = {}
         self._halted: set[int] = set()
         self._taken: dict[tuple[int, bool], tuple[int, dict[Decimal, Decimal]]] = {}
@@ -109,12 +109,13 @@ class Market:
 
     def touch(self, instrument: Instrument, now: datetime) -> Quote:
         """Return the best prices of a moment alone: all that matching needs."""
+        stretch = self.tape.stretch(now)
         known = self._touches.get(instrument.con_id)
-        if known is not None and known[0] == now:
+        if known is not None and known[0] == stretch:
             return known[1]
         quote = self._touched(instrument, now)
         if instrument.con_id not in self.legs:
-            self._touches[instrument.con_id] = (now, quote)
+            self._touches[instrument.con_id] = (stretch, quote)
         return quote
 
     def _touched(self, instrument: Instrument, now: datetime) -> Quote:
@@ -250,19 +251,21 @@ class Market:
     def _best_levels(
         self, instrument: Instrument, now: datetime
     ) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
+        stretch = self.tape.stretch(now)
         known = self._bests.get(instrument.con_id)
-        if known is None or known[0] != now:
-            known = (now, self.tape.ladder(instrument, now, 1))
+        if known is None or known[0] != stretch:
+            known = (stretch, self.tape.ladder(instrument, now, 1))
             self._bests[instrument.con_id] = known
         return known[1]
 
     def _middle(self, instrument: Instrument, now: datetime) -> Decimal | None:
         """Return the tape's price, which is asked for many times in one moment."""
+        stretch = self.tape.stretch(now)
         known = self._middles.get(instrument.con_id)
-        if known is not None and known[0] == now:
+        if known is not None and known[0] == stretch:
             return known[1]
         price = self.tape.price(instrument, now)
-        self._middles[instrument.con_id] = (now, price)
+        self._middles[instrument.con_id] = (stretch, price)
         return price
 
     def _last(self, instrument: Instrument, now: datetime) -> Decimal | None:

@@ -7,7 +7,7 @@ said an hour ago is what the quotes of that hour were.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -79,6 +79,14 @@ class QuoteTick:
 
 class Tape(Protocol):
     """A price for every moment."""
+
+    def stretch(self, at: datetime) -> Hashable:
+        """
+        Name the stretch of time around a moment in which no price, size or last trade changes.
+
+        Two moments with one name have one market, so that it need not be asked for twice.
+        """
+        ...
 
     def price(self, instrument: Instrument, at: datetime) -> Decimal | None:
         """Return the middle price, on half ticks; `None` when there is none (yet)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -64,6 +64,10 @@ class ReplayTape:
         """Return when the recording of an instrument begins; `None` when it has none."""
         track = self._track(instrument)
         return track.points[0][0] if track is not None and track.points else None
+
+    def stretch(self, at: datetime) -> Hashable:
+        """Name the moment itself: what was recorded may change at any."""
+        return at
 
     def price(self, instrument: Instrument, at: datetime) -> Decimal | None:
         """Return the last price recorded until then; `None` before the first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -72,6 +72,10 @@ class SeededTape:
         """Forget everything that was found; it will be found again, the same."""
         self._weather = Weather(self._seed)
         self._lines.clear()
+
+    def stretch(self, at: datetime) -> Hashable:
+        """Name the quarter of a second: prices change with it, and sizes with the second."""
+        return int(at.timestamp() * 4 // 1)
 
     def price(self, instrument: Instrument, at: datetime) -> Decimal | None:
         """Return the middle price at a moment, on the grid of half ticks."""
