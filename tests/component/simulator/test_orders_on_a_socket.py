@@ -137,6 +137,19 @@ async def test_what_is_not_simulated_is_refused_and_remembered() -> None:
         await client.aclose()
 
 
+async def test_where_a_trailing_stop_stands_is_said_twice_as_clients_take_the_second() -> None:
+    async with gateway() as simulator:
+        client = await RawClient.start(simulator.host, simulator.port)
+        hold(simulator, "99.90", "100.10")
+        trail = {"action": "SELL", "orderType": "TRAIL", "lmtPrice": "", "auxPrice": "1"}
+        await told(client, order(1, **trail))
+        hold(simulator, "101.90", "102.10")
+        [shown, *_] = await told(client, ask.ReqOpenOrders())
+        assert isinstance(shown, OpenOrder)
+        assert shown.texts["trailStopPrice"] == shown.texts["adjustedTrailStopPrice"] == "101"
+        await client.aclose()
+
+
 async def test_a_pair_is_bought_by_what_it_costs() -> None:
     async with gateway() as simulator:
         client = await RawClient.start(simulator.host, simulator.port)

@@ -243,7 +243,9 @@ def _trailing(order: VenueOrder) -> dict[str, str]:
     """Return where the stop of a trailing order stands now."""
     if type_of(order.terms).trigger is not Trigger.TRAIL or order.trigger_price is None:
         return {}
-    return {"trailStopPrice": number_text(order.trigger_price)}
+    # TWS says it twice, and clients take the second (ibapi orderdecoder.py)
+    stop = number_text(order.trigger_price)
+    return {"trailStopPrice": stop, "adjustedTrailStopPrice": stop}
 
 
 def _price(price: Decimal | None) -> str:
