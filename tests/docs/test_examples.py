@@ -36,6 +36,7 @@ def run(arguments: list[str], folder: Path) -> str:
     ("name", "says"),
     [
         ("quote_and_order.py", ["live", "1 submitted ibc", "cancelled"]),
+        ("orders.py", ["trailing: submitted", "exit: submitted", "when: submitted", "none left"]),
         ("errors.py", ["200 False", "quantity must be above 0", "HistoricalDataError"]),
     ],
 )

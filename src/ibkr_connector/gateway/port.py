@@ -19,7 +19,8 @@ from ibkr_connector.model.account import AccountValue
 from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.ids import ClientId, ExecId, OrderId, PermId
 from ibkr_connector.model.market import BarSeries, DataType, Quote
-from ibkr_connector.model.orders import Action, OrderType, TimeInForce
+from ibkr_connector.model.orders import Action, OrderTerms, OrderType, TimeInForce
+from ibkr_connector.model.terms import NO_TERMS
 
 __all__ = [
     "AccountGateway",
@@ -73,6 +74,7 @@ class OrderTicket:
     account: str
     transmit: bool = True
     parent_id: OrderId | None = None
+    terms: OrderTerms = NO_TERMS
 
 
 # --- records that come up -----------------------------------------------------------------------
@@ -97,6 +99,9 @@ class BrokerOrder:
     status: str
     reject_reason: str = ""
     warning: str = ""
+    outside_regular_hours: bool = False
+    parent_id: OrderId | None = None
+    terms: OrderTerms = NO_TERMS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ Everything here is a pure function. What IB leaves open becomes `None` (numbers)
 
 from __future__ import annotations
 
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from ibkr_connector.model.market import Bar
 from ibkr_connector.model.orders import Action
 
 from .figures import decimal_or_none, figure, integer, positive, quantity
+from .order_terms import read_terms, stop_price, write_terms
 from .port import (
     BrokerOrder,
     CommissionReported,
@@ -166,13 +167,16 @@ def ib_order(ticket: OrderTicket, *, client_id: ClientId) -> Any:
     )
     if ticket.limit_price is not None:
         order.lmtPrice = ticket.limit_price
-    if ticket.stop_price is not None:
-        order.auxPrice = ticket.stop_price
+    write_terms(order, ticket.terms, stop=ticket.stop_price)
     return order
 
 
-def broker_order(order_contract: Any, order: Any, state: Any) -> BrokerOrder:
-    """Read an order as the broker describes it."""
+def broker_order(
+    order_contract: Any, order: Any, state: Any, *, login_zone: tzinfo = UTC
+) -> BrokerOrder:
+    """Read an order as the broker describes it; `login_zone` is that of times without one."""
+    stop = stop_price(order)
+    parent = integer(order.parentId)
     return BrokerOrder(
         order_id=OrderId(order.orderId),
         client_id=ClientId(order.clientId),
@@ -184,12 +188,13 @@ def broker_order(order_contract: Any, order: Any, state: Any) -> BrokerOrder:
         quantity=quantity(order.totalQuantity) or Decimal(0),
         order_type=order.orderType,
         limit_price=_order_price(order.lmtPrice, "LMT" in order.orderType),
-        stop_price=_order_price(
-            order.auxPrice, "STP" in order.orderType or "TRAIL" in order.orderType
-        ),
+        stop_price=None if stop is None else _order_price(stop, "STP" in order.orderType),
         time_in_force=_said(order.tif),
         status=state.status,
         warning=state.warningText or "",
+        outside_regular_hours=bool(order.outsideRth),
+        parent_id=None if parent is None else OrderId(parent),
+        terms=read_terms(order, login_zone=login_zone),
     )
 
 

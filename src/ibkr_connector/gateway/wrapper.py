@@ -166,7 +166,7 @@ class GatewayWrapper(Wrapper):
             if orderId in self._futures:
                 super().openOrder(orderId, contract, order, orderState)
             return
-        seen = translate.broker_order(contract, order, orderState)
+        seen = translate.broker_order(contract, order, orderState, login_zone=self.login_zone)
         if seen.client_id == self.ib.client.clientId:
             self.ib.client.updateReqId(orderId + 1)
         self.open_orders.row(seen.perm_id or (seen.client_id, seen.order_id), seen)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -10,18 +10,45 @@ from enum import StrEnum
 from .contracts import Contract
 from .ids import ClientId, ExecId, OrderId, PermId
 from .record import Record
+from .terms import (
+    NO_TERMS,
+    AdaptivePriority,
+    Condition,
+    ExecutionCondition,
+    Joined,
+    MarginCondition,
+    OcaType,
+    OrderTerms,
+    PercentChangeCondition,
+    PriceCondition,
+    TimeCondition,
+    TriggerMethod,
+    VolumeCondition,
+)
 
 __all__ = [
     "Action",
+    "AdaptivePriority",
+    "Condition",
+    "ExecutionCondition",
     "Fill",
+    "Joined",
+    "MarginCondition",
+    "OcaType",
     "OrderReport",
     "OrderRequest",
     "OrderStatus",
+    "OrderTerms",
     "OrderType",
+    "PercentChangeCondition",
+    "PriceCondition",
     "SendDisposition",
+    "TimeCondition",
     "TimeInForce",
     "Transition",
+    "TriggerMethod",
     "Violation",
+    "VolumeCondition",
     "limit_order",
     "market_order",
 ]
@@ -41,6 +68,14 @@ class OrderType(StrEnum):
     LIMIT = "LMT"
     STOP = "STP"
     STOP_LIMIT = "STP LMT"
+    TRAILING_STOP = "TRAIL"
+    TRAILING_STOP_LIMIT = "TRAIL LIMIT"
+    MARKET_ON_CLOSE = "MOC"
+    LIMIT_ON_CLOSE = "LOC"
+    MARKET_IF_TOUCHED = "MIT"
+    LIMIT_IF_TOUCHED = "LIT"
+    RELATIVE = "REL"
+    MIDPRICE = "MIDPRICE"
 
 
 class TimeInForce(StrEnum):
@@ -50,6 +85,11 @@ class TimeInForce(StrEnum):
     GTC = "GTC"
     IOC = "IOC"
     FOK = "FOK"
+    OPG = "OPG"
+    """At the opening auction only."""
+
+    GTD = "GTD"
+    """Until `good_till`."""
 
 
 class OrderStatus(StrEnum):
@@ -91,9 +131,34 @@ class OrderRequest(Record):
     """
     One order as the user means it.
 
-    `quantity` is positive, in units of the contract; `limit_price` and `stop_price` are in the
-    contract's currency. `client_order_id` is the caller's idempotency key: the same key never
-    places a second order. `account` may be omitted when the login has one account.
+    Args:
+        contract: What is traded, or its short text form.
+        action: Buy or sell.
+        quantity: Positive, in units of the contract.
+        order_type: What makes it trade; each type says which prices it needs.
+        limit_price: In the contract's currency; the cap of `REL` and `MIDPRICE`, which may lack it.
+        stop_price: What elects a stop or an if-touched order; where a trail starts.
+        time_in_force: How long it stays; `GTD` needs `good_till`.
+        outside_regular_hours: Whether it may trade before the opening and after the close.
+        account: May be left out when the login has one account.
+        client_order_id: The caller's idempotency key: the same key never places a second order.
+        trail_amount: How far a trail follows the market, in the contract's currency.
+        trail_percent: The same in percent; a trail has one of both.
+        limit_offset: Between the stop of a trailing limit and its limit.
+        offset: How much better than the best price of its own side a `REL` order stands.
+        good_till: Aware datetime, for `GTD`.
+        good_after: Aware datetime before which it does not work.
+        all_or_none: Fill it whole or not at all.
+        minimum_quantity: Least size of its first fill; a whole number.
+        display_size: How much of it the book shows; a whole number.
+        hidden: Whether the book shows nothing of it.
+        oca_group: Orders of the same group cancel or reduce each other.
+        oca_type: How; `CANCEL_WITH_BLOCK` when a group has none.
+        trigger_method: Which prices elect a stop.
+        adaptive: Let IB's adaptive algorithm work it, with this priority.
+        conditions: Hold it until these are true.
+        conditions_cancel: Cancel it when they become true, instead of releasing it.
+        conditions_outside_regular_hours: Whether they are looked at outside regular hours.
     """
 
     contract: Contract | str
@@ -106,6 +171,28 @@ class OrderRequest(Record):
     outside_regular_hours: bool = False
     account: str | None = None
     client_order_id: str | None = None
+    trail_amount: Decimal | None = None
+    trail_percent: Decimal | None = None
+    limit_offset: Decimal | None = None
+    offset: Decimal | None = None
+    good_till: datetime | None = None
+    good_after: datetime | None = None
+    all_or_none: bool = False
+    minimum_quantity: Decimal | None = None
+    display_size: Decimal | None = None
+    hidden: bool = False
+    oca_group: str | None = None
+    oca_type: OcaType | None = None
+    trigger_method: TriggerMethod = TriggerMethod.DEFAULT
+    adaptive: AdaptivePriority | None = None
+    conditions: tuple[Condition, ...] = ()
+    conditions_cancel: bool = False
+    conditions_outside_regular_hours: bool = False
+
+    @property
+    def terms(self) -> OrderTerms:
+        """Everything beyond side, size, limit, stop and time in force, as one record."""
+        return OrderTerms(**{field.name: getattr(self, field.name) for field in fields(OrderTerms)})
 
     @property
     def symbol(self) -> str:
@@ -187,6 +274,8 @@ class OrderReport(Record):
     reason: str = ""
     fills: tuple[Fill, ...] = ()
     transitions: tuple[Transition, ...] = ()
+    outside_regular_hours: bool = False
+    terms: OrderTerms = NO_TERMS
 
     @property
     def symbol(self) -> str:

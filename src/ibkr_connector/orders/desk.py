@@ -29,9 +29,7 @@ from ibkr_connector.errors import (
     IBKRError,
     OrderError,
     OrderNotFoundError,
-    OrderRejectedError,
     OrderStateError,
-    OrderUncertainError,
     RequestTimeoutError,
     TradingHaltedError,
 )
@@ -48,10 +46,9 @@ from ibkr_connector.gateway.port import (
 from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.ids import OrderId, PermId
 from ibkr_connector.model.orders import OrderReport, OrderRequest, SendDisposition
-from ibkr_connector.observe.correlation import current_correlation_id
 from ibkr_connector.resilience.pipeline import Pipeline
 
-from .admission import JOURNAL_FAILED, Admission, placed_before
+from .admission import JOURNAL_FAILED, Admission
 from .book import Book
 from .cancelling import Cancelling
 from .dispatch import Dispatch
@@ -60,11 +57,10 @@ from .evidence import FaultReading, Seen, see, see_fault
 from .inquiry import DeskTiming, Inquiry
 from .jobs import Jobs
 from .journal import Journal
-from .notes import Denied
+from .placing import Placing
 from .reconcile import Reconciliation
 from .risk import FactSource, RiskLimits
 from .states import Event, State
-from .validation import as_request, check_request
 
 __all__ = ["DeskTiming", "OrdersDesk"]
 
@@ -113,7 +109,6 @@ class OrdersDesk:
         self._gateway = gateway
         self._clock = clock
         timing = timing or DeskTiming()
-        self._journal = journal
         journal.on_failure = self._journal_failed
         self._book = Book(journal=journal, clock=clock, on_report=on_report)
         self._ledger = self._book.ledger
@@ -143,6 +138,13 @@ class OrdersDesk:
             ack_timeout_s=ack_timeout_s,
             token=token,
         )
+        self._placing = Placing(
+            book=self._book,
+            jobs=self._jobs,
+            admission=self._admission,
+            dispatch=self._dispatch,
+            check_trading=self._check_trading,
+        )
         self._cancelling = Cancelling(
             book=self._book,
             gateway=gateway,
@@ -162,7 +164,7 @@ class OrdersDesk:
         Raises:
             ConfigurationError: The journal cannot be understood.
         """
-        self._ledger.replay(await self._journal.notes())
+        self._ledger.replay(await self._book.journal.notes())
         for entry in tuple(self._ledger):
             if entry.state in (State.INTENDED, State.SENT):
                 # between the intent and the note that the bytes left, nobody knows how far they got
@@ -212,28 +214,7 @@ class OrdersDesk:
 
         Source: `placeOrder` (3). Replay: only under a `client_order_id`. Cost: 1 message.
         """
-        try:
-            checked = as_request(request)
-            check_request(checked)
-            self._admission.check_writable()
-            known = await self._known(checked)
-            if known is not None:
-                return await self._dispatch.answer(known.key)
-            self._check_trading()
-            examined = await self._admission.examine(checked)
-            # from here to the spawn nothing awaits, so nobody can come in between
-            known = placed_before(self._ledger, checked, examined.contract)
-            if known is None:
-                self._check_trading()
-                self._admission.check_risk(examined)
-        except OrderError as error:
-            self._deny(request, error)
-            raise
-        if known is not None:
-            return await self._dispatch.answer(known.key)
-        note = self._dispatch.intend(examined)
-        self._jobs.spawn(self._dispatch.carry(note, timeout_s))
-        return await self._dispatch.answer(note.key)
+        return await self._placing.place(request, timeout_s=timeout_s)
 
     async def cancel(self, order_id: int, *, timeout_s: float | None = None) -> OrderReport:
         """
@@ -396,29 +377,6 @@ class OrdersDesk:
         self._admission.check_trading()
         if not self._jobs.is_running:
             raise TradingHaltedError("trading is stopped: the orders desk is not open")
-
-    async def _known(self, request: OrderRequest) -> OrderEntry | None:
-        """Find the order of the same key; its contract is looked up to be compared."""
-        key = request.client_order_id
-        if key is None or self._ledger.by_client_order_id(key) is None:
-            return None
-        details = await self._admission.resolve(request.contract)
-        return placed_before(self._ledger, request, details.contract)
-
-    def _deny(self, request: OrderRequest | Mapping[str, Any], error: OrderError) -> None:
-        if isinstance(error, OrderRejectedError | OrderUncertainError):
-            return
-        error.disposition = error.disposition or SendDisposition.UNSENT
-        error.correlation_id = error.correlation_id or current_correlation_id() or None
-        note = Denied(
-            at=self._clock.utcnow(),
-            key="",
-            error=type(error).__name__,
-            reason=error.message,
-            order=repr(request),
-            correlation_id=current_correlation_id(),
-        )
-        self._journal.post([note])
 
     def _find(self, order_id: int) -> OrderEntry:
         own = None

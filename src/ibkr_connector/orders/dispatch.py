@@ -102,6 +102,7 @@ class Dispatch:
             time_in_force=request.time_in_force,
             outside_regular_hours=request.outside_regular_hours,
             account=examined.account,
+            terms=request.terms,
         )
         note = Intended(
             at=self._book.clock.utcnow(),

@@ -16,11 +16,13 @@ from ibkr_connector.model.orders import (
     Fill,
     OrderReport,
     OrderStatus,
+    OrderTerms,
     OrderType,
     SendDisposition,
     TimeInForce,
     Transition,
 )
+from ibkr_connector.model.terms import NO_TERMS
 
 from .states import AWAITING, CLOSED, State, status_of
 
@@ -69,6 +71,9 @@ class OrderEntry:
     stated_average: Decimal | None = None
     fills: tuple[Fill, ...] = ()
     transitions: tuple[Transition, ...] = ()
+    outside_regular_hours: bool = False
+    parent_id: OrderId | None = None
+    terms: OrderTerms = NO_TERMS
 
     @property
     def is_own(self) -> bool:
@@ -148,6 +153,8 @@ class OrderEntry:
             reason=self.reason,
             fills=self.fills,
             transitions=self.transitions,
+            outside_regular_hours=self.outside_regular_hours,
+            terms=self.terms,
         )
 
     def _counted(self) -> tuple[Fill, ...]:

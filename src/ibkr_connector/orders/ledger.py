@@ -167,6 +167,9 @@ class Ledger:
             updated=note.at,
             state=State.INTENDED,
             disposition=SendDisposition.UNSENT,
+            outside_regular_hours=ticket.outside_regular_hours,
+            parent_id=ticket.parent_id,
+            terms=ticket.terms,
         )
         self._put(entry)
         if note.client_order_id is not None:
@@ -199,6 +202,9 @@ class Ledger:
                 disposition=SendDisposition.SENT,
                 seen=True,
                 reason=order.warning,
+                outside_regular_hours=order.outside_regular_hours,
+                parent_id=order.parent_id,
+                terms=order.terms,
             )
         )
 

@@ -1,6 +1,7 @@
 """Whether an order makes sense as written."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,11 +12,21 @@ from hypothesis import strategies as st
 from ibkr_connector.errors import OrderValidationError
 from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType, stock
 from ibkr_connector.model.ids import ConId
-from ibkr_connector.model.orders import Action, OrderRequest, OrderType, TimeInForce
+from ibkr_connector.model.orders import (
+    Action,
+    MarginCondition,
+    OrderRequest,
+    OrderTerms,
+    OrderType,
+    PriceCondition,
+    TimeCondition,
+    TimeInForce,
+)
 from ibkr_connector.orders.validation import (
     as_request,
     check_against,
     check_request,
+    check_times,
     same_order,
 )
 from kit.order_desk import AAPL, buy, ticket
@@ -80,7 +91,7 @@ def test_a_key_like_no_other_is_answered_with_all_of_them() -> None:
     [
         ({"action": "HOLD"}, "action must be one of BUY, SELL; got 'HOLD'"),
         ({"action": 3}, "action must be one of"),
-        ({"order_type": "TRAIL"}, "order_type must be one of MKT, LMT, STP, STP LMT"),
+        ({"order_type": "PEG"}, "order_type must be one of MKT, LMT, STP, STP LMT, TRAIL"),
         ({"order_type": 7}, "order_type must be one of"),
         ({"time_in_force": "GTX"}, "time_in_force must be one of"),
         ({"quantity": "ten"}, "quantity must be a number; got 'ten'"),
@@ -204,3 +215,171 @@ def test_every_price_on_the_grid_passes(ticks: int, step: str) -> None:
 )
 def test_a_request_is_compared_with_what_was_sent(change: dict[str, Any], same: bool) -> None:
     assert same_order(replace(buy(), **change), AAPL, ticket()) is same
+
+
+LIMIT: dict[str, Any] = PLAIN | {"order_type": "LMT", "limit_price": "1"}
+NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+SPY = {"kind": "price", "symbol": "SPY", "above": 500}
+
+
+def faults_of(mapping: dict[str, Any]) -> str:
+    """Return what is said against an order in the form of a mapping."""
+    with pytest.raises(OrderValidationError) as caught:
+        check_request(as_request(mapping))
+    return caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("order", "fault"),
+    [
+        (PLAIN | {"order_type": "LMT"}, "limit_price is missing; an order of type LMT needs it"),
+        (PLAIN | {"order_type": "STP"}, "stop_price is missing"),
+        (PLAIN | {"order_type": "MIT"}, "stop_price is missing"),
+        (PLAIN | {"order_type": "LIT", "stop_price": 1}, "limit_price is missing"),
+        (PLAIN | {"order_type": "LOC"}, "limit_price is missing"),
+        (PLAIN | {"order_type": "MOC", "limit_price": 1}, "limit_price does not belong to an"),
+        (PLAIN | {"order_type": "MOC", "time_in_force": "GTC"}, "GTC does not go with an order"),
+        (PLAIN | {"order_type": "TRAIL"}, "needs one of trail_amount and trail_percent; none"),
+        (
+            PLAIN | {"order_type": "TRAIL", "trail_amount": 1, "trail_percent": 1},
+            "needs one of trail_amount and trail_percent; both were given",
+        ),
+        (PLAIN | {"order_type": "TRAIL", "trail_amount": 0}, "trail_amount must be above 0"),
+        (PLAIN | {"order_type": "TRAIL", "trail_amount": -1}, "trail_amount must not be negative"),
+        (PLAIN | {"order_type": "TRAIL", "trail_percent": 100}, "must be below 100; got 100"),
+        (PLAIN | {"order_type": "TRAIL LIMIT", "trail_amount": 1}, "limit_offset is missing"),
+        (LIMIT | {"trail_amount": 1}, "trail_amount does not belong to an order of type LMT"),
+        (LIMIT | {"offset": 1}, "offset does not belong to an order of type LMT"),
+        (PLAIN | {"order_type": "STP", "stop_price": 1, "time_in_force": "OPG"}, "OPG does not"),
+        (LIMIT | {"time_in_force": "GTD"}, "good_till is missing"),
+        (LIMIT | {"good_till": NOON}, "good_till goes with time_in_force GTD; got DAY"),
+        (
+            LIMIT | {"time_in_force": "GTD", "good_till": NOON.replace(tzinfo=None)},
+            "good_till must say its time zone",
+        ),
+        (LIMIT | {"good_after": "2026-03-04T12:00:00"}, "good_after must say its time zone"),
+        (LIMIT | {"good_after": "noon"}, "good_after must be an aware datetime"),
+        (
+            LIMIT | {"time_in_force": "GTD", "good_till": NOON, "good_after": NOON},
+            "good_after must be before good_till",
+        ),
+        (LIMIT | {"minimum_quantity": 11}, "must not be more than the quantity 10; got 11"),
+        (LIMIT | {"minimum_quantity": "1.5"}, "minimum_quantity must be a whole Decimal above 0"),
+        (LIMIT | {"display_size": 0}, "display_size must be a whole Decimal above 0"),
+        (LIMIT | {"display_size": 1, "hidden": True}, "display_size 1 contradicts hidden"),
+        (LIMIT | {"all_or_none": True, "minimum_quantity": 5}, "contradicts all_or_none"),
+        (LIMIT | {"hidden": 1}, "hidden must be True or False"),
+        (LIMIT | {"oca_type": 1}, "oca_group is missing"),
+        (LIMIT | {"oca_group": "a", "oca_type": 4}, "oca_type must be one of cancel_with_block"),
+        (LIMIT | {"oca_group": "a\0b"}, "oca_group must be printable ASCII"),
+        (LIMIT | {"trigger_method": "guess"}, "trigger_method must be one of default"),
+        (LIMIT | {"adaptive": "now"}, "adaptive must be one of Urgent, Normal, Patient"),
+        (
+            PLAIN | {"order_type": "STP", "stop_price": 1, "adaptive": "urgent"},
+            "adaptive goes with orders of type MKT and LMT; got STP",
+        ),
+        (LIMIT | {"conditions_cancel": True}, "conditions_cancel needs conditions"),
+        (LIMIT | {"conditions": "SPY > 5"}, "conditions must be a list of conditions"),
+        (LIMIT | {"conditions": [5]}, "conditions[0] must be a condition or a mapping; got 5"),
+        (LIMIT | {"conditions": [{"kind": "moon"}]}, "conditions[0].kind must be one of price"),
+        (
+            LIMIT | {"conditions": [SPY, {"kind": "volume", "above": 1}]},
+            "conditions[1].contract is missing",
+        ),
+        (
+            LIMIT | {"conditions": [SPY | {"abov": 1}]},
+            "conditions[0]: unknown key 'abov'; did you mean 'above'?",
+        ),
+        (LIMIT | {"conditions": [SPY | {"below": 1}]}, "needs one of above and below; both"),
+        (LIMIT | {"conditions": [SPY | {"above": None}]}, "needs one of above and below; none"),
+        (LIMIT | {"conditions": [SPY | {"joined": "xor"}]}, "conditions[0].joined must be one of"),
+        (
+            LIMIT | {"conditions": [{"kind": "margin", "below": 101}]},
+            "conditions[0].below must be whole percents from 0 to 100; got 101",
+        ),
+        (
+            LIMIT | {"conditions": [{"kind": "volume", "symbol": "SPY", "above": "1.5"}]},
+            "conditions[0].above must be a whole number",
+        ),
+        (
+            LIMIT | {"conditions": [{"kind": "time", "after": "2026-03-04T12:00:00"}]},
+            "conditions[0].after must say its time zone",
+        ),
+        (
+            LIMIT | {"conditions": [{"kind": "execution", "symbol": "A\0"}]},
+            "conditions[0].symbol must be printable ASCII",
+        ),
+    ],
+)
+def test_what_does_not_belong_together_is_refused(order: dict[str, Any], fault: str) -> None:
+    assert fault in faults_of(order)
+
+
+def test_all_faults_of_the_terms_are_said_at_once() -> None:
+    said = faults_of(
+        PLAIN
+        | {
+            "order_type": "TRAIL",
+            "limit_price": 1,
+            "display_size": 50,
+            "good_after": NOON.replace(tzinfo=None),
+            "conditions": [SPY | {"above": None}, {"kind": "time"}],
+        }
+    )
+    for fault in (
+        "limit_price does not belong",
+        "needs one of trail_amount and trail_percent",
+        "display_size must not be more",
+        "good_after must say its time zone",
+        "conditions[0] needs one of",
+        "conditions[1] needs one of",
+    ):
+        assert fault in said
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"trail_amount": 5.0},
+        {"good_till": "2026-12-18"},
+        {"adaptive": "Urgent!"},
+        {"oca_type": 1, "oca_group": "a"},
+        {"trigger_method": 2},
+        {"hidden": "yes"},
+        {"conditions": [PriceCondition(contract="SPY", above=Decimal(1))]},
+        {"conditions": ("SPY above 5",)},
+        {"conditions": (PriceCondition(contract="", above=Decimal(1)),)},
+        {"conditions": (PriceCondition(contract="SPY", above=Decimal("NaN")),)},
+        {"conditions": (MarginCondition(above=Decimal(1), joined="and!"),)},  # type: ignore[arg-type]
+        {"conditions": (TimeCondition(after="noon"),)},  # type: ignore[arg-type]  # what is tested
+    ],
+)
+def test_a_typed_request_with_wrong_types_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(OrderValidationError):
+        check_request(replace(buy(), **change))
+
+
+@pytest.mark.parametrize("now", [NOON, NOON + timedelta(seconds=1)])
+def test_an_order_that_is_good_till_the_past_is_refused(now: datetime) -> None:
+    gtd = as_request(LIMIT | {"time_in_force": "GTD", "good_till": NOON})
+    check_times(gtd, NOON - timedelta(seconds=1))
+    with pytest.raises(OrderValidationError, match="good_till must be in the future"):
+        check_times(gtd, now)
+
+
+def test_the_terms_of_a_request_are_all_its_other_fields() -> None:
+    basic = {
+        *("contract", "action", "quantity", "order_type", "limit_price", "stop_price"),
+        *("time_in_force", "outside_regular_hours", "account", "client_order_id"),
+    }
+    terms = replace(buy(), hidden=True).terms
+    assert basic | set(terms.keys()) == set(buy().keys())
+    assert terms == OrderTerms(hidden=True)
+    assert buy().terms == OrderTerms()
+
+
+@pytest.mark.parametrize(
+    "change", [{"trail_amount": Decimal(1)}, {"hidden": True}, {"oca_group": "a"}]
+)
+def test_other_terms_are_another_order(change: dict[str, Any]) -> None:
+    assert not same_order(replace(buy(), **change), AAPL, ticket())

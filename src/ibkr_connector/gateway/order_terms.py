@@ -1,0 +1,243 @@
+"""
+The terms of an order, to and from ib_async's `Order`; pure functions.
+
+Source of the fields: ib_async order.py and client.py `placeOrder`; their meaning: IB campus, order
+types, time in force, one-cancels-all, conditional orders, IB algos.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, tzinfo
+from decimal import Decimal
+from typing import Any, Final
+
+import ib_async.contract
+import ib_async.order
+
+from ibkr_connector.errors import OrderValidationError
+from ibkr_connector.model.contracts import Contract, SecurityType
+from ibkr_connector.model.ids import ConId
+from ibkr_connector.model.orders import (
+    AdaptivePriority,
+    Condition,
+    ExecutionCondition,
+    Joined,
+    MarginCondition,
+    OcaType,
+    OrderTerms,
+    OrderType,
+    PercentChangeCondition,
+    PriceCondition,
+    TimeCondition,
+    TriggerMethod,
+    VolumeCondition,
+)
+
+from .figures import figure, integer, positive
+from .times import BadTimeError, date_text, parse_time
+
+__all__ = ["read_terms", "stop_price", "write_terms"]
+
+# Called with decimals where ib_async declares floats; `fields` writes them digit by digit.
+IBOrder: Any = ib_async.order
+TagValue: Any = ib_async.contract.TagValue
+
+_ADAPTIVE: Final = "Adaptive"
+_PRIORITY: Final = "adaptivePriority"
+_TRAILS: Final = frozenset({OrderType.TRAILING_STOP.value, OrderType.TRAILING_STOP_LIMIT.value})
+_STOPS: Final = frozenset(
+    kind.value
+    for kind in (
+        OrderType.STOP,
+        OrderType.STOP_LIMIT,
+        OrderType.MARKET_IF_TOUCHED,
+        OrderType.LIMIT_IF_TOUCHED,
+    )
+)
+"""The types whose auxiliary price is a trigger; of others it is an amount or an offset."""
+
+
+def write_terms(order: Any, terms: OrderTerms, *, stop: Decimal | None) -> None:
+    """Set the fields of an ib_async order; `stop` is the ticket's stop price."""
+    if order.orderType in _TRAILS:
+        _set(order, "trailStopPrice", stop)
+        _set(order, "auxPrice", terms.trail_amount)
+        _set(order, "trailingPercent", terms.trail_percent)
+        _set(order, "lmtPriceOffset", terms.limit_offset)
+    elif order.orderType == OrderType.RELATIVE.value:
+        order.auxPrice = terms.offset or Decimal(0)
+    else:
+        _set(order, "auxPrice", stop)
+    if terms.good_till is not None:
+        order.goodTillDate = date_text(terms.good_till)
+    if terms.good_after is not None:
+        order.goodAfterTime = date_text(terms.good_after)
+    order.allOrNone = terms.all_or_none
+    order.hidden = terms.hidden
+    if terms.minimum_quantity is not None:
+        order.minQty = int(terms.minimum_quantity)
+    if terms.display_size is not None:
+        order.displaySize = int(terms.display_size)
+    if terms.oca_group is not None:
+        order.ocaGroup = terms.oca_group
+        order.ocaType = int(terms.oca_type or OcaType.CANCEL_WITH_BLOCK)
+    order.triggerMethod = int(terms.trigger_method)
+    if terms.adaptive is not None:
+        order.algoStrategy = _ADAPTIVE
+        order.algoParams = [TagValue(_PRIORITY, terms.adaptive.value)]
+    order.conditions = [_written(condition) for condition in terms.conditions]
+    order.conditionsCancelOrder = terms.conditions_cancel
+    order.conditionsIgnoreRth = terms.conditions_outside_regular_hours
+
+
+def stop_price(order: Any) -> Any:
+    """Return the field that holds an order's stop price, `None` for types that have none."""
+    if order.orderType in _TRAILS:
+        return order.trailStopPrice
+    return order.auxPrice if order.orderType in _STOPS else None
+
+
+def read_terms(order: Any, *, login_zone: tzinfo) -> OrderTerms:
+    """
+    Read the fields of an ib_async order.
+
+    What IB writes for "nothing" (zero, the largest numbers, empty text) is left out, and so is
+    what has no name here: an unknown algorithm, a time that is none.
+    """
+    is_trail = order.orderType in _TRAILS
+    is_relative = order.orderType == OrderType.RELATIVE.value
+    percent = positive(order.trailingPercent) if is_trail else None
+    group = order.ocaGroup or None
+    return OrderTerms(
+        trail_amount=positive(order.auxPrice) if is_trail and percent is None else None,
+        trail_percent=percent,
+        limit_offset=positive(order.lmtPriceOffset) if is_trail else None,
+        offset=positive(order.auxPrice) if is_relative else None,
+        good_till=_time(order.goodTillDate, login_zone),
+        good_after=_time(order.goodAfterTime, login_zone),
+        all_or_none=bool(order.allOrNone),
+        minimum_quantity=_count(order.minQty),
+        display_size=_count(order.displaySize),
+        hidden=bool(order.hidden),
+        oca_group=group,
+        # TWS names a type for orders without a group too
+        oca_type=_member(OcaType, order.ocaType) if group else None,
+        trigger_method=_member(TriggerMethod, order.triggerMethod) or TriggerMethod.DEFAULT,
+        adaptive=_priority(order),
+        conditions=tuple(_read(one, login_zone) for one in order.conditions or ()),
+        conditions_cancel=bool(order.conditionsCancelOrder),
+        conditions_outside_regular_hours=bool(order.conditionsIgnoreRth),
+    )
+
+
+# --- conditions ---------------------------------------------------------------------------------
+
+
+def _written(condition: Condition) -> Any:
+    joined = "a" if condition.joined is Joined.AND else "o"
+    match condition:
+        case TimeCondition(after=after, before=before):
+            moment = before if after is None else after
+            return IBOrder.TimeCondition(
+                conjunction=joined,
+                isMore=after is not None,
+                time="" if moment is None else date_text(moment),
+            )
+        case ExecutionCondition():
+            return IBOrder.ExecutionCondition(
+                conjunction=joined,
+                secType=condition.security_type.value,
+                exch=condition.exchange,
+                symbol=condition.symbol,
+            )
+    is_more = condition.above is not None
+    bound = condition.above if condition.above is not None else condition.below
+    both = {"conjunction": joined, "isMore": is_more}
+    if isinstance(condition, MarginCondition):
+        return IBOrder.MarginCondition(**both, percent=int(bound or 0))
+    if not isinstance(condition.contract, Contract):
+        raise OrderValidationError(f"the condition on {condition.contract!r} has no contract yet")
+    both |= {"conId": condition.contract.con_id or 0, "exch": condition.contract.exchange}
+    if isinstance(condition, VolumeCondition):
+        return IBOrder.VolumeCondition(**both, volume=int(bound or 0))
+    if isinstance(condition, PercentChangeCondition):
+        return IBOrder.PercentChangeCondition(**both, changePercent=bound)
+    return IBOrder.PriceCondition(**both, price=bound, triggerMethod=int(condition.trigger_method))
+
+
+def _read(source: Any, login_zone: tzinfo) -> Condition:
+    joined = Joined.OR if source.conjunction == "o" else Joined.AND
+    is_more = bool(source.isMore) if hasattr(source, "isMore") else True
+    match source:
+        case ib_async.order.TimeCondition():
+            moment = _time(source.time, login_zone)
+            return TimeCondition(
+                after=moment if is_more else None, before=None if is_more else moment, joined=joined
+            )
+        case ib_async.order.ExecutionCondition():
+            return ExecutionCondition(
+                symbol=source.symbol,
+                security_type=SecurityType(source.secType),
+                exchange=source.exch,
+                joined=joined,
+            )
+        case ib_async.order.MarginCondition():
+            percent = Decimal(source.percent)
+            return MarginCondition(**_sides(percent, is_more), joined=joined)
+    # the wire names the contract by its id alone
+    contract = Contract(symbol="", con_id=ConId(int(source.conId)), exchange=source.exch)
+    if isinstance(source, ib_async.order.VolumeCondition):
+        volume = Decimal(source.volume)
+        return VolumeCondition(contract=contract, **_sides(volume, is_more), joined=joined)
+    if isinstance(source, ib_async.order.PercentChangeCondition):
+        change = figure(source.changePercent)
+        return PercentChangeCondition(contract=contract, **_sides(change, is_more), joined=joined)
+    return PriceCondition(
+        contract=contract,
+        **_sides(figure(source.price), is_more),
+        trigger_method=_member(TriggerMethod, source.triggerMethod) or TriggerMethod.DEFAULT,
+        joined=joined,
+    )
+
+
+def _sides(bound: Decimal | None, is_more: bool) -> dict[str, Any]:  # noqa: FBT001  # read off the wire
+    return {"above": bound if is_more else None, "below": None if is_more else bound}
+
+
+# --- pieces -------------------------------------------------------------------------------------
+
+
+def _set(order: Any, name: str, value: Decimal | None) -> None:
+    if value is not None:
+        setattr(order, name, value)
+
+
+def _time(text: str, login_zone: tzinfo) -> datetime | None:
+    if not text:
+        return None
+    try:
+        return parse_time(text, login_zone=login_zone)
+    except BadTimeError:
+        return None
+
+
+def _count(number: int) -> Decimal | None:
+    value = integer(number)
+    return Decimal(value) if value else None
+
+
+def _member(enum: Any, number: int) -> Any:
+    try:
+        return enum(int(number))
+    except ValueError:
+        return None
+
+
+def _priority(order: Any) -> AdaptivePriority | None:
+    if order.algoStrategy != _ADAPTIVE:
+        return None
+    told = {tag.tag: tag.value for tag in order.algoParams or ()}
+    try:
+        return AdaptivePriority(told.get(_PRIORITY, ""))
+    except ValueError:
+        return None

@@ -1,0 +1,103 @@
+"""
+Placing orders: from what a caller asks to an intent that is on its way.
+
+Owns: in which order a request is read, checked, recognised as one that was placed before, examined
+and handed to `dispatch.py`; and that every refusal is written down for the audit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ibkr_connector.errors import OrderError, OrderRejectedError, OrderUncertainError
+from ibkr_connector.model.orders import OrderReport, OrderRequest, SendDisposition
+from ibkr_connector.observe.correlation import current_correlation_id
+
+from .admission import Admission, Examined, placed_before
+from .book import Book
+from .conditions import qualify_conditions
+from .dispatch import Dispatch
+from .entry import OrderEntry
+from .jobs import Jobs
+from .notes import Denied
+from .validation import as_request, check_request, check_times
+
+__all__ = ["Placing"]
+
+
+class Placing:
+    """Take orders in; lives on the desk's loop."""
+
+    def __init__(
+        self,
+        *,
+        book: Book,
+        jobs: Jobs,
+        admission: Admission,
+        dispatch: Dispatch,
+        check_trading: Callable[[], None],
+    ) -> None:
+        self._book = book
+        self._ledger = book.ledger
+        self._jobs = jobs
+        self._admission = admission
+        self._dispatch = dispatch
+        self._check_trading = check_trading
+
+    async def place(
+        self, request: OrderRequest | Mapping[str, Any], *, timeout_s: float | None
+    ) -> OrderReport:
+        """Place one order; see `OrdersDesk.place`."""
+        try:
+            checked = as_request(request)
+            check_request(checked)
+            self._admission.check_writable()
+            checked = await qualify_conditions(checked, self._admission.resolve)
+            known = await self._known(checked)
+            if known is not None:
+                return await self._dispatch.answer(known.key)
+            self._check_trading()
+            examined = await self.examine(checked)
+            # from here to the spawn nothing awaits, so nobody can come in between
+            known = placed_before(self._ledger, checked, examined.contract)
+            if known is None:
+                self._check_trading()
+                self._admission.check_risk(examined)
+        except OrderError as error:
+            self.deny(request, error)
+            raise
+        if known is not None:
+            return await self._dispatch.answer(known.key)
+        note = self._dispatch.intend(examined)
+        self._jobs.spawn(self._dispatch.carry(note, timeout_s))
+        return await self._dispatch.answer(note.key)
+
+    async def examine(self, request: OrderRequest) -> Examined:
+        """Examine a request that is not known; its time must not be over."""
+        check_times(request, self._book.clock.utcnow())
+        return await self._admission.examine(request)
+
+    async def _known(self, request: OrderRequest) -> OrderEntry | None:
+        """Find the order of the same key; its contract is looked up to be compared."""
+        key = request.client_order_id
+        if key is None or self._ledger.by_client_order_id(key) is None:
+            return None
+        details = await self._admission.resolve(request.contract)
+        return placed_before(self._ledger, request, details.contract)
+
+    def deny(self, request: object, error: OrderError) -> None:
+        """Write down that an order was refused here, and say in the error that nothing went."""
+        if isinstance(error, OrderRejectedError | OrderUncertainError):
+            return
+        error.disposition = error.disposition or SendDisposition.UNSENT
+        error.correlation_id = error.correlation_id or current_correlation_id() or None
+        note = Denied(
+            at=self._book.clock.utcnow(),
+            key="",
+            error=type(error).__name__,
+            reason=error.message,
+            order=repr(request),
+            correlation_id=current_correlation_id(),
+        )
+        self._book.journal.post([note])

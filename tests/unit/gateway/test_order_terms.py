@@ -1,0 +1,151 @@
+"""The terms of an order to ib_async's fields and back."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import ib_async
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ibkr_connector.errors import OrderValidationError
+from ibkr_connector.gateway.fields import encode
+from ibkr_connector.gateway.order_terms import read_terms, stop_price, write_terms
+from ibkr_connector.model.contracts import Contract
+from ibkr_connector.model.ids import ConId
+from ibkr_connector.model.orders import (
+    AdaptivePriority,
+    Condition,
+    ExecutionCondition,
+    Joined,
+    MarginCondition,
+    OcaType,
+    OrderTerms,
+    OrderType,
+    PercentChangeCondition,
+    PriceCondition,
+    TimeCondition,
+    TriggerMethod,
+    VolumeCondition,
+)
+
+AT_ID = Contract(symbol="", con_id=ConId(265598))
+PRICES = st.decimals(min_value="0.0001", max_value="99999", places=4)
+WHOLE = st.integers(min_value=1, max_value=10**6).map(Decimal)
+MOMENTS = st.integers(1_767_225_600, 2_208_988_800).map(lambda at: datetime.fromtimestamp(at, UTC))
+JOINED = st.sampled_from(Joined)
+METHODS = st.sampled_from(TriggerMethod)
+
+
+def bounded(kind: Any, numbers: st.SearchStrategy[Decimal], **more: Any) -> Any:
+    return st.one_of(
+        st.builds(kind, above=numbers, joined=JOINED, **more),
+        st.builds(kind, below=numbers, joined=JOINED, **more),
+    )
+
+
+CONDITIONS: st.SearchStrategy[Condition] = st.one_of(
+    bounded(PriceCondition, PRICES, contract=st.just(AT_ID), trigger_method=METHODS),
+    bounded(VolumeCondition, WHOLE, contract=st.just(AT_ID)),
+    bounded(PercentChangeCondition, PRICES, contract=st.just(AT_ID)),
+    bounded(MarginCondition, st.integers(0, 100).map(Decimal)),
+    st.builds(TimeCondition, after=MOMENTS, joined=JOINED),
+    st.builds(TimeCondition, before=MOMENTS, joined=JOINED),
+    st.builds(ExecutionCondition, symbol=st.sampled_from(["A", "BRK B"]), joined=JOINED),
+)
+
+
+@st.composite
+def placed(draw: st.DrawFn) -> tuple[str, OrderTerms]:
+    """Make an order type, and terms that fit it."""
+    terms: dict[str, Any] = {
+        "good_till": draw(st.none() | MOMENTS),
+        "good_after": draw(st.none() | MOMENTS),
+        "all_or_none": draw(st.booleans()),
+        "hidden": draw(st.booleans()),
+        "minimum_quantity": draw(st.none() | WHOLE),
+        "display_size": draw(st.none() | WHOLE),
+        "trigger_method": draw(METHODS),
+        "adaptive": draw(st.none() | st.sampled_from(AdaptivePriority)),
+        "conditions": tuple(draw(st.lists(CONDITIONS, max_size=4))),
+        "conditions_cancel": draw(st.booleans()),
+        "conditions_outside_regular_hours": draw(st.booleans()),
+    }
+    if draw(st.booleans()):
+        terms |= {"oca_group": "g", "oca_type": draw(st.sampled_from(OcaType))}
+    kind = draw(st.sampled_from(OrderType))
+    if "TRAIL" in kind:
+        terms[draw(st.sampled_from(["trail_amount", "trail_percent"]))] = draw(PRICES)
+    if kind is OrderType.TRAILING_STOP_LIMIT:
+        terms["limit_offset"] = draw(PRICES)
+    if kind is OrderType.RELATIVE:
+        terms["offset"] = draw(st.none() | PRICES)
+    return kind.value, OrderTerms(**terms)
+
+
+@given(case=placed())
+def test_what_is_written_is_read_back(case: tuple[str, OrderTerms]) -> None:
+    kind, terms = case
+    order = ib_async.Order(orderType=kind)
+    write_terms(order, terms, stop=None)
+    assert read_terms(order, login_zone=UTC) == terms
+
+
+def test_an_order_without_terms_is_read_as_one() -> None:
+    assert read_terms(ib_async.Order(orderType="LMT"), login_zone=UTC) == OrderTerms()
+
+
+def test_the_gateways_own_type_of_a_missing_group_is_left_out() -> None:
+    order = ib_async.Order(orderType="LMT", ocaType=3)
+    assert read_terms(order, login_zone=UTC).oca_type is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [("STP", "auxPrice"), ("LIT", "auxPrice"), ("TRAIL", "trailStopPrice")],
+)
+def test_a_stop_stands_in_the_field_of_its_type(kind: str, field: str) -> None:
+    order = ib_async.Order(orderType=kind)
+    write_terms(order, OrderTerms(), stop=Decimal("10.10"))
+    assert getattr(order, field) == stop_price(order) == Decimal("10.10")
+
+
+def test_an_amount_is_no_stop() -> None:
+    assert stop_price(ib_async.Order(orderType="REL", auxPrice=0.02)) is None
+
+
+def test_decimals_are_written_digit_by_digit() -> None:
+    order = ib_async.Order(orderType="TRAIL")
+    write_terms(order, OrderTerms(trail_amount=Decimal("0.10")), stop=Decimal("1E+2"))
+    assert encode([order.auxPrice, order.trailStopPrice]) == b"0.10\x00100\x00"
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        OrderTerms(oca_group="a\0b"),
+        OrderTerms(conditions=(ExecutionCondition(symbol="A\0"),)),
+        OrderTerms(trail_amount=Decimal("NaN")),
+    ],
+)
+def test_what_would_say_something_else_on_the_wire_is_refused(terms: OrderTerms) -> None:
+    order: Any = ib_async.Order(orderType="TRAIL")
+    write_terms(order, terms, stop=None)
+    symbols = [condition.symbol for condition in order.conditions]
+    with pytest.raises(OrderValidationError):
+        encode([3, order.ocaGroup, order.auxPrice, *symbols])
+
+
+def test_a_condition_on_a_contract_that_was_not_qualified_is_refused() -> None:
+    terms = OrderTerms(conditions=(PriceCondition(contract="SPY", above=Decimal(1)),))
+    with pytest.raises(OrderValidationError, match="'SPY' has no contract yet"):
+        write_terms(ib_async.Order(), terms, stop=None)
+
+
+def test_an_algorithm_and_a_time_that_nobody_knows_are_left_out() -> None:
+    order = ib_async.Order(orderType="LMT", algoStrategy="Vwap", goodTillDate="soon")
+    assert read_terms(order, login_zone=UTC) == OrderTerms()
+    order = ib_async.Order(orderType="LMT", algoStrategy="Adaptive", algoParams=[])
+    assert replace(read_terms(order, login_zone=UTC), adaptive=None) == OrderTerms()
