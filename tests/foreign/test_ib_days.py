@@ -25,6 +25,8 @@ ACCOUNT = "DU1234567"
 CLIENT = 7
 NEWEST_OF = {"ib_insync": 176, "ib_async": 178}
 
+pytestmark = pytest.mark.foreign
+
 
 class Day:
     """What a client found, and the venue that it talked to."""

@@ -31,6 +31,8 @@ ACCOUNT = "DU1234567"
 CLIENT = 6
 NEWEST_OF_THE_CLIENT = 176
 
+pytestmark = pytest.mark.foreign
+
 
 class Found:
     """What the program printed, and the venue that it talked to."""

@@ -38,6 +38,8 @@ UNSET_TEXT = "1.7976931348623157E308"
 ACCOUNT = "DU1234567"
 CLIENT = 5
 
+pytestmark = pytest.mark.foreign
+
 
 class Seen:
     """What the program printed, by callback, and the venue that it talked to."""

@@ -19,6 +19,8 @@ ACCOUNT = "DU1234567"
 CLIENT = "5"
 BIDS, ASKS = 1, 0
 
+pytestmark = pytest.mark.foreign
+
 
 class Day:
     """What the program printed, sitting by sitting, and the venue that it talked to."""

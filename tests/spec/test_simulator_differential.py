@@ -25,6 +25,7 @@ import ib_async
 import pytest
 from ib_async.decoder import Decoder
 
+from ibkr_connector.simulator.wire import requests as ask
 from ibkr_connector.simulator.wire.contracts import WireContract
 from ibkr_connector.simulator.wire.requests import (
     CancelOrder,
@@ -101,7 +102,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         return {name: plain(item) for name, item in value._asdict().items()}
     if isinstance(value, datetime):
-        return value.isoformat()
+        return value.timestamp()
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set)):
@@ -176,7 +177,7 @@ def common(value: Any) -> Any:
         # ib_async reads a time where the official client hands its text on
         day, time, zone = written_time.groups()
         moment = datetime.fromisoformat(f"{day}T{time}").replace(tzinfo=ZoneInfo(zone or "UTC"))
-        return moment.astimezone(UTC).isoformat()
+        return moment.timestamp()
     return value
 
 
@@ -205,6 +206,17 @@ def _number(value: Any) -> float | None:
         return float(value)
     except (TypeError, ValueError):
         return None
+
+
+def apart(version: int, frames: Sequence[Sequence[str]]) -> list[Any]:
+    """Return what the two clients tell apart, with the beginnings of the frames."""
+    theirs = official(version, frames=frames)["heard"]
+    ours = asyncio_client(version, frames)
+    return [
+        (frame[:4], list(told(one)), list(told(other)))
+        for frame, one, other in zip(frames, ours, theirs, strict=True)
+        if not agree([list(call) for call in told(one)], [list(call) for call in told(other)])
+    ]
 
 
 async def transcript(version: int) -> list[list[str]]:
@@ -272,18 +284,104 @@ def _looking() -> Iterator[Request]:
     )
 
 
+def _around(version: int) -> Iterator[Request]:
+    """
+    Yield what is asked less often; of what a version does not have, nothing.
+
+    No bond: ib_async 2.1 cannot read a coupon that is no whole number. No fundamental data: the
+    official client has forgotten them.
+    """
+    option = WireContract(
+        symbol="AAPL",
+        sec_type="OPT",
+        exchange="SMART",
+        expiry="20261218",
+        strike=Decimal(190),
+        right="C",
+    )
+    yield ask.ReqMarketDepth(request_id=101, contract=APPLE, rows=5, is_smart=True, options="")
+    yield ask.ReqMarketData(
+        request_id=102, contract=APPLE, generic_ticks="100,101,104,106,165,233,236,293,456"
+    )
+    yield ask.ReqMarketData(request_id=103, contract=option)
+    yield ask.ReqCalcImpliedVolatility(
+        request_id=104, contract=option, option_price=Decimal(12), under_price=Decimal(190)
+    )
+    yield ask.ReqCalcOptionPrice(
+        request_id=105, contract=option, volatility=Decimal("0.3"), under_price=Decimal(190)
+    )
+    for number, what in enumerate(("TRADES", "BID_ASK", "MIDPOINT")):
+        yield ask.ReqHistoricalTicks(
+            request_id=110 + number,
+            contract=APPLE,
+            start="20261118 14:00:00 UTC" if version >= 174 else "20261118 14:00:00",
+            count=5,
+            what_to_show=what,
+            regular_hours=False,
+        )
+    yield ask.ReqHistogramData(request_id=113, contract=APPLE, period="1 day")
+    if version >= 165:
+        yield ask.ReqHistoricalData(
+            request_id=114,
+            contract=APPLE,
+            duration="5 D",
+            bar_size="1 day",
+            what_to_show="SCHEDULE",
+        )
+    yield ask.ReqDepthExchanges()
+    yield ask.ReqSmartComponents(request_id=115, bbo_exchange="9c0001")
+    yield ask.ReqSoftDollarTiers(request_id=116)
+    yield ask.ReqNewsProviders()
+    yield ask.ReqHistoricalNews(
+        request_id=117, con_id=AAPL, providers="BRFG", start="", end="", total=3
+    )
+    yield ask.ReqNewsArticle(request_id=118, provider="BRFG", article_id="BRFG$1")
+    yield ask.ReqScannerParameters()
+    yield ask.ReqScannerSubscription(
+        request_id=119,
+        texts={
+            "numberOfRows": "5",
+            "instrument": "STK",
+            "locationCode": "STK.US.MAJOR",
+            "scanCode": "TOP_PERC_GAIN",
+        },
+    )
+    yield ask.QueryDisplayGroups(request_id=121)
+    yield ask.SubscribeToGroupEvents(request_id=122, group_id=1)
+    yield ask.ReqFamilyCodes()
+    if version >= 167:
+        yield ask.ReqUserInfo(request_id=123)
+    yield ask.ReqPositionsMulti(request_id=124, account=ACCOUNT, model="")
+    yield ask.ReqAccountUpdatesMulti(
+        request_id=125, account=ACCOUNT, model="", ledger_and_nlv=False
+    )
+
+
+async def wider_transcript(version: int) -> list[list[str]]:
+    """Ask for everything else, and return the frames."""
+    async with talk(version=version) as (gateway, client):
+        await client.ask(order(1, orderType="MKT"))
+        for request in _around(version):
+            await client.ask(request)
+        await gateway.advance(5)
+        await client.hear()
+        return client.frames
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_point_11_both_clients_hear_the_same_in_what_is_asked_less_often(
+    version: int,
+) -> None:
+    frames = await wider_transcript(version)
+    assert len({frame[0] for frame in frames}) > 25
+    assert apart(version, frames) == []
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_point_11_both_clients_hear_the_same_in_one_transcript(version: int) -> None:
     frames = await transcript(version)
     assert len({frame[0] for frame in frames}) > 25
-    theirs = official(version, frames=frames)["heard"]
-    ours = asyncio_client(version, frames)
-    apart = [
-        (frame[:4], list(told(one)), list(told(other)))
-        for frame, one, other in zip(frames, ours, theirs, strict=True)
-        if not agree([list(call) for call in told(one)], [list(call) for call in told(other)])
-    ]
-    assert apart == []
+    assert apart(version, frames) == []
 
 
 # --- what is written ----------------------------------------------------------------------------
