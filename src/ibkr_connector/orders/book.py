@@ -16,6 +16,7 @@ from ibkr_connector.resilience.timers import Timers
 
 from .entry import OrderEntry
 from .evidence import Seen, move
+from .feed import EventFeed
 from .journal import Journal
 from .ledger import Ledger
 from .states import Event
@@ -38,6 +39,7 @@ class Book:
         self.ledger: Final = Ledger()
         self.journal: Final = journal
         self.clock: Final = clock
+        self.feed: Final = EventFeed()
         self._timers = Timers(clock)
         self._on_report = on_report
         self._waiting: dict[str, list[tuple[Condition, asyncio.Future[None]]]] = {}
@@ -45,6 +47,7 @@ class Book:
     def take(self, seen: Seen) -> Seen:
         """Write down what was recorded, and tell those who wait for it."""
         self.journal.post(seen.notes)
+        self.feed.tell(seen.notes, self.ledger)
         for key in dict.fromkeys(note.key for note in seen.notes if note.key in self.ledger):
             self.wake(key)
             if self._on_report is not None:
@@ -112,5 +115,6 @@ class Book:
             self.wake(key)
 
     async def aclose(self) -> None:
-        """End the timers."""
+        """End the timers and the streams of events."""
+        self.feed.close()
         await self._timers.aclose()

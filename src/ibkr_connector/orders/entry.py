@@ -40,7 +40,8 @@ class OrderEntry:
 
     `key` is the order reference for our own orders and names the permanent id for foreign ones.
     `ticket` is what we sent, `None` for orders of others. `seen` says that the broker has, or had,
-    the order. `stated_filled` is the broker's own count, which may run ahead of its executions.
+    the order. `stated_filled` is the broker's own count, which may run ahead of its executions;
+    once an execution was `corrected`, that count is not believed any more.
     """
 
     key: str
@@ -70,6 +71,7 @@ class OrderEntry:
     stated_filled: Decimal | None = None
     stated_average: Decimal | None = None
     fills: tuple[Fill, ...] = ()
+    corrected: bool = False
     transitions: tuple[Transition, ...] = ()
     outside_regular_hours: bool = False
     parent_id: OrderId | None = None
@@ -98,7 +100,7 @@ class OrderEntry:
     @property
     def filled(self) -> Decimal:
         """What is filled, by the executions or by the broker's count if that is ahead."""
-        return max(self.executed, self.stated_filled or ZERO)
+        return self.executed if self.corrected else max(self.executed, self.stated_filled or ZERO)
 
     @property
     def average_price(self) -> Decimal | None:
@@ -115,11 +117,17 @@ class OrderEntry:
 
     @property
     def commission(self) -> Decimal | None:
-        """The sum over all executions, `None` until each of them has been charged."""
-        charges = [fill.commission for fill in self.fills]
-        if not charges or None in charges:
+        """
+        The sum over all executions, `None` until each of them has been charged.
+
+        Of a combination the legs are charged; a charge of its own is added when there is one.
+        """
+        due = self.fills
+        if self._is_combination():
+            due = tuple(fill for fill in due if not _is_combination(fill)) or due
+        if not due or any(fill.commission is None for fill in due):
             return None
-        return sum((charge for charge in charges if charge is not None), ZERO)
+        return sum((fill.commission for fill in self.fills if fill.commission is not None), ZERO)
 
     @property
     def status(self) -> OrderStatus:
@@ -158,11 +166,19 @@ class OrderEntry:
         )
 
     def _counted(self) -> tuple[Fill, ...]:
-        if self.contract.security_type is not SecurityType.COMBO:
+        if not self._is_combination():
             return self.fills
-        return tuple(
-            fill for fill in self.fills if fill.contract.security_type is SecurityType.COMBO
+        return tuple(fill for fill in self.fills if _is_combination(fill))
+
+    def _is_combination(self) -> bool:
+        # somebody else's combination may have been met by an execution of one of its legs
+        return self.contract.security_type is SecurityType.COMBO or any(
+            _is_combination(fill) for fill in self.fills
         )
+
+
+def _is_combination(fill: Fill) -> bool:
+    return fill.contract.security_type is SecurityType.COMBO
 
 
 def _known(enum: type[E], word: str) -> E | str:

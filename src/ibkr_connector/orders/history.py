@@ -21,7 +21,7 @@ from ibkr_connector.model.record import Record
 
 from .entry import OrderEntry
 from .journal import Journal, JournalEntry, note_of, read
-from .ledger import Ledger
+from .ledger import Ledger, exec_base
 from .notes import Charged, Denied, Filled, Intended, Learned, Met, Moved, Note, Opened, Refused
 
 __all__ = [
@@ -74,12 +74,20 @@ class OrderHistory(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedOrder(Record):
-    """An order as the journal knows it; `is_open` says that its end is not recorded."""
+    """
+    An order as the journal knows it.
+
+    `is_open` says that its end is not recorded. `first_filled` and `last_filled` are when its first
+    and its latest execution were heard of; of recovered ones it is the broker's time, which tells
+    whole seconds.
+    """
 
     report: OrderReport
     created: datetime
     is_own: bool
     is_open: bool
+    first_filled: datetime | None = None
+    last_filled: datetime | None = None
 
 
 async def order_history(journal: Journal, which: int | str) -> OrderHistory:
@@ -115,14 +123,18 @@ def read_orders(path: Path) -> tuple[RecordedOrder, ...]:
     Raises:
         ConfigurationError: There is no journal at `path`, or it cannot be read.
     """
+    notes = [note_of(entry) for entry in read(path)]
     ledger = Ledger()
-    ledger.replay((note_of(entry) for entry in read(path)), with_foreign=True)
+    ledger.replay(notes, with_foreign=True)
+    filled = _fill_times(notes)
     return tuple(
         RecordedOrder(
             report=entry.report(),
             created=entry.created,
             is_own=entry.is_own,
             is_open=entry.is_open,
+            first_filled=min(filled.get(entry.key, ()), default=None),
+            last_filled=max(filled.get(entry.key, ()), default=None),
         )
         for entry in ledger
     )
@@ -159,6 +171,17 @@ def trace(entries: Sequence[JournalEntry], which: int | str) -> OrderHistory:
         ),
         namesakes=tuple(other.key for other in found[:-1]),
     )
+
+
+def _fill_times(notes: Sequence[Note]) -> Mapping[str, Sequence[datetime]]:
+    times: dict[str, list[datetime]] = {}
+    known: set[str] = set()
+    for note in notes:
+        if isinstance(note, Filled) and (base := exec_base(note.fill.exec_id)[0]) not in known:
+            known.add(base)
+            moment = note.fill.time if note.fill.recovered else note.at
+            times.setdefault(note.key, []).append(moment)
+    return times
 
 
 def _meant(ledger: Ledger, which: str) -> list[OrderEntry]:

@@ -51,6 +51,7 @@ class Ledger:
         self._by_ref: dict[str, str] = {}
         self._by_client_order_id: dict[str, str] = {}
         self._revisions: dict[str, tuple[str, int]] = {}
+        self._replaced: dict[ExecId, Fill] = {}
         self._uncharged: dict[ExecId, Charged] = {}
         self._said: set[tuple[str, str, str]] = set()
         self._highest: dict[ClientId, OrderId] = {}
@@ -255,17 +256,16 @@ class Ledger:
         fill = note.fill if charge is None else _charged(note.fill, charge)
         corrects = base in self._revisions
         self._revisions[base] = (note.key, revision)
-        if corrects:
-            others = tuple(f for f in entry.fills if exec_base(f.exec_id)[0] != base)
-            fills = (*others, fill) if fill.quantity else others
-        else:
-            fills = (*entry.fills, fill)
+        for earlier in entry.fills:
+            if exec_base(earlier.exec_id)[0] == base:
+                self._replaced[fill.exec_id] = earlier
+        others = tuple(f for f in entry.fills if exec_base(f.exec_id)[0] != base)
+        fills = (*others, fill) if fill.quantity else others
         self._put(
             replace(
                 entry,
                 fills=fills,
-                # a corrected execution makes the broker's earlier count worthless
-                stated_filled=None if corrects else entry.stated_filled,
+                corrected=entry.corrected or corrects,
                 seen=True,
                 updated=note.at,
             )
@@ -311,6 +311,10 @@ class Ledger:
     def revision(self, base: str) -> tuple[str | None, int]:
         """Return whose execution that is and its latest revision; `(None, -1)` for a new one."""
         return self._revisions.get(base, (None, -1))
+
+    def replaced_by(self, exec_id: ExecId) -> Fill | None:
+        """Return what an execution took the place of; `None` when it was the first word."""
+        return self._replaced.get(exec_id)
 
     def is_waiting(self, exec_id: ExecId) -> bool:
         """Whether a commission is known whose execution is not."""

@@ -1,0 +1,111 @@
+"""What a stream of order events says: records that name the order, what happened, and when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ibkr_connector.model.orders import Fill, OrderReport, Transition
+from ibkr_connector.model.record import Record
+
+__all__ = [
+    "EventsMissed",
+    "FillBusted",
+    "FillCharged",
+    "FillCorrected",
+    "FillReceived",
+    "OrderAnomaly",
+    "OrderChanged",
+    "OrderEvent",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderChanged(Record):
+    """
+    An order took a step, or the broker told something new of it.
+
+    `transition` is `None` when its state stayed (a permanent id, a new quantity). `at` is when we
+    heard of it, UTC; `recovered` says that it came as an answer to a question and not as it
+    happened. `report` is the picture after everything that the same message said.
+    """
+
+    at: datetime
+    report: OrderReport
+    transition: Transition | None = None
+    recovered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillReceived(Record):
+    """An execution nobody had heard of; `recovered` as in `OrderChanged`."""
+
+    at: datetime
+    report: OrderReport
+    fill: Fill
+    recovered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillCorrected(Record):
+    """The broker replaced an execution: `fill` counts from now on, `before` does not."""
+
+    at: datetime
+    report: OrderReport
+    fill: Fill
+    before: Fill
+    recovered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillBusted(Record):
+    """
+    The broker took an execution back; `fill` is its word for it, with quantity 0.
+
+    `before` is what counted until now, `None` when the execution itself was never heard of.
+    """
+
+    at: datetime
+    report: OrderReport
+    fill: Fill
+    before: Fill | None
+    recovered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillCharged(Record):
+    """The broker told what an execution cost; `fill` carries it."""
+
+    at: datetime
+    report: OrderReport
+    fill: Fill
+    recovered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAnomaly(Record):
+    """The broker said something that cannot be; it changed nothing."""
+
+    at: datetime
+    report: OrderReport
+    said: str
+    recovered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsMissed(Record):
+    """Events were dropped here because the reader was too slow; ask for reports instead."""
+
+    count: int
+
+
+OrderEvent = (
+    OrderChanged
+    | FillReceived
+    | FillCorrected
+    | FillBusted
+    | FillCharged
+    | OrderAnomaly
+    | EventsMissed
+)
+"""Everything that a stream says."""
