@@ -66,8 +66,9 @@ def settings_page() -> str:
     lines += [
         "",
         "Without `risk_config.yaml` paper trading runs under built-in limits (25,000 units,",
-        "25,000 of the base currency, a tenth of the net liquidation value per order), and live",
-        "trading refuses every order. A file that cannot be read stops both.",
+        "25,000 of the base currency, a tenth of the net liquidation value per order, a tenth of",
+        "it as the loss of a day), and live trading refuses every order. A file that cannot be",
+        "read stops both; one that breaks later leaves the earlier rules in force, and says so.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -88,7 +89,7 @@ def _default(name: str, field: FieldInfo) -> str:
     value = field.default
     if value is None:
         return "not set"
-    if value == frozenset():
+    if value in (frozenset(), {}) or field.default_factory is dict:
         return "empty"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 

@@ -21,6 +21,7 @@ from .model.contracts import Contract
 from .model.orders import OrderReport, OrderRequest, OrderStatus
 from .model.status import BreakerState, ConnectionState, ConnectionStatus
 from .observe.correlation import correlation
+from .orders.kill_control import KillControl
 from .portal import Portal
 from .settings import Settings
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from .engine import Engine
     from .model.account import AccountSummary, Position
     from .model.market import BarSeries, MarketData, Quote
+    from .orders.rule_book import RulesStatus
 
 __all__ = ["IBKRConnector"]
 
@@ -473,6 +475,39 @@ class IBKRConnector:
                 order_id, lambda report: report.is_closed, timeout_s=timeout_s
             )
         )
+
+    # --- rules ----------------------------------------------------------------------------------
+
+    @property
+    def kill_switch(self) -> KillControl:
+        """
+        Stop everything that opens a position: `await connector.kill_switch.engage(reason)`.
+
+        Works without a connection, and holds for every process with the same `state_dir`.
+        """
+        return KillControl(
+            self._settings, carry_out=lambda: self._call(lambda engine: engine.guard.carry_out())
+        )
+
+    async def reload_rules(self) -> RulesStatus:
+        """
+        Read `risk_config.yaml` and `trading_permissions.yaml` again, now.
+
+        They are looked at every second anyway. A broken file leaves the earlier rules in force:
+        `problem` says what is wrong with it, as `get_connection_status().rules` does.
+
+        Source: the files. Cost: none.
+        """
+        return await self._call(_later(lambda engine: engine.rules.reload()))
+
+    async def reset_losses(self, account: str | None = None) -> None:
+        """
+        Measure daily loss and drawdown from the next figures on, and end a cooldown.
+
+        Args:
+            account: One account; all of them when not given.
+        """
+        await self._call(_later(lambda engine: engine.equity.reset(account)))
 
     # --- escape hatch ---------------------------------------------------------------------------
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from decimal import Decimal
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -18,8 +19,15 @@ from .account.desk import AccountDesk, choose_account
 from .clock import Clock, SystemClock
 from .errors import IBKRError, NotConnectedError
 from .gateway.link import GatewayLink
-from .gateway.port import GatewayEvent, GatewayNotice, SessionEnded, SessionInfo
+from .gateway.port import (
+    AccountValueChanged,
+    GatewayEvent,
+    GatewayNotice,
+    SessionEnded,
+    SessionInfo,
+)
 from .gateway.session import Session
+from .gateway.times import BadTimeError, zone
 from .instruments.resolver import Resolver
 from .market.desk import MarketDesk
 from .model.account import AccountSummary, Position
@@ -29,8 +37,13 @@ from .model.market import DataType
 from .model.orders import OrderReport
 from .model.status import ConnectionState, ConnectionStatus
 from .orders.desk import OrdersDesk
+from .orders.equity_store import EquityStore
+from .orders.guard import Guard
 from .orders.journal import Journal
-from .orders.risk import RiskFacts, RiskLimits
+from .orders.kill_switch import KillSwitch
+from .orders.risk import AccountFacts, Needs, RiskFacts, RiskLimits
+from .orders.risk.hours import is_open
+from .orders.rule_book import RuleBook
 from .resilience.operation import ENDPOINTS, Operation
 from .resilience.pipeline import Pipeline, PipelineTuning
 from .settings import Settings, check_accounts
@@ -65,18 +78,34 @@ class Engine:
             delayed_fallback=settings.delayed_fallback,
         )
         self.account = AccountDesk(gateway=self._link, pipeline=self._pipeline, clock=clock)
+        self.rules = RuleBook(settings)
+        self.equity = EquityStore(settings.state_dir, clock=clock)
+        kill = KillSwitch(settings.state_dir, clock=clock, by_setting=settings.kill_switch)
+        self._facts = _Facts(
+            self.market, self.account, equity=self.equity, rules=self.rules, clock=clock
+        )
         self.orders = OrdersDesk(
             gateway=self._link,
             pipeline=self._pipeline,
             journal=journal,
             clock=clock,
             resolve=self.instruments.resolve,
-            limits=_risk_limits(settings),
-            facts=_Facts(self.market, self.account),
+            limits=self.rules,
+            facts=self._facts,
+            kill=kill.state,
             accounts=lambda: self.accounts,
             account=settings.account_id,
             readonly=settings.readonly,
             ack_timeout_s=settings.order_ack_timeout_s,
+        )
+        self.guard = Guard(
+            desk=self.orders,
+            rules=self.rules,
+            kill=kill,
+            clock=clock,
+            positions=lambda: self.positions(None),
+            resolve=self.instruments.resolve,
+            is_ready=lambda: self._supervisor.state is ConnectionState.READY,
         )
         self._supervisor: Supervisor[Session] = Supervisor(
             open_session=self._open_session,
@@ -103,6 +132,7 @@ class Engine:
         engine = cls(settings, journal=journal, clock=clock)
         try:
             await engine.orders.open()
+            await engine.guard.start()
         except BaseException:
             await engine.aclose()
             raise
@@ -123,6 +153,7 @@ class Engine:
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
+        await self.guard.aclose()
         await self._supervisor.stop()
         await self.orders.aclose()
         await self._pipeline.aclose()
@@ -171,6 +202,8 @@ class Engine:
             breakers=self._pipeline.breaker_states(),
             open_orders=self.orders.open_count,
             last_error=seen.last_error,
+            rules=self.rules.status.sentence,
+            halted_by=self.orders.halted_by,
         )
 
     def summary(self, account: str | None) -> AccountSummary:
@@ -245,6 +278,8 @@ class Engine:
     def _on_event(self, event: GatewayEvent) -> None:
         self.orders.apply(event)
         self.account.apply(event)
+        if isinstance(event, AccountValueChanged) and event.value.tag == "NetLiquidation":
+            self._facts.observe(event.value.account)
         if isinstance(event, GatewayNotice | SessionEnded):
             self._supervisor.note(event)
 
@@ -264,27 +299,83 @@ class Engine:
 
 
 class _Facts:
-    """What risk rules may ask: the price of a contract, the worth of the account, the rate."""
+    """What risk rules may ask: the market of a contract, and the figures of an account."""
 
-    def __init__(self, market: MarketDesk, account: AccountDesk) -> None:
+    def __init__(
+        self,
+        market: MarketDesk,
+        account: AccountDesk,
+        *,
+        equity: EquityStore,
+        rules: RuleBook,
+        clock: Clock,
+    ) -> None:
         self._market = market
         self._account = account
+        self._equity = equity
+        self._rules = rules
+        self._clock = clock
 
-    async def facts(self, details: ContractDetails, *, account: str, with_price: bool) -> RiskFacts:
-        rate = self._account.view.exchange_rate(account, details.contract.currency)
-        worth = self._account.summary(account).total_value
-        if not with_price:
-            return RiskFacts(net_liquidation=worth, exchange_rate=rate)
+    async def facts(
+        self, details: ContractDetails, *, account: str, needs: Needs, extended: bool
+    ) -> RiskFacts:
+        known = RiskFacts(
+            net_liquidation=self._account.summary(account).total_value,
+            exchange_rate=self._account.view.exchange_rate(account, details.contract.currency),
+            is_open=self._is_open(details, extended=extended),
+        )
+        if not needs.price:
+            return known
         try:
             quote = await self._market.quote(details.contract)
         except IBKRError as error:
-            return RiskFacts(
-                price=None, net_liquidation=worth, exchange_rate=rate, missing=error.message
-            )
-        known = [p for p in (quote.bid, quote.ask, quote.last, quote.close) if p is not None]
-        # the dearest price in sight bounds what a market order can cost
-        price = max((abs(price) for price in known), default=None)
-        return RiskFacts(price=price, net_liquidation=worth, exchange_rate=rate)
+            return replace(known, missing=error.message)
+        seen = [p for p in (quote.bid, quote.ask, quote.last, quote.close) if p is not None]
+        return replace(
+            known,
+            # the dearest price in sight bounds what a market order can cost
+            price=max((abs(price) for price in seen), default=None),
+            bid=quote.bid,
+            ask=quote.ask,
+            last=quote.last,
+            quoted_at=quote.timestamp,
+            is_live=quote.data_type is DataType.LIVE,
+            halted=quote.halted,
+        )
+
+    def account_facts(self, account: str, limits: RiskLimits) -> AccountFacts:
+        """Return what is known of the account, at once."""
+        try:
+            summary = self._account.summary(account)
+        except IBKRError:
+            worth, power = None, None
+        else:
+            worth, power = summary.total_value, summary.buying_power
+            self.observe(account)
+        marks = self._equity.marks(account)
+        return AccountFacts(
+            now=self._clock.utcnow(),
+            rate=partial(self._account.view.exchange_rate, account),
+            positions=self._account.positions(account) if worth is not None else None,
+            net_liquidation=worth,
+            buying_power=power,
+            day_start=None if marks is None else marks.day_start,
+            peak=None if marks is None else marks.peak,
+            halted_until=None if marks is None else marks.halted_until,
+        )
+
+    def observe(self, account: str) -> None:
+        """Measure the account's losses by what it is worth now."""
+        worth = self._account.summary(account).total_value
+        if worth is not None:
+            self._equity.observe(account, worth, self._rules.limits_of_account(account))
+
+    def _is_open(self, details: ContractDetails, *, extended: bool) -> bool | None:
+        hours = details.trading_hours if extended else details.liquid_hours
+        try:
+            return is_open(hours, zone(details.time_zone_id), self._clock.utcnow())
+        except BadTimeError:
+            return None
 
 
 def journal_path(settings: Settings) -> Path:
@@ -315,23 +406,3 @@ def _timing(settings: Settings) -> SupervisorTiming:
         cap_s=settings.reconnect_cap_s,
         client_id_wait_s=settings.client_id_wait_s,
     )
-
-
-def _risk_limits(settings: Settings) -> RiskLimits:
-    risk, permissions = settings.risk, settings.permissions
-    return RiskLimits(
-        trading_allowed=risk.trading_allowed,
-        halted_reason=risk.halted_reason,
-        max_order_size=_replaced(settings.max_order_size, risk.max_order_size),
-        max_order_value=risk.max_order_value,
-        max_portfolio_risk=_replaced(settings.max_portfolio_risk, risk.max_portfolio_risk),
-        security_types=permissions.security_types,
-        symbols=permissions.symbols,
-        denied_symbols=permissions.denied_symbols,
-        order_types=permissions.order_types,
-        accounts=permissions.accounts,
-    )
-
-
-def _replaced(override: Decimal | None, limit: Any) -> Any:
-    return override if override is not None else limit

@@ -26,7 +26,7 @@ from ibkr_connector.model.orders import (
 )
 from ibkr_connector.orders.desk import OrdersDesk
 from ibkr_connector.orders.journal import Journal
-from ibkr_connector.orders.risk import RiskFacts, RiskLimits
+from ibkr_connector.orders.risk import AccountFacts, Needs, RiskFacts, RiskLimits
 from ibkr_connector.resilience.pipeline import Pipeline
 from kit.order_venue import OrderVenue
 
@@ -62,8 +62,13 @@ def ticket(order_id: int = 1, order_ref: str = "ibc-a", quantity: int = 100) -> 
 class NoFacts:
     """Knows nothing."""
 
-    async def facts(self, details: ContractDetails, *, account: str, with_price: bool) -> RiskFacts:
+    async def facts(
+        self, details: ContractDetails, *, account: str, needs: Needs, extended: bool
+    ) -> RiskFacts:
         return RiskFacts()
+
+    def account_facts(self, account: str, limits: RiskLimits) -> AccountFacts:
+        return AccountFacts(now=NOON, rate=lambda currency: None)
 
 
 @dataclass

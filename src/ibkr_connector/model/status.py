@@ -68,7 +68,9 @@ class ConnectionStatus(Record):
     A picture of the connection; taking it never waits.
 
     `heartbeat_rtt_ms` is the round trip of the last answered heartbeat. `degraded_by` names what
-    is missing while the state is `degraded`. Times are UTC.
+    is missing while the state is `degraded`. `rules` says where the trading rules come from and
+    what is wrong with their files; `halted_by` is every reason for which new orders are refused
+    now. Times are UTC.
     """
 
     state: ConnectionState
@@ -92,6 +94,8 @@ class ConnectionStatus(Record):
     breakers: Mapping[str, BreakerState] = field(default_factory=dict)
     open_orders: int = 0
     last_error: str | None = None
+    rules: str = ""
+    halted_by: tuple[str, ...] = ()
 
     @property
     def is_connected(self) -> bool:

@@ -17,12 +17,26 @@ from ibkr_connector.errors import (
     RiskLimitError,
     TradingHaltedError,
 )
+from ibkr_connector.gateway.port import OrderTicket
 from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.orders import OrderRequest, SendDisposition
 
 from .entry import OrderEntry
+from .exposure import Exposure
+from .kill_switch import KillState
 from .ledger import Ledger
-from .risk import FactSource, RiskFacts, RiskLimits, check_risk, needs_facts, needs_price
+from .risk import (
+    Case,
+    FactSource,
+    LimitSource,
+    RiskFacts,
+    RiskLimits,
+    closes,
+    judge,
+    needs_facts,
+    needs_of,
+    with_filled,
+)
 from .states import State
 from .validation import check_against, same_order
 
@@ -42,6 +56,7 @@ class Examined:
     contract: Contract
     account: str
     facts: RiskFacts
+    limits: RiskLimits
 
 
 class Admission:
@@ -51,11 +66,13 @@ class Admission:
         self,
         *,
         resolve: Resolve,
-        limits: RiskLimits,
+        limits: LimitSource,
         facts: FactSource,
         accounts: Callable[[], Sequence[str]],
         account: str | None,
         readonly: bool,
+        ledger: Ledger,
+        kill: Callable[[], KillState | None] | None = None,
     ) -> None:
         self.resolve = resolve
         self._limits = limits
@@ -63,6 +80,8 @@ class Admission:
         self._accounts = accounts
         self._account = account
         self._readonly = readonly
+        self._kill = kill or (lambda: None)
+        self._exposure = Exposure(ledger=ledger, facts=facts)
         self._halts: dict[str, None] = {}
 
     def suspend(self, reason: str) -> None:
@@ -79,6 +98,16 @@ class Admission:
         if kept:
             self._halts[JOURNAL_FAILED] = None
 
+    @property
+    def halted_by(self) -> tuple[str, ...]:
+        """Every reason for which new orders are refused now."""
+        killed = self._kill()
+        return (
+            *([self._limits.halted_reason] if not self._limits.trading_allowed else []),
+            *([killed.sentence] if killed is not None else []),
+            *self._halts,
+        )
+
     def check_writable(self) -> None:
         """
         Refuse anything that changes something while the connector is read-only.
@@ -89,9 +118,11 @@ class Admission:
         if self._readonly:
             raise ReadOnlyError("the connector is read-only")
 
-    def check_trading(self) -> None:
+    def check_trading(self, ticket: OrderTicket | None = None) -> None:
         """
-        Refuse new orders while trading is stopped; asked again right before the wire.
+        Refuse new orders while trading is stopped; asked again, with the ticket, before the wire.
+
+        The kill switch is asked with a ticket only: what an order would close is not known sooner.
 
         Raises:
             TradingHaltedError: With every reason.
@@ -100,6 +131,10 @@ class Admission:
             raise TradingHaltedError(f"trading is not allowed: {self._limits.halted_reason}")
         if self._halts:
             raise TradingHaltedError(f"trading is stopped: {', '.join(self._halts)}")
+        if ticket is not None:
+            killed = self._kill()
+            if killed is not None and not self._exposure.only_closes(ticket):
+                raise _killed(killed)
 
     async def examine(self, request: OrderRequest) -> Examined:
         """
@@ -112,8 +147,15 @@ class Admission:
         details = await self.resolve(request.contract)
         account = self._choose_account(request)
         check_against(request, details)
-        facts = await self._gather_facts(request, details, account)
-        return Examined(request=request, contract=details.contract, account=account, facts=facts)
+        limits = self._limits.limits_for(details.contract, account)
+        facts = await self._gather_facts(request, details, account, limits=limits)
+        return Examined(
+            request=request,
+            contract=details.contract,
+            account=account,
+            facts=facts,
+            limits=limits,
+        )
 
     def _choose_account(self, request: OrderRequest) -> str:
         accounts = tuple(self._accounts())
@@ -130,38 +172,66 @@ class Admission:
         return chosen
 
     async def _gather_facts(
-        self, request: OrderRequest, details: ContractDetails, account: str
+        self, request: OrderRequest, details: ContractDetails, account: str, *, limits: RiskLimits
     ) -> RiskFacts:
-        if not needs_facts(self._limits):
+        if not needs_facts(limits):
             return RiskFacts()
         try:
             return await self._facts.facts(
-                details, account=account, with_price=needs_price(request)
+                details,
+                account=account,
+                needs=needs_of(request, limits),
+                extended=request.outside_regular_hours,
             )
         except IBKRError as error:
             # not knowing breaks the rules that need to know, and they say so
             return RiskFacts(missing=str(error))
 
-    def check_risk(self, examined: Examined) -> None:
+    def check_risk(
+        self,
+        examined: Examined,
+        *,
+        replacing: str | None = None,
+        entry: Examined | None = None,
+        is_dry: bool = False,
+    ) -> None:
         """
-        Apply the rules.
+        Apply the rules, as they are now; what passes counts as placed unless it `is_dry`.
+
+        Args:
+            examined: What `examine` made of a request.
+            replacing: Key of the open order that this one would take the place of.
+            entry: The order to which this one is attached: it is judged as if that were filled.
+            is_dry: Whether nothing will be placed, so that nothing is counted.
 
         Raises:
+            TradingHaltedError: The kill switch is engaged, and this is not known to close.
             RiskLimitError: With every broken rule.
         """
-        violations = check_risk(
-            examined.request,
-            examined.contract,
+        limits = self._limits.limits_for(examined.contract, examined.account)
+        case = Case(
+            request=examined.request,
+            contract=examined.contract,
             account=examined.account,
-            limits=self._limits,
+            limits=limits,
             facts=examined.facts,
+            book=self._exposure.book(examined.account, limits, without=replacing),
         )
+        if entry is not None:
+            case = with_filled(case, entry.request.action, entry.request.quantity)
+        killed = self._kill()
+        if killed is not None and not closes(case):
+            raise _killed(killed)
+        # with the switch engaged nothing may stand between a position and its end
+        violations = judge(case) if killed is None else ()
         if violations:
             raise RiskLimitError(
                 "; ".join(str(violation) for violation in violations),
                 violations=violations,
                 disposition=SendDisposition.UNSENT,
             )
+        if not is_dry:
+            self._exposure.placed(case)
 
 
 def placed_before(ledger: Ledger, request: OrderRequest, contract: Contract) -> OrderEntry | None:
@@ -190,3 +260,10 @@ def _was_unsent(entry: OrderEntry) -> bool:
     """Whether an order ended without anything of it being handed to the socket."""
     unsent = entry.disposition is SendDisposition.UNSENT
     return entry.state is State.REJECTED and unsent and not entry.seen
+
+
+def _killed(state: KillState) -> TradingHaltedError:
+    return TradingHaltedError(
+        f"trading is stopped: {state.sentence}",
+        hint="cancelling and closing go on; release it with `ibkr kill --release`",
+    )

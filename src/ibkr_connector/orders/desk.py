@@ -41,6 +41,7 @@ from ibkr_connector.gateway.port import (
     OrderFault,
     OrderGateway,
     OrderStatusSeen,
+    OrderTicket,
     SessionEnded,
 )
 from ibkr_connector.model.contracts import Contract, ContractDetails
@@ -57,9 +58,10 @@ from .evidence import FaultReading, Seen, see, see_fault
 from .inquiry import DeskTiming, Inquiry
 from .jobs import Jobs
 from .journal import Journal
+from .kill_switch import KillState
 from .placing import Placing
 from .reconcile import Reconciliation
-from .risk import FactSource, RiskLimits
+from .risk import FactSource, LimitSource
 from .states import Event, State
 
 __all__ = ["DeskTiming", "OrdersDesk"]
@@ -82,6 +84,7 @@ class OrdersDesk:
         accounts: The accounts of the login, as known now.
         account: The account to use when a request names none.
         readonly: Whether nothing may be sent at all.
+        kill: Tells whether the kill switch is engaged.
         ack_timeout_s: How long `place` waits for evidence of the broker.
         timing: The other waits.
         on_report: Told on each change of an order, on the loop; must not raise.
@@ -96,11 +99,12 @@ class OrdersDesk:
         journal: Journal,
         clock: Clock,
         resolve: Callable[[Contract | str], Awaitable[ContractDetails]],
-        limits: RiskLimits,
+        limits: LimitSource,
         facts: FactSource,
         accounts: Callable[[], Sequence[str]],
         account: str | None = None,
         readonly: bool,
+        kill: Callable[[], KillState | None] | None = None,
         ack_timeout_s: float = 10.0,
         timing: DeskTiming | None = None,
         on_report: Callable[[OrderReport], None] | None = None,
@@ -127,6 +131,8 @@ class OrdersDesk:
             accounts=accounts,
             account=account,
             readonly=readonly,
+            ledger=self._ledger,
+            kill=kill,
         )
         self._dispatch = Dispatch(
             book=self._book,
@@ -293,6 +299,11 @@ class OrdersDesk:
         return sum(entry.is_own and entry.is_open for entry in self._ledger)
 
     @property
+    def halted_by(self) -> tuple[str, ...]:
+        """Every reason for which new orders are refused now."""
+        return self._admission.halted_by
+
+    @property
     def uncertain_count(self) -> int:
         """How many orders of ours are uncertain."""
         return sum(entry.is_own and entry.state is State.UNCERTAIN for entry in self._ledger)
@@ -373,8 +384,8 @@ class OrdersDesk:
 
     # --- the rest -------------------------------------------------------------------------------
 
-    def _check_trading(self) -> None:
-        self._admission.check_trading()
+    def _check_trading(self, ticket: OrderTicket | None = None) -> None:
+        self._admission.check_trading(ticket)
         if not self._jobs.is_running:
             raise TradingHaltedError("trading is stopped: the orders desk is not open")
 

@@ -45,7 +45,7 @@ class Dispatch:
         gateway: OrderGateway,
         pipeline: Pipeline,
         inquiry: Inquiry,
-        check_trading: Callable[[], None],
+        check_trading: Callable[[OrderTicket], None],
         is_running: Callable[[], bool],
         ack_timeout_s: float,
         token: Callable[[], str],
@@ -152,7 +152,7 @@ class Dispatch:
     async def _hand_over(self, key: str, ticket: OrderTicket) -> None:
         if key in self._abandoned:
             raise OrderStateError("the order was called off before it was sent")
-        self._check_trading()
+        self._check_trading(ticket)
         self._handed.add(key)
         self._inquiry.sent(key)
         await self._gateway.send_order(ticket)

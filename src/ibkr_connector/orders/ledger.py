@@ -46,6 +46,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self._entries: dict[str, OrderEntry] = {}
+        self._open: dict[str, None] = {}
         self._by_perm: dict[PermId, str] = {}
         self._by_id: dict[tuple[ClientId, OrderId], str] = {}
         self._by_ref: dict[str, str] = {}
@@ -71,6 +72,10 @@ class Ledger:
 
     def __contains__(self, key: object) -> bool:
         return key in self._entries
+
+    def open_entries(self) -> Iterator[OrderEntry]:
+        """Return the orders that can still change, without looking at all the others."""
+        return (self._entries[key] for key in tuple(self._open))
 
     def get(self, key: str) -> OrderEntry:
         """Return the order with that key; a key comes from this ledger, so it is known."""
@@ -288,6 +293,10 @@ class Ledger:
     def _put(self, entry: OrderEntry) -> None:
         new = entry.key not in self._entries
         self._entries[entry.key] = entry
+        if entry.is_open:
+            self._open[entry.key] = None
+        else:
+            self._open.pop(entry.key, None)
         self._clock += 1
         self._touched[entry.key] = self._clock
         if entry.perm_id is not None:

@@ -8,7 +8,7 @@ those before `.env`, that before the files under `config/`, and those before the
 from __future__ import annotations
 
 from .guard import check_accounts, check_port, standard_port
-from .load import SettingSource, load_settings, setting_sources
+from .load import SettingSource, load_rules, load_settings, setting_sources
 from .model import MarketDataChoice, PermissionSettings, RiskSettings, Settings
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Settings",
     "check_accounts",
     "check_port",
+    "load_rules",
     "load_settings",
     "setting_sources",
     "standard_port",

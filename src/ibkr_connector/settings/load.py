@@ -7,7 +7,7 @@ Every value remembers where it came from, and every mistake names the place, the
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -23,7 +23,7 @@ from ibkr_connector.model.status import TradingMode
 from .files import INI_NAME, PERMISSIONS_NAME, RISK_NAME, read_ini, read_yaml
 from .model import PermissionSettings, RiskSettings, Settings
 
-__all__ = ["SettingSource", "environment_names", "load_settings", "setting_sources"]
+__all__ = ["SettingSource", "environment_names", "load_rules", "load_settings", "setting_sources"]
 
 COMMON_SECTION: Final = "ibkr"
 PROFILE_PREFIX: Final = "profile."
@@ -103,15 +103,45 @@ def load_settings(
                 merged[field] = value
                 origins[field] = f"{layer.place} {layer.names[field]}".strip()
     merged.setdefault("state_dir", _state_dir(environment, str(merged["profile"])))
-    if "risk" not in merged:
+    given = "risk" in merged
+    if not given:
         merged["risk"] = risk = _risk(directory / RISK_NAME, merged)
         origins["risk"] = risk.source
-    if "permissions" not in merged and (path := directory / PERMISSIONS_NAME).is_file():
-        merged["permissions"] = _checked(PermissionSettings, read_yaml(path), path.name)
-        origins["permissions"] = path.name
+    if "permissions" not in merged and (permissions := _permissions(directory)) is not None:
+        merged["permissions"] = permissions
+        origins["permissions"] = PERMISSIONS_NAME
     settings = _checked(Settings, merged, "settings", origins=origins)
     settings._origins = origins
+    settings._rules_dir = None if given else directory.absolute()
     return settings
+
+
+def load_rules(
+    settings: Settings, *, had: Collection[str] = ()
+) -> tuple[RiskSettings, PermissionSettings]:
+    """
+    Read the two files of the rules again.
+
+    A file that was there and has gone is an error: the built-in limits might be looser than it was.
+
+    Raises:
+        ConfigurationError: A file is missing or broken.
+    """
+    directory = settings.rules_dir
+    if directory is None:
+        return settings.risk, settings.permissions
+    for name in sorted(had):
+        if not (directory / name).is_file():
+            raise ConfigurationError(f"{name} has gone", hint="put it back, or restart without it")
+    risk = _risk(directory / RISK_NAME, {"paper_trading": settings.paper_trading})
+    return risk, _permissions(directory) or settings.permissions
+
+
+def _permissions(directory: Path) -> PermissionSettings | None:
+    path = directory / PERMISSIONS_NAME
+    if not path.is_file():
+        return None
+    return _checked(PermissionSettings, read_yaml(path), path.name)
 
 
 def setting_sources(settings: Settings) -> tuple[SettingSource, ...]:

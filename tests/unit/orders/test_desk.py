@@ -30,8 +30,8 @@ from ibkr_connector.model.ids import ClientId, OrderId, PermId
 from ibkr_connector.model.orders import OrderStatus, SendDisposition
 from ibkr_connector.observe.correlation import correlation
 from ibkr_connector.orders.journal import read
-from ibkr_connector.orders.risk import RiskFacts, RiskLimits
-from kit.order_desk import NOON, bench, buy, ticket
+from ibkr_connector.orders.risk import Needs, RiskFacts, RiskLimits
+from kit.order_desk import NOON, NoFacts, bench, buy, ticket
 from kit.order_venue import Held, Mode
 
 
@@ -336,9 +336,9 @@ async def test_an_account_of_several_is_taken_from_order_or_settings(tmp_path: P
 
 
 async def test_facts_that_cannot_be_had_break_the_rules_that_need_them(tmp_path: Path) -> None:
-    class Failing:
+    class Failing(NoFacts):
         async def facts(
-            self, details: ContractDetails, *, account: str, with_price: bool
+            self, details: ContractDetails, *, account: str, needs: Needs, extended: bool
         ) -> RiskFacts:
             raise MarketDataPermissionError("no subscription")
 

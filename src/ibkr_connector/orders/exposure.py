@@ -1,0 +1,192 @@
+"""
+What the account holds and what is under way, put together for the rules at once.
+
+Owns: how open orders become the book that rules look at, and the memory of what was let through.
+Nothing here awaits, so the book is what it is when the order is admitted.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import timedelta
+from decimal import Decimal
+from typing import Final
+
+from ibkr_connector.gateway.port import OrderTicket
+from ibkr_connector.model.account import Position
+from ibkr_connector.model.ids import ConId
+from ibkr_connector.model.orders import Action
+
+from .entry import OrderEntry
+from .ledger import Ledger
+from .risk import (
+    AccountFacts,
+    Book,
+    Case,
+    FactSource,
+    Held,
+    Placed,
+    RiskLimits,
+    Working,
+    likeness,
+    order_unit_value,
+    unit_value,
+)
+
+__all__ = ["Exposure"]
+
+ZERO: Final = Decimal(0)
+_MINUTE_S: Final = 60.0
+
+
+class Exposure:
+    """Make the book of an account, on one loop."""
+
+    def __init__(self, *, ledger: Ledger, facts: FactSource) -> None:
+        self._ledger = ledger
+        self._facts = facts
+        self._placed: deque[Placed] | None = None
+        self._values: dict[tuple[str, ConId | None], Decimal] = {}
+
+    def book(self, account: str, limits: RiskLimits, *, without: str | None = None) -> Book:
+        """Return what is known of an account now; the order with the key `without` left out."""
+        known = self._facts.account_facts(account, limits)
+        working = tuple(
+            self._working(entry, known)
+            for entry in self._ledger.open_entries()
+            if entry.account in (account, "") and entry.key != without
+        )
+        held = None
+        if known.positions is not None:
+            held = tuple(self._held(row, known) for row in known.positions)
+        return Book(
+            now=known.now,
+            held=held,
+            working=working,
+            placed=self._recent(known, limits),
+            net_liquidation=known.net_liquidation,
+            buying_power=known.buying_power,
+            day_start=known.day_start,
+            peak=known.peak,
+            halted_until=known.halted_until,
+        )
+
+    def placed(self, case: Case) -> None:
+        """Remember that an order was let through."""
+        value = order_unit_value(case)
+        if value is not None:
+            self._values[case.account, case.contract.con_id] = value
+        if self._placed is not None and case.book.now is not None:
+            what = likeness(case.request, case.contract, case.account)
+            self._placed.append(Placed(at=case.book.now, what=what))
+
+    def only_closes(self, ticket: OrderTicket) -> bool:
+        """Whether an order that is in the ledger already can do nothing but close."""
+        known = self._facts.account_facts(ticket.account, _ANY)
+        if known.positions is None:
+            return False
+        con_id = ticket.contract.con_id
+        held = sum((row.quantity for row in known.positions if row.contract.con_id == con_id), ZERO)
+        room = held if ticket.action is Action.SELL else -held
+        same_side = sum(
+            (
+                entry.quantity - entry.filled
+                for entry in self._ledger.open_entries()
+                if entry.contract.con_id == con_id
+                and entry.account in (ticket.account, "")
+                and entry.action is ticket.action
+            ),
+            ZERO,
+        )
+        return same_side <= room
+
+    def _working(self, entry: OrderEntry, known: AccountFacts) -> Working:
+        stated = [abs(p) for p in (entry.limit_price, entry.stop_price) if p is not None]
+        rate = known.rate(entry.contract.currency)
+        value = unit_value(max(stated, default=None), entry.contract, rate)
+        if entry.action is Action.SELL or entry.limit_price is None:
+            # it may trade at the market, wherever that is
+            seen = self._values.get((entry.account, entry.contract.con_id))
+            market = self._market_value(entry, known)
+            at_market = max((v for v in (seen, market) if v is not None), default=None)
+            value = None if at_market is None else max(at_market, value or ZERO)
+        quantity, group = max(entry.quantity - entry.filled, ZERO), entry.terms.oca_group or ""
+        parent_id = None if entry.ticket is None else entry.ticket.parent_id
+        if parent_id is not None:
+            # children of one parent reduce each other, and work for what it has filled
+            group = group or f"{entry.client_id}/{parent_id}"
+            parent = self._ledger.by_order_id(entry.client_id, parent_id)
+            if parent is not None and parent.is_open:
+                quantity = min(quantity, parent.filled)
+        return Working(
+            con_id=entry.contract.con_id,
+            symbol=entry.contract.symbol,
+            action=entry.action,
+            quantity=quantity,
+            unit_value=value,
+            group=group,
+        )
+
+    def _market_value(self, entry: OrderEntry, known: AccountFacts) -> Decimal | None:
+        for row in known.positions or ():
+            if row.contract.con_id == entry.contract.con_id:
+                return self._held(row, known).unit_value
+        return None
+
+    def _held(self, row: Position, known: AccountFacts) -> Held:
+        rate = known.rate(row.contract.currency)
+        value = unit_value(row.current_price, row.contract, rate)
+        if value is None:
+            value = self._values.get((row.account, row.contract.con_id))
+        return Held(
+            con_id=row.contract.con_id,
+            symbol=row.contract.symbol,
+            quantity=row.quantity,
+            unit_value=value,
+        )
+
+    def _recent(self, known: AccountFacts, limits: RiskLimits) -> tuple[Placed, ...]:
+        window_s = max(_MINUTE_S, float(limits.duplicate_window_s or 0))
+        if self._placed is None:
+            self._placed = deque(self._from_ledger())
+        start = known.now - timedelta(seconds=max(window_s, _LONGEST_MEMORY_S))
+        while self._placed and self._placed[0].at <= start:
+            self._placed.popleft()
+        if not _counts(limits):
+            return ()
+        return tuple(self._placed)
+
+    def _from_ledger(self) -> list[Placed]:
+        """What an earlier process placed counts too: a restart is no way around a rate."""
+        rows = [
+            Placed(
+                at=entry.created,
+                what=(
+                    entry.account,
+                    entry.contract.con_id,
+                    entry.action,
+                    entry.quantity,
+                    entry.order_type,
+                    entry.limit_price,
+                    entry.stop_price,
+                    entry.terms,
+                ),
+            )
+            for entry in self._ledger
+            if entry.is_own
+        ]
+        return sorted(rows, key=lambda row: row.at)
+
+
+_ANY: Final = RiskLimits(max_order_size=Decimal(1))
+_LONGEST_MEMORY_S: Final = 3600.0
+"""Windows differ by contract, so what one has done with may still be in another's."""
+
+
+def _counts(limits: RiskLimits) -> bool:
+    windows = (
+        limits.max_orders_per_second,
+        limits.max_orders_per_minute,
+        limits.duplicate_window_s,
+    )
+    return any(window is not None for window in windows)

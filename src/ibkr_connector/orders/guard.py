@@ -1,0 +1,191 @@
+"""
+What goes on beside the orders: the rules' files and the kill switch are looked at again and again.
+
+Owns: what is done when the kill switch asks for more than to stop: cancelling what is open, closing
+what is held. It goes through the desk like everybody else, so every order of it is journaled, and
+its keys are made of the switch's own, so that a crash half way closes nothing twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from ibkr_connector.clock import Clock
+from ibkr_connector.errors import IBKRError
+from ibkr_connector.model.account import Position
+from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
+from ibkr_connector.model.orders import Action, market_order
+from ibkr_connector.model.record import Record
+
+from .desk import OrdersDesk
+from .jobs import Jobs
+from .kill_switch import KillState, KillSwitch
+from .rule_book import RuleBook
+
+__all__ = ["Guard", "KillReport"]
+
+_log = logging.getLogger("ibkr_connector.orders")
+
+_SMART: Final = frozenset({SecurityType.STOCK, SecurityType.OPTION})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KillReport(Record):
+    """
+    What became of engaging the kill switch.
+
+    `cancelled` and `closed` count orders; `problems` says what could not be done, and why.
+    """
+
+    reason: str
+    cancelled: int = 0
+    closed: int = 0
+    problems: tuple[str, ...] = ()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether everything that was asked for was done."""
+        return not self.problems
+
+
+class Guard:
+    """
+    Watch rules and switch beside the desk; lives on its loop.
+
+    Args:
+        desk: Cancels and closes.
+        rules: Reloaded when their files change.
+        kill: The switch.
+        clock: Source of all times.
+        positions: What all accounts of the login hold; raises while that is not known.
+        resolve: Turns a contract into its details.
+        is_ready: Whether orders can be sent now.
+        poll_s: How long between two looks.
+    """
+
+    def __init__(
+        self,
+        *,
+        desk: OrdersDesk,
+        rules: RuleBook,
+        kill: KillSwitch,
+        clock: Clock,
+        positions: Callable[[], Sequence[Position]],
+        resolve: Callable[[Contract | str], Awaitable[ContractDetails]],
+        is_ready: Callable[[], bool],
+        poll_s: float = 1.0,
+    ) -> None:
+        self._desk = desk
+        self._rules = rules
+        self._kill = kill
+        self._clock = clock
+        self._positions = positions
+        self._resolve = resolve
+        self._is_ready = is_ready
+        self._poll_s = poll_s
+        self._busy = asyncio.Lock()
+        self._tried = ""
+        self._jobs = Jobs(on_end=self._ended)
+
+    async def start(self) -> None:
+        """Begin to watch."""
+        await self._jobs.start()
+        self._jobs.spawn(self._watch())
+
+    async def aclose(self) -> None:
+        """End; idempotent."""
+        await self._jobs.aclose()
+
+    async def carry_out(self) -> KillReport:
+        """Do now what the engaged switch asks for, and say how that went."""
+        async with self._busy:
+            state = self._kill.state()
+            if state is None:
+                return KillReport(reason="the kill switch is not engaged")
+            if self._is_ready():
+                self._tried = state.key
+            cancelled, closed = 0, 0
+            problems: list[str] = []
+            if state.cancel and state.done_at is None:
+                cancelled = await self._cancel_all(problems)
+            if state.flatten and state.done_at is None:
+                closed = await self._flatten(state, problems)
+            if not problems and state.done_at is None and (state.cancel or state.flatten):
+                self._kill.note_done(state)
+            for problem in problems:
+                _log.error("kill switch: %s", problem)
+            return KillReport(
+                reason=state.reason,
+                cancelled=cancelled,
+                closed=closed,
+                problems=tuple(problems),
+            )
+
+    async def _watch(self) -> None:
+        while True:
+            await self._clock.sleep(self._poll_s)
+            self._rules.reload_when_changed()
+            state = self._kill.state()
+            asks = state is not None and (state.cancel or state.flatten) and state.done_at is None
+            if state is not None and asks and state.key != self._tried and self._is_ready():
+                _log.critical("%s", state.sentence)
+                await self.carry_out()
+
+    async def _cancel_all(self, problems: list[str]) -> int:
+        ids = [report.order_id for report in self._desk.orders(open_only=True)]
+        ended = await asyncio.gather(
+            *(self._desk.cancel(order_id) for order_id in ids), return_exceptions=True
+        )
+        done = 0
+        for order_id, result in zip(ids, ended, strict=True):
+            if isinstance(result, IBKRError):
+                problems.append(f"order {order_id} is not cancelled: {result}")
+            elif isinstance(result, BaseException):
+                raise result
+            else:
+                done += 1
+        return done
+
+    async def _flatten(self, state: KillState, problems: list[str]) -> int:
+        try:
+            positions = [row for row in self._positions() if row.quantity]
+        except IBKRError as error:
+            problems.append(f"nothing is closed: {error}")
+            return 0
+        accounts = sorted({row.account for row in positions})
+        done = 0
+        for row in positions:
+            key = f"kill-{state.key}-{accounts.index(row.account)}-{row.contract.con_id}"
+            try:
+                await self._close(row, key)
+            except IBKRError as error:
+                problems.append(f"{row.contract.symbol} is not closed: {error}")
+            else:
+                done += 1
+        return done
+
+    async def _close(self, row: Position, key: str) -> None:
+        contract = row.contract
+        if not contract.exchange or contract.security_type in _SMART:
+            # a position names the exchange it is listed on, or none
+            contract = replace(
+                contract, exchange="SMART" if contract.security_type in _SMART else ""
+            )
+        details = await self._resolve(contract)
+        order = market_order(
+            details.contract,
+            Action.SELL if row.quantity > 0 else Action.BUY,
+            abs(row.quantity),
+            account=row.account,
+            client_order_id=key,
+        )
+        await self._desk.place(order)
+
+    def _ended(self, error: BaseException | None) -> None:
+        if error is not None:
+            _log.critical("the guard of the rules has failed", exc_info=error)
+            self._desk.suspend("the guard of the rules has failed; restart")

@@ -1,0 +1,179 @@
+"""
+The kill switch: a file that says that nothing may be opened any more, and why.
+
+Owns: what the file means. It outlives the process, and every process with the same state directory
+obeys it at its next order, so `ibkr kill` stops a program that it knows nothing of.
+A file that is there and cannot be read, or a place that cannot be looked at, means engaged: only
+an absent file means released. The setting `kill_switch` engages without a file.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from ibkr_connector.clock import Clock
+from ibkr_connector.errors import ConfigurationError, TradingHaltedError
+
+from .small_file import sync_directory, write_small_file
+
+__all__ = ["NAME", "KillState", "KillSwitch"]
+
+NAME: Final = "kill-switch.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KillState:
+    """
+    An engaged switch.
+
+    `cancel` and `flatten` are what was asked for with it, and `done_at` is when that was done.
+    `key` is different for each time that the switch is engaged.
+    """
+
+    reason: str
+    at: datetime | None = None
+    cancel: bool = False
+    flatten: bool = False
+    key: str = ""
+    done_at: datetime | None = None
+    source: str = "file"
+
+    @property
+    def sentence(self) -> str:
+        """What to tell whoever wanted to trade."""
+        since = f" since {self.at:%Y-%m-%d %H:%M:%S} UTC" if self.at is not None else ""
+        return f"the kill switch is engaged{since}: {self.reason}"
+
+
+class KillSwitch:
+    """Read and set the switch of one state directory; cheap enough to be asked at each order."""
+
+    def __init__(self, directory: Path, *, clock: Clock, by_setting: bool = False) -> None:
+        self._path = directory / NAME
+        self._clock = clock
+        self._by_setting = by_setting
+        self._mark: tuple[int, ...] | None = None
+        self._state: KillState | None = None
+
+    def state(self) -> KillState | None:
+        """Return the engaged switch, `None` when it is released."""
+        state = self._file_state()
+        if state is None and self._by_setting:
+            return KillState(reason="IBKR_KILL_SWITCH is set", source="setting")
+        return state
+
+    def engage(self, reason: str, *, cancel: bool = False, flatten: bool = False) -> KillState:
+        """
+        Stop everything that opens a position, in every process, until it is released.
+
+        An engaged switch stays engaged; what is asked for is added to it.
+
+        Raises:
+            ConfigurationError: The file could not be written.
+        """
+        before = self._file_state()
+        state = KillState(
+            reason=reason.strip() or "no reason given",
+            at=self._clock.utcnow() if before is None or before.at is None else before.at,
+            cancel=cancel or flatten or (before is not None and before.cancel),
+            flatten=flatten or (before is not None and before.flatten),
+            key=secrets.token_hex(6),
+        )
+        self._write(state)
+        return state
+
+    def release(self) -> None:
+        """
+        Let orders go again; harmless when the switch is not engaged.
+
+        Raises:
+            TradingHaltedError: A setting engages it: only taking that away releases it.
+            ConfigurationError: The file could not be removed.
+        """
+        try:
+            self._path.unlink(missing_ok=True)
+            if self._path.parent.is_dir():
+                sync_directory(self._path.parent)
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot remove {self._path.name}: {error.strerror or error}",
+                hint="the kill switch stays engaged; check the state directory",
+            ) from error
+        if self._by_setting:
+            raise TradingHaltedError(
+                "the kill switch is engaged by the setting kill_switch",
+                hint="unset IBKR_KILL_SWITCH and start again",
+            )
+
+    def note_done(self, state: KillState) -> None:
+        """Remember that what was asked for with the switch is done, unless it changed meanwhile."""
+        now = self._file_state()
+        if now is not None and now.key == state.key:
+            self._write(replace(now, done_at=self._clock.utcnow()))
+
+    def _file_state(self) -> KillState | None:
+        try:
+            found = self._path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            self._mark = None
+            return None
+        except OSError as error:
+            self._mark = None
+            return KillState(reason=f"{NAME} cannot be looked at ({error.strerror})")
+        mark = (found.st_mtime_ns, found.st_ino, found.st_size)
+        if mark != self._mark or self._state is None:
+            self._state = self._read()
+            self._mark = mark
+        return self._state
+
+    def _read(self) -> KillState:
+        try:
+            return _state(json.loads(self._path.read_text("utf-8")))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            return KillState(reason=f"{NAME} cannot be read ({type(error).__name__})")
+
+    def _write(self, state: KillState) -> None:
+        row = {
+            "reason": state.reason,
+            "at": None if state.at is None else state.at.isoformat(),
+            "cancel": state.cancel,
+            "flatten": state.flatten,
+            "key": state.key,
+            "done_at": None if state.done_at is None else state.done_at.isoformat(),
+        }
+        try:
+            write_small_file(self._path, json.dumps(row, indent=2) + "\n")
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot write {self._path.name}: {error.strerror or error}",
+                hint="the kill switch is NOT engaged by this call; stop the program instead",
+            ) from error
+        self._mark = None
+
+
+def _state(row: Any) -> KillState:
+    for name in ("cancel", "flatten"):
+        if not isinstance(row[name], bool):
+            raise ValueError(f"{name} is no flag")
+    return KillState(
+        reason=str(row["reason"]),
+        at=_time(row["at"]),
+        cancel=row["cancel"],
+        flatten=row["flatten"],
+        key=str(row["key"]),
+        done_at=_time(row["done_at"]),
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError("a time has no zone")
+    return time

@@ -1,0 +1,94 @@
+"""Rules about how often: open orders, orders per time, and the same order twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from ibkr_connector.model.contracts import Contract
+from ibkr_connector.model.orders import OrderRequest, Violation
+
+from .facts import Case, Placed
+from .sizes import unknown
+
+__all__ = ["LONGEST_S", "duplicate", "likeness", "open_orders", "rate"]
+
+LONGEST_S = 60
+"""The longest window of the rates."""
+
+
+def likeness(request: OrderRequest, contract: Contract, account: str) -> tuple[object, ...]:
+    """Return what two orders have in common when one is the other again."""
+    return (
+        account,
+        contract.con_id,
+        request.action,
+        request.quantity,
+        request.order_type,
+        request.limit_price,
+        request.stop_price,
+        request.terms,
+    )
+
+
+def open_orders(case: Case) -> Iterator[Violation]:
+    """So many orders may be open, this one included."""
+    limit = case.limits.max_open_orders
+    if limit is not None and len(case.book.working) + 1 > limit:
+        yield Violation(
+            rule="max_open_orders",
+            value=f"{len(case.book.working) + 1}",
+            limit=f"{limit}",
+            remedy="cancel some, or raise max_open_orders",
+        )
+
+
+def rate(case: Case) -> Iterator[Violation]:
+    """So many orders may be placed in any second, and in any minute."""
+    for rule, limit, window_s in (
+        ("max_orders_per_second", case.limits.max_orders_per_second, 1),
+        ("max_orders_per_minute", case.limits.max_orders_per_minute, 60),
+    ):
+        if limit is None:
+            continue
+        if case.book.now is None:
+            yield unknown(rule, f"{limit}", case=case, names=["the time"])
+            continue
+        count = len(_since(case.book.placed, case.book.now, seconds=Decimal(window_s))) + 1
+        if count > limit:
+            yield Violation(
+                rule=rule,
+                value=f"{count}",
+                limit=f"{limit}",
+                remedy=f"place fewer orders, or raise {rule}",
+            )
+
+
+def duplicate(case: Case) -> Iterator[Violation]:
+    """The same order is not placed twice within the window."""
+    window = case.limits.duplicate_window_s
+    if window is None:
+        return
+    if case.book.now is None:
+        yield unknown("duplicate_window_s", f"{window} s", case=case, names=["the time"])
+        return
+    mine = likeness(case.request, case.contract, case.account)
+    same = [
+        one.at
+        for one in _since(case.book.placed, case.book.now, seconds=window)
+        if one.what == mine
+    ]
+    if same:
+        age = (case.book.now - max(same)).total_seconds()
+        yield Violation(
+            rule="duplicate_window_s",
+            value=f"the same order {age:.1f} s later",
+            limit=f"{window} s",
+            remedy="wait, change the order, or lower duplicate_window_s",
+        )
+
+
+def _since(placed: tuple[Placed, ...], now: datetime, *, seconds: Decimal) -> tuple[Placed, ...]:
+    start = now - timedelta(seconds=float(seconds))
+    return tuple(one for one in placed if one.at > start)

@@ -1,0 +1,131 @@
+"""
+The table of rules, and the one function that applies it.
+
+Owns: which rules there are, in which order they speak, what each needs to know, and which of them
+an order that only closes a position need not pass.
+A fact that a rule needs and nobody knows breaks the rule: no limit is ever passed by not knowing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from ibkr_connector.model.contracts import Contract
+from ibkr_connector.model.orders import Action, OrderRequest, Violation
+
+from . import losses, market, pace, permissions, sizes
+from .facts import Book, Case, Needs, RiskFacts
+from .limits import RiskLimits
+from .valuation import closes, needs_price
+
+__all__ = ["RULES", "Rule", "check_risk", "judge", "needs_facts", "needs_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule; `for_closing` says whether an order that only closes must pass it too."""
+
+    name: str
+    check: Callable[[Case], Iterator[Violation]]
+    for_closing: bool
+
+
+RULES: Final = (
+    Rule(name="allowed", check=permissions.allowed, for_closing=True),
+    Rule(name="denied", check=permissions.denied, for_closing=True),
+    Rule(name="order size", check=sizes.order_size, for_closing=True),
+    Rule(name="order value", check=sizes.order_worth, for_closing=True),
+    Rule(name="portfolio risk", check=sizes.portfolio_risk, for_closing=True),
+    # what only closes makes these better, however bad they are
+    Rule(name="position size", check=sizes.position_size, for_closing=False),
+    Rule(name="position value", check=sizes.position_worth, for_closing=False),
+    Rule(name="exposure", check=sizes.exposure, for_closing=False),
+    Rule(name="concentration", check=sizes.concentration, for_closing=False),
+    Rule(name="buying power", check=sizes.buying_power, for_closing=False),
+    Rule(name="short selling", check=sizes.short_selling, for_closing=False),
+    Rule(name="price collar", check=market.price_collar, for_closing=True),
+    Rule(name="quote age", check=market.quote_age, for_closing=False),
+    Rule(name="open market", check=market.open_market, for_closing=True),
+    Rule(name="halted", check=market.halted, for_closing=True),
+    Rule(name="losses", check=losses.losses, for_closing=False),
+    Rule(name="cooldown", check=losses.cooldown, for_closing=False),
+    # a program that has gone mad can be mad about closing too
+    Rule(name="open orders", check=pace.open_orders, for_closing=False),
+    Rule(name="order rate", check=pace.rate, for_closing=True),
+    Rule(name="duplicate", check=pace.duplicate, for_closing=True),
+)
+
+
+def check_risk(
+    request: OrderRequest,
+    contract: Contract,
+    *,
+    account: str,
+    limits: RiskLimits,
+    facts: RiskFacts,
+    book: Book | None = None,
+) -> tuple[Violation, ...]:
+    """Return every rule that the order breaks, none when it may go."""
+    case = Case(
+        request=request,
+        contract=contract,
+        account=account,
+        limits=limits,
+        facts=facts,
+        book=book or Book(),
+    )
+    return judge(case)
+
+
+def judge(case: Case) -> tuple[Violation, ...]:
+    """Return every rule that a case breaks."""
+    only_closes = closes(case)
+    return tuple(
+        violation
+        for rule in RULES
+        if rule.for_closing or not only_closes
+        for violation in rule.check(case)
+    )
+
+
+def needs_of(request: OrderRequest, limits: RiskLimits) -> Needs:
+    """Return the costly facts that the rules need for this order."""
+    has_price = any(price is not None for price in (request.limit_price, request.stop_price))
+    by_value = (
+        limits.max_order_value,
+        limits.max_portfolio_risk,
+        limits.max_position_value,
+        limits.max_exposure,
+        limits.max_exposure_share,
+        limits.max_concentration,
+        limits.check_buying_power or None,
+    )
+    valued = any(limit is not None for limit in by_value) and needs_price(request)
+    quoted = limits.max_quote_age_s is not None or limits.refuse_halted
+    collared = limits.price_collar is not None and has_price
+    return Needs(
+        price=valued or quoted or collared,
+        shortable=limits.require_shortable and request.action is Action.SELL,
+    )
+
+
+def needs_facts(limits: RiskLimits) -> bool:
+    """Whether any rule looks at prices, rates, sessions or the account's worth."""
+    return any(
+        (
+            limits.max_order_value is not None,
+            limits.max_portfolio_risk is not None,
+            limits.max_position_value is not None,
+            limits.max_exposure is not None,
+            limits.max_exposure_share is not None,
+            limits.max_concentration is not None,
+            limits.price_collar is not None,
+            limits.max_quote_age_s is not None,
+            limits.check_buying_power,
+            limits.require_shortable,
+            limits.require_open_market,
+            limits.refuse_halted,
+        )
+    )

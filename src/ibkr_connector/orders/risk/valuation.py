@@ -1,0 +1,215 @@
+"""
+What an order can cost and what an account can come to hold: arithmetic on facts.
+
+Owns: the bounding price, the value in the base currency, and the worst case of open orders. An
+unknown factor makes an unknown product; nothing is guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Final
+
+from ibkr_connector.model.contracts import Contract, SecurityType
+from ibkr_connector.model.orders import Action, OrderRequest
+
+from .facts import Case, Held, Working
+
+__all__ = [
+    "closes",
+    "exposures",
+    "multiplier_of",
+    "needs_price",
+    "order_unit_value",
+    "order_value",
+    "position_after",
+    "unit_value",
+    "unknown_of",
+    "with_filled",
+    "worst_price",
+]
+
+ZERO: Final = Decimal(0)
+
+_WITHOUT_MULTIPLIER: Final = frozenset(
+    {
+        SecurityType.STOCK,
+        SecurityType.FOREX,
+        SecurityType.CRYPTO,
+        SecurityType.CFD,
+        SecurityType.FUND,
+    }
+)
+
+
+def worst_price(request: OrderRequest, current: Decimal | None) -> Decimal | None:
+    """
+    Return the highest price at which the order could trade, as far as it can be told.
+
+    A limit binds a buyer from above, so it alone is enough; anybody else may trade at the market
+    too, so without a current price the answer is not known.
+    """
+    if request.action is Action.BUY and request.limit_price is not None:
+        return abs(request.limit_price)
+    if current is None:
+        return None
+    stated = (request.limit_price, request.stop_price, _trailed(request, abs(current)))
+    return max([abs(current), *(abs(price) for price in stated if price is not None)])
+
+
+def _trailed(request: OrderRequest, current: Decimal) -> Decimal | None:
+    """Return how far up a buyer's trail starts; from there it only follows the market down."""
+    terms = request.terms
+    if request.action is not Action.BUY:
+        return None
+    width = terms.trail_amount
+    if terms.trail_percent is not None:
+        width = current * terms.trail_percent / 100
+    return None if width is None else current + width + max(terms.limit_offset or ZERO, ZERO)
+
+
+def needs_price(request: OrderRequest) -> bool:
+    """Whether the market's price is needed to say what an order can cost."""
+    return worst_price(request, None) is None
+
+
+def multiplier_of(contract: Contract) -> Decimal | None:
+    """Return the units of one contract; a derivative that does not say has no known value."""
+    if contract.multiplier is not None:
+        return contract.multiplier
+    return Decimal(1) if contract.security_type in _WITHOUT_MULTIPLIER else None
+
+
+def unit_value(price: Decimal | None, contract: Contract, rate: Decimal | None) -> Decimal | None:
+    """Return what one unit is worth in the base currency, without its sign."""
+    multiplier = multiplier_of(contract)
+    if price is None or multiplier is None or rate is None:
+        return None
+    return abs(price) * multiplier * rate
+
+
+def order_unit_value(case: Case) -> Decimal | None:
+    """Return the most that one unit of the order can be worth in the base currency."""
+    price = worst_price(case.request, case.facts.price)
+    return unit_value(price, case.contract, case.facts.exchange_rate)
+
+
+def order_value(case: Case) -> Decimal | None:
+    """Return the most that the order can be worth in the base currency."""
+    each = order_unit_value(case)
+    return None if each is None else each * case.request.quantity
+
+
+def unknown_of(case: Case) -> tuple[str, ...]:
+    """Name what is missing to value the order."""
+    missing = []
+    if worst_price(case.request, case.facts.price) is None:
+        missing.append("a current price")
+    if multiplier_of(case.contract) is None:
+        missing.append("the contract's multiplier")
+    if case.facts.exchange_rate is None:
+        missing.append(f"the exchange rate of {case.contract.currency}")
+    return tuple(missing)
+
+
+def total(orders: Iterable[Working], action: Action) -> Decimal:
+    """Return how much orders of one side can fill; of a group only its largest."""
+    grouped: dict[str, Decimal] = {}
+    alone = ZERO
+    for order in orders:
+        if order.action is not action:
+            continue
+        if order.group:
+            grouped[order.group] = max(grouped.get(order.group, ZERO), order.quantity)
+        else:
+            alone += order.quantity
+    return alone + sum(grouped.values(), ZERO)
+
+
+def _held_of(case: Case) -> Decimal | None:
+    """Return the position in the order's contract, `None` when positions are not known."""
+    if case.book.held is None:
+        return None
+    con_id = case.contract.con_id
+    return sum((row.quantity for row in case.book.held if row.con_id == con_id), ZERO)
+
+
+def position_after(case: Case) -> Decimal | None:
+    """
+    Return how far the position can go in the order's direction, as a positive number.
+
+    Everything that is open on the same side is taken to fill, and nothing on the other.
+    """
+    held = _held_of(case)
+    if held is None:
+        return None
+    action = case.request.action
+    mine = (order for order in case.book.working if order.con_id == case.contract.con_id)
+    reached = held if action is Action.BUY else -held
+    return reached + total(mine, action) + case.request.quantity
+
+
+def closes(case: Case) -> bool:
+    """Whether the order can do nothing but make the position smaller, whatever else fills."""
+    after = position_after(case)
+    return after is not None and after <= 0
+
+
+def with_filled(case: Case, action: Action, quantity: Decimal) -> Case:
+    """Return the case as it would be with an order in the same contract filled."""
+    if case.book.held is None:
+        return case
+    row = Held(
+        con_id=case.contract.con_id,
+        symbol=case.contract.symbol,
+        quantity=quantity if action is Action.BUY else -quantity,
+        unit_value=order_unit_value(case),
+    )
+    return replace(case, book=replace(case.book, held=(*case.book.held, row)))
+
+
+def exposures(case: Case) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+    """
+    Return the worst-case gross value of the whole book, of the order's symbol, and of its contract.
+
+    For each contract the larger of both sides: all open buys filled, or all open sells.
+    """
+    if case.book.held is None:
+        return None, None, None
+    mine = Working(
+        con_id=case.contract.con_id,
+        symbol=case.contract.symbol,
+        action=case.request.action,
+        quantity=case.request.quantity,
+        unit_value=order_unit_value(case),
+    )
+    orders = (*case.book.working, mine)
+    gross: Decimal | None = ZERO
+    of_symbol: Decimal | None = ZERO
+    of_contract: Decimal | None = None
+    for con_id in {row.con_id for row in case.book.held} | {row.con_id for row in orders}:
+        held = [row for row in case.book.held if row.con_id == con_id]
+        open_ = [row for row in orders if row.con_id == con_id]
+        quantity = sum((row.quantity for row in held), ZERO)
+        long = max(quantity + total(open_, Action.BUY), ZERO)
+        short = max(total(open_, Action.SELL) - quantity, ZERO)
+        units = max(long, short)
+        values = [row.unit_value for row in held] + [row.unit_value for row in open_]
+        known = [value for value in values if value is not None]
+        # one unknown price among several rows of a contract is no reason to trust the others
+        value = max(known) * units if len(known) == len(values) else None
+        if units == 0:
+            value = ZERO
+        symbol = held[0].symbol if held else open_[0].symbol
+        gross = _plus(gross, value)
+        if symbol == case.contract.symbol:
+            of_symbol = _plus(of_symbol, value)
+        if con_id == case.contract.con_id:
+            of_contract = value
+    return gross, of_symbol, of_contract
+
+
+def _plus(left: Decimal | None, right: Decimal | None) -> Decimal | None:
+    return None if left is None or right is None else left + right

@@ -1,0 +1,368 @@
+"""Rules before the wire: what breaks one never reaches the venue, through a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ibkr_connector import IBKRConnector, RiskLimitError, TradingHaltedError
+from ibkr_connector.errors import IBKRError
+from ibkr_connector.simulator import HostedSimulator
+from ibkr_connector.simulator.exchange.commands import SetQuote
+
+Make = Callable[..., IBKRConnector]
+
+BASE = "max_order_size: 1000\n"
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Read nothing that belongs to whoever runs the tests."""
+    for name in list(os.environ):
+        if name.upper().startswith(("IBKR_", "MAX_")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    Path("config").mkdir()
+    return Path("config")
+
+
+def limits(config: Path, text: str = "") -> None:
+    (config / "risk_config.yaml").write_text(BASE + text + "\n")
+
+
+def quote(gateway: HostedSimulator, bid: str = "99.90", ask: str = "100.10") -> None:
+    command = SetQuote(
+        con_id=265598,
+        bid=Decimal(bid),
+        ask=Decimal(ask),
+        last=Decimal(ask),
+        bid_size=Decimal(1_000_000),
+        ask_size=Decimal(1_000_000),
+    )
+
+    def act(simulator: Any) -> None:
+        now = simulator.clock.utcnow()
+        simulator.gateway.deliver(simulator.gateway.venue.execute(command, now), now)
+        simulator.flush()
+
+    gateway.do(act)
+
+
+def at_the_venue(gateway: HostedSimulator) -> int:
+    """How many orders the venue ever had."""
+
+    def count(simulator: Any) -> int:
+        venue = simulator.gateway.venue
+        return len(tuple(venue.open_orders())) + len(tuple(venue.closed_orders()))
+
+    return gateway.do(count)
+
+
+def order(action: str = "BUY", quantity: int = 10, **more: Any) -> Mapping[str, Any]:
+    given = {"symbol": "AAPL", "action": action, "quantity": quantity, "order_type": "LMT"}
+    if "limit_price" not in more and more.get("order_type", "LMT") == "LMT":
+        more["limit_price"] = "100.00"
+    return {**given, **more}
+
+
+MARKET: dict[str, Any] = {"order_type": "MKT"}
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "rule"),
+    [
+        ("", order(quantity=1001), "MAX_ORDER_SIZE"),
+        ("max_order_value: 999", order(), "max_order_value"),
+        ("max_order_value: 1000.9", order(**MARKET), "max_order_value"),
+        ("max_order_value: 1000.9", order("SELL", **MARKET), "max_order_value"),
+        ("max_portfolio_risk: 0.00001", order(), "MAX_PORTFOLIO_RISK"),
+        ("max_position_size: 9", order(), "max_position_size"),
+        ("max_position_value: 999", order(), "max_position_value"),
+        ("max_exposure: 999", order(), "max_exposure"),
+        ("max_exposure_share: 0.00001", order(), "max_exposure_share"),
+        ("max_concentration: 0.00001", order(), "max_concentration"),
+        ("allow_short: false", order("SELL"), "allow_short"),
+        ("require_shortable: true", order("SELL"), "require_shortable"),
+        ("price_collar: 0.05", order(limit_price="105.01"), "price_collar"),
+        ("price_collar: 0.05", order("SELL", limit_price="94.99"), "price_collar"),
+        ("check_buying_power: true", order(quantity=1000, limit_price="999999"), "buying power"),
+    ],
+)
+async def test_an_order_that_breaks_a_rule_never_reaches_the_venue(
+    ibkr_gateway: HostedSimulator,
+    make_connector: Make,
+    config: Path,
+    text: str,
+    asked: Mapping[str, Any],
+    rule: str,
+) -> None:
+    limits(config, text)
+    quote(ibkr_gateway)
+    async with make_connector(ibkr_gateway.port) as ib:
+        with pytest.raises(RiskLimitError) as broken:
+            await ib.place_order(asked)
+        assert [violation.rule for violation in broken.value.violations] == [rule]
+        assert at_the_venue(ibkr_gateway) == 0
+        # the same connector lets through what the rules allow
+        limits(config)
+        assert (await ib.reload_rules()).problem == ""
+        await ib.place_order(order(quantity=1))
+    assert at_the_venue(ibkr_gateway) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("security_types: [FUT]", "allowed security type"),
+        ("denied_symbols: [aapl]", "denied symbol"),
+        ("order_types: [MKT]", "allowed order type"),
+        ("exchanges: [IBIS]", "allowed exchange"),
+        ("denied_currencies: [USD]", "denied currency"),
+        ("accounts: [DU0]", "allowed account"),
+    ],
+)
+async def test_what_is_not_permitted_never_reaches_the_venue(
+    ibkr_gateway: HostedSimulator, make_connector: Make, config: Path, text: str, rule: str
+) -> None:
+    limits(config)
+    (config / "trading_permissions.yaml").write_text(text + "\n")
+    async with make_connector(ibkr_gateway.port) as ib:
+        with pytest.raises(RiskLimitError) as broken:
+            await ib.place_order(order())
+    assert [violation.rule for violation in broken.value.violations] == [rule]
+    assert at_the_venue(ibkr_gateway) == 0
+
+
+async def test_open_orders_count_and_so_do_those_that_are_on_their_way(
+    ibkr_gateway: HostedSimulator, make_connector: Make, config: Path
+) -> None:
+    limits(config, "max_position_size: 30\nmax_open_orders: 5")
+    quote(ibkr_gateway)
+    asked = [order(quantity=10, limit_price=f"9{n}.00") for n in range(8)]
+    async with make_connector(ibkr_gateway.port) as ib:
+        ended = await asyncio.gather(*map(ib.place_order, asked), return_exceptions=True)
+        refused = [one for one in ended if isinstance(one, RiskLimitError)]
+        assert (len(refused), at_the_venue(ibkr_gateway)) == (5, 3)
+        # a cancelled order makes room again
+        placed = [one for one in ended if not isinstance(one, BaseException)]
+        await ib.cancel_order(placed[0].order_id)
+        await ib.place_order(order(quantity=10, limit_price="80.00"))
+    assert at_the_venue(ibkr_gateway) == 4
+
+
+async def test_the_same_order_and_too_many_of_them_stay_here(
+    ibkr_gateway: HostedSimulator, make_connector: Make, config: Path
+) -> None:
+    limits(config, "duplicate_window_s: 600\nmax_orders_per_minute: 2")
+    async with make_connector(ibkr_gateway.port) as ib:
+        await ib.place_order(order(limit_price="90.00"))
+        with pytest.raises(RiskLimitError, match="duplicate_window_s"):
+            await ib.place_order(order(limit_price="90.00"))
+        await ib.place_order(order(limit_price="91.00"))
+        with pytest.raises(RiskLimitError, match="max_orders_per_minute"):
+            await ib.place_order(order(limit_price="92.00"))
+    assert at_the_venue(ibkr_gateway) == 2
+    # a restart is no way around it
+    async with make_connector(ibkr_gateway.port) as again:
+        with pytest.raises(RiskLimitError, match="max_orders_per_minute"):
+            await again.place_order(order(limit_price="92.00"))
+    assert at_the_venue(ibkr_gateway) == 2
+
+
+async def test_all_violations_come_in_one_error_with_value_limit_and_remedy(
+    ibkr_gateway: HostedSimulator, make_connector: Make, config: Path
+) -> None:
+    limits(config, "max_order_value: 5\nmax_position_size: 5\nprice_collar: 0.01")
+    quote(ibkr_gateway)
+    async with make_connector(ibkr_gateway.port) as ib:
+        with pytest.raises(RiskLimitError) as broken:
+            await ib.place_order(order(quantity=2000, limit_price="150"))
+    rules = [violation.rule for violation in broken.value.violations]
+    assert rules == ["MAX_ORDER_SIZE", "max_order_value", "max_position_size", "price_collar"]
+    for violation in broken.value.violations:
+        assert violation.value
+        assert violation.limit
+        assert violation.remedy in str(broken.value)
+
+
+async def test_closing_goes_on_when_losses_have_stopped_opening(
+    ibkr_gateway: HostedSimulator, make_connector: Make, config: Path
+) -> None:
+    limits(config, "max_daily_loss: 500\nhalt_cooldown_s: 3600")
+    quote(ibkr_gateway)
+    async with make_connector(ibkr_gateway.port) as ib:
+        bought = await ib.place_order(order(quantity=100, **MARKET))
+        await ib.wait_for_fill(bought.order_id, timeout_s=10)
+        quote(ibkr_gateway, "89.90", "90.10")
+        # the figures of the account come with a fill, or every three minutes
+        await ib.place_order(order("SELL", 1, **MARKET))
+        async with asyncio.timeout(10):
+            while (await worth(ib)) > before(ib) - 500:
+                await asyncio.sleep(0.02)
+        with pytest.raises(RiskLimitError, match="max_daily_loss"):
+            await ib.place_order(order(quantity=1, limit_price="50.00"))
+        await positions_are(ib, 99)
+        sold = await ib.place_order(order("SELL", 99, **MARKET))
+        assert (await ib.wait_for_fill(sold.order_id, timeout_s=10)).filled_quantity == 99
+    assert at_the_venue(ibkr_gateway) == 3
+
+
+async def worth(ib: IBKRConnector) -> Decimal:
+    value = (await ib.get_account_summary()).total_value
+    assert value is not None
+    return value
+
+
+def before(ib: IBKRConnector) -> Decimal:
+    engine = ib._runtime.engine  # type: ignore[union-attr]
+    marks = engine.equity.marks(engine.accounts[0])  # type: ignore[union-attr]
+    assert marks is not None
+    return marks.day_start
+
+
+async def test_a_broken_file_leaves_the_rules_in_force_and_the_status_says_so(
+    ibkr_gateway: HostedSimulator, make_connector: Make, config: Path
+) -> None:
+    limits(config, "max_position_size: 10")
+    async with make_connector(ibkr_gateway.port) as ib:
+        (config / "risk_config.yaml").write_text("max_order_size: lots\n")
+        assert "lots" in (await ib.reload_rules()).problem
+        assert "the earlier rules stay in force" in ib.get_connection_status().rules
+        with pytest.raises(RiskLimitError, match="max_position_size"):
+            await ib.place_order(order(quantity=11))
+        await ib.place_order(order(quantity=10, limit_price="50.00"))
+    assert at_the_venue(ibkr_gateway) == 1
+
+
+async def test_a_change_of_the_file_is_found_without_being_told(
+    ibkr_gateway: HostedSimulator, make_connector: Make, config: Path
+) -> None:
+    limits(config)
+    async with make_connector(ibkr_gateway.port) as ib:
+        limits(config, "max_position_size: 1")
+        async with asyncio.timeout(10):
+            while "replaced" not in ib.get_connection_status().rules:
+                await asyncio.sleep(0.05)
+        with pytest.raises(RiskLimitError, match="max_position_size"):
+            await ib.place_order(order(quantity=2))
+    assert at_the_venue(ibkr_gateway) == 0
+
+
+# --- the kill switch ----------------------------------------------------------------------------
+
+
+async def test_the_kill_switch_stops_opening_at_once_and_closing_goes_on(
+    ibkr_gateway: HostedSimulator, make_connector: Make, config: Path
+) -> None:
+    limits(config)
+    quote(ibkr_gateway)
+    async with make_connector(ibkr_gateway.port) as ib:
+        bought = await ib.place_order(order(quantity=30, **MARKET))
+        await ib.wait_for_fill(bought.order_id, timeout_s=10)
+        resting = await ib.place_order(order(limit_price="50.00"))
+        await positions_are(ib, 30)
+        await ib.kill_switch.engage("a drill")
+        for refused in (order(), order("SELL", 31), order("SELL", 31, **MARKET)):
+            with pytest.raises(TradingHaltedError, match="a drill"):
+                await ib.place_order(refused)
+        assert at_the_venue(ibkr_gateway) == 2
+        assert "a drill" in ib.get_connection_status().halted_by[0]
+        await ib.cancel_order(resting.order_id)
+        sold = await ib.place_order(order("SELL", 30, **MARKET))
+        await ib.wait_for_fill(sold.order_id, timeout_s=10)
+        ib.kill_switch.release()
+        await ib.place_order(order(limit_price="51.00"))
+    assert at_the_venue(ibkr_gateway) == 4
+
+
+async def test_the_kill_switch_survives_a_restart_and_can_be_engaged_without_a_connection(
+    ibkr_gateway: HostedSimulator, make_connector: Make, config: Path
+) -> None:
+    limits(config)
+    report = await make_connector(ibkr_gateway.port).kill_switch.engage("by hand")
+    assert report.is_done
+    async with make_connector(ibkr_gateway.port) as ib:
+        with pytest.raises(TradingHaltedError, match="by hand"):
+            await ib.place_order(order())
+    assert at_the_venue(ibkr_gateway) == 0
+
+
+async def test_the_environment_engages_it(
+    ibkr_gateway: HostedSimulator,
+    make_connector: Make,
+    config: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limits(config)
+    monkeypatch.setenv("IBKR_KILL_SWITCH", "true")
+    async with make_connector(ibkr_gateway.port) as ib:
+        with pytest.raises(TradingHaltedError, match="IBKR_KILL_SWITCH"):
+            await ib.place_order(order())
+        with pytest.raises(TradingHaltedError):
+            ib.kill_switch.release()
+    assert at_the_venue(ibkr_gateway) == 0
+
+
+async def test_it_cancels_and_flattens_whatever_the_other_rules_say(
+    ibkr_gateway: HostedSimulator, make_connector: Make, config: Path
+) -> None:
+    limits(config)
+    quote(ibkr_gateway)
+    async with make_connector(ibkr_gateway.port) as ib:
+        bought = await ib.place_order(order(quantity=500, **MARKET))
+        await ib.wait_for_fill(bought.order_id, timeout_s=10)
+        protecting = await ib.place_order(order("SELL", 500, limit_price="200.00"))
+        await positions_are(ib, 500)
+        limits(config, "max_order_value: 1\nmax_orders_per_minute: 1")
+        await ib.reload_rules()
+        report = await ib.kill_switch.engage("enough", flatten=True)
+        assert (report.cancelled, report.closed, report.problems) == (1, 1, ())
+        await positions_are(ib, 0)
+        assert (await ib.get_order_status(protecting.order_id)).status == "cancelled"
+        state = ib.kill_switch.state
+        assert state is not None
+        assert state.done_at is not None
+        assert at_the_venue(ibkr_gateway) == 3
+    # what was done is done: the next start closes nothing
+    async with make_connector(ibkr_gateway.port) as again:
+        assert (await again.kill_switch.engage("still")).closed == 0
+    assert at_the_venue(ibkr_gateway) == 3
+
+
+async def test_what_another_process_asks_for_is_carried_out_by_the_one_that_runs(
+    ibkr_gateway: HostedSimulator, make_connector: Make, config: Path
+) -> None:
+    limits(config)
+    async with make_connector(ibkr_gateway.port) as ib:
+        resting = await ib.place_order(order(limit_price="50.00"))
+        other = make_connector(ibkr_gateway.port)
+        report = await other.kill_switch.engage("from outside", cancel=True)
+        assert not report.is_done
+        ended = await ib.wait_for_fill(resting.order_id, timeout_s=10)
+        assert ended.status == "cancelled"
+
+
+async def positions_are(ib: IBKRConnector, quantity: int) -> None:
+    async with asyncio.timeout(10):
+        while sum((row.quantity for row in await ib.get_positions()), Decimal(0)) != quantity:
+            await asyncio.sleep(0.02)
+
+
+async def test_a_variable_cannot_loosen_the_limit_of_the_file(
+    ibkr_gateway: HostedSimulator,
+    make_connector: Make,
+    config: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limits(config)
+    monkeypatch.setenv("MAX_ORDER_SIZE", "100000")
+    async with make_connector(ibkr_gateway.port) as ib:
+        with pytest.raises(IBKRError, match="MAX_ORDER_SIZE: 1001 is over the limit 1000"):
+            await ib.place_order(order(quantity=1001))
+    assert at_the_venue(ibkr_gateway) == 0

@@ -1,0 +1,92 @@
+"""The switch: on disk, obeyed by everybody, engaged whenever in doubt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ibkr_connector.clock import ManualClock
+from ibkr_connector.errors import ConfigurationError, TradingHaltedError
+from ibkr_connector.orders.kill_switch import NAME, KillSwitch
+from kit.order_desk import NOON
+
+
+def switch(directory: Path, *, by_setting: bool = False) -> KillSwitch:
+    return KillSwitch(directory, clock=ManualClock(NOON), by_setting=by_setting)
+
+
+def test_engaging_is_seen_by_every_process_at_once_and_outlives_them(tmp_path: Path) -> None:
+    mine, other = switch(tmp_path / "state"), switch(tmp_path / "state")
+    assert other.state() is None
+    mine.engage("it runs wild", cancel=True)
+    seen = other.state()
+    assert seen is not None
+    assert (seen.reason, seen.cancel, seen.flatten, seen.at) == ("it runs wild", True, False, NOON)
+    assert switch(tmp_path / "state").state() == seen
+    other.release()
+    assert mine.state() is None
+
+
+def test_flattening_cancels_too_and_what_was_asked_for_is_never_taken_back(tmp_path: Path) -> None:
+    one = switch(tmp_path)
+    first = one.engage("a", flatten=True)
+    assert (first.cancel, first.flatten) == (True, True)
+    second = one.engage("b")
+    assert (second.cancel, second.flatten, second.reason) == (True, True, "b")
+    assert second.key != first.key
+
+
+def test_what_was_done_is_remembered_for_that_engagement_only(tmp_path: Path) -> None:
+    one = switch(tmp_path)
+    first = one.engage("a", cancel=True)
+    second = one.engage("b", cancel=True)
+    one.note_done(first)
+    now = one.state()
+    assert now is not None
+    assert now.done_at is None
+    one.note_done(second)
+    now = switch(tmp_path).state()
+    assert now is not None
+    assert now.done_at == NOON
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"reason": "x"}', "\x00"])
+def test_a_file_that_cannot_be_read_means_engaged(tmp_path: Path, text: str) -> None:
+    (tmp_path / NAME).write_text(text)
+    state = switch(tmp_path).state()
+    assert state is not None
+    assert "cannot be read" in state.sentence
+
+
+def test_a_directory_in_its_place_means_engaged(tmp_path: Path) -> None:
+    (tmp_path / NAME).mkdir()
+    one = switch(tmp_path)
+    assert one.state() is not None
+    with pytest.raises(ConfigurationError, match="stays engaged"):
+        one.release()
+
+
+def test_a_switch_that_cannot_be_written_says_that_it_is_not_engaged(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigurationError, match="NOT engaged"):
+        switch(tmp_path / "file" / "below").engage("a")
+
+
+def test_a_setting_engages_and_only_a_setting_releases_it(tmp_path: Path) -> None:
+    one = switch(tmp_path, by_setting=True)
+    state = one.state()
+    assert state is not None
+    assert "IBKR_KILL_SWITCH" in state.sentence
+    with pytest.raises(TradingHaltedError, match="setting"):
+        one.release()
+
+
+def test_engaging_leaves_one_whole_file_and_nothing_else(tmp_path: Path) -> None:
+    one = switch(tmp_path)
+    for _ in range(3):
+        one.engage("again")
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+    one.release()
+    one.release()
+    assert list(tmp_path.iterdir()) == []
