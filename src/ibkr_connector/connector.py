@@ -28,6 +28,7 @@ from .settings import Settings
 if TYPE_CHECKING:
     from .engine import Engine
     from .model.account import AccountSummary, Position
+    from .model.brackets import BracketReport, BracketRequest
     from .model.market import BarSeries, MarketData, Quote
     from .orders.rule_book import RulesStatus
 
@@ -419,6 +420,35 @@ class IBKRConnector:
         Source: `placeOrder` (3). Replay: never by us; by you with a `client_order_id`.
         """
         return await self._call(lambda engine: engine.orders.place(order, timeout_s=timeout_s))
+
+    async def place_bracket(
+        self, bracket: BracketRequest | Mapping[str, Any], *, timeout_s: float | None = None
+    ) -> BracketReport:
+        """
+        Place an entry with a profit target and a stop, in one piece; the exits end each other.
+
+        Args:
+            bracket: A `BracketRequest`, or a mapping with the keys of the entry's order and
+                `take_profit`, `stop_loss` (prices), `stop_limit`, `exit_time_in_force` (GTC when
+                not given). The entry's `client_order_id` makes the call idempotent.
+            timeout_s: How long to wait for the broker; the setting's value when not given.
+
+        Returns:
+            The reports of `entry`, `take_profit` and `stop_loss`.
+
+        Raises:
+            OrderValidationError: It makes no sense as written; nothing was sent.
+            RiskLimitError: One or more of your limits are broken; nothing was sent.
+            ReadOnlyError, TradingHaltedError: Trading is off; nothing was sent.
+            OrderRejectedError: One of the three was refused; the others were cancelled.
+            OrderUncertainError: Sent and no answer. If only a part has arrived, it is cancelled
+                after the next login, before anything else trades.
+
+        Source: `placeOrder` (3). Replay: never by us. Cost: 3 messages in one write.
+        """
+        return await self._call(
+            lambda engine: engine.orders.place_bracket(bracket, timeout_s=timeout_s)
+        )
 
     async def cancel_order(self, order_id: int, *, timeout_s: float | None = None) -> OrderReport:
         """

@@ -10,7 +10,7 @@ no faults; for those there are `close()`, `fail_next` and the simulator.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -243,6 +243,11 @@ class FakeGateway:
         self._working[order.order_id] = order
         self._tell([OpenOrderSeen(order=order), self._status(order)])
         self._match(order)
+
+    async def send_orders(self, tickets: Sequence[OrderTicket]) -> None:
+        """Take several orders."""
+        for ticket in tickets:
+            await self.send_order(ticket)
 
     async def send_cancel(self, order_id: OrderId) -> None:
         """Take a cancellation."""

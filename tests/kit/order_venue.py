@@ -7,7 +7,7 @@ one side of the wire or the other. The venue outlives sessions and desks, as the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -128,6 +128,10 @@ class OrderVenue:
             self.tell(held)
         if mode is Mode.FILL:
             self.execute(held, ticket.quantity)
+
+    async def send_orders(self, tickets: Sequence[OrderTicket]) -> None:
+        for ticket in tickets:
+            await self.send_order(ticket)
 
     async def send_cancel(self, order_id: OrderId) -> None:
         self._check()

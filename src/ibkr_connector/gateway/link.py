@@ -4,7 +4,7 @@ The ports for the engine's life: whoever holds the link need not know which sess
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -123,6 +123,10 @@ class GatewayLink:
     async def send_order(self, ticket: OrderTicket) -> None:
         """Write one order and return when its bytes have left the process."""
         await self._current().send_order(ticket)
+
+    async def send_orders(self, tickets: Sequence[OrderTicket]) -> None:
+        """Write several orders in one piece."""
+        await self._current().send_orders(tickets)
 
     async def send_cancel(self, order_id: OrderId) -> None:
         """Write one cancellation."""

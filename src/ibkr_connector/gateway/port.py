@@ -8,7 +8,7 @@ that the session was made with. Whoever implements the protocols passes `tests/c
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -375,6 +375,12 @@ class OrderGateway(Protocol):
         Raises:
             NotConnectedError: Nothing was handed to the socket (`disposition` is `unsent`).
             ConnectionLostError: The socket ended meanwhile (`disposition` is `maybe_written`).
+        """
+        ...
+
+    async def send_orders(self, tickets: Sequence[OrderTicket]) -> None:
+        """
+        Write several orders in one piece, nothing in between, and return as `send_order` does.
         """
         ...
 

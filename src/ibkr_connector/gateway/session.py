@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any, Final, Self, TypeVar
 
@@ -350,16 +350,21 @@ class Session:
             ConnectionLostError: The socket ended meanwhile (`disposition` is `maybe_written`).
             OrderValidationError: A field cannot be written; nothing was sent.
         """
-        contract = translate.ib_contract(ticket.contract)
-        order = translate.ib_order(ticket, client_id=self.client_id)
+        await self.send_orders((ticket,))
+
+    async def send_orders(self, tickets: Sequence[OrderTicket]) -> None:
+        """Write several orders in one piece, nothing in between; otherwise as `send_order`."""
         try:
             with self._client.hold() as messages:
-                self._client.placeOrder(ticket.order_id, contract, order)
+                for ticket in tickets:
+                    order = translate.ib_order(ticket, client_id=self.client_id)
+                    contract = translate.ib_contract(ticket.contract)
+                    self._client.placeOrder(ticket.order_id, contract, order)
         except IBKRError as error:
             error.disposition = SendDisposition.UNSENT
             raise
-        # The id is used from now on, whoever chose it.
-        self._client.updateReqId(ticket.order_id + 1)
+        # The ids are used from now on, whoever chose them.
+        self._client.updateReqId(max(ticket.order_id for ticket in tickets) + 1)
         await self._client.write_through(messages)
 
     async def send_cancel(self, order_id: OrderId) -> None:

@@ -46,6 +46,10 @@ class Cancelling:
         """Remember what was said against a cancellation that is under way."""
         self._refusals[key] = fault
 
+    def was_refused(self, key: str) -> bool:
+        """Whether something was said against the last cancellation of that order."""
+        return key in self._refusals
+
     async def cancel(self, entry: OrderEntry, *, timeout_s: float | None) -> OrderReport:
         """Ask for it and tell how it ended; see `OrdersDesk.cancel`."""
         key = entry.key

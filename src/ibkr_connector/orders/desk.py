@@ -44,6 +44,7 @@ from ibkr_connector.gateway.port import (
     OrderTicket,
     SessionEnded,
 )
+from ibkr_connector.model.brackets import BracketReport, BracketRequest
 from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.ids import OrderId, PermId
 from ibkr_connector.model.orders import OrderReport, OrderRequest, SendDisposition
@@ -55,6 +56,7 @@ from .cancelling import Cancelling
 from .dispatch import Dispatch
 from .entry import OrderEntry
 from .evidence import FaultReading, Seen, see, see_fault
+from .families import Families
 from .inquiry import DeskTiming, Inquiry
 from .jobs import Jobs
 from .journal import Journal
@@ -159,6 +161,18 @@ class OrdersDesk:
             timeout_s=timing.cancel_timeout_s,
         )
 
+        self._families = Families(
+            book=self._book,
+            jobs=self._jobs,
+            admission=self._admission,
+            dispatch=self._dispatch,
+            placing=self._placing,
+            cancelling=self._cancelling,
+            inquiry=self._inquiry,
+            check_trading=self._check_trading,
+            grace_s=timing.grace_s,
+        )
+
     # --- life -----------------------------------------------------------------------------------
 
     async def open(self) -> None:
@@ -221,6 +235,24 @@ class OrdersDesk:
         Source: `placeOrder` (3). Replay: only under a `client_order_id`. Cost: 1 message.
         """
         return await self._placing.place(request, timeout_s=timeout_s)
+
+    async def place_bracket(
+        self, bracket: BracketRequest | Mapping[str, Any], *, timeout_s: float | None = None
+    ) -> BracketReport:
+        """
+        Place an entry with its two exits in one piece, once, and return what is first said of each.
+
+        When the broker refuses one of them the others are cancelled. When the connection ends half
+        way, what is staged at the broker is cancelled after the next login, before anything trades.
+
+        Raises:
+            OrderRejectedError: The broker refused one of them; the others were cancelled.
+            OrderUncertainError: Sent, and no evidence yet; the desk goes on asking.
+            OrderError: As `place` raises it, before anything was sent.
+
+        Source: `placeOrder` (3). Replay: only under a `client_order_id`. Cost: 3 messages.
+        """
+        return await self._families.place(bracket, timeout_s=timeout_s)
 
     async def cancel(self, order_id: int, *, timeout_s: float | None = None) -> OrderReport:
         """
@@ -330,7 +362,9 @@ class OrdersDesk:
         Raises:
             IBKRError: An answer did not come: nothing was concluded from its absence.
         """
-        return await self._inquiry.reconcile()
+        result = await self._inquiry.reconcile()
+        self._families.start_repair()
+        return result
 
     def apply(self, event: GatewayEvent) -> None:
         """Take in what a session says; events that are not about orders pass by."""

@@ -8,7 +8,8 @@ once, and what is said to the callers who wait for it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ibkr_connector.codes import Scope, lookup
 from ibkr_connector.errors import (
@@ -71,9 +72,13 @@ class Dispatch:
             self._abandoned.add(key)
         return in_time
 
-    def intend(self, examined: Examined) -> Intended:
+    def intend(
+        self, examined: Examined, *, parent_id: OrderId | None = None, transmit: bool = True
+    ) -> Intended:
         """
         Reserve id and reference, and take the order into the ledger; nothing is sent yet.
+
+        A child names the order that it waits for; only the last of a family is to `transmit`.
 
         Raises:
             NotConnectedError: There is no session to take an id from.
@@ -103,6 +108,8 @@ class Dispatch:
             outside_regular_hours=request.outside_regular_hours,
             account=examined.account,
             terms=request.terms,
+            parent_id=parent_id,
+            transmit=transmit,
         )
         note = Intended(
             at=self._book.clock.utcnow(),
@@ -138,16 +145,53 @@ class Dispatch:
         try:
             await self._book.until(key, _is_past_sending, timeout_s=wait_s)
         except TimeoutError:
-            self._book.move(
-                key,
-                Event.LOSE,
-                cause="no answer in time",
-                reason=f"the broker has not answered within {wait_s} s",
-            )
+            self._lose(key, wait_s)
             self._inquiry.follow_up()
         finally:
             self._handed.discard(key)
             self._abandoned.discard(key)
+
+    async def carry_family(self, notes: Sequence[Intended], timeout_s: float | None) -> None:
+        """
+        Take orders that belong together to the broker, in one write; the last one releases all.
+
+        Their intents are on disk together before the first byte. Returns when the broker has
+        spoken of each, has refused one, or has not spoken in time.
+        """
+        keys = [note.key for note in notes]
+        try:
+            await self._book.journal.append(notes)
+            await self._pipeline.run(
+                Operation(
+                    policy=replace(ENDPOINTS["place_order"], name="place_orders", cost=len(notes)),
+                    call=lambda: self._hand_over_all(notes),
+                    deadline_s=timeout_s,
+                )
+            )
+        except IBKRError as error:
+            for key in keys:
+                self._settle_unsent(key, error)
+            self._inquiry.follow_up()
+        except BaseException:
+            for key in keys:
+                self._settle_unsent(key, None)
+            raise
+        wait_s = self._ack_timeout_s if timeout_s is None else timeout_s
+        ends_at = self._book.clock.monotonic() + wait_s
+        try:
+            # the broker is silent about the others until the last one releases them
+            for key in reversed(keys):
+                if not any(self._ledger.get(one).state is State.REJECTED for one in keys):
+                    left_s = max(ends_at - self._book.clock.monotonic(), 0.0)
+                    await self._book.until(key, _is_past_sending, timeout_s=left_s)
+        except TimeoutError:
+            for key in keys:
+                if self._ledger.get(key).state is State.SENT:
+                    self._lose(key, wait_s)
+            self._inquiry.follow_up()
+        finally:
+            self._handed.difference_update(keys)
+            self._abandoned.difference_update(keys)
 
     async def _hand_over(self, key: str, ticket: OrderTicket) -> None:
         if key in self._abandoned:
@@ -157,6 +201,25 @@ class Dispatch:
         self._inquiry.sent(key)
         await self._gateway.send_order(ticket)
         self._book.move(key, Event.SEND, cause="send", disposition=SendDisposition.SENT)
+
+    async def _hand_over_all(self, notes: Sequence[Intended]) -> None:
+        if any(note.key in self._abandoned for note in notes):
+            raise OrderStateError("the orders were called off before they were sent")
+        self._check_trading()
+        for note in notes:
+            self._handed.add(note.key)
+            self._inquiry.sent(note.key)
+        await self._gateway.send_orders([note.ticket for note in notes])
+        for note in notes:
+            self._book.move(note.key, Event.SEND, cause="send", disposition=SendDisposition.SENT)
+
+    def _lose(self, key: str, waited_s: float) -> None:
+        self._book.move(
+            key,
+            Event.LOSE,
+            cause="no answer in time",
+            reason=f"the broker has not answered within {waited_s} s",
+        )
 
     def _settle_unsent(self, key: str, error: IBKRError | None) -> None:
         """Say how far an order got whose sending failed: nowhere, or nobody knows."""
@@ -192,10 +255,14 @@ class Dispatch:
             if not self._callers[key]:
                 del self._callers[key]
         if entry.state is State.REJECTED:
-            raise self._failures.get(key) or _rejection(entry)
+            raise self.refusal(key)
         if entry.is_awaiting:
             raise uncertainty(entry, "the order was sent, and the broker has not confirmed it")
         return entry.report()
+
+    def refusal(self, key: str) -> IBKRError:
+        """Say why an order was not placed: what kept it from being sent, or the broker's no."""
+        return self._failures.get(key) or _rejection(self._ledger.get(key))
 
     def _is_answered(self, entry: OrderEntry) -> bool:
         if not self._is_running():

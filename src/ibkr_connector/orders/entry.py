@@ -93,6 +93,11 @@ class OrderEntry:
         return self.state in AWAITING
 
     @property
+    def seen_or_sent(self) -> bool:
+        """Whether anything of it may have left this process."""
+        return self.seen or self.disposition is not SendDisposition.UNSENT
+
+    @property
     def executed(self) -> Decimal:
         """The sum of the executions that count; legs of a combination do not."""
         return sum((fill.quantity for fill in self._counted()), ZERO)

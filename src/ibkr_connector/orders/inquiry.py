@@ -81,12 +81,18 @@ class Inquiry:
         self._strangers: set[str] = set()
         self._following: asyncio.Task[None] | None = None
         self.session = 0
+        self.held: set[str] = set()
+        """Orders that somebody else is settling: their absence is not judged meanwhile."""
 
     # --- told by the desk -----------------------------------------------------------------------
 
     def sent(self, key: str) -> None:
         """Remember in which session an order was handed to the socket."""
         self._sent_in[key] = self.session
+
+    def was_sent_before(self, key: str) -> bool:
+        """Whether it was handed to a socket that is gone: that of an earlier session or process."""
+        return self._sent_in.get(key) != self.session
 
     def session_ended(self) -> None:
         """Nothing that was asked in the old session proves anything in the next."""
@@ -200,6 +206,8 @@ class Inquiry:
             key = entry.key
             known_lost = entry.state is State.UNCERTAIN and entry.seen
             missing = is_judged(entry) and not known_lost and key not in picture.listed
+            if key in self.held:
+                continue
             if not missing or ledger.touched_since(key, picture.mark):
                 self._misses.pop(key, None)
                 continue

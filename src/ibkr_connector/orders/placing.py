@@ -54,7 +54,7 @@ class Placing:
             check_request(checked)
             self._admission.check_writable()
             checked = await qualify_conditions(checked, self._admission.resolve)
-            known = await self._known(checked)
+            known = await self.known(checked)
             if known is not None:
                 return await self._dispatch.answer(known.key)
             self._check_trading()
@@ -78,7 +78,7 @@ class Placing:
         check_times(request, self._book.clock.utcnow())
         return await self._admission.examine(request)
 
-    async def _known(self, request: OrderRequest) -> OrderEntry | None:
+    async def known(self, request: OrderRequest) -> OrderEntry | None:
         """Find the order of the same key; its contract is looked up to be compared."""
         key = request.client_order_id
         if key is None or self._ledger.by_client_order_id(key) is None:

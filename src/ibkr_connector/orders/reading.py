@@ -36,7 +36,7 @@ from ibkr_connector.model.orders import (
     VolumeCondition,
 )
 
-__all__ = ["NAMES", "as_request", "not_one_of", "read_values"]
+__all__ = ["NAMES", "as_request", "not_one_of", "read_number", "read_values", "read_word"]
 
 E = TypeVar("E", bound=StrEnum)
 N = TypeVar("N", bound=IntEnum)
@@ -157,7 +157,8 @@ def _contract(key: str, value: object) -> Contract | str:
     raise ValueError(f"{key} must be text or a Contract; got {value!r}")
 
 
-def _number(key: str, value: object) -> Decimal:
+def read_number(key: str, value: object) -> Decimal:
+    """Read a finite number of any kind, exactly as written."""
     if isinstance(value, bool) or not isinstance(value, Decimal | int | float | str):
         raise ValueError(f"{key} must be a number; got {value!r}")
     try:
@@ -200,10 +201,11 @@ def _order_type(key: str, value: object) -> OrderType:
         if word in _TYPE_NAMES:
             return _TYPE_NAMES[word]
         value = word
-    return _upper(OrderType)(key, value)
+    return read_word(OrderType)(key, value)
 
 
-def _upper(enum: type[E]) -> Callable[[str, object], E]:
+def read_word(enum: type[E]) -> Callable[[str, object], E]:
+    """Make a reader of IB's words, which are in capitals."""
     return _word(enum, str.upper)
 
 
@@ -217,7 +219,7 @@ def _word(enum: type[E], fold: Callable[[str], str]) -> Callable[[str, object], 
     return read
 
 
-def _numbered(enum: type[N]) -> Callable[[str, object], N]:
+def read_numbered(enum: type[N]) -> Callable[[str, object], N]:
     """Read a member by its name in any case, or by IB's number."""
 
     def read(key: str, value: object) -> N:
@@ -265,14 +267,14 @@ _CONDITION_KINDS: Final[Mapping[str, Any]] = MappingProxyType(
 _CONDITION_READERS: Final[Mapping[str, Reader]] = MappingProxyType(
     {
         "contract": _contract,
-        "above": _number,
-        "below": _number,
+        "above": read_number,
+        "below": read_number,
         "after": _time,
         "before": _time,
         "symbol": _text,
-        "security_type": _upper(SecurityType),
+        "security_type": read_word(SecurityType),
         "exchange": _text,
-        "trigger_method": _numbered(TriggerMethod),
+        "trigger_method": read_numbered(TriggerMethod),
         "joined": _word(Joined, str.lower),
     }
 )
@@ -323,28 +325,28 @@ def _condition(key: str, value: object) -> Condition:
 
 _READERS: Final[Mapping[str, Reader]] = MappingProxyType(
     {
-        "action": _upper(Action),
-        "quantity": _number,
+        "action": read_word(Action),
+        "quantity": read_number,
         "order_type": _order_type,
-        "limit_price": _number,
-        "stop_price": _number,
-        "time_in_force": _upper(TimeInForce),
+        "limit_price": read_number,
+        "stop_price": read_number,
+        "time_in_force": read_word(TimeInForce),
         "outside_regular_hours": _flag,
         "account": _text,
         "client_order_id": _text,
-        "trail_amount": _number,
-        "trail_percent": _number,
-        "limit_offset": _number,
-        "offset": _number,
+        "trail_amount": read_number,
+        "trail_percent": read_number,
+        "limit_offset": read_number,
+        "offset": read_number,
         "good_till": _time,
         "good_after": _time,
         "all_or_none": _flag,
-        "minimum_quantity": _number,
-        "display_size": _number,
+        "minimum_quantity": read_number,
+        "display_size": read_number,
         "hidden": _flag,
         "oca_group": _text,
-        "oca_type": _numbered(OcaType),
-        "trigger_method": _numbered(TriggerMethod),
+        "oca_type": read_numbered(OcaType),
+        "trigger_method": read_numbered(TriggerMethod),
         "adaptive": _word(AdaptivePriority, str.capitalize),
         "conditions": _conditions,
         "conditions_cancel": _flag,
