@@ -6,6 +6,9 @@ FOREIGN := .venv-foreign
 FOREIGNERS := $(patsubst %,$(FOREIGN)/%/.ready,ibapi ib_insync nautilus)
 # under these packages less than 90 % of the branches covered is a failure
 COVERED := orders resilience gateway simulator/wire
+# the tests in two halves of about the same length, one for each core of a small machine
+pure := tests/unit tests/wire tests/architecture
+joined := tests/component tests/conformance tests/docs tests/foreign tests/spec
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo foreign test check format lint types contracts spelling tests coverage bench soak docs limits lock clean
@@ -53,13 +56,19 @@ spelling:  ## codespell
 tests: setup  ## the tests alone; ARGS="-k word" passes options
 	$(BIN)/python -m pytest $(ARGS)
 
-coverage:  # the import of the pytest plugin is counted too, since coverage starts first
-	$(BIN)/coverage run -m pytest $(ARGS)
+coverage:
+	$(BIN)/coverage erase
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target measured-pure measured-joined
+	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --skip-covered --format=total | xargs printf 'branch coverage of everything: %s %%\n'
 	@for part in $(COVERED); do \
 	  printf '%-16s' $$part; \
 	  $(BIN)/coverage report --include="src/ibkr_connector/$$part/*" --format=total --fail-under=90 || exit 1; \
 	done
+
+# the import of the pytest plugin is counted too, since coverage starts first
+measured-%:
+	$(BIN)/coverage run --parallel-mode -m pytest -p no:cacheprovider $($*) $(ARGS)
 
 fix:  ## format the code and mend what ruff can mend
 	$(BIN)/ruff format src tests tools benchmarks docs/examples

@@ -149,3 +149,13 @@ def test_every_decision_has_its_four_parts_and_is_listed() -> None:
         assert path.name in index
         for part in ("Context", "Decision", "Consequences", "What would change our mind"):
             assert f"## {part}" in text, f"{path.name} has no {part}"
+
+
+def test_every_folder_of_tests_is_in_one_of_the_two_halves_that_make_runs() -> None:
+    halves = re.findall(r"^(?:pure|joined) := (.+)$", (ROOT / "Makefile").read_text("utf-8"), re.M)
+    run = [folder for half in halves for folder in half.split()]
+    there = {
+        f"tests/{path.relative_to(ROOT / 'tests').parts[0]}"
+        for path in (ROOT / "tests").rglob("test_*.py")
+    }
+    assert sorted(run) == sorted(there)
