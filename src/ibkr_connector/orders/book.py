@@ -7,7 +7,7 @@ Owns the one way in which the ledger of a running desk changes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from ibkr_connector.clock import Clock
@@ -19,6 +19,7 @@ from .evidence import Seen, move
 from .feed import EventFeed
 from .journal import Journal
 from .ledger import Ledger
+from .notes import Note
 from .states import Event
 
 __all__ = ["Book"]
@@ -53,6 +54,11 @@ class Book:
             if self._on_report is not None:
                 self._on_report(self.ledger.get(key).report())
         return seen
+
+    def note(self, notes: Sequence[Note]) -> None:
+        """Write down what changes no order, and tell it."""
+        self.journal.post(notes)
+        self.feed.tell(notes, self.ledger)
 
     def move(
         self,

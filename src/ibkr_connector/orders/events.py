@@ -8,7 +8,10 @@ from datetime import datetime
 from ibkr_connector.model.orders import Fill, OrderReport, Transition
 from ibkr_connector.model.record import Record
 
+from .drift import Drift
+
 __all__ = [
+    "DriftFound",
     "EventsMissed",
     "FillBusted",
     "FillCharged",
@@ -93,6 +96,20 @@ class OrderAnomaly(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DriftFound(Record):
+    """
+    The ledger and the broker were found to differ; what `drift` says stood on both sides.
+
+    `report` is that of the order it is about, as it stands here, `None` without one.
+    """
+
+    at: datetime
+    drift: Drift
+    report: OrderReport | None = None
+    recovered: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventsMissed(Record):
     """Events were dropped here because the reader was too slow; ask for reports instead."""
 
@@ -106,6 +123,7 @@ OrderEvent = (
     | FillBusted
     | FillCharged
     | OrderAnomaly
+    | DriftFound
     | EventsMissed
 )
 """Everything that a stream says."""

@@ -19,7 +19,9 @@ from typing import Final, Self, TypeVar
 from ibkr_connector.errors import NotConnectedError
 from ibkr_connector.model.orders import Fill, Transition
 
+from .drift import Drift, DriftKind
 from .events import (
+    DriftFound,
     EventsMissed,
     FillBusted,
     FillCharged,
@@ -30,7 +32,7 @@ from .events import (
     OrderEvent,
 )
 from .ledger import Ledger
-from .notes import Charged, Filled, Intended, Learned, Met, Moved, Note, Refused
+from .notes import Charged, Drifted, Filled, Intended, Learned, Met, Moved, Note, Refused
 
 __all__ = ["EventFeed", "EventReader", "OrderEventStream"]
 
@@ -221,6 +223,11 @@ async def _typed(
 
 def _events(note: Note, ledger: Ledger, *, late: bool) -> Iterable[OrderEvent]:
     entry = ledger.entry(note.key)
+    if isinstance(note, Drifted):
+        drift = Drift(
+            kind=DriftKind(note.kind), subject=note.subject, ours=note.ours, brokers=note.brokers
+        )
+        yield DriftFound(at=note.at, drift=drift, report=None if entry is None else entry.report())
     if entry is None:
         return
     at, report = note.at, entry.report()

@@ -22,7 +22,19 @@ from ibkr_connector.model.record import Record
 from .entry import OrderEntry
 from .journal import Journal, JournalEntry, note_of, read
 from .ledger import Ledger, exec_base
-from .notes import Charged, Denied, Filled, Intended, Learned, Met, Moved, Note, Opened, Refused
+from .notes import (
+    Charged,
+    Denied,
+    Drifted,
+    Filled,
+    Intended,
+    Learned,
+    Met,
+    Moved,
+    Note,
+    Opened,
+    Refused,
+)
 
 __all__ = [
     "HistoryStep",
@@ -254,6 +266,8 @@ def _words(note: Note) -> str:
             return f"commission of {note.exec_id}: {cost}"
         case Refused():
             return f"anomaly: {note.said} while {note.state}"
+        case Drifted():
+            return f"drift: {note.kind} {note.subject}: {note.ours}, the broker has {note.brokers}"
         case Denied():
             return f"denied: {note.reason}"
         case Opened():

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ibkr_connector.errors import ConnectionLostError, IBKRError
-from ibkr_connector.gateway.port import OrderGateway
+from ibkr_connector.gateway.port import OrderGateway, PositionRow
 from ibkr_connector.resilience.operation import ENDPOINTS, Operation
 from ibkr_connector.resilience.pipeline import Pipeline
 
 from .book import Book
+from .drift_watch import INTERVAL_S, DriftWatch
 from .evidence import see, see_completed, see_listed
 from .reconcile import Miss, Picture, Reconciliation, Verdict, is_judged, judge
 from .states import CLOSED, Event, State
@@ -121,6 +122,25 @@ class Inquiry:
         if self._following is not None:
             self._following.cancel()
         self._following = self._spawn(self._follow())
+
+    def watch_drift(
+        self,
+        positions: Callable[[], Awaitable[tuple[PositionRow, ...]]],
+        *,
+        interval_s: float = INTERVAL_S,
+    ) -> DriftWatch:
+        """Begin the periodic comparison with the broker; to be called once, when connected."""
+        watch = DriftWatch(
+            book=self._book,
+            gateway=self._gateway,
+            positions=positions,
+            pipeline=self._pipeline,
+            adopt=self.look,
+            interval_s=interval_s,
+            grace_s=self._timing.grace_s,
+        )
+        self._spawn(watch.run())
+        return watch
 
     # --- asking ---------------------------------------------------------------------------------
 

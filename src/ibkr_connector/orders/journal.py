@@ -31,7 +31,19 @@ from ibkr_connector.storage.append import (
     verify_entries,
 )
 
-from .notes import Charged, Denied, Filled, Intended, Learned, Met, Moved, Note, Opened, Refused
+from .notes import (
+    Charged,
+    Denied,
+    Drifted,
+    Filled,
+    Intended,
+    Learned,
+    Met,
+    Moved,
+    Note,
+    Opened,
+    Refused,
+)
 
 __all__ = ["Journal", "JournalEntry", "check", "note_of", "read", "verify"]
 
@@ -45,6 +57,7 @@ _KINDS: Final[Mapping[str, type[Any]]] = MappingProxyType(
         "commission": Charged,
         "anomaly": Refused,
         "denied": Denied,
+        "drift": Drifted,
         "opened": Opened,
     }
 )

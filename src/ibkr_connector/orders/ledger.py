@@ -30,7 +30,19 @@ from ibkr_connector.model.ids import ClientId, ExecId, OrderId, PermId
 from ibkr_connector.model.orders import Fill, SendDisposition, Transition
 
 from .entry import OrderEntry
-from .notes import Charged, Denied, Filled, Intended, Learned, Met, Moved, Note, Opened, Refused
+from .notes import (
+    Charged,
+    Denied,
+    Drifted,
+    Filled,
+    Intended,
+    Learned,
+    Met,
+    Moved,
+    Note,
+    Opened,
+    Refused,
+)
 from .states import EVIDENCE, Event, State
 
 __all__ = ["Ledger", "exec_base"]
@@ -351,6 +363,7 @@ _RECORD: Final[Mapping[type[Any], Callable[[Ledger, Any], None]]] = MappingProxy
         Charged: Ledger._record_charged,
         Refused: Ledger._record_nothing,
         Denied: Ledger._record_nothing,
+        Drifted: Ledger._record_nothing,
         Opened: Ledger._record_nothing,
     }
 )

@@ -20,6 +20,7 @@ from .states import Event, State
 __all__ = [
     "Charged",
     "Denied",
+    "Drifted",
     "Filled",
     "Intended",
     "Learned",
@@ -147,5 +148,19 @@ class Opened:
     cause: str = "open"
 
 
-Note = Intended | Met | Moved | Learned | Filled | Charged | Refused | Denied | Opened
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drifted:
+    """The ledger and the broker were found to differ; for the audit, it changes nothing."""
+
+    at: datetime
+    key: str
+    kind: str
+    subject: str
+    ours: str
+    brokers: str
+    correlation_id: str = ""
+    cause: str = "drift check"
+
+
+Note = Intended | Met | Moved | Learned | Filled | Charged | Refused | Denied | Drifted | Opened
 """Everything that is written down."""
