@@ -450,6 +450,33 @@ class IBKRConnector:
             lambda engine: engine.orders.place_bracket(bracket, timeout_s=timeout_s)
         )
 
+    async def modify_order(
+        self, order_id: int, changes: Mapping[str, Any], *, timeout_s: float | None = None
+    ) -> OrderReport:
+        """
+        Change a working order and return it when the broker shows it changed.
+
+        Args:
+            order_id: The order's id, or its permanent id.
+            changes: What is to be different, by the keys of the order: `quantity`, `limit_price`,
+                `stop_price`, `time_in_force`, `good_till`, `trail_amount` and the like. Anything
+                else needs another order.
+            timeout_s: How long to wait for the broker; the setting's value when not given.
+
+        Raises:
+            OrderNotFoundError: No such order.
+            OrderValidationError: The changes make no sense; nothing was sent.
+            OrderStateError: It cannot be changed (any more), or the broker refused
+                (TWS 104, 105, 110, 201, 329, 2102, 10341): then it goes on as it was.
+            OrderUncertainError: Sent and no answer; `get_order_status` will show which it is.
+            RiskLimitError, ReadOnlyError, TradingHaltedError: Nothing was sent.
+
+        Source: `placeOrder` (3) with the same id. Replay: safe. Cost: 1 message.
+        """
+        return await self._call(
+            lambda engine: engine.orders.modify(order_id, changes, timeout_s=timeout_s)
+        )
+
     async def cancel_order(self, order_id: int, *, timeout_s: float | None = None) -> OrderReport:
         """
         Cancel an order and return what became of it: cancelled, or filled first.

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from ibkr_connector.clock import Clock
+from ibkr_connector.errors import RequestTimeoutError
 from ibkr_connector.model.orders import OrderReport, SendDisposition
 from ibkr_connector.resilience.timers import Timers
 
@@ -107,6 +108,29 @@ class Book:
                 if not waiters:
                     del self._waiting[key]
         return self.ledger.get(key)
+
+    async def until_report(
+        self,
+        key: str,
+        condition: Callable[[OrderReport], bool],
+        *,
+        timeout_s: float | None = None,
+    ) -> OrderReport:
+        """
+        Wait until the order's report meets the condition, and return it.
+
+        Raises:
+            RequestTimeoutError: It did not within `timeout_s`.
+        """
+        try:
+            entry = await self.until(key, lambda now: condition(now.report()), timeout_s=timeout_s)
+        except TimeoutError as error:
+            entry = self.ledger.get(key)
+            raise RequestTimeoutError(
+                f"order {entry.order_id} is still {entry.status} after {timeout_s} s",
+                request_id=entry.order_id,
+            ) from error
+        return entry.report()
 
     def wake(self, key: str) -> None:
         """Let those who wait for this order look again."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from types import MappingProxyType
@@ -12,7 +11,7 @@ from ibkr_connector.errors import OrderValidationError
 from ibkr_connector.model.brackets import BracketRequest
 from ibkr_connector.model.orders import Action, TimeInForce
 
-from .reading import NAMES, as_request, read_number, read_values, read_word
+from .reading import NAMES, as_request, read_number, read_values, read_word, unknown_key
 from .term_rules import is_finite
 from .validation import check_request
 
@@ -47,12 +46,7 @@ def as_bracket(bracket: BracketRequest | Mapping[str, Any]) -> BracketRequest:
     known = (*NAMES, "contract", *_READERS)
     for key in bracket:
         if key not in known:
-            close = difflib.get_close_matches(str(key).lower(), known, n=1, cutoff=0.5)
-            faults.append(
-                f"unknown key {str(key)!r}; did you mean {close[0]!r}?"
-                if close
-                else f"unknown key {str(key)!r}; known keys are {', '.join(known)}"
-            )
+            faults.append(unknown_key(key, known))
     entry = None
     try:
         entry = as_request({key: bracket[key] for key in bracket if key in (*NAMES, "contract")})

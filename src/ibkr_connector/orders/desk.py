@@ -26,11 +26,8 @@ from typing import Any
 from ibkr_connector.clock import Clock
 from ibkr_connector.codes import OrderEffect, Scope, lookup
 from ibkr_connector.errors import (
-    IBKRError,
     OrderError,
-    OrderNotFoundError,
     OrderStateError,
-    RequestTimeoutError,
     TradingHaltedError,
 )
 from ibkr_connector.gateway.port import (
@@ -46,7 +43,6 @@ from ibkr_connector.gateway.port import (
 )
 from ibkr_connector.model.brackets import BracketReport, BracketRequest
 from ibkr_connector.model.contracts import Contract, ContractDetails
-from ibkr_connector.model.ids import OrderId, PermId
 from ibkr_connector.model.orders import OrderReport, OrderRequest, SendDisposition
 from ibkr_connector.resilience.pipeline import Pipeline
 
@@ -54,13 +50,14 @@ from .admission import JOURNAL_FAILED, Admission
 from .book import Book
 from .cancelling import Cancelling
 from .dispatch import Dispatch
-from .entry import OrderEntry
-from .evidence import FaultReading, Seen, see, see_fault
+from .evidence import Seen, read_fault, see, see_fault
 from .families import Families
+from .finding import Finder
 from .inquiry import DeskTiming, Inquiry
 from .jobs import Jobs
 from .journal import Journal
 from .kill_switch import KillState
+from .modifying import Modifying
 from .placing import Placing
 from .reconcile import Reconciliation
 from .risk import FactSource, LimitSource
@@ -118,6 +115,7 @@ class OrdersDesk:
         journal.on_failure = self._journal_failed
         self._book = Book(journal=journal, clock=clock, on_report=on_report)
         self._ledger = self._book.ledger
+        self._finder = Finder(self._ledger, gateway)
         self._jobs = Jobs(on_end=self._jobs_ended)
         self._inquiry = Inquiry(
             book=self._book,
@@ -161,6 +159,16 @@ class OrdersDesk:
             timeout_s=timing.cancel_timeout_s,
         )
 
+        self._modifying = Modifying(
+            book=self._book,
+            gateway=gateway,
+            pipeline=pipeline,
+            inquiry=self._inquiry,
+            admission=self._admission,
+            placing=self._placing,
+            check_trading=self._check_trading,
+            timeout_s=ack_timeout_s,
+        )
         self._families = Families(
             book=self._book,
             jobs=self._jobs,
@@ -254,6 +262,25 @@ class OrdersDesk:
         """
         return await self._families.place(bracket, timeout_s=timeout_s)
 
+    async def modify(
+        self, order_id: int, changes: Mapping[str, Any], *, timeout_s: float | None = None
+    ) -> OrderReport:
+        """
+        Change an order of ours, and return it when the broker shows it changed.
+
+        Raises:
+            OrderNotFoundError: No order with that id is known.
+            OrderValidationError: The changes make no sense for it; nothing was sent.
+            OrderStateError: It is not ours to change or is closed; or the broker refused (`code`
+                says how), and the order goes on as it was.
+            OrderUncertainError: Sent, and no word of the broker in time.
+            RiskLimitError, TradingHaltedError, ReadOnlyError, NotConnectedError: Nothing was sent.
+
+        Source: `placeOrder` (3) with the same id. Replay: safe. Cost: 1 message.
+        """
+        entry = self._finder.find(order_id)
+        return await self._modifying.modify(entry, changes, timeout_s=timeout_s)
+
     async def cancel(self, order_id: int, *, timeout_s: float | None = None) -> OrderReport:
         """
         Ask the broker to cancel an order of ours, and return how that ended.
@@ -272,7 +299,7 @@ class OrdersDesk:
 
         Source: `cancelOrder` (4). Replay: safe. Cost: 1 message.
         """
-        entry = self._find(order_id)
+        entry = self._finder.find(order_id)
         key = entry.key
         if not entry.is_open:
             return entry.report()
@@ -293,7 +320,7 @@ class OrdersDesk:
         Raises:
             OrderNotFoundError: No such order is known.
         """
-        return self._find(order_id).report()
+        return self._finder.find(order_id).report()
 
     def orders(self, *, open_only: bool = False) -> tuple[OrderReport, ...]:
         """Return every order that is known, those of other clients included, oldest first."""
@@ -313,17 +340,8 @@ class OrdersDesk:
             OrderNotFoundError: No such order is known.
             RequestTimeoutError: It did not within `timeout_s`.
         """
-        key = self._find(order_id).key
-        try:
-            entry = await self._book.until(
-                key, lambda now: condition(now.report()), timeout_s=timeout_s
-            )
-        except TimeoutError as error:
-            status = self._ledger.get(key).status
-            raise RequestTimeoutError(
-                f"order {order_id} is still {status} after {timeout_s} s", request_id=order_id
-            ) from error
-        return entry.report()
+        entry = self._finder.find(order_id)
+        return await self._book.until_report(entry.key, condition, timeout_s=timeout_s)
 
     @property
     def open_count(self) -> int:
@@ -383,19 +401,16 @@ class OrdersDesk:
         entry = self._ledger.by_order_id(self._gateway.client_id, fault.order_id)
         if entry is None:
             return
+        changing = self._modifying.is_under_way(entry.key)
         scope = Scope.CANCEL if entry.cancel_asked else Scope.ORDER
+        scope = Scope.MODIFY if changing else scope
         row = lookup(fault.code, scope, fault.text)
         asks = row.order in (OrderEffect.HINT, OrderEffect.VERDICT)
         if entry.cancel_asked and asks and entry.is_open:
             self._cancelling.refused(entry.key, fault)
-        reading = FaultReading(
-            order_id=fault.order_id,
-            code=fault.code,
-            text=fault.text,
-            dead=row.order is OrderEffect.DEAD,
-            ask=asks,
-        )
-        own = self._gateway.client_id
+        if changing and asks:
+            self._modifying.refused(entry.key, fault)
+        own, reading = self._gateway.client_id, read_fault(fault, row)
         self._take(see_fault(self._ledger, reading, client_id=own, at=self._clock.utcnow()))
 
     def _take(self, seen: Seen) -> None:
@@ -422,25 +437,6 @@ class OrdersDesk:
         self._admission.check_trading(ticket)
         if not self._jobs.is_running:
             raise TradingHaltedError("trading is stopped: the orders desk is not open")
-
-    def _find(self, order_id: int) -> OrderEntry:
-        own = None
-        if self._has_client_id():
-            own = self._ledger.by_order_id(self._gateway.client_id, OrderId(order_id))
-        entry = own or self._ledger.by_perm_id(PermId(order_id))
-        if entry is None:
-            # without a session, or after a change of the client id, the number alone must do
-            found = [e for e in self._ledger if e.is_own and e.order_id == order_id]
-            entry = found[0] if len(found) == 1 else None
-        if entry is None:
-            raise OrderNotFoundError(f"no order {order_id} is known", request_id=order_id)
-        return entry
-
-    def _has_client_id(self) -> bool:
-        try:
-            return self._gateway.client_id is not None
-        except IBKRError:
-            return False
 
     def _jobs_ended(self, error: BaseException | None) -> None:
         if error is not None:

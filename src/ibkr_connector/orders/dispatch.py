@@ -205,7 +205,8 @@ class Dispatch:
     async def _hand_over_all(self, notes: Sequence[Intended]) -> None:
         if any(note.key in self._abandoned for note in notes):
             raise OrderStateError("the orders were called off before they were sent")
-        self._check_trading()
+        for note in notes:
+            self._check_trading(note.ticket)
         for note in notes:
             self._handed.add(note.key)
             self._inquiry.sent(note.key)

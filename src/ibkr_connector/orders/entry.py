@@ -39,9 +39,10 @@ class OrderEntry:
     Everything known of one order.
 
     `key` is the order reference for our own orders and names the permanent id for foreign ones.
-    `ticket` is what we sent, `None` for orders of others. `seen` says that the broker has, or had,
-    the order. `stated_filled` is the broker's own count, which may run ahead of its executions;
-    once an execution was `corrected`, that count is not believed any more.
+    `ticket` is what we sent, `None` for orders of others, and `changed` the last change of it.
+    `seen` says that the broker has, or had, the order. `stated_filled` is the broker's own count,
+    which may run ahead of its executions; once an execution was `corrected`, that count is not
+    believed any more.
     """
 
     key: str
@@ -76,6 +77,7 @@ class OrderEntry:
     outside_regular_hours: bool = False
     parent_id: OrderId | None = None
     terms: OrderTerms = NO_TERMS
+    changed: OrderTicket | None = None
 
     @property
     def is_own(self) -> bool:

@@ -25,9 +25,11 @@ from ibkr_connector.model.ids import ClientId, OrderId, PermId
 from ibkr_connector.model.orders import Fill, SendDisposition
 
 from .entry import ZERO, OrderEntry
+from .fault_reading import FaultReading, read_fault
 from .ledger import Ledger, exec_base
 from .notes import Charged, Filled, Learned, Met, Moved, Note, Refused
 from .states import AWAITING, CLOSED, EVIDENCE, Event, InvalidTransitionError, State, advance
+from .term_news import terms_news
 from .words import COMPLETED_WORDS, LIVE_WORDS, WORDS
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "FaultReading",
     "Seen",
     "move",
+    "read_fault",
     "see",
     "see_completed",
     "see_fault",
@@ -59,21 +62,6 @@ class Seen:
     notes: tuple[Note, ...] = ()
     ask: frozenset[str] = frozenset()
     stranger: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FaultReading:
-    """
-    An error message that names an order, as `codes.py` reads it.
-
-    `dead` proves that a new order is dead, `ask` opens a verdict window; both false is a warning.
-    """
-
-    order_id: OrderId
-    code: int
-    text: str
-    dead: bool
-    ask: bool
 
 
 def see(ledger: Ledger, event: Evidence, *, at: datetime) -> Seen:
@@ -198,6 +186,7 @@ def _see_order(ledger: Ledger, order: BrokerOrder, scribe: _Scribe, *, listed: b
         perm_id=order.perm_id,
         quantity=order.quantity or None,
         reason=order.warning or None,
+        order=order if order.order_type == entry.order_type else None,
     )
     event = WORDS.get(order.status)
     if event is None:
@@ -304,6 +293,7 @@ class _Scribe:
         stated_filled: Decimal | None = None,
         stated_average: Decimal | None = None,
         reason: str | None = None,
+        order: BrokerOrder | None = None,
     ) -> None:
         """Note what is new among what was said; the broker's count of fills only grows."""
         entry = self.ledger.get(key)
@@ -314,6 +304,7 @@ class _Scribe:
             "stated_filled": stated_filled if ahead else None,
             "stated_average": stated_average if ahead else None,
             "reason": _news(reason, entry.reason),
+            **(terms_news(order, entry) if order is not None else {}),
         }
         if any(value is not None for value in news.values()):
             self.write(Learned(at=self.at, key=key, cause=self.cause, **news))

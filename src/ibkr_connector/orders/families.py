@@ -88,8 +88,9 @@ class Families:
                 known = placed_before(self._ledger, entry, examined[0].contract)
             if known is None:
                 self._check_trading()
-                for one in examined:
-                    self._admission.check_risk(one)
+                self._admission.check_risk(examined[0])
+                for one in examined[1:]:
+                    self._admission.check_risk(one, entry=examined[0])
         except OrderError as error:
             self._placing.deny(bracket, error)
             raise

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ibkr_connector.errors import OrderNotFoundError
+from ibkr_connector.gateway.port import OrderTicket
 from ibkr_connector.model.orders import OrderReport
 from ibkr_connector.model.record import Record
 
@@ -23,6 +24,7 @@ from .entry import OrderEntry
 from .journal import Journal, JournalEntry, note_of, read
 from .ledger import Ledger, exec_base
 from .notes import (
+    Changed,
     Charged,
     Denied,
     Drifted,
@@ -233,12 +235,19 @@ def _step(entry: JournalEntry, note: Note) -> HistoryStep:
     )
 
 
+def _prices(ticket: OrderTicket) -> str:
+    prices = {"limit": ticket.limit_price, "stop": ticket.stop_price}
+    return " ".join(f"{name} {price}" for name, price in prices.items() if price is not None)
+
+
 def _words(note: Note) -> str:
     match note:
         case Intended(ticket=ticket):
             price = "" if ticket.limit_price is None else f" at {ticket.limit_price}"
             what = f"{ticket.action} {ticket.quantity} {ticket.contract} {ticket.order_type}{price}"
             return f"intended: {what}, order id {ticket.order_id} of client {note.client_id}"
+        case Changed(ticket=ticket):
+            return f"to be changed: {ticket.quantity} {ticket.order_type}, {_prices(ticket)}"
         case Met(order=order):
             return f"met at the broker: {order.action} {order.quantity} {order.contract}"
         case Moved():
@@ -255,6 +264,10 @@ def _words(note: Note) -> str:
                 "filled by the broker's count": note.stated_filled,
                 "average price": note.stated_average,
                 "reason": note.reason,
+                "limit price": note.limit_price,
+                "stop price": note.stop_price,
+                "time in force": note.time_in_force,
+                "terms": note.terms,
             }
             told = (f"{name} {value}" for name, value in facts.items() if value is not None)
             return f"learned: {', '.join(told)}"

@@ -32,6 +32,7 @@ from ibkr_connector.storage.append import (
 )
 
 from .notes import (
+    Changed,
     Charged,
     Denied,
     Drifted,
@@ -50,6 +51,7 @@ __all__ = ["Journal", "JournalEntry", "check", "note_of", "read", "verify"]
 _KINDS: Final[Mapping[str, type[Any]]] = MappingProxyType(
     {
         "intent": Intended,
+        "change": Changed,
         "foreign": Met,
         "step": Moved,
         "fact": Learned,

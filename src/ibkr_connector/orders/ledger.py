@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
@@ -31,6 +30,7 @@ from ibkr_connector.model.orders import Fill, SendDisposition, Transition
 
 from .entry import OrderEntry
 from .notes import (
+    Changed,
     Charged,
     Denied,
     Drifted,
@@ -48,6 +48,7 @@ from .states import EVIDENCE, Event, State
 __all__ = ["Ledger", "exec_base"]
 
 N = TypeVar("N", bound=Note)
+V = TypeVar("V")
 
 Evidence = OrderStatusSeen | OpenOrderSeen | Execution | CommissionReported
 """Messages that come by themselves and are about orders."""
@@ -194,6 +195,9 @@ class Ledger:
             self._by_client_order_id[note.client_order_id] = note.key
             self._attempts[note.client_order_id] = self.attempts(note.client_order_id) + 1
 
+    def _record_changed(self, note: Changed) -> None:
+        self._put(replace(self._entries[note.key], changed=note.ticket, updated=note.at))
+
     def _record_met(self, note: Met) -> None:
         order = note.order
         self._put(
@@ -257,10 +261,15 @@ class Ledger:
             replace(
                 entry,
                 perm_id=entry.perm_id if note.perm_id is None else note.perm_id,
-                quantity=entry.quantity if note.quantity is None else note.quantity,
+                quantity=_or(note.quantity, entry.quantity),
                 stated_filled=_or(note.stated_filled, entry.stated_filled),
                 stated_average=_or(note.stated_average, entry.stated_average),
-                reason=entry.reason if note.reason is None else note.reason,
+                reason=_or(note.reason, entry.reason),
+                limit_price=_or(note.limit_price, entry.limit_price),
+                stop_price=_or(note.stop_price, entry.stop_price),
+                time_in_force=_or(note.time_in_force, entry.time_in_force),
+                outside_regular_hours=_or(note.outside_regular_hours, entry.outside_regular_hours),
+                terms=_or(note.terms, entry.terms),
                 seen=entry.seen or note.perm_id is not None,
                 updated=note.at,
             )
@@ -356,6 +365,7 @@ class Ledger:
 _RECORD: Final[Mapping[type[Any], Callable[[Ledger, Any], None]]] = MappingProxyType(
     {
         Intended: Ledger._record_intended,
+        Changed: Ledger._record_changed,
         Met: Ledger._record_met,
         Moved: Ledger._record_moved,
         Learned: Ledger._record_learned,
@@ -395,5 +405,5 @@ def _charged(fill: Fill, charge: Charged) -> Fill:
     )
 
 
-def _or(new: Decimal | None, old: Decimal | None) -> Decimal | None:
+def _or(new: V | None, old: V) -> V:
     return old if new is None else new

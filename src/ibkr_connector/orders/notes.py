@@ -13,11 +13,12 @@ from decimal import Decimal
 
 from ibkr_connector.gateway.port import BrokerOrder, OrderTicket
 from ibkr_connector.model.ids import ClientId, ExecId, PermId
-from ibkr_connector.model.orders import Fill, SendDisposition
+from ibkr_connector.model.orders import Fill, OrderTerms, SendDisposition
 
 from .states import Event, State
 
 __all__ = [
+    "Changed",
     "Charged",
     "Denied",
     "Drifted",
@@ -43,6 +44,17 @@ class Intended:
     client_order_id: str | None = None
     correlation_id: str = ""
     cause: str = "place"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """A change of an order is about to be sent; what it is now, the broker tells (`Learned`)."""
+
+    at: datetime
+    key: str
+    ticket: OrderTicket
+    correlation_id: str = ""
+    cause: str = "modify"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +95,11 @@ class Learned:
     stated_filled: Decimal | None = None
     stated_average: Decimal | None = None
     reason: str | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    time_in_force: str | None = None
+    outside_regular_hours: bool | None = None
+    terms: OrderTerms | None = None
     correlation_id: str = ""
     cause: str = ""
 
@@ -162,5 +179,17 @@ class Drifted:
     cause: str = "drift check"
 
 
-Note = Intended | Met | Moved | Learned | Filled | Charged | Refused | Denied | Drifted | Opened
+Note = (
+    Intended
+    | Changed
+    | Met
+    | Moved
+    | Learned
+    | Filled
+    | Charged
+    | Refused
+    | Denied
+    | Drifted
+    | Opened
+)
 """Everything that is written down."""

@@ -36,7 +36,16 @@ from ibkr_connector.model.orders import (
     VolumeCondition,
 )
 
-__all__ = ["NAMES", "as_request", "not_one_of", "read_number", "read_values", "read_word"]
+__all__ = [
+    "NAMES",
+    "READERS",
+    "as_request",
+    "not_one_of",
+    "read_number",
+    "read_values",
+    "read_word",
+    "unknown_key",
+]
 
 E = TypeVar("E", bound=StrEnum)
 N = TypeVar("N", bound=IntEnum)
@@ -115,7 +124,7 @@ def as_request(order: OrderRequest | Mapping[str, Any]) -> OrderRequest:
         raise OrderValidationError(
             f"an order is an OrderRequest or a mapping; got {type(order).__name__}"
         )
-    faults = [_unknown_key(key, NAMES) for key in order if key not in NAMES and key != "contract"]
+    faults = [unknown_key(key, NAMES) for key in order if key not in NAMES and key != "contract"]
     if "contract" in order and "symbol" in order:
         faults.append("symbol and contract name the same thing; give one of them")
     contract = order.get("contract", order.get("symbol"))
@@ -123,7 +132,7 @@ def as_request(order: OrderRequest | Mapping[str, Any]) -> OrderRequest:
         contract = _contract("symbol", contract)
     except ValueError as error:
         faults.append(str(error))
-    values = read_values(order, _READERS, faults)
+    values = read_values(order, READERS, faults)
     faults += [f"{key} is missing" for key in ("action", "quantity") if key not in order]
     if faults:
         raise OrderValidationError("; ".join(faults))
@@ -239,7 +248,8 @@ def not_one_of(key: str, value: object, words: Iterable[str]) -> str:
     return f"{key} must be one of {', '.join(words)}; got {value!r}"
 
 
-def _unknown_key(key: object, known: tuple[str, ...]) -> str:
+def unknown_key(key: object, known: tuple[str, ...]) -> str:
+    """Say that a key is none, and which one was meant."""
     text = str(key)
     plain = text.replace("_", "").replace(" ", "").lower()
     other = _OTHER_NAMES.get(plain)
@@ -307,7 +317,7 @@ def _condition(key: str, value: object) -> Condition:
     if "contract" in kind.__dataclass_fields__ and "symbol" in given and "contract" not in given:
         given["contract"] = given.pop("symbol")
     known = tuple(field.name for field in fields(kind) if field.name != "kind")
-    faults = [f"{key}: {_unknown_key(name, known)}" for name in given if name not in known]
+    faults = [f"{key}: {unknown_key(name, known)}" for name in given if name not in known]
     readers = {name: _CONDITION_READERS[name] for name in known}
     found: list[str] = []
     read = read_values(given, readers, found)
@@ -323,7 +333,7 @@ def _condition(key: str, value: object) -> Condition:
     return made
 
 
-_READERS: Final[Mapping[str, Reader]] = MappingProxyType(
+READERS: Final[Mapping[str, Reader]] = MappingProxyType(
     {
         "action": read_word(Action),
         "quantity": read_number,

@@ -1,0 +1,45 @@
+"""Which order a user means by a number."""
+
+from __future__ import annotations
+
+from ibkr_connector.errors import IBKRError, OrderNotFoundError
+from ibkr_connector.gateway.port import OrderGateway
+from ibkr_connector.model.ids import OrderId, PermId
+
+from .entry import OrderEntry
+from .ledger import Ledger
+
+__all__ = ["Finder"]
+
+
+class Finder:
+    """Find orders by their order id or their permanent id."""
+
+    def __init__(self, ledger: Ledger, gateway: OrderGateway) -> None:
+        self._ledger = ledger
+        self._gateway = gateway
+
+    def find(self, order_id: int) -> OrderEntry:
+        """
+        Return the order with that number.
+
+        Raises:
+            OrderNotFoundError: No such order is known.
+        """
+        own = None
+        if self._has_client_id():
+            own = self._ledger.by_order_id(self._gateway.client_id, OrderId(order_id))
+        entry = own or self._ledger.by_perm_id(PermId(order_id))
+        if entry is None:
+            # without a session, or after a change of the client id, the number alone must do
+            found = [e for e in self._ledger if e.is_own and e.order_id == order_id]
+            entry = found[0] if len(found) == 1 else None
+        if entry is None:
+            raise OrderNotFoundError(f"no order {order_id} is known", request_id=order_id)
+        return entry
+
+    def _has_client_id(self) -> bool:
+        try:
+            return self._gateway.client_id is not None
+        except IBKRError:
+            return False

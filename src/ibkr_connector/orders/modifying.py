@@ -1,0 +1,272 @@
+"""
+Changing a working order: the same order sent again with other terms, and the broker's word on it.
+
+Owns: what may be changed, that a change is on disk before its first byte, and that a change counts
+as made only when the broker shows the order with it. A refusal leaves the order as it was; the
+broker is asked before that is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, Final
+
+from ibkr_connector.codes import Scope, lookup
+from ibkr_connector.errors import IBKRError, OrderError, OrderStateError, OrderValidationError
+from ibkr_connector.gateway.port import OrderFault, OrderGateway, OrderTicket
+from ibkr_connector.model.orders import OrderReport, OrderRequest, OrderStatus, OrderType
+from ibkr_connector.observe.correlation import current_correlation_id
+from ibkr_connector.resilience.operation import ENDPOINTS, Operation
+from ibkr_connector.resilience.pipeline import Pipeline
+
+from .admission import Admission
+from .book import Book
+from .dispatch import uncertainty
+from .entry import OrderEntry
+from .evidence import Seen
+from .inquiry import Inquiry
+from .notes import Changed
+from .placing import Placing
+from .reading import NAMES, READERS, read_values, unknown_key
+from .validation import check_request
+
+__all__ = ["Modifying"]
+
+_CHANGEABLE: Final = (
+    "quantity",
+    "limit_price",
+    "stop_price",
+    "time_in_force",
+    "good_till",
+    "good_after",
+    "outside_regular_hours",
+    "trail_amount",
+    "trail_percent",
+    "limit_offset",
+    "offset",
+    "display_size",
+)
+"""What TWS lets be changed; for anything else the order is cancelled and placed anew."""
+
+_READERS: Final = MappingProxyType({name: READERS[name] for name in _CHANGEABLE})
+_TRAILS: Final = (OrderType.TRAILING_STOP, OrderType.TRAILING_STOP_LIMIT)
+
+
+class Modifying:
+    """Carry changes to the broker, one at a time for each order; lives on the desk's loop."""
+
+    def __init__(
+        self,
+        *,
+        book: Book,
+        gateway: OrderGateway,
+        pipeline: Pipeline,
+        inquiry: Inquiry,
+        admission: Admission,
+        placing: Placing,
+        check_trading: Callable[[OrderTicket | None], None],
+        timeout_s: float,
+    ) -> None:
+        self._book = book
+        self._ledger = book.ledger
+        self._gateway = gateway
+        self._pipeline = pipeline
+        self._inquiry = inquiry
+        self._admission = admission
+        self._placing = placing
+        self._check_trading = check_trading
+        self._timeout_s = timeout_s
+        self._under_way: dict[str, OrderFault | None] = {}
+
+    def is_under_way(self, key: str) -> bool:
+        """Whether a change of that order waits for the broker's word."""
+        return key in self._under_way
+
+    def refused(self, key: str, fault: OrderFault) -> None:
+        """Remember what was said against the change that is under way."""
+        self._under_way[key] = fault
+
+    async def modify(
+        self, entry: OrderEntry, changes: Mapping[str, Any], *, timeout_s: float | None
+    ) -> OrderReport:
+        """Change an order; see `OrdersDesk.modify`."""
+        key = entry.key
+        try:
+            self._admission.check_writable()
+            self._check_changeable(entry)
+            before = _as_request(entry)
+            wanted = _apply(before, changes)
+            if wanted == before:
+                return entry.report()
+            check_request(wanted)
+            self._check_trading(None)
+            examined = await self._placing.examine(wanted)
+            # from here to the mark nothing awaits, so nobody can come in between
+            entry = self._ledger.get(key)
+            self._check_changeable(entry)
+            if wanted.quantity <= entry.filled:
+                raise OrderValidationError(
+                    f"quantity must be more than the {entry.filled} that are filled; "
+                    f"got {wanted.quantity}, cancel the order instead"
+                )
+            self._check_trading(None)
+            self._admission.check_risk(examined, replacing=key)
+        except OrderError as error:
+            self._placing.deny((entry.order_id, dict(changes)), error)
+            raise
+        self._under_way[key] = None
+        try:
+            return await self._carry(entry, wanted, timeout_s=timeout_s)
+        finally:
+            del self._under_way[key]
+
+    async def _carry(
+        self, entry: OrderEntry, wanted: OrderRequest, *, timeout_s: float | None
+    ) -> OrderReport:
+        key, ticket = entry.key, _ticket(entry, wanted)
+        limit_s = self._timeout_s if timeout_s is None else timeout_s
+        session = self._inquiry.session
+        note = Changed(
+            at=self._book.clock.utcnow(),
+            key=key,
+            ticket=ticket,
+            correlation_id=current_correlation_id(),
+        )
+        await self._book.journal.append([note])
+        self._ledger.record(note)
+        self._book.take(Seen())
+
+        async def send() -> None:
+            self._check_trading(ticket)
+            await self._gateway.send_order(ticket)
+
+        await self._pipeline.run(
+            Operation(
+                policy=replace(ENDPOINTS["place_order"], name="modify_order"),
+                call=send,
+                deadline_s=limit_s,
+            )
+        )
+
+        def settled(now: OrderEntry) -> bool:
+            refused = self._under_way[key] is not None and not self._inquiry.is_undecided(key)
+            lost = self._inquiry.session != session
+            return not now.is_open or _is_as(now, wanted) or refused or lost
+
+        try:
+            entry = await self._book.until(key, settled, timeout_s=limit_s)
+        except TimeoutError:
+            entry = await self._look_at(key)
+        return self._answer(entry, wanted)
+
+    def _answer(self, entry: OrderEntry, wanted: OrderRequest) -> OrderReport:
+        fault = self._under_way[entry.key]
+        if _is_as(entry, wanted) and entry.status not in _DEAD:
+            return entry.report()
+        if fault is not None and not entry.is_awaiting:
+            row = lookup(fault.code, Scope.MODIFY, fault.text)
+            lives = "it goes on as it was" if entry.is_open else f"it is {entry.status}"
+            raise OrderStateError(
+                f"the broker did not change order {entry.order_id}, {lives}: {fault.text}",
+                code=fault.code,
+                request_id=entry.order_id,
+                hint=row.hint or None,
+            )
+        if not entry.is_open:
+            raise OrderStateError(
+                f"order {entry.order_id} was {entry.status} before it was changed",
+                request_id=entry.order_id,
+            )
+        raise uncertainty(entry, "the change was sent, and the broker has not confirmed it")
+
+    async def _look_at(self, key: str) -> OrderEntry:
+        try:
+            await self._inquiry.look()
+        except IBKRError as error:
+            raise uncertainty(
+                self._ledger.get(key), "the change was sent, and nobody answers"
+            ) from error
+        return self._ledger.get(key)
+
+    def _check_changeable(self, entry: OrderEntry) -> None:
+        if not entry.is_own or entry.client_id != self._gateway.client_id:
+            raise OrderStateError(
+                f"order {entry.order_id} was placed by another client and cannot be changed here",
+                hint=f"change it in TWS, or connect with client id {entry.client_id}",
+            )
+        if not entry.is_open or entry.is_awaiting:
+            raise OrderStateError(
+                f"order {entry.order_id} is {entry.status} and cannot be changed",
+                request_id=entry.order_id,
+            )
+        if entry.key in self._under_way:
+            raise OrderStateError(
+                f"another change of order {entry.order_id} is under way",
+                request_id=entry.order_id,
+                hint="wait for it",
+                replay_safe=True,
+            )
+
+
+_DEAD: Final = (OrderStatus.CANCELLED, OrderStatus.REJECTED)
+
+
+def _as_request(entry: OrderEntry) -> OrderRequest:
+    """Describe a working order of ours as it stands at the broker."""
+    ticket = entry.ticket
+    assert ticket is not None  # it is ours
+    # of a trail the broker tells where its stop is now; that is no term of it
+    trails = ticket.order_type in _TRAILS
+    return OrderRequest(
+        contract=ticket.contract,
+        action=ticket.action,
+        quantity=entry.quantity,
+        order_type=ticket.order_type,
+        limit_price=ticket.limit_price if trails else entry.limit_price,
+        stop_price=None if trails else entry.stop_price,
+        time_in_force=type(ticket.time_in_force)(entry.time_in_force),
+        outside_regular_hours=entry.outside_regular_hours,
+        account=ticket.account,
+        **dict(entry.terms),
+    )
+
+
+def _apply(request: OrderRequest, changes: Mapping[str, Any]) -> OrderRequest:
+    """Return the order as it is to be."""
+    faults = []
+    for key in changes:
+        if key in NAMES and key not in _CHANGEABLE:
+            faults.append(f"{key} of an order cannot be changed; cancel it and place another")
+        elif key not in _CHANGEABLE:
+            faults.append(unknown_key(key, _CHANGEABLE))
+    if request.order_type in _TRAILS and "stop_price" in changes:
+        faults.append("stop_price of a trailing order follows the market; change the trail")
+    values = read_values(changes, _READERS, faults)
+    if faults:
+        raise OrderValidationError("; ".join(faults))
+    # what was given as None takes the term away
+    values |= {key: None for key in changes if changes[key] is None}
+    for key in ("good_till", "good_after"):
+        if values.get(key) is not None:
+            values[key] = values[key].replace(microsecond=0)  # the wire has whole seconds
+    return replace(request, **values)
+
+
+def _ticket(entry: OrderEntry, wanted: OrderRequest) -> OrderTicket:
+    assert entry.ticket is not None  # it is ours
+    return replace(
+        entry.ticket,
+        quantity=wanted.quantity,
+        limit_price=wanted.limit_price,
+        stop_price=wanted.stop_price,
+        time_in_force=wanted.time_in_force,
+        outside_regular_hours=wanted.outside_regular_hours,
+        terms=wanted.terms,
+        transmit=True,
+    )
+
+
+def _is_as(entry: OrderEntry, wanted: OrderRequest) -> bool:
+    return _as_request(entry) == wanted

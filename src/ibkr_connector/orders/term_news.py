@@ -1,0 +1,47 @@
+"""
+What the broker says of an order's terms that is not known yet: a change, ours or somebody's in TWS.
+
+Pure. The wire names contracts of conditions by their ids alone, so conditions are compared by those
+and the fuller description is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ibkr_connector.gateway.port import BrokerOrder
+from ibkr_connector.model.contracts import Contract
+from ibkr_connector.model.orders import Condition, OrderTerms
+
+from .entry import OrderEntry
+
+__all__ = ["terms_news"]
+
+
+def terms_news(order: BrokerOrder, entry: OrderEntry) -> dict[str, Any]:
+    """Return the fields of a `Learned` note; `None` for what is known."""
+    terms = _with_known_contracts(order.terms, entry.terms)
+    return {
+        "limit_price": _new(order.limit_price, entry.limit_price),
+        "stop_price": _new(order.stop_price, entry.stop_price),
+        "time_in_force": _new(order.time_in_force or None, entry.time_in_force),
+        "outside_regular_hours": _new(order.outside_regular_hours, entry.outside_regular_hours),
+        "terms": _new(terms, entry.terms),
+    }
+
+
+def _new(said: Any, known: Any) -> Any:
+    return None if said == known else said
+
+
+def _with_known_contracts(said: OrderTerms, known: OrderTerms) -> OrderTerms:
+    if [*map(_bare, said.conditions)] != [*map(_bare, known.conditions)]:
+        return said
+    return replace(said, conditions=known.conditions)
+
+
+def _bare(condition: Condition) -> dict[str, Any]:
+    fields = dict(condition)
+    contract = fields.get("contract")
+    return fields | {"contract": contract.con_id} if isinstance(contract, Contract) else fields

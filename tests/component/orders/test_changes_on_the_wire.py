@@ -1,0 +1,181 @@
+"""Changes of working orders through a real socket: made when the broker shows them, or refused."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ibkr_connector.errors import (
+    OrderStateError,
+    OrderUncertainError,
+    OrderValidationError,
+    RiskLimitError,
+)
+from ibkr_connector.model.orders import OrderReport, OrderStatus, TimeInForce
+from ibkr_connector.orders.journal import read
+from ibkr_connector.simulator import Answer, Cut, GatewaySimulator
+from kit.order_socket import Wire, wire
+
+REST: dict[str, Any] = {
+    "symbol": "AAPL",
+    "action": "BUY",
+    "quantity": 100,
+    "order_type": "LMT",
+    "limit_price": "1.05",
+}
+
+
+async def working(desk: Wire, **more: Any) -> OrderReport:
+    report = await desk.desk.place(REST | more)
+    return await desk.desk.wait_for(
+        report.order_id, lambda now: now.status is OrderStatus.SUBMITTED, timeout_s=5
+    )
+
+
+@pytest.mark.parametrize(
+    ("placed", "changes", "held"),
+    [
+        ({}, {"limit_price": "1.06"}, {"limit_price": Decimal("1.06")}),
+        ({}, {"quantity": 50}, {"quantity": Decimal(50)}),
+        ({}, {"quantity": 150, "limit_price": 1}, {"quantity": 150, "limit_price": 1}),
+        ({}, {"time_in_force": "GTC"}, {"time_in_force": "GTC"}),
+        (
+            {},
+            {"time_in_force": "GTD", "good_till": "2026-12-18T21:00:00.5+00:00"},
+            {"time_in_force": "GTD", "good_till": datetime(2026, 12, 18, 21, tzinfo=UTC)},
+        ),
+        ({}, {"outside_regular_hours": True}, {"outside_hours": True}),
+        ({"display_size": 10}, {"display_size": 20}, {"display_size": Decimal(20)}),
+        (
+            {"order_type": "STP", "limit_price": None, "stop_price": 9000},
+            {"stop_price": 9001},
+            {"stop_price": Decimal(9001)},
+        ),
+        (
+            {"order_type": "TRAIL", "limit_price": None, "trail_amount": 50},
+            {"trail_amount": None, "trail_percent": 9},
+            {"stop_price": None, "trailing_percent": Decimal(9)},
+        ),
+    ],
+)
+async def test_a_change_is_made_when_the_venue_holds_it(
+    tmp_path: Path, placed: dict[str, Any], changes: dict[str, Any], held: dict[str, Any]
+) -> None:
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        report = await working(desk, **placed)
+        changed = await desk.desk.modify(report.order_id, changes)
+        (order,) = gw.venue.open_orders()
+        assert {key: getattr(order.terms, key) for key in held} == held
+        assert changed.order_id == report.order_id
+        assert changed.status is OrderStatus.SUBMITTED
+        assert order.perm_id == changed.perm_id == report.perm_id
+        assert desk.desk.report(report.order_id) == changed
+        assert desk.desk.anomalies == 0
+
+
+async def test_what_changes_nothing_sends_nothing(tmp_path: Path) -> None:
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        report = await working(desk)
+        gw.inject(Answer(to="PlaceOrder", code=105, text="sent after all"))
+        assert await desk.desk.modify(report.order_id, {"limit_price": "1.050"}) == report
+
+
+@pytest.mark.parametrize("code", [104, 105, 110, 201, 321, 329, 2102, 10341])
+async def test_a_refusal_leaves_the_order_as_it_was_and_says_its_code(
+    tmp_path: Path, code: int
+) -> None:
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        report = await working(desk)
+        gw.inject(Answer(to="PlaceOrder", code=code, text="refused for a test"))
+        with pytest.raises(OrderStateError, match="it goes on as it was: refused") as caught:
+            await desk.desk.modify(report.order_id, {"limit_price": "1.06"})
+        assert caught.value.code == code
+        now = desk.desk.report(report.order_id)
+        assert (now.status, now.limit_price) == (OrderStatus.SUBMITTED, Decimal("1.05"))
+        # and it can be changed, and cancelled, afterwards
+        assert (await desk.desk.modify(report.order_id, {"quantity": 90})).quantity == 90
+        assert (await desk.desk.cancel(report.order_id)).status is OrderStatus.CANCELLED
+
+
+async def test_a_change_that_can_trade_at_once_is_filled(tmp_path: Path) -> None:
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        report = await working(desk)
+        await desk.desk.modify(report.order_id, {"limit_price": 9000})
+        filled = await desk.desk.wait_for(report.order_id, lambda now: now.is_closed, timeout_s=5)
+        assert filled.status is OrderStatus.FILLED
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"action": "SELL"}, "action of an order cannot be changed; cancel it and place another"),
+        ({"order_type": "MKT"}, "order_type of an order cannot be changed"),
+        ({"limit_prise": 1}, "unknown key 'limit_prise'; did you mean 'limit_price'?"),
+        ({"limit_price": None}, "limit_price is missing"),
+        ({"limit_price": "1.001"}, "limit_price must be a multiple of 0.01"),
+        ({"quantity": 0}, "quantity must be above 0"),
+        ({"stop_price": 1}, "stop_price does not belong to an order of type LMT"),
+        ({"time_in_force": "GTD"}, "good_till is missing"),
+    ],
+)
+async def test_a_change_that_makes_no_sense_is_refused_and_nothing_is_sent(
+    tmp_path: Path, changes: dict[str, Any], fault: str
+) -> None:
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        report = await working(desk)
+        with pytest.raises(OrderValidationError) as caught:
+            await desk.desk.modify(report.order_id, changes)
+        assert fault in caught.value.message
+        assert gw.venue.open_orders()[0].terms.limit_price == Decimal("1.05")
+
+
+async def test_a_change_passes_the_limits_like_an_order(tmp_path: Path) -> None:
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        report = await working(desk)
+        with pytest.raises(RiskLimitError, match="MAX_ORDER_SIZE"):
+            await desk.desk.modify(report.order_id, {"quantity": 5000})
+
+
+async def test_a_closed_order_cannot_be_changed(tmp_path: Path) -> None:
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        report = await working(desk)
+        await desk.desk.cancel(report.order_id)
+        with pytest.raises(OrderStateError, match="is cancelled and cannot be changed"):
+            await desk.desk.modify(report.order_id, {"quantity": 5})
+
+
+@pytest.mark.parametrize("handled", [True, False])
+async def test_a_cut_on_a_change_ends_in_one_order_with_the_terms_of_the_venue(
+    tmp_path: Path, handled: bool
+) -> None:
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        report = await working(desk)
+        gw.inject(Cut(on="PlaceOrder", handled=handled))
+        with pytest.raises(OrderUncertainError, match="the change was sent"):
+            await desk.desk.modify(report.order_id, {"limit_price": "1.06"})
+        await desk.ended.wait()
+        await desk.connect()
+        await desk.desk.reconcile()
+        (order,) = gw.venue.open_orders()
+        now = desk.desk.report(report.order_id)
+        assert now.limit_price == order.terms.limit_price
+        assert now.limit_price == Decimal("1.06" if handled else "1.05")
+
+
+async def test_a_change_is_in_the_journal_before_it_is_made_and_after_a_restart(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "j"
+    async with GatewaySimulator() as gw:
+        async with wire(gw, path) as desk:
+            report = await working(desk)
+            await desk.desk.modify(report.order_id, {"limit_price": "1.06"})
+        kinds = [entry.kind for entry in read(path)]
+        assert "fact" in kinds[kinds.index("change") :]
+        async with wire(gw, path) as desk:
+            assert desk.desk.report(report.order_id).limit_price == Decimal("1.06")
+            changed = await desk.desk.modify(report.order_id, {"time_in_force": "GTC"})
+            assert changed.time_in_force is TimeInForce.GTC
+            assert changed.limit_price == Decimal("1.06")
