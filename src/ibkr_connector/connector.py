@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .model.brackets import BracketReport, BracketRequest
     from .model.market import BarSeries, MarketData, Quote
     from .orders.rule_book import RulesStatus
+    from .orders.sizing import SizingBasis
 
 __all__ = ["IBKRConnector"]
 
@@ -556,6 +557,24 @@ class IBKRConnector:
         Source: the files. Cost: none.
         """
         return await self._call(_later(lambda engine: engine.rules.reload()))
+
+    async def sizing_basis(
+        self, contract: Contract | str, *, account: str | None = None
+    ) -> SizingBasis:
+        """
+        Return what the size of a position is made of: worth, multiplier, rate, lot and limits.
+
+        `ibkr_connector.orders.sizing` makes quantities of it: by the risk to a stop, by a share of
+        the equity, by volatility.
+
+        Raises:
+            AccountError: The worth of the account, the rate or the multiplier is not known.
+            ContractNotFoundError: Nothing fits the description (TWS 200).
+            NotConnectedError: There is no connection.
+
+        Source: the caches and the rules. Cost: 1 message for a contract that is new.
+        """
+        return await self._call(lambda engine: engine.sizing_basis(contract, account))
 
     async def reset_losses(self, account: str | None = None) -> None:
         """

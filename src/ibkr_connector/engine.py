@@ -11,13 +11,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from .account.desk import AccountDesk, choose_account
 from .clock import Clock, SystemClock
-from .errors import IBKRError, NotConnectedError
+from .errors import AccountError, IBKRError, NotConnectedError
 from .gateway.link import GatewayLink
 from .gateway.port import (
     AccountValueChanged,
@@ -31,7 +32,7 @@ from .gateway.times import BadTimeError, zone
 from .instruments.resolver import Resolver
 from .market.desk import MarketDesk
 from .model.account import AccountSummary, Position
-from .model.contracts import ContractDetails
+from .model.contracts import Contract, ContractDetails
 from .model.ids import ClientId
 from .model.market import DataType
 from .model.orders import OrderReport
@@ -43,7 +44,9 @@ from .orders.journal import Journal
 from .orders.kill_switch import KillSwitch
 from .orders.risk import AccountFacts, Needs, RiskFacts, RiskLimits
 from .orders.risk.hours import is_open
+from .orders.risk.valuation import multiplier_of
 from .orders.rule_book import RuleBook
+from .orders.sizing import SizingBasis
 from .resilience.operation import ENDPOINTS, Operation
 from .resilience.pipeline import Pipeline, PipelineTuning
 from .settings import Settings, check_accounts
@@ -219,6 +222,35 @@ class Engine:
         named = account or self._settings.account_id
         wanted = choose_account(named, None, self.accounts) if named is not None else None
         return self.account.positions(wanted)
+
+    async def sizing_basis(self, description: Contract | str, account: str | None) -> SizingBasis:
+        """Return what the size of a position in a contract is made of."""
+        self._need_session()
+        details = await self.instruments.resolve(description)
+        contract = details.contract
+        chosen = choose_account(account, self._settings.account_id, self.accounts)
+        limits = self.rules.limits_for(contract, chosen)
+        equity = self.account.summary(chosen).total_value
+        rate = self.account.view.exchange_rate(chosen, contract.currency)
+        multiplier = multiplier_of(contract)
+        if equity is None or rate is None or multiplier is None:
+            raise AccountError(
+                f"a size in {contract} needs the account's worth, the rate of "
+                f"{contract.currency} and the contract's multiplier; not all of them are known"
+            )
+        shares = (limits.max_portfolio_risk, limits.max_concentration)
+        values = [limits.max_order_value, limits.max_position_value]
+        values += [share * equity for share in shares if share is not None]
+        sizes = [limits.max_order_size, limits.max_position_size]
+        return SizingBasis(
+            equity=equity,
+            multiplier=multiplier,
+            rate=rate,
+            lot=details.size_increment or Decimal(1),
+            min_size=details.min_size or Decimal(0),
+            max_quantity=min(size for size in sizes if size is not None),
+            max_value=min((value for value in values if value is not None), default=None),
+        )
 
     # --- calls that only the engine can make ----------------------------------------------------
 

@@ -16,6 +16,7 @@ from ibkr_connector.errors import ConfigurationError, IBKRError
 from ibkr_connector.observe.logs import configure_logging
 from ibkr_connector.settings import Settings, setting_sources
 
+from . import kill
 from .demo import DemoPlan, run_demo
 from .orders import (
     cancel_orders,
@@ -42,6 +43,7 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="Look at the settings.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+kill.register(app)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Profile = Annotated[str | None, typer.Option(help="Profile of the settings.")]

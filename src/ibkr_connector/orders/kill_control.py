@@ -66,6 +66,15 @@ class KillControl:
                 reason=state.reason, problems=(f"nothing is cancelled or closed yet: {error}",)
             )
 
+    async def carry_out(self) -> KillReport:
+        """
+        Do now what the engaged switch asks for and nobody has done yet.
+
+        Raises:
+            NotConnectedError: There is no connection to do it over.
+        """
+        return await self._carry_out()
+
     def release(self) -> None:
         """
         Let orders go again; harmless when the switch is not engaged.

@@ -13,6 +13,7 @@ import pytest
 
 from ibkr_connector import IBKRConnector, RiskLimitError, TradingHaltedError
 from ibkr_connector.errors import IBKRError
+from ibkr_connector.orders.sizing import size_by_equity
 from ibkr_connector.simulator import HostedSimulator
 from ibkr_connector.simulator.exchange.commands import SetQuote
 
@@ -252,6 +253,22 @@ async def test_a_change_of_the_file_is_found_without_being_told(
         with pytest.raises(RiskLimitError, match="max_position_size"):
             await ib.place_order(order(quantity=2))
     assert at_the_venue(ibkr_gateway) == 0
+
+
+async def test_a_size_is_what_the_rules_let_through(
+    ibkr_gateway: HostedSimulator, make_connector: Make, config: Path
+) -> None:
+    limits(config, "max_order_value: 4000\nprice_collar: 0.5")
+    quote(ibkr_gateway)
+    async with make_connector(ibkr_gateway.port) as ib:
+        basis = await ib.sizing_basis("AAPL")
+        assert basis.equity == await worth(ib)
+        size = size_by_equity(basis, price=Decimal("100.00"), share=Decimal("0.5"))
+        assert (size.quantity, size.bound_by) == (Decimal(40), "the largest order value")
+        await ib.place_order(order(quantity=int(size.quantity)))
+        with pytest.raises(RiskLimitError, match="max_order_value"):
+            await ib.place_order(order(quantity=int(size.quantity + basis.lot)))
+    assert at_the_venue(ibkr_gateway) == 1
 
 
 # --- the kill switch ----------------------------------------------------------------------------

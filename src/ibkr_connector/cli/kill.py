@@ -1,0 +1,128 @@
+"""`ibkr kill`: engage or release the kill switch; needs neither a gateway nor sound rules."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Final
+
+import typer
+
+from ibkr_connector.clock import Clock, SystemClock
+from ibkr_connector.connector import IBKRConnector
+from ibkr_connector.errors import IBKRError
+from ibkr_connector.model.status import TradingMode
+from ibkr_connector.orders.kill_switch import KillState, KillSwitch
+from ibkr_connector.settings import PermissionSettings, RiskSettings, Settings
+
+from .render import Renderer
+
+__all__ = ["register"]
+
+EXIT_FAILED: Final = 1
+EXIT_USAGE: Final = 2
+_LOOK_S: Final = 0.2
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to an application."""
+    app.command()(kill)
+
+
+def kill(
+    reason: Annotated[
+        str, typer.Argument(help="Told to everybody whose order is refused.")
+    ] = "ibkr kill",
+    cancel: Annotated[bool, typer.Option("--cancel", help="Cancel open orders too.")] = False,
+    flatten: Annotated[
+        bool, typer.Option("--flatten", help="Cancel, and close all positions at the market.")
+    ] = False,
+    release: Annotated[bool, typer.Option("--release", help="Let orders go again.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Only tell whether it is engaged.")] = False,
+    connect: Annotated[
+        bool, typer.Option("--connect", help="Connect to cancel or flatten, if nobody else does.")
+    ] = False,
+    wait_s: Annotated[
+        float, typer.Option("--wait", help="Seconds to wait for the running program.")
+    ] = 15.0,
+    profile: Annotated[str | None, typer.Option(help="Profile of the settings.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Stop every program of the profile from opening anything; cancelling and closing go on."""
+    renderer = Renderer(as_json=as_json)
+    if (release or show) and (cancel or flatten or connect or (release and show)):
+        raise typer.BadParameter("--release and --show stand alone")
+    try:
+        # the rules' files may be what is broken: stopping must not need them
+        settings = Settings.load(
+            profile,
+            risk=RiskSettings.built_in(TradingMode.PAPER),
+            permissions=PermissionSettings(),
+        )
+    except IBKRError as error:
+        renderer.fail(error)
+        raise typer.Exit(EXIT_USAGE) from error
+    switch = KillSwitch(settings.state_dir, clock=SystemClock(), by_setting=settings.kill_switch)
+    try:
+        if release:
+            switch.release()
+        elif not show:
+            switch.engage(reason, cancel=cancel, flatten=flatten)
+            problems: tuple[str, ...] = ()
+            if cancel or flatten:
+                problems = asyncio.run(
+                    _carried_out(settings, switch, connect=connect, wait_s=wait_s)
+                )
+            _show(renderer, switch.state(), problems, as_json=as_json)
+            if problems:
+                raise typer.Exit(EXIT_FAILED)
+            return
+    except IBKRError as error:
+        renderer.fail(error)
+        raise typer.Exit(EXIT_FAILED) from error
+    _show(renderer, switch.state(), (), as_json=as_json)
+
+
+async def _carried_out(
+    settings: Settings, switch: KillSwitch, *, connect: bool, wait_s: float
+) -> tuple[str, ...]:
+    """Connect and do what was asked for, or wait for the program that does; say what is left."""
+    if connect:
+        # who asks for this by name wants orders to be sent
+        willing = settings.model_copy(update={"readonly": False, "kill_switch": False})
+        async with IBKRConnector.create(willing) as ib:
+            state = switch.state()
+            if state is None or state.done_at is not None:
+                return ()
+            return (await ib.kill_switch.carry_out()).problems
+    clock: Clock = SystemClock()
+    end = clock.monotonic() + wait_s
+    while clock.monotonic() < end:
+        state = switch.state()
+        if state is None or state.done_at is not None:
+            return ()
+        await clock.sleep(_LOOK_S)
+    return (
+        "nobody has cancelled or closed everything yet: it is done by the next connector of this "
+        "profile that is ready, or now by `ibkr kill --flatten --connect`",
+    )
+
+
+def _show(
+    renderer: Renderer, state: KillState | None, problems: tuple[str, ...], *, as_json: bool
+) -> None:
+    if as_json:
+        renderer.show(
+            {
+                "engaged": state is not None,
+                "reason": None if state is None else state.reason,
+                "since": None if state is None or state.at is None else state.at.isoformat(),
+                "cancel": state is not None and state.cancel,
+                "flatten": state is not None and state.flatten,
+                "done": state is not None and state.done_at is not None,
+                "problems": list(problems),
+            }
+        )
+        return
+    renderer.show("the kill switch is released" if state is None else state.sentence)
+    for problem in problems:
+        renderer.show(problem)

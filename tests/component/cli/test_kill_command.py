@@ -1,0 +1,90 @@
+"""`ibkr kill`, as its users run it: against a program that runs, and against none."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from ibkr_connector import IBKRConnector, TradingHaltedError, limit_order
+from ibkr_connector.simulator import HostedSimulator
+
+CODE = "from ibkr_connector.cli import main; raise SystemExit(main())"
+
+
+async def ibkr(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return await asyncio.to_thread(
+        lambda: subprocess.run(
+            [sys.executable, "-c", CODE, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=False,
+        )
+    )
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IBKR_STATE_DIR", str(tmp_path / "journal"))
+
+
+async def test_it_stops_a_running_program_and_cancels_its_orders(
+    ibkr_gateway: HostedSimulator, make_connector: Callable[..., IBKRConnector]
+) -> None:
+    async with make_connector(ibkr_gateway.port) as ib:
+        open_ = await ib.place_order(limit_order("AAPL", "BUY", 1, limit_price=Decimal("1.00")))
+        done = await ibkr("kill", "it runs wild", "--cancel", "--json")
+        assert done.returncode == 0, done.stderr
+        said = json.loads(done.stdout)
+        assert (said["engaged"], said["reason"], said["done"]) == (True, "it runs wild", True)
+        assert (await ib.get_order_status(open_.order_id)).status == "cancelled"
+        with pytest.raises(TradingHaltedError, match="it runs wild"):
+            await ib.place_order(limit_order("AAPL", "BUY", 1, limit_price=Decimal("1.01")))
+        released = await ibkr("kill", "--release")
+        assert "released" in released.stdout
+        await ib.place_order(limit_order("AAPL", "BUY", 1, limit_price=Decimal("1.02")))
+
+
+async def test_without_a_running_program_it_connects_when_told_to(
+    ibkr_gateway: HostedSimulator,
+    make_connector: Callable[..., IBKRConnector],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with make_connector(ibkr_gateway.port) as ib:
+        open_ = await ib.place_order(limit_order("AAPL", "BUY", 1, limit_price=Decimal("1.00")))
+    waited = await ibkr("kill", "--cancel", "--wait", "0.1", "--json")
+    assert waited.returncode == 1
+    assert "nobody" in json.loads(waited.stdout)["problems"][0]
+    monkeypatch.setenv("IBKR_PORT", str(ibkr_gateway.port))
+    done = await ibkr("kill", "--cancel", "--connect", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["done"]
+    async with make_connector(ibkr_gateway.port) as ib:
+        assert (await ib.get_order_status(open_.order_id)).status == "cancelled"
+
+
+async def test_it_works_while_the_files_of_the_rules_are_broken(tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "risk_config.yaml").write_text("max_order_size: [\n")
+    assert (await ibkr("kill", "stop")).returncode == 0
+    shown = await ibkr("kill", "--show", "--json")
+    assert json.loads(shown.stdout)["reason"] == "stop"
+
+
+async def test_options_that_contradict_each_other_are_refused() -> None:
+    assert (await ibkr("kill", "--release", "--flatten")).returncode == 2
+
+
+async def test_a_switch_that_cannot_be_written_is_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "journal").write_text("")
+    failed = await ibkr("kill")
+    assert failed.returncode == 1
+    assert "NOT engaged" in failed.stderr
