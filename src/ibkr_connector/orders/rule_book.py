@@ -157,6 +157,8 @@ class RuleBook:
         return tuple(_mark(directory / name) for name in (RISK_NAME, PERMISSIONS_NAME))
 
     def _say_start(self) -> None:
+        if self._settings.readonly:
+            return  # no order goes anyway
         if self._risk.source == "built-in" and self._risk.trading_allowed:
             _log.warning(
                 "no %s: orders run under built-in limits of %s units, %s of the base currency "

@@ -106,7 +106,9 @@ def test_live_trades_when_its_file_comes(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_paper_without_a_file_is_limited_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "ibkr_connector.orders"):
-        rules = RuleBook(Settings.load())
+        RuleBook(Settings.load())
+        assert caplog.text == ""  # read-only: no order goes anyway
+        rules = RuleBook(Settings.load(readonly=False))
     assert "no risk_config.yaml: orders run under built-in limits of 25000 units" in caplog.text
     assert rules.status.sentence == "built-in"
 
@@ -122,7 +124,7 @@ def test_a_variable_tightens_a_limit_and_never_loosens_it(
     monkeypatch.setenv("MAX_ORDER_SIZE", "10000")
     monkeypatch.setenv("MAX_PORTFOLIO_RISK", "1")
     with caplog.at_level(logging.WARNING, "ibkr_connector.orders"):
-        limits = RuleBook(Settings.load()).limits_for(AAPL, "DU1")
+        limits = RuleBook(Settings.load(readonly=False)).limits_for(AAPL, "DU1")
     assert (limits.max_order_size, limits.max_portfolio_risk) == (Decimal(500), Decimal("0.05"))
     assert "MAX_ORDER_SIZE=10000 would loosen the limit 500" in caplog.text
 
@@ -203,7 +205,7 @@ def test_a_mistake_names_the_file_the_key_and_the_remedy(text: str, named: list[
         ("symbols: [GME]\ndenied_symbols: [gme]", ["denied_symbols", "GME"]),
         ("accounts: [DU1]\ndenied_accounts: [DU1]", ["denied_accounts"]),
         ("order_types: [MARKET]", ["order_types"]),
-        ("denied_order_types: [STOPP]", ["denied_order_types"]),
+        ("denied_order_types: [STOPLOSS]", ["denied_order_types"]),
         ("exchange: [SMART]", ["exchange", "did you mean exchanges"]),
     ],
 )
