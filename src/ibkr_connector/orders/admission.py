@@ -216,6 +216,7 @@ class Admission:
             limits=limits,
             facts=examined.facts,
             book=self._exposure.book(examined.account, limits, without=replacing),
+            is_change=replacing is not None,
         )
         if entry is not None:
             case = with_filled(case, entry.request.action, entry.request.quantity)

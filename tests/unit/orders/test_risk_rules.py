@@ -320,6 +320,10 @@ def test_the_same_order_is_refused_within_its_window() -> None:
     assert broken(book=book, duplicate_window_s=Decimal(3)) == []
     assert broken(buy(99), book=book, duplicate_window_s=Decimal(4)) == []
     assert broken(sell(), book=book, duplicate_window_s=Decimal(4)) == []
+    limits = RiskLimits(max_order_size=Decimal(100), duplicate_window_s=Decimal(4))
+    case = Case(request=buy(), contract=AAPL, account="DU1", limits=limits, facts=FACTS, book=book)
+    assert len(judge(case)) == 1
+    assert judge(replace(case, is_change=True)) == ()
 
 
 NEEDY: dict[str, dict[str, Any]] = {

@@ -129,6 +129,8 @@ class Case:
     limits: RiskLimits
     facts: RiskFacts
     book: Book
+    is_change: bool = False
+    """Whether this is an open order as it would be after a modification."""
 
     @property
     def net_liquidation(self) -> Decimal | None:

@@ -68,7 +68,7 @@ def rate(case: Case) -> Iterator[Violation]:
 def duplicate(case: Case) -> Iterator[Violation]:
     """The same order is not placed twice within the window."""
     window = case.limits.duplicate_window_s
-    if window is None:
+    if window is None or case.is_change:
         return
     if case.book.now is None:
         yield unknown("duplicate_window_s", f"{window} s", case=case, names=["the time"])
