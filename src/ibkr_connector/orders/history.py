@@ -12,7 +12,6 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from ibkr_connector.errors import OrderNotFoundError
@@ -21,7 +20,7 @@ from ibkr_connector.model.orders import OrderReport
 from ibkr_connector.model.record import Record
 
 from .entry import OrderEntry
-from .journal import Journal, JournalEntry, note_of, read
+from .journal import Journal, JournalEntry, Place, note_of, read
 from .ledger import Ledger, exec_base
 from .notes import (
     Changed,
@@ -115,7 +114,7 @@ async def order_history(journal: Journal, which: int | str) -> OrderHistory:
     return await asyncio.to_thread(trace, entries, which)
 
 
-def read_history(path: Path, which: int | str) -> OrderHistory:
+def read_history(path: Place, which: int | str) -> OrderHistory:
     """
     Tell the life of an order from a journal on disk, also while a connector writes it; blocks.
 
@@ -130,7 +129,7 @@ def read_history(path: Path, which: int | str) -> OrderHistory:
     return trace(read(path), which)
 
 
-def read_orders(path: Path) -> tuple[RecordedOrder, ...]:
+def read_orders(path: Place) -> tuple[RecordedOrder, ...]:
     """
     Return every order that a journal has, oldest first, as it stood at the last entry; blocks.
 

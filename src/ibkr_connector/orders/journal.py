@@ -21,15 +21,9 @@ from pydantic import TypeAdapter, ValidationError
 from ibkr_connector.clock import Clock
 from ibkr_connector.errors import ConfigurationError, OrderError
 from ibkr_connector.model.record import Record
-from ibkr_connector.storage.append import (
-    AppendLog,
-    Chain,
-    Draft,
-    Entry,
-    check_entries,
-    read_entries,
-    verify_entries,
-)
+from ibkr_connector.storage.append import AppendLog, check_entries, read_entries
+from ibkr_connector.storage.postgres import PostgresLog, PostgresPlace, check_table, read_table
+from ibkr_connector.storage.writer import Chain, Draft, Entry, Writer, sound
 
 from .notes import (
     Changed,
@@ -46,7 +40,7 @@ from .notes import (
     Refused,
 )
 
-__all__ = ["Journal", "JournalEntry", "check", "note_of", "read", "verify"]
+__all__ = ["Journal", "JournalEntry", "Place", "check", "note_of", "read", "verify"]
 
 _KINDS: Final[Mapping[str, type[Any]]] = MappingProxyType(
     {
@@ -68,6 +62,9 @@ _KINDS: Final[Mapping[str, type[Any]]] = MappingProxyType(
 _WORDS: Final[Mapping[type[Any], str]] = MappingProxyType(
     {kind: word for word, kind in _KINDS.items()}
 )
+
+Place = Path | PostgresPlace
+"""Where a journal is: a file, or a table of a database."""
 
 _ADAPTERS: Final[Mapping[str, TypeAdapter[Any]]] = MappingProxyType(
     {word: TypeAdapter(kind) for word, kind in _KINDS.items()}
@@ -99,7 +96,7 @@ class Journal:
     All methods belong to the loop on which it was opened.
     """
 
-    def __init__(self, log: AppendLog, path: Path) -> None:
+    def __init__(self, log: Writer, path: Place) -> None:
         self._log = log
         self._path = path
         self._loop = asyncio.get_running_loop()
@@ -108,25 +105,25 @@ class Journal:
         """Told each time something could not be written."""
 
     @classmethod
-    async def open(cls, path: Path, *, clock: Clock) -> Journal:
+    async def open(cls, path: Place, *, clock: Clock) -> Journal:
         """
-        Open the journal at `path`, making file and folders, and note that it was opened.
+        Open the journal at `path`, making file and folders or table, and note that it was opened.
 
         Raises:
             ConfigurationError: Another connector uses it, or it is damaged or of a newer format.
         """
-        journal = cls(await asyncio.to_thread(AppendLog.open, path), path)
+        journal = cls(await asyncio.to_thread(_open, path), path)
         journal.post([Opened(at=clock.utcnow())])
         return journal
 
     @property
-    def path(self) -> Path:
-        """Where the file is."""
+    def path(self) -> Place:
+        """Where it is."""
         return self._path
 
     async def notes(self) -> tuple[Note, ...]:
         """Return everything written so far, oldest first."""
-        entries = await asyncio.to_thread(read_entries, self._path)
+        entries = await asyncio.to_thread(_entries, self._path)
         return tuple(_note(entry.kind, entry.seq, entry.body) for entry in entries)
 
     async def entries(self) -> tuple[JournalEntry, ...]:
@@ -186,7 +183,7 @@ class Journal:
 
 
 def read(
-    path: Path, *, key: str | None = None, limit: int | None = None
+    path: Place, *, key: str | None = None, limit: int | None = None
 ) -> tuple[JournalEntry, ...]:
     """
     Read a journal, oldest first, also while a connector writes to it; blocks.
@@ -194,9 +191,9 @@ def read(
     `key` picks one order, by its reference; `limit` keeps the newest entries.
 
     Raises:
-        ConfigurationError: There is none at `path`, or the file is not a journal.
+        ConfigurationError: There is none at `path`, or it is not a journal.
     """
-    return tuple(_public(entry) for entry in read_entries(path, key=key, limit=limit))
+    return tuple(_public(entry) for entry in _entries(path, key=key, limit=limit))
 
 
 def note_of(entry: JournalEntry) -> Note:
@@ -209,24 +206,34 @@ def note_of(entry: JournalEntry) -> Note:
     return _note(entry.kind, entry.seq, json.dumps(dict(entry.body)))
 
 
-def check(path: Path) -> Chain:
+def check(path: Place) -> Chain:
     """
     Follow the chain from the first entry and say how far it holds. Blocks.
 
     Raises:
-        ConfigurationError: There is none at `path`, or the file is not a journal.
+        ConfigurationError: There is none at `path`, or it is not a journal.
     """
-    return check_entries(path)
+    return check_table(path) if isinstance(path, PostgresPlace) else check_entries(path)
 
 
-def verify(path: Path) -> int:
+def verify(path: Place) -> int:
     """
     Check that no entry was changed, removed or put in between; return how many there are. Blocks.
 
     Raises:
         ConfigurationError: With the number of the first entry that does not fit.
     """
-    return verify_entries(path)
+    return sound(check(path)).entries
+
+
+def _open(path: Place) -> Writer:
+    return PostgresLog.open(path) if isinstance(path, PostgresPlace) else AppendLog.open(path)
+
+
+def _entries(path: Place, *, key: str | None = None, limit: int | None = None) -> list[Entry]:
+    if isinstance(path, PostgresPlace):
+        return read_table(path, key=key, limit=limit)
+    return read_entries(path, key=key, limit=limit)
 
 
 def _draft(note: Note) -> Draft:

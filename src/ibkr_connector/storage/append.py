@@ -14,18 +14,15 @@ tell a false story.
 from __future__ import annotations
 
 import os
-import queue
 import sqlite3
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from ibkr_connector.errors import ConfigurationError
 
-from .chain import GENESIS, link
+from .writer import Chain, Draft, Entry, Row, Writer, entry_of, follow, sound
 
 __all__ = [
     "AppendLog",
@@ -41,8 +38,6 @@ SCHEMA_VERSION: Final = 1
 
 _APPLICATION_ID: Final = 0x69626A31
 """Marks the file as ours ("ibj1")."""
-
-_LARGEST_BATCH: Final = 512
 
 _SCHEMA: Final = f"""
 CREATE TABLE entries (
@@ -67,68 +62,15 @@ PRAGMA user_version = {SCHEMA_VERSION};
 _SELECT: Final = "SELECT seq, time, kind, key, correlation_id, cause, body, digest FROM entries"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """An entry to be written; `time` is ISO 8601 in UTC, `body` is JSON."""
-
-    time: str
-    kind: str
-    key: str
-    correlation_id: str
-    cause: str
-    body: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """An entry as it stands in the file."""
-
-    seq: int
-    time: str
-    kind: str
-    key: str
-    correlation_id: str
-    cause: str
-    body: str
-    digest: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chain:
-    """
-    How far a chain of entries holds.
-
-    `entries` fit, from the first on; `head` is the digest of the last of them. `first_broken` is
-    the number of the first entry that does not fit, `None` when all do.
-    """
-
-    entries: int
-    head: str
-    first_broken: int | None = None
-
-
-Done = Callable[[Exception | None], None]
-"""Told once, on the writer's thread, when the drafts are safe or why they are not."""
-
-
-class AppendLog:
-    """
-    The writing end of a log; made by `open`, ended by `close`.
-
-    `append` may be called from any thread and never blocks.
-    """
+class AppendLog(Writer):
+    """The writing end of a log in a file; made by `open`, ended by `close`."""
 
     def __init__(
         self, database: sqlite3.Connection, lock: sqlite3.Connection, head: tuple[int, str]
     ) -> None:
         self._database = database
         self._lock = lock
-        self._seq, self._digest = head
-        self._failure: Exception | None = None
-        self._queue: queue.SimpleQueue[tuple[Sequence[Draft], Done] | None] = queue.SimpleQueue()
-        self._closed = False
-        self._thread = threading.Thread(target=self._write, name="ibkr-journal", daemon=True)
-        self._thread.start()
+        super().__init__(head)
 
     @classmethod
     def open(cls, path: Path) -> AppendLog:
@@ -158,65 +100,19 @@ class AppendLog:
             raise
         return cls(database, lock, head)
 
-    def append(self, drafts: Sequence[Draft], done: Done) -> None:
-        """Hand in drafts that are to be written together, or not at all."""
-        self._queue.put((drafts, done))
-
-    def close(self) -> None:
-        """Write what was handed in, end the thread, let go of the file; blocks. Idempotent."""
-        if not self._closed:
-            self._closed = True
-            self._queue.put(None)
-            self._thread.join()
-
-    def _write(self) -> None:
+    def _insert(self, rows: Sequence[Row]) -> None:
         try:
-            while (batch := self._next_batch()) is not None:
-                self._commit(batch)
-        finally:
-            self._database.close()
-            self._lock.close()
+            self._database.execute("BEGIN IMMEDIATE")
+            self._database.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self._database.execute("COMMIT")
+        except sqlite3.Error:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            raise
 
-    def _next_batch(self) -> list[tuple[Sequence[Draft], Done]] | None:
-        first = self._queue.get()
-        if first is None:
-            return None
-        batch = [first]
-        while len(batch) < _LARGEST_BATCH:
-            try:
-                following = self._queue.get_nowait()
-            except queue.Empty:
-                break
-            if following is None:
-                self._queue.put(None)
-                break
-            batch.append(following)
-        return batch
-
-    def _commit(self, batch: Sequence[tuple[Sequence[Draft], Done]]) -> None:
-        if self._failure is None:
-            seq, digest = self._seq, self._digest
-            rows: list[tuple[str | int, ...]] = []
-            for drafts, _ in batch:
-                for draft in drafts:
-                    seq += 1
-                    fields: tuple[str | int, ...] = (seq, *_fields(draft))
-                    digest = link(digest, fields)
-                    rows.append((*fields, digest))
-            try:
-                self._database.execute("BEGIN IMMEDIATE")
-                self._database.executemany(
-                    "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows
-                )
-                self._database.execute("COMMIT")
-            except sqlite3.Error as error:
-                self._failure = error
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
-            else:
-                self._seq, self._digest = seq, digest
-        for _, done in batch:
-            done(self._failure)
+    def _let_go(self) -> None:
+        self._database.close()
+        self._lock.close()
 
 
 def read_entries(path: Path, *, key: str | None = None, limit: int | None = None) -> list[Entry]:
@@ -238,7 +134,7 @@ def read_entries(path: Path, *, key: str | None = None, limit: int | None = None
                 f"SELECT * FROM ({_SELECT}{condition} ORDER BY seq DESC LIMIT ?) ORDER BY seq",
                 (*values, newest),
             )
-            return [_entry(row) for row in rows]
+            return [entry_of(row) for row in rows]
     except sqlite3.Error as error:
         raise ConfigurationError(f"the journal {path} cannot be read: {error}") from error
 
@@ -253,7 +149,7 @@ def check_entries(path: Path) -> Chain:
     Raises:
         ConfigurationError: There is no such log, or the file is not one.
     """
-    return _follow(iter(read_entries(path)))
+    return follow(iter(read_entries(path)))
 
 
 def verify_entries(path: Path) -> int:
@@ -263,25 +159,7 @@ def verify_entries(path: Path) -> int:
     Raises:
         ConfigurationError: An entry was changed, removed or put in between.
     """
-    return _sound(check_entries(path)).entries
-
-
-def _fields(draft: Draft) -> tuple[str, ...]:
-    return (draft.time, draft.kind, draft.key, draft.correlation_id, draft.cause, draft.body)
-
-
-def _entry(row: tuple[int, str, str, str, str, str, str, str]) -> Entry:
-    seq, time, kind, key, correlation_id, cause, body, digest = row
-    return Entry(
-        seq=seq,
-        time=time,
-        kind=kind,
-        key=key,
-        correlation_id=correlation_id,
-        cause=cause,
-        body=body,
-        digest=digest,
-    )
+    return sound(check_entries(path)).entries
 
 
 def _take_lock(path: Path) -> sqlite3.Connection:
@@ -335,34 +213,5 @@ def _check_schema(database: sqlite3.Connection, path: Path) -> None:
 
 
 def _head(database: sqlite3.Connection) -> tuple[int, str]:
-    chain = _follow(_entry(row) for row in database.execute(f"{_SELECT} ORDER BY seq"))
-    return _sound(chain).entries, chain.head
-
-
-def _sound(chain: Chain) -> Chain:
-    if chain.first_broken is not None:
-        raise ConfigurationError(
-            "the journal was changed by hand: "
-            f"entry {chain.first_broken} does not fit the one before",
-            hint="restore the file from a backup, or start with an empty IBKR_STATE_DIR",
-        )
-    return chain
-
-
-def _follow(entries: Iterator[Entry]) -> Chain:
-    seq, digest = 0, GENESIS
-    for entry in entries:
-        fields: tuple[str | int, ...] = (
-            entry.seq,
-            entry.time,
-            entry.kind,
-            entry.key,
-            entry.correlation_id,
-            entry.cause,
-            entry.body,
-        )
-        following = link(digest, fields)
-        if entry.seq != seq + 1 or following != entry.digest:
-            return Chain(entries=seq, head=digest, first_broken=seq + 1)
-        seq, digest = entry.seq, following
-    return Chain(entries=seq, head=digest)
+    chain = follow(entry_of(row) for row in database.execute(f"{_SELECT} ORDER BY seq"))
+    return sound(chain).entries, chain.head

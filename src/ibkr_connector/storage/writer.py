@@ -1,0 +1,208 @@
+"""
+What every store of a journal shares: the entries, their chain, and one thread that writes.
+
+Owns: that entries keep the order in which they were handed in, that all which wait while a commit
+is under way go into the next one, and that after the first failure nothing more is taken: a log
+with a hole in it would tell a false story.
+Refuses to know: where the entries lie.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ibkr_connector.errors import ConfigurationError
+
+from .chain import GENESIS, link
+
+__all__ = ["Chain", "Done", "Draft", "Entry", "Row", "Writer", "entry_of", "follow", "sound"]
+
+_LARGEST_BATCH: Final = 512
+
+Row = tuple[int, str, str, str, str, str, str, str]
+"""An entry as a row: seq, time, kind, key, correlation id, cause, body, digest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """An entry to be written; `time` is ISO 8601 in UTC, `body` is JSON."""
+
+    time: str
+    kind: str
+    key: str
+    correlation_id: str
+    cause: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An entry as it stands in the file."""
+
+    seq: int
+    time: str
+    kind: str
+    key: str
+    correlation_id: str
+    cause: str
+    body: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """
+    How far a chain of entries holds.
+
+    `entries` fit, from the first on; `head` is the digest of the last of them. `first_broken` is
+    the number of the first entry that does not fit, `None` when all do.
+    """
+
+    entries: int
+    head: str
+    first_broken: int | None = None
+
+
+Done = Callable[[Exception | None], None]
+"""Told once, on the writer's thread, when the drafts are safe or why they are not."""
+
+
+class Writer(ABC):
+    """
+    The writing end of a log, ended by `close`.
+
+    `append` may be called from any thread and never blocks. A store says how rows are put in
+    (`_insert`, all or none, safe when it returns) and how it is let go (`_let_go`); both are called
+    on the one thread that writes.
+    """
+
+    def __init__(self, head: tuple[int, str]) -> None:
+        self._seq, self._digest = head
+        self._failure: Exception | None = None
+        self._queue: queue.SimpleQueue[tuple[Sequence[Draft], Done] | None] = queue.SimpleQueue()
+        self._closed = False
+        self._thread = threading.Thread(target=self._write, name="ibkr-journal", daemon=True)
+        self._thread.start()
+
+    @abstractmethod
+    def _insert(self, rows: Sequence[Row]) -> None: ...
+
+    @abstractmethod
+    def _let_go(self) -> None: ...
+
+    def append(self, drafts: Sequence[Draft], done: Done) -> None:
+        """Hand in drafts that are to be written together, or not at all."""
+        self._queue.put((drafts, done))
+
+    def close(self) -> None:
+        """Write what was handed in, end the thread, let go of the store; blocks. Idempotent."""
+        if not self._closed:
+            self._closed = True
+            self._queue.put(None)
+            self._thread.join()
+
+    def _write(self) -> None:
+        try:
+            while (batch := self._next_batch()) is not None:
+                self._commit(batch)
+        finally:
+            self._let_go()
+
+    def _next_batch(self) -> list[tuple[Sequence[Draft], Done]] | None:
+        first = self._queue.get()
+        if first is None:
+            return None
+        batch = [first]
+        while len(batch) < _LARGEST_BATCH:
+            try:
+                following = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if following is None:
+                self._queue.put(None)
+                break
+            batch.append(following)
+        return batch
+
+    def _commit(self, batch: Sequence[tuple[Sequence[Draft], Done]]) -> None:
+        if self._failure is None:
+            seq, digest = self._seq, self._digest
+            rows: list[Row] = []
+            for drafts, _ in batch:
+                for draft in drafts:
+                    seq += 1
+                    fields = (
+                        seq,
+                        draft.time,
+                        draft.kind,
+                        draft.key,
+                        draft.correlation_id,
+                        draft.cause,
+                        draft.body,
+                    )
+                    digest = link(digest, fields)
+                    rows.append((*fields, digest))
+            try:
+                self._insert(rows)
+            except Exception as error:  # noqa: BLE001  # whatever the store fails with, it is told
+                self._failure = error
+            else:
+                self._seq, self._digest = seq, digest
+        for _, done in batch:
+            done(self._failure)
+
+
+def entry_of(row: Row) -> Entry:
+    """Return a row as an entry."""
+    seq, time, kind, key, correlation_id, cause, body, digest = row
+    return Entry(
+        seq=seq,
+        time=time,
+        kind=kind,
+        key=key,
+        correlation_id=correlation_id,
+        cause=cause,
+        body=body,
+        digest=digest,
+    )
+
+
+def sound(chain: Chain) -> Chain:
+    """
+    Return a chain that holds to its end.
+
+    Raises:
+        ConfigurationError: It does not.
+    """
+    if chain.first_broken is not None:
+        raise ConfigurationError(
+            "the journal was changed by hand: "
+            f"entry {chain.first_broken} does not fit the one before",
+            hint="restore the file from a backup, or start with an empty IBKR_STATE_DIR",
+        )
+    return chain
+
+
+def follow(entries: Iterable[Entry]) -> Chain:
+    """Follow the chain from the first entry and say how far it holds."""
+    seq, digest = 0, GENESIS
+    for entry in entries:
+        fields: tuple[str | int, ...] = (
+            entry.seq,
+            entry.time,
+            entry.kind,
+            entry.key,
+            entry.correlation_id,
+            entry.cause,
+            entry.body,
+        )
+        following = link(digest, fields)
+        if entry.seq != seq + 1 or following != entry.digest:
+            return Chain(entries=seq, head=digest, first_broken=seq + 1)
+        seq, digest = entry.seq, following
+    return Chain(entries=seq, head=digest)

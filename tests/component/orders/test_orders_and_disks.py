@@ -1,0 +1,79 @@
+"""A disk that is full or read-only: a typed error, nothing sent, and nothing lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from ibkr_connector.orders.history import read_orders
+from ibkr_connector.orders.journal import verify
+from ibkr_connector.simulator import GatewaySimulator, HostedSimulator
+from ibkr_connector.simulator.wire.requests import PlaceOrder
+
+TRADER = Path(__file__).with_name("cramped.py")
+
+
+def trade(how: str, path: Path, gateway: HostedSimulator) -> dict[str, Any]:
+    """Trade in a process of its own, under that limit, and return what it says of it."""
+    done = subprocess.run(
+        [sys.executable, str(TRADER), how, str(path), gateway.host, str(gateway.port)],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert isinstance(told, dict)
+    return told
+
+
+def sent(gateway: HostedSimulator) -> list[str]:
+    """Return the references of the orders that reached the gateway."""
+    requests = gateway.do(lambda gw: [one.request for one in gw.log])
+    return [one.order.text("orderRef") for one in requests if isinstance(one, PlaceOrder)]
+
+
+def test_a_disk_that_fills_up_stops_trading_and_keeps_every_order_that_was_sent() -> None:
+    with (
+        TemporaryDirectory() as folder,
+        GatewaySimulator.in_thread(GatewaySimulator) as gateway,
+    ):
+        path = Path(folder) / "orders.sqlite3"
+        told = trade("full", path, gateway)
+        assert told["placed"] >= 1
+        # the second when it was the answer to the order before that found no room
+        assert told["error"] in ("OrderError", "TradingHaltedError")
+        assert told["disposition"] == "unsent"
+        assert "journal" in told["message"]
+        # from then on nothing is taken, though the disk may have room again
+        assert told["then"] == "TradingHaltedError"
+        assert len(sent(gateway)) == told["placed"]
+        assert verify(path) > 0
+        kept = {order.report.order_ref for order in read_orders(path)}
+        assert set(sent(gateway)) <= kept
+
+
+def test_a_read_only_journal_is_refused_at_the_start_and_nothing_is_sent() -> None:
+    with (
+        TemporaryDirectory() as folder,
+        GatewaySimulator.in_thread(GatewaySimulator) as gateway,
+    ):
+        Path(folder).chmod(0o755)
+        path = Path(folder) / "orders.sqlite3"
+        assert trade("whole", path, gateway)["placed"] == 1
+        before = [order.report.order_ref for order in read_orders(path)]
+        for file in Path(folder).iterdir():
+            file.chmod(0o444)
+        Path(folder).chmod(0o555)
+        told = trade("read-only", path, gateway)
+        assert (told["error"], told["placed"]) == ("ConfigurationError", 0)
+        assert len(sent(gateway)) == 1
+        Path(folder).chmod(0o755)
+        assert [order.report.order_ref for order in read_orders(path)] == before
