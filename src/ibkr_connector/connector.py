@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .model.account import AccountSummary, Position
     from .model.brackets import BracketReport, BracketRequest
     from .model.market import BarSeries, MarketData, Quote
+    from .orders.closing import ClosingReport
     from .orders.rule_book import RulesStatus
     from .orders.sizing import SizingBasis
 
@@ -491,6 +492,67 @@ class IBKRConnector:
         Source: `cancelOrder` (4). Replay: safe.
         """
         return await self._call(lambda engine: engine.orders.cancel(order_id, timeout_s=timeout_s))
+
+    async def cancel_all(self) -> ClosingReport:
+        """
+        Cancel every open order that this client id placed.
+
+        Returns:
+            The orders as they stand now (`cancelled`), and what could not be done (`problems`).
+
+        Raises:
+            ReadOnlyError: The connector is read-only.
+            NotConnectedError: Nothing was sent.
+
+        Source: `cancelOrder` (4). Replay: safe. Cost: 1 message for each order.
+        """
+        return await self._call(lambda engine: engine.closing.cancel_all())
+
+    async def close_position(
+        self,
+        contract: Contract | str,
+        *,
+        account: str | None = None,
+        order: Mapping[str, Any] | None = None,
+    ) -> ClosingReport:
+        """
+        Close what is held of one contract, after cancelling our open orders on it.
+
+        Args:
+            contract: A contract or its short text form.
+            account: One account; every account that holds it when not given.
+            order: How to close, by the keys of an order: `{"order_type": "LMT", "limit_price": 1}`;
+                at the market when not given.
+
+        Returns:
+            The orders that were cancelled and that close; nothing `closed` when nothing is held.
+            One that is not filled in time goes on working and says so.
+
+        Raises:
+            OrderStateError: An order on the contract could not be cancelled; nothing was closed.
+            OrderValidationError, ContractError: Nothing was sent.
+            ReadOnlyError, NotConnectedError: Nothing was sent.
+
+        Source: `cancelOrder` (4), `reqPositions` (61), `placeOrder` (3). Replay: safe to repeat.
+        """
+        return await self._call(
+            lambda engine: engine.closing.close_position(contract, account=account, order=order)
+        )
+
+    async def flatten(self, *, account: str | None = None) -> ClosingReport:
+        """
+        Cancel every open order of ours and close every position at the market.
+
+        Returns:
+            As `close_position`; a position that could not be closed is named in `problems`.
+
+        Raises:
+            OrderStateError: An order could not be cancelled; nothing was closed.
+            ReadOnlyError, NotConnectedError: Nothing was sent.
+
+        Source: `cancelOrder` (4), `reqPositions` (61), `placeOrder` (3). Replay: safe to repeat.
+        """
+        return await self._call(lambda engine: engine.closing.flatten(account=account))
 
     async def get_order_status(self, order_id: int) -> OrderReport:
         """

@@ -37,6 +37,7 @@ from .model.ids import ClientId
 from .model.market import DataType
 from .model.orders import OrderReport
 from .model.status import ConnectionState, ConnectionStatus
+from .orders.closing import Closing
 from .orders.desk import OrdersDesk
 from .orders.equity_store import EquityStore
 from .orders.guard import Guard
@@ -100,6 +101,13 @@ class Engine:
             account=settings.account_id,
             readonly=settings.readonly,
             ack_timeout_s=settings.order_ack_timeout_s,
+        )
+        self.closing = Closing(
+            desk=self.orders,
+            clock=clock,
+            resolve=self.instruments.resolve,
+            positions=self.account.ask_positions,
+            timeout_s=settings.order_ack_timeout_s,
         )
         self.guard = Guard(
             desk=self.orders,

@@ -55,6 +55,11 @@ class AccountDesk:
         """Return the figures of one account."""
         return self.view.summary(account)
 
+    async def ask_positions(self) -> tuple[Position, ...]:
+        """Ask the broker what all accounts hold now."""
+        await self.sync_positions()
+        return self.positions(None)
+
     def positions(self, account: str | None) -> tuple[Position, ...]:
         """Return what one account holds, or all of them for `None`."""
         return self.view.positions(account)

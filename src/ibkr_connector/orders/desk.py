@@ -250,8 +250,7 @@ class OrdersDesk:
         """
         Place an entry with its two exits in one piece, once, and return what is first said of each.
 
-        When the broker refuses one of them the others are cancelled. When the connection ends half
-        way, what is staged at the broker is cancelled after the next login, before anything trades.
+        See `families.py` for what becomes of one that is refused, or arrives, in part.
 
         Raises:
             OrderRejectedError: The broker refused one of them; the others were cancelled.
@@ -269,12 +268,10 @@ class OrdersDesk:
         Change an order of ours, and return it when the broker shows it changed.
 
         Raises:
-            OrderNotFoundError: No order with that id is known.
             OrderValidationError: The changes make no sense for it; nothing was sent.
-            OrderStateError: It is not ours to change or is closed; or the broker refused (`code`
-                says how), and the order goes on as it was.
+            OrderStateError: It cannot be changed, or the broker refused (`code`): it goes on.
             OrderUncertainError: Sent, and no word of the broker in time.
-            RiskLimitError, TradingHaltedError, ReadOnlyError, NotConnectedError: Nothing was sent.
+            OrderError, NotConnectedError: As `place` raises them; nothing was sent.
 
         Source: `placeOrder` (3) with the same id. Replay: safe. Cost: 1 message.
         """
@@ -312,6 +309,10 @@ class OrdersDesk:
         if self._dispatch.call_off(key):
             return (await self._book.until(key, lambda now: not now.is_open)).report()
         return await self._cancelling.cancel(entry, timeout_s=timeout_s)
+
+    def ours(self) -> tuple[OrderReport, ...]:
+        """Return the open orders placed under our client id, which we can cancel."""
+        return tuple(one.report() for one in self._finder.ours())
 
     def report(self, order_id: int) -> OrderReport:
         """

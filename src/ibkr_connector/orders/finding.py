@@ -38,6 +38,13 @@ class Finder:
             raise OrderNotFoundError(f"no order {order_id} is known", request_id=order_id)
         return entry
 
+    def ours(self) -> list[OrderEntry]:
+        """Return the open orders of this client id whose intents our journal has."""
+        if not self._has_client_id():
+            return []
+        own = self._gateway.client_id
+        return [one for one in self._ledger if one.is_own and one.is_open and one.client_id == own]
+
     def _has_client_id(self) -> bool:
         try:
             return self._gateway.client_id is not None

@@ -287,8 +287,8 @@ def faults_of(mapping: dict[str, Any]) -> str:
             "conditions[1].contract is missing",
         ),
         (
-            LIMIT | {"conditions": [SPY | {"abov": 1}]},
-            "conditions[0]: unknown key 'abov'; did you mean 'above'?",
+            LIMIT | {"conditions": [SPY | {"abov_e": 1}]},
+            "conditions[0]: unknown key 'abov_e'; did you mean 'above'?",
         ),
         (LIMIT | {"conditions": [SPY | {"below": 1}]}, "needs one of above and below; both"),
         (LIMIT | {"conditions": [SPY | {"above": None}]}, "needs one of above and below; none"),

@@ -1,0 +1,223 @@
+"""
+Getting out: cancelling everything of ours, closing one position, closing all.
+
+Owns: in which order that is done. What works on a contract is cancelled, and known to be, before
+its position is read and closed, so that nothing that was on its way turns the position over; and
+one closing goes after the other. Every order goes through the desk, its limits and its journal.
+
+*limit*: orders of other clients and of TWS itself are not touched; what they fill meanwhile counts
+from the next reading of the positions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any, Final
+
+from ibkr_connector.clock import Clock
+from ibkr_connector.errors import (
+    IBKRError,
+    NotConnectedError,
+    OrderStateError,
+    OrderValidationError,
+    ReadOnlyError,
+    RequestTimeoutError,
+)
+from ibkr_connector.model.account import Position
+from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
+from ibkr_connector.model.orders import OrderReport, OrderStatus
+from ibkr_connector.model.record import Record
+
+from .desk import OrdersDesk
+from .reading import as_request
+
+__all__ = ["Closing", "ClosingReport"]
+
+_SMART: Final = frozenset({SecurityType.STOCK, SecurityType.OPTION})
+_OWN_KEYS: Final = ("symbol", "contract", "action", "quantity", "account")
+_LOOKS, _PAUSE_S = 20, 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosingReport(Record):
+    """
+    What became of getting out.
+
+    `cancelled` and `closed` are the orders that were cancelled, and those that close positions, as
+    they stand now: one that was filled before its cancellation says so. `problems` says what could
+    not be done, and why.
+    """
+
+    cancelled: tuple[OrderReport, ...] = ()
+    closed: tuple[OrderReport, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left that works, or that waits to be closed."""
+        return not self.problems and all(
+            report.status is OrderStatus.FILLED for report in self.closed
+        )
+
+
+class Closing:
+    """
+    Get out of orders and positions; lives on the desk's loop.
+
+    Args:
+        desk: Cancels and places.
+        clock: Source of all times.
+        resolve: Turns a contract into its details.
+        positions: Asks the broker what all accounts of the login hold.
+        timeout_s: How long a closing order may take to be filled before the call returns.
+    """
+
+    def __init__(
+        self,
+        *,
+        desk: OrdersDesk,
+        clock: Clock,
+        resolve: Callable[[Contract | str], Awaitable[ContractDetails]],
+        positions: Callable[[], Awaitable[Sequence[Position]]],
+        timeout_s: float,
+    ) -> None:
+        self._desk = desk
+        self._clock = clock
+        self._resolve = resolve
+        self._positions = positions
+        self._timeout_s = timeout_s
+        self._turn = asyncio.Lock()
+
+    async def cancel_all(self) -> ClosingReport:
+        """
+        Cancel every open order that this client id placed, and say what became of each.
+
+        Raises:
+            ReadOnlyError, NotConnectedError: Nothing was cancelled.
+        """
+        return await self._cancel(self._desk.ours())
+
+    async def close_position(
+        self,
+        contract: Contract | str,
+        *,
+        account: str | None = None,
+        order: Mapping[str, Any] | None = None,
+    ) -> ClosingReport:
+        """
+        Close what is held of one contract; see `IBKRConnector.close_position`.
+
+        Raises:
+            OrderStateError: An order on the contract is still alive, so nothing was closed.
+        """
+        _check_order(order)
+        details = await self._resolve(contract)
+        con_id = details.contract.con_id
+        async with self._turn:
+            return await self._close(
+                lambda held: held.con_id == con_id, account=account, order=order
+            )
+
+    async def flatten(self, *, account: str | None = None) -> ClosingReport:
+        """Cancel everything of ours and close every position; see `IBKRConnector.flatten`."""
+        async with self._turn:
+            return await self._close(lambda _: True, account=account, order=None)
+
+    async def _close(
+        self,
+        concerns: Callable[[Contract], bool],
+        *,
+        account: str | None,
+        order: Mapping[str, Any] | None,
+    ) -> ClosingReport:
+        wanted = [
+            one
+            for one in self._desk.ours()
+            if concerns(one.contract) and account in (None, one.account)
+        ]
+        report = await self._cancel(wanted)
+        if report.problems:
+            raise OrderStateError(
+                f"nothing was closed, because orders are still alive: {'; '.join(report.problems)}",
+                hint="ask again, or cancel them in TWS first",
+            )
+        rows = [
+            row
+            for row in await self._positions()
+            if row.quantity and concerns(row.contract) and account in (None, row.account)
+        ]
+        closed, problems = [], []
+        for row in rows:
+            try:
+                closed.append(await self._close_row(row, order))
+            except (ReadOnlyError, NotConnectedError):
+                raise
+            except IBKRError as error:
+                problems.append(f"{row.contract.symbol} is not closed: {error}")
+        return replace(report, closed=tuple(closed), problems=tuple(problems))
+
+    async def _close_row(self, row: Position, order: Mapping[str, Any] | None) -> OrderReport:
+        details = await self._resolve(_tradable(row.contract))
+        report = await self._desk.place(
+            as_request(
+                {
+                    "order_type": "MKT",
+                    **(order or {}),
+                    "contract": details.contract,
+                    "action": "SELL" if row.quantity > 0 else "BUY",
+                    "quantity": abs(row.quantity),
+                    "account": row.account,
+                }
+            )
+        )
+        try:
+            report = await self._desk.wait_for(
+                report.order_id, lambda now: now.is_closed, timeout_s=self._timeout_s
+            )
+        except RequestTimeoutError:
+            return self._desk.report(report.order_id)
+        await self._see_it_gone(row)
+        return report
+
+    async def _see_it_gone(self, before: Position) -> None:
+        """Wait until the broker shows the position changed, so that the next call sees it too."""
+        for _ in range(_LOOKS):
+            held = {
+                (row.account, row.contract.con_id): row.quantity for row in await self._positions()
+            }
+            now = held.get((before.account, before.contract.con_id), Decimal(0))
+            if now != before.quantity:
+                return
+            await self._clock.sleep(_PAUSE_S)
+
+    async def _cancel(self, reports: Sequence[OrderReport]) -> ClosingReport:
+        ended = await asyncio.gather(
+            *(self._desk.cancel(one.order_id) for one in reports), return_exceptions=True
+        )
+        cancelled, problems = [], []
+        for one, result in zip(reports, ended, strict=True):
+            if isinstance(result, OrderReport):
+                cancelled.append(result)
+                continue
+            if not isinstance(result, IBKRError) or isinstance(
+                result, ReadOnlyError | NotConnectedError
+            ):
+                raise result
+            problems.append(f"order {one.order_id} is not cancelled: {result}")
+        return ClosingReport(cancelled=tuple(cancelled), problems=tuple(problems))
+
+
+def _check_order(order: Mapping[str, Any] | None) -> None:
+    given = [key for key in _OWN_KEYS if key in (order or {})]
+    faults = [f"{key} follows from the position; leave it out" for key in given]
+    if faults:
+        raise OrderValidationError("; ".join(faults))
+
+
+def _tradable(contract: Contract) -> Contract:
+    """A position names the exchange that it is listed on, or none: say where to trade it."""
+    smart = contract.security_type in _SMART
+    return replace(contract, exchange="SMART" if smart else "")
