@@ -46,7 +46,7 @@ def postgres_server(programs: Path) -> Iterator[str]:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories="
-        control = [programs / "pg_ctl", "-D", data, "-w", "-s"]
+        control: list[Path | str] = [programs / "pg_ctl", "-D", data, "-w", "-s"]
         log = Path(folder) / "log"
         subprocess.run([*control, "-l", log, "-o", options, "start"], check=True, user=user)
         try:

@@ -16,7 +16,7 @@ from ibkr_connector.clock import Clock, SystemClock
 from ibkr_connector.errors import ConfigurationError, IBKRError
 from ibkr_connector.model.orders import OrderReport
 from ibkr_connector.orders.history import OrderHistory, RecordedOrder, read_history, read_orders
-from ibkr_connector.orders.journal import check
+from ibkr_connector.orders.journal import Place, check
 
 __all__ = [
     "cancel_orders",
@@ -33,7 +33,9 @@ EXIT_BROKEN: Final = 1
 CancelOne = Callable[[int], Awaitable[OrderReport]]
 
 
-def show_orders(path: Path, *, everything: bool, as_json: bool, clock: Clock | None = None) -> None:
+def show_orders(
+    path: Place, *, everything: bool, as_json: bool, clock: Clock | None = None
+) -> None:
     """
     Print the orders that are open by the journal and those of today (UTC), or all of them.
 
@@ -58,7 +60,7 @@ def show_orders(path: Path, *, everything: bool, as_json: bool, clock: Clock | N
     console.print(f"  [dim]by the journal, last changed {last:%Y-%m-%d %H:%M:%S} UTC[/]")
 
 
-def show_history(path: Path, which: str, *, as_json: bool) -> None:
+def show_history(path: Place, which: str, *, as_json: bool) -> None:
     """
     Print what happened to one order.
 
@@ -79,14 +81,14 @@ def show_history(path: Path, which: str, *, as_json: bool) -> None:
     _print_history(history)
 
 
-def verify_journal(path: Path, *, as_json: bool) -> int:
+def verify_journal(path: Place, *, as_json: bool) -> int:
     """
     Follow the hash chain, print how far it holds, and return the exit code: 0 or 1.
 
     Raises:
         ConfigurationError: There is no journal at all.
     """
-    if not path.is_file():
+    if isinstance(path, Path) and not path.is_file():
         raise ConfigurationError(f"there is no journal at {path}")
     try:
         chain = check(path)
@@ -159,7 +161,7 @@ def show_cancelled(
     return EXIT_BROKEN if failures else EXIT_FINE
 
 
-def open_ids(path: Path, *, client_id: int) -> tuple[int, ...]:
+def open_ids(path: Place, *, client_id: int) -> tuple[int, ...]:
     """Return the ids of the orders of this client that are open by the journal, oldest first."""
     return tuple(
         order.report.order_id

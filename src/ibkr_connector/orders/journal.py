@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -130,10 +131,10 @@ class Journal:
         """
         Return everything handed in so far as it is written, oldest first.
 
-        Raises:
-            OrderError: The disk refused what was handed in.
+        What the disk refused is not in it; what it took before can still be read.
         """
-        await self.append([])
+        with suppress(OrderError):
+            await self.append([])
         return await asyncio.to_thread(read, self._path)
 
     async def append(self, notes: Sequence[Note]) -> None:

@@ -124,19 +124,31 @@ def read_entries(path: Path, *, key: str | None = None, limit: int | None = None
     """
     if not path.is_file():
         raise ConfigurationError(f"there is no journal at {path}")
-    condition, values = ("", ()) if key is None else (" WHERE key = ?", (key,))
-    newest = -1 if limit is None else limit
     try:
-        with closing(sqlite3.connect(path, isolation_level=None)) as database:
-            database.execute("PRAGMA query_only = ON")
-            _check_schema(database, path)
-            rows = database.execute(
-                f"SELECT * FROM ({_SELECT}{condition} ORDER BY seq DESC LIMIT ?) ORDER BY seq",
-                (*values, newest),
-            )
-            return [entry_of(row) for row in rows]
+        try:
+            return _read(path, str(path), key=key, limit=limit)
+        except sqlite3.OperationalError:
+            # sqlite wants a file beside a log in WAL mode, which a read-only folder refuses;
+            # without a write-ahead file nothing is missing from the log itself
+            if path.with_name(f"{path.name}-wal").exists():
+                raise
+            return _read(path, f"{path.absolute().as_uri()}?immutable=1", key=key, limit=limit)
     except sqlite3.Error as error:
         raise ConfigurationError(f"the journal {path} cannot be read: {error}") from error
+
+
+def _read(path: Path, address: str, *, key: str | None, limit: int | None) -> list[Entry]:
+    condition, values = ("", ()) if key is None else (" WHERE key = ?", (key,))
+    newest = -1 if limit is None else limit
+    is_uri = address != str(path)
+    with closing(sqlite3.connect(address, isolation_level=None, uri=is_uri)) as database:
+        database.execute("PRAGMA query_only = ON")
+        _check_schema(database, path)
+        rows = database.execute(
+            f"SELECT * FROM ({_SELECT}{condition} ORDER BY seq DESC LIMIT ?) ORDER BY seq",
+            (*values, newest),
+        )
+        return [entry_of(row) for row in rows]
 
 
 def check_entries(path: Path) -> Chain:

@@ -19,6 +19,8 @@ from typing import Any
 from ibkr_connector.errors import IBKRError
 from ibkr_connector.model.contracts import stock
 from ibkr_connector.model.orders import limit_order
+from ibkr_connector.orders.history import read_orders
+from ibkr_connector.orders.journal import verify
 from kit.order_socket import Wire
 
 NOBODY = 65534
@@ -57,8 +59,12 @@ def main() -> None:
     if how == "full":
         # a write behind this fails with EFBIG, as on a disk without room
         resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, ROOM))
-    if how == "read-only" and os.getuid() == 0:
+    if how in ("read-only", "audit") and os.getuid() == 0:
         os.setuid(NOBODY)  # root may write to what is read-only
+    if how == "audit":
+        orders = [order.report.order_ref for order in read_orders(Path(path))]
+        print(json.dumps({"orders": orders, "entries": verify(Path(path))}))
+        return
     print(json.dumps(asyncio.run(trade(how, Path(path), host, int(port)))))
 
 

@@ -75,5 +75,9 @@ def test_a_read_only_journal_is_refused_at_the_start_and_nothing_is_sent() -> No
         told = trade("read-only", path, gateway)
         assert (told["error"], told["placed"]) == ("ConfigurationError", 0)
         assert len(sent(gateway)) == 1
+        # and it can be looked at as it is, as on a medium that cannot be written
+        audit = trade("audit", path, gateway)
+        assert audit["orders"] == before
+        assert audit["entries"] > len(before)
         Path(folder).chmod(0o755)
         assert [order.report.order_ref for order in read_orders(path)] == before

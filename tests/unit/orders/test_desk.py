@@ -374,8 +374,8 @@ async def test_a_halt_that_comes_while_an_order_waits_stops_it(tmp_path: Path) -
 async def test_a_disk_that_fails_stops_the_order_and_trading(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
         await b.settle()
-        b.journal._log._database.execute("PRAGMA max_page_count = 1")
-        b.journal._log._database.execute("PRAGMA cache_spill = 0")
+        b.journal._log._database.execute("PRAGMA max_page_count = 1")  # type: ignore[attr-defined]  # of the file
+        b.journal._log._database.execute("PRAGMA cache_spill = 0")  # type: ignore[attr-defined]  # of the file
         large = buy(client_order_id="x" * 128)
 
         async def until_it_is_full() -> None:

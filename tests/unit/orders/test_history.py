@@ -139,3 +139,10 @@ async def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     await journal.aclose()
     with pytest.raises(OrderNotFoundError):
         trace(read(tmp_path / "j"), "ibc-a")
+
+
+async def test_a_journal_that_takes_nothing_more_still_tells_what_it_has(tmp_path: Path) -> None:
+    journal = await Journal.open(tmp_path / "j", clock=ManualClock(NOON))
+    await journal.append([Intended(at=NOON, key="ibc-a", client_id=ClientId(1), ticket=ticket())])
+    await journal.aclose()
+    assert (await order_history(journal, "ibc-a")).steps[0].kind == "intent"

@@ -136,7 +136,7 @@ async def test_a_journal_that_cannot_be_written_says_so_to_both(path: Path) -> N
     await journal.append([])
     told: list[OrderError] = []
     journal.on_failure = told.append
-    journal._log._database.execute("PRAGMA max_page_count = 1")
+    journal._log._database.execute("PRAGMA max_page_count = 1")  # type: ignore[attr-defined]  # of the file
     large = Denied(at=NOON, key="", error="E", reason="x" * 100_000, order="")
     with pytest.raises(OrderError, match="cannot be written"):
         await journal.append([large])
