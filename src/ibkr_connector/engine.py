@@ -11,14 +11,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from .account.desk import AccountDesk, choose_account
 from .clock import Clock, SystemClock
-from .errors import AccountError, IBKRError, NotConnectedError
+from .errors import IBKRError, NotConnectedError
+from .gateway.borrowing import can_be_borrowed
 from .gateway.link import GatewayLink
 from .gateway.port import (
     AccountValueChanged,
@@ -45,9 +45,8 @@ from .orders.journal import Journal
 from .orders.kill_switch import KillSwitch
 from .orders.risk import AccountFacts, Needs, RiskFacts, RiskLimits
 from .orders.risk.hours import is_open
-from .orders.risk.valuation import multiplier_of
 from .orders.rule_book import RuleBook
-from .orders.sizing import SizingBasis
+from .orders.sizing import SizingBasis, basis_of
 from .resilience.operation import ENDPOINTS, Operation
 from .resilience.pipeline import Pipeline, PipelineTuning
 from .settings import Settings, check_accounts
@@ -86,7 +85,12 @@ class Engine:
         self.equity = EquityStore(settings.state_dir, clock=clock)
         kill = KillSwitch(settings.state_dir, clock=clock, by_setting=settings.kill_switch)
         self._facts = _Facts(
-            self.market, self.account, equity=self.equity, rules=self.rules, clock=clock
+            self.market,
+            self.account,
+            equity=self.equity,
+            rules=self.rules,
+            clock=clock,
+            request=lambda call: self.request("shortable", call, policy="quote"),
         )
         self.orders = OrdersDesk(
             gateway=self._link,
@@ -237,37 +241,23 @@ class Engine:
         details = await self.instruments.resolve(description)
         contract = details.contract
         chosen = choose_account(account, self._settings.account_id, self.accounts)
-        limits = self.rules.limits_for(contract, chosen)
-        equity = self.account.summary(chosen).total_value
-        rate = self.account.view.exchange_rate(chosen, contract.currency)
-        multiplier = multiplier_of(contract)
-        if equity is None or rate is None or multiplier is None:
-            raise AccountError(
-                f"a size in {contract} needs the account's worth, the rate of "
-                f"{contract.currency} and the contract's multiplier; not all of them are known"
-            )
-        shares = (limits.max_portfolio_risk, limits.max_concentration)
-        values = [limits.max_order_value, limits.max_position_value]
-        values += [share * equity for share in shares if share is not None]
-        sizes = [limits.max_order_size, limits.max_position_size]
-        return SizingBasis(
-            equity=equity,
-            multiplier=multiplier,
-            rate=rate,
-            lot=details.size_increment or Decimal(1),
-            min_size=details.min_size or Decimal(0),
-            max_quantity=min(size for size in sizes if size is not None),
-            max_value=min((value for value in values if value is not None), default=None),
+        return basis_of(
+            details,
+            self.rules.limits_for(contract, chosen),
+            equity=self.account.summary(chosen).total_value,
+            rate=self.account.view.exchange_rate(chosen, contract.currency),
         )
 
     # --- calls that only the engine can make ----------------------------------------------------
 
-    async def request(self, name: str, call: Callable[[Any], Awaitable[T]]) -> T:
+    async def request(
+        self, name: str, call: Callable[[Any], Awaitable[T]], *, policy: str = "request"
+    ) -> T:
         """Run any ib_async call through the pipeline; never repeated."""
         try:
             return await self._pipeline.run(
                 Operation(
-                    policy=ENDPOINTS["request"],
+                    policy=ENDPOINTS[policy],
                     call=lambda: self._link.request(call),
                 )
             )
@@ -349,8 +339,10 @@ class _Facts:
         equity: EquityStore,
         rules: RuleBook,
         clock: Clock,
+        request: Callable[[Callable[[Any], Awaitable[bool | None]]], Awaitable[bool | None]],
     ) -> None:
         self._market = market
+        self._request = request
         self._account = account
         self._equity = equity
         self._rules = rules
@@ -364,6 +356,9 @@ class _Facts:
             exchange_rate=self._account.view.exchange_rate(account, details.contract.currency),
             is_open=self._is_open(details, extended=extended),
         )
+        if needs.shortable:
+            asked = partial(can_be_borrowed, contract=details.contract)
+            known = replace(known, shortable=await self._request(asked))
         if not needs.price:
             return known
         try:
@@ -384,7 +379,6 @@ class _Facts:
         )
 
     def account_facts(self, account: str, limits: RiskLimits) -> AccountFacts:
-        """Return what is known of the account, at once."""
         try:
             summary = self._account.summary(account)
         except IBKRError:
@@ -405,9 +399,7 @@ class _Facts:
         )
 
     def observe(self, account: str) -> None:
-        """Measure the account's losses by what it is worth now."""
-        worth = self._account.summary(account).total_value
-        if worth is not None:
+        if (worth := self._account.summary(account).total_value) is not None:
             self._equity.observe(account, worth, self._rules.limits_of_account(account))
 
     def _is_open(self, details: ContractDetails, *, extended: bool) -> bool | None:

@@ -14,14 +14,19 @@ from decimal import ROUND_FLOOR, Decimal
 from itertools import pairwise
 from typing import Final
 
-from ibkr_connector.errors import OrderValidationError
+from ibkr_connector.errors import AccountError, OrderValidationError
+from ibkr_connector.model.contracts import ContractDetails
 from ibkr_connector.model.market import Bar
 from ibkr_connector.model.record import Record
+
+from .risk import RiskLimits
+from .risk.valuation import multiplier_of
 
 __all__ = [
     "PositionSize",
     "SizingBasis",
     "average_true_range",
+    "basis_of",
     "size_by_equity",
     "size_by_risk",
     "size_by_volatility",
@@ -61,6 +66,41 @@ class PositionSize(Record):
     value: Decimal
     risk: Decimal | None
     bound_by: str
+
+
+def basis_of(
+    details: ContractDetails,
+    limits: RiskLimits,
+    *,
+    equity: Decimal | None,
+    rate: Decimal | None,
+) -> SizingBasis:
+    """
+    Put the basis together from what is known of contract and account, bounded by the limits.
+
+    Raises:
+        AccountError: The worth, the rate or the multiplier is not known.
+    """
+    contract = details.contract
+    multiplier = multiplier_of(contract)
+    if equity is None or rate is None or multiplier is None:
+        raise AccountError(
+            f"a size in {contract} needs the account's worth, the rate of "
+            f"{contract.currency} and the contract's multiplier; not all of them are known"
+        )
+    shares = (limits.max_portfolio_risk, limits.max_concentration)
+    values = [limits.max_order_value, limits.max_position_value]
+    values += [share * equity for share in shares if share is not None]
+    sizes = [limits.max_order_size, limits.max_position_size]
+    return SizingBasis(
+        equity=equity,
+        multiplier=multiplier,
+        rate=rate,
+        lot=details.size_increment or Decimal(1),
+        min_size=details.min_size or ZERO,
+        max_quantity=min(size for size in sizes if size is not None),
+        max_value=min((value for value in values if value is not None), default=None),
+    )
 
 
 def size_by_risk(

@@ -89,7 +89,6 @@ MARKET: dict[str, Any] = {"order_type": "MKT"}
         ("max_exposure_share: 0.00001", order(), "max_exposure_share"),
         ("max_concentration: 0.00001", order(), "max_concentration"),
         ("allow_short: false", order("SELL"), "allow_short"),
-        ("require_shortable: true", order("SELL"), "require_shortable"),
         ("price_collar: 0.05", order(limit_price="105.01"), "price_collar"),
         ("price_collar: 0.05", order("SELL", limit_price="94.99"), "price_collar"),
         ("check_buying_power: true", order(quantity=1000, limit_price="999999"), "buying power"),
@@ -253,6 +252,21 @@ async def test_a_change_of_the_file_is_found_without_being_told(
         with pytest.raises(RiskLimitError, match="max_position_size"):
             await ib.place_order(order(quantity=2))
     assert at_the_venue(ibkr_gateway) == 0
+
+
+async def test_short_selling_asks_whether_shares_can_be_borrowed(
+    ibkr_gateway: HostedSimulator, make_connector: Make, config: Path
+) -> None:
+    limits(config, "require_shortable: true")
+    async with make_connector(ibkr_gateway.port) as ib:
+        # the simulated broker has no shares of Bank of America to lend
+        with pytest.raises(RiskLimitError) as broken:
+            await ib.place_order({**order("SELL", limit_price="9000"), "symbol": "BAC"})
+        assert [violation.rule for violation in broken.value.violations] == ["require_shortable"]
+        assert broken.value.violations[0].value == "no shares"
+        assert at_the_venue(ibkr_gateway) == 0
+        await ib.place_order(order("SELL", limit_price="9000"))
+    assert at_the_venue(ibkr_gateway) == 1
 
 
 async def test_a_size_is_what_the_rules_let_through(

@@ -11,16 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibkr_connector.errors import OrderValidationError
+from ibkr_connector.errors import AccountError, OrderValidationError
+from ibkr_connector.model.contracts import ContractDetails
 from ibkr_connector.model.market import Bar
+from ibkr_connector.orders.risk import RiskLimits
 from ibkr_connector.orders.sizing import (
     SizingBasis,
     average_true_range,
+    basis_of,
     size_by_equity,
     size_by_risk,
     size_by_volatility,
 )
-from kit.order_desk import NOON
+from kit.order_desk import AAPL, NOON
 
 BASIS = SizingBasis(equity=Decimal(100_000))
 
@@ -121,6 +124,22 @@ def test_figures_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
 def test_an_account_worth_nothing_sizes_nothing() -> None:
     with pytest.raises(OrderValidationError, match="equity"):
         size_by_equity(replace(BASIS, equity=Decimal(-5)), price=Decimal(1), share=Decimal(1))
+
+
+def test_a_basis_is_bounded_by_the_tightest_limit_and_needs_to_know() -> None:
+    details = ContractDetails(contract=AAPL, size_increment=Decimal(5))
+    limits = RiskLimits(
+        max_order_size=Decimal(100),
+        max_position_size=Decimal(60),
+        max_order_value=Decimal(9_000),
+        max_portfolio_risk=Decimal("0.05"),
+    )
+    basis = basis_of(details, limits, equity=Decimal(100_000), rate=Decimal(1))
+    assert (basis.max_quantity, basis.max_value) == (Decimal(60), Decimal(5_000))
+    assert basis.lot == 5
+    for unknown in ({"equity": None, "rate": Decimal(1)}, {"equity": Decimal(1), "rate": None}):
+        with pytest.raises(AccountError, match="not all of them are known"):
+            basis_of(details, limits, **unknown)
 
 
 figures = st.decimals("0.01", "10000", places=2)
