@@ -21,6 +21,7 @@ from .model.contracts import Contract
 from .model.orders import OrderReport, OrderRequest, OrderStatus
 from .model.status import BreakerState, ConnectionState, ConnectionStatus
 from .observe.correlation import correlation
+from .orders.feed import OrderEventStream
 from .orders.kill_control import KillControl
 from .portal import Portal
 from .settings import Settings
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from .model.brackets import BracketReport, BracketRequest
     from .model.market import BarSeries, MarketData, Quote
     from .orders.closing import ClosingReport
+    from .orders.history import OrderHistory
     from .orders.rule_book import RulesStatus
     from .orders.sizing import SizingBasis
 
@@ -646,6 +648,35 @@ class IBKRConnector:
             account: One account; all of them when not given.
         """
         await self._call(_later(lambda engine: engine.equity.reset(account)))
+
+    async def order_history(self, order_id: int | str) -> OrderHistory:
+        """
+        Tell the life of an order: every step with its cause, evidence and time, also earlier runs'.
+
+        Args:
+            order_id: Order id, permanent id, order reference or `client_order_id`.
+
+        Raises:
+            OrderNotFoundError: The journal has no such order.
+
+        Source: our journal. Cost: none.
+        """
+        return await self._call(lambda engine: engine.orders.history(order_id))
+
+    def stream_order_events(self, *, buffer: int = 1024) -> OrderEventStream:
+        """
+        Follow what happens to every order: `async for event in ib.stream_order_events()`.
+
+        It begins with `async with` or with the first event asked for, and ends with the connection
+        object. Cancelling a read loses nothing; a reader slower than the events, by more than
+        `buffer`, gets an `EventsMissed` where some are gone. Events learned by asking, and not as
+        they happened, have `recovered` set.
+
+        Source: our ledger, kept by events. Cost: none.
+        """
+        return OrderEventStream(
+            lambda read: self._call(lambda engine: read(engine.orders.feed)), buffer=buffer
+        )
 
     # --- escape hatch ---------------------------------------------------------------------------
 

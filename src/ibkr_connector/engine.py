@@ -70,6 +70,7 @@ class Engine:
         self._clock = clock
         self._journal = journal
         self._closing: asyncio.Task[None] | None = None
+        self._drift: Any = None
         self._link = GatewayLink()
         self._pipeline = Pipeline(clock=clock, tuning=_pipeline_tuning(settings))
         self.instruments = Resolver(gateway=self._link, pipeline=self._pipeline, clock=clock)
@@ -156,6 +157,7 @@ class Engine:
     async def connect(self) -> None:
         """Make the first connection; the supervisor keeps it from then on."""
         await self._supervisor.start()
+        self._drift = self._drift or self.orders.watch_drift(self._link.positions)
 
     async def wait_ready(self, timeout_s: float | None) -> None:
         """Wait until the supervisor says ready."""

@@ -24,22 +24,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from ibkr_connector.clock import Clock
-from ibkr_connector.codes import OrderEffect, Scope, lookup
 from ibkr_connector.errors import (
     OrderError,
     OrderStateError,
     TradingHaltedError,
 )
 from ibkr_connector.gateway.port import (
-    CommissionReported,
-    Execution,
     GatewayEvent,
-    OpenOrderSeen,
-    OrderFault,
     OrderGateway,
-    OrderStatusSeen,
     OrderTicket,
-    SessionEnded,
+    PositionRow,
 )
 from ibkr_connector.model.brackets import BracketReport, BracketRequest
 from ibkr_connector.model.contracts import Contract, ContractDetails
@@ -50,9 +44,12 @@ from .admission import JOURNAL_FAILED, Admission
 from .book import Book
 from .cancelling import Cancelling
 from .dispatch import Dispatch
-from .evidence import Seen, read_fault, see, see_fault
+from .drift_watch import INTERVAL_S, DriftWatch
 from .families import Families
+from .feed import EventFeed
 from .finding import Finder
+from .hearing import Hearing
+from .history import OrderHistory, order_history
 from .inquiry import DeskTiming, Inquiry
 from .jobs import Jobs
 from .journal import Journal
@@ -168,6 +165,13 @@ class OrdersDesk:
             placing=self._placing,
             check_trading=self._check_trading,
             timeout_s=ack_timeout_s,
+        )
+        self._hearing = Hearing(
+            book=self._book,
+            gateway=gateway,
+            inquiry=self._inquiry,
+            cancelling=self._cancelling,
+            modifying=self._modifying,
         )
         self._families = Families(
             book=self._book,
@@ -327,6 +331,24 @@ class OrdersDesk:
         """Return every order that is known, those of other clients included, oldest first."""
         return tuple(entry.report() for entry in self._ledger if entry.is_open or not open_only)
 
+    async def history(self, order_id: int | str) -> OrderHistory:
+        """Tell every step of an order, also of earlier runs, from the journal."""
+        return await order_history(self._book.journal, order_id)
+
+    @property
+    def feed(self) -> EventFeed:
+        """Events of every order, for streams."""
+        return self._book.feed
+
+    def watch_drift(
+        self,
+        positions: Callable[[], Awaitable[tuple[PositionRow, ...]]],
+        *,
+        interval_s: float = INTERVAL_S,
+    ) -> DriftWatch:
+        """Begin the periodic comparison with the broker (`drift.py`); to be called once."""
+        return self._inquiry.watch_drift(positions, interval_s=interval_s)
+
     async def wait_for(
         self,
         order_id: int,
@@ -387,50 +409,7 @@ class OrdersDesk:
 
     def apply(self, event: GatewayEvent) -> None:
         """Take in what a session says; events that are not about orders pass by."""
-        if isinstance(event, OrderStatusSeen | OpenOrderSeen | Execution | CommissionReported):
-            seen = see(self._ledger, event, at=self._clock.utcnow())
-            if seen.stranger and isinstance(event, OrderStatusSeen):
-                # a status does not say of what: the broker's list does
-                self._inquiry.meet(f"{event.client_id}/{event.order_id}/{event.perm_id}")
-            self._take(seen)
-        elif isinstance(event, OrderFault):
-            self._apply_fault(event)
-        elif isinstance(event, SessionEnded):
-            self._session_ended()
-
-    def _apply_fault(self, fault: OrderFault) -> None:
-        entry = self._ledger.by_order_id(self._gateway.client_id, fault.order_id)
-        if entry is None:
-            return
-        changing = self._modifying.is_under_way(entry.key)
-        scope = Scope.CANCEL if entry.cancel_asked else Scope.ORDER
-        scope = Scope.MODIFY if changing else scope
-        row = lookup(fault.code, scope, fault.text)
-        asks = row.order in (OrderEffect.HINT, OrderEffect.VERDICT)
-        if entry.cancel_asked and asks and entry.is_open:
-            self._cancelling.refused(entry.key, fault)
-        if changing and asks:
-            self._modifying.refused(entry.key, fault)
-        own, reading = self._gateway.client_id, read_fault(fault, row)
-        self._take(see_fault(self._ledger, reading, client_id=own, at=self._clock.utcnow()))
-
-    def _take(self, seen: Seen) -> None:
-        # the window opens before anybody wakes: who waits must see that the verdict is not out
-        for key in seen.ask:
-            self._inquiry.open_window(key)
-        self._book.take(seen)
-
-    def _session_ended(self) -> None:
-        self._inquiry.session_ended()
-        for entry in tuple(self._ledger):
-            if entry.state is State.SENT:
-                self._book.move(
-                    entry.key,
-                    Event.LOSE,
-                    cause="session ended",
-                    reason="the connection was lost before the broker had answered",
-                )
-        self._book.wake_all()
+        self._hearing.apply(event)
 
     # --- the rest -------------------------------------------------------------------------------
 
