@@ -12,7 +12,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from .account.desk import AccountDesk, choose_account
@@ -41,7 +40,7 @@ from .orders.closing import Closing
 from .orders.desk import OrdersDesk
 from .orders.equity_store import EquityStore
 from .orders.guard import Guard
-from .orders.journal import Journal
+from .orders.journal import Journal, Place
 from .orders.kill_switch import KillSwitch
 from .orders.risk import AccountFacts, Needs, RiskFacts, RiskLimits
 from .orders.risk.hours import is_open
@@ -50,6 +49,7 @@ from .orders.sizing import SizingBasis, basis_of
 from .resilience.operation import ENDPOINTS, Operation
 from .resilience.pipeline import Pipeline, PipelineTuning
 from .settings import Settings, check_accounts
+from .storage.postgres import PostgresPlace
 from .supervisor import StateChange, Supervisor, SupervisorTiming, SyncPart
 
 __all__ = ["Engine"]
@@ -144,7 +144,7 @@ class Engine:
             ConfigurationError: Another process uses the same journal, or it cannot be written.
         """
         clock = clock or SystemClock()
-        journal = await Journal.open(journal_path(settings), clock=clock)
+        journal = await Journal.open(journal_place(settings), clock=clock)
         engine = cls(settings, journal=journal, clock=clock)
         try:
             await engine.orders.open()
@@ -412,9 +412,12 @@ class _Facts:
             return None
 
 
-def journal_path(settings: Settings) -> Path:
+def journal_place(settings: Settings) -> Place:
     """Return where the order journal of these settings is: one per mode and client id."""
-    return settings.state_dir / f"orders-{settings.mode}-client{settings.client_id}.sqlite3"
+    name = f"orders-{settings.mode}-client{settings.client_id}"
+    if settings.journal_url is not None:
+        return PostgresPlace(url=settings.journal_url.get_secret_value(), name=name)
+    return settings.state_dir / f"{name}.sqlite3"
 
 
 def _pipeline_tuning(settings: Settings) -> PipelineTuning:

@@ -14,6 +14,7 @@ import typer
 from ibkr_connector.connector import IBKRConnector
 from ibkr_connector.errors import ConfigurationError, IBKRError
 from ibkr_connector.observe.logs import configure_logging
+from ibkr_connector.orders.journal import Place
 from ibkr_connector.settings import Settings, setting_sources
 
 from . import kill
@@ -145,7 +146,7 @@ def orders(
     as_json: Json = False,
 ) -> None:
     """Show open orders and those of today, from the journal; needs no gateway."""
-    path = journal or _journal_path(_settings(profile, client_id=client_id))
+    path = journal or _journal_place(_settings(profile, client_id=client_id))
     code = 0
     try:
         if verify:
@@ -183,7 +184,7 @@ def cancel(
                 ids: tuple[int, ...] = (order_id,)
             else:
                 # connecting has compared the journal with the broker: it is up to date
-                path, own = _journal_path(settings), settings.client_id
+                path, own = _journal_place(settings), settings.client_id
                 ids = await asyncio.to_thread(lambda: open_ids(path, client_id=own))
             return show_cancelled(*await cancel_orders(ids, ib.cancel_order), as_json=as_json)
 
@@ -368,11 +369,11 @@ def _settings(profile: str | None, **overrides: Any) -> Settings:
     return settings
 
 
-def _journal_path(settings: Settings) -> Path:
+def _journal_place(settings: Settings) -> Place:
     # the engine brings ib_async with it, which takes a third of a second to import
-    from ibkr_connector.engine import journal_path  # noqa: PLC0415
+    from ibkr_connector.engine import journal_place  # noqa: PLC0415
 
-    return journal_path(settings)
+    return journal_place(settings)
 
 
 def _with_gateway(

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, PrivateAttr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ibkr_connector.model.contracts import SecurityType
@@ -355,6 +355,10 @@ class Settings(_Given):
     )
 
     state_dir: Path = Field(description="Directory of the order journal.")
+    journal_url: SecretStr | None = Field(
+        default=None,
+        description="PostgreSQL database of the order journal, instead of a file in `state_dir`.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Of the command line's log."
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ibkr_connector import IBKRConnector, limit_order, market_order
-from ibkr_connector.engine import journal_path
+from ibkr_connector.engine import journal_place
 from ibkr_connector.settings import Settings
 from ibkr_connector.simulator import HostedSimulator
 
@@ -50,7 +50,9 @@ def journal(
     asyncio.run(trade())
     state = tmp_path / "journal"
     monkeypatch.setenv("IBKR_STATE_DIR", str(state))
-    return journal_path(Settings.load(state_dir=state))
+    place = journal_place(Settings.load(state_dir=state))
+    assert isinstance(place, Path)
+    return place
 
 
 def test_orders_are_shown_without_a_gateway(journal: Path, ibkr_gateway: HostedSimulator) -> None:
