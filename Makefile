@@ -7,8 +7,8 @@ FOREIGNERS := $(patsubst %,$(FOREIGN)/%/.ready,ibapi ib_insync nautilus)
 # under these packages less than 90 % of the branches covered is a failure
 COVERED := orders resilience gateway simulator/wire
 # the tests in two halves of about the same length, one for each core of a small machine
-pure := tests/unit tests/wire tests/architecture
-joined := tests/component tests/conformance tests/docs tests/foreign tests/spec
+first := tests/unit tests/wire tests/architecture tests/docs tests/foreign tests/spec
+second := tests/component tests/conformance
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo foreign test check format lint types contracts spelling tests coverage bench soak docs limits lock clean
@@ -58,7 +58,7 @@ tests: setup  ## the tests alone; ARGS="-k word" passes options
 
 coverage:
 	$(BIN)/coverage erase
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target measured-pure measured-joined
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target measured-first measured-second
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --skip-covered --format=total | xargs printf 'branch coverage of everything: %s %%\n'
 	@for part in $(COVERED); do \

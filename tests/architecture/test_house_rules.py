@@ -152,7 +152,7 @@ def test_every_decision_has_its_four_parts_and_is_listed() -> None:
 
 
 def test_every_folder_of_tests_is_in_one_of_the_two_halves_that_make_runs() -> None:
-    halves = re.findall(r"^(?:pure|joined) := (.+)$", (ROOT / "Makefile").read_text("utf-8"), re.M)
+    halves = re.findall(r"^(?:first|second) := (.+)$", (ROOT / "Makefile").read_text("utf-8"), re.M)
     run = [folder for half in halves for folder in half.split()]
     there = {
         f"tests/{path.relative_to(ROOT / 'tests').parts[0]}"

@@ -37,7 +37,7 @@ class Credit:
         rest = new.quantity - order.filled
         if not rest:
             return None
-        terms = replace(new, quantity=rest)
+        terms = replace(new, quantity=rest) if order.filled else new
         if order.allocation is None:
             needed, short = self._looked_at(order, order.account, terms, now=now)
             if short is None:

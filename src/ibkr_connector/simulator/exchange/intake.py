@@ -118,6 +118,8 @@ class Intake:
             # the children of a bracket end each other without being told to (IB campus); that
             # only one of them trades at a time is assumed
             group = Group(name=str(command.parent), kind=REDUCE)
+        # whoever has relatives goes to the market with them
+        is_alone = command.transmit and not command.parent
         return VenueOrder(
             perm_id=self._register.next_perm_id(),
             owner=command.owner,
@@ -129,7 +131,7 @@ class Intake:
             status=Status.PRE_SUBMITTED,
             placed_at=now,
             priority=self._register.next_priority(),
-            hold=Hold.UNTRANSMITTED,
+            hold=None if is_alone else Hold.UNTRANSMITTED,
             parent=command.parent,
             group=group,
             allocation=command.allocation,
