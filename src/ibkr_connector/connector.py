@@ -1,14 +1,13 @@
 """
 `IBKRConnector`: the object that users hold.
 
-Owns the shared instances (one per profile in a process), the I/O thread of each, and the hop from
-the caller's loop or thread into it. It decides nothing about markets or orders: every method below
+Owns the shared instances (one per profile in a process), and the hop from the caller's loop or
+thread into the I/O thread of each. It decides nothing about markets or orders: every method below
 is one sentence to the engine.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
@@ -23,7 +22,7 @@ from .model.status import BreakerState, ConnectionState, ConnectionStatus
 from .observe.correlation import correlation
 from .orders.feed import OrderEventStream
 from .orders.kill_control import KillControl
-from .portal import Portal
+from .runtime import Runtime
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -41,36 +40,6 @@ __all__ = ["IBKRConnector"]
 T = TypeVar("T")
 
 DEFAULT_PROFILE: Final = "default"
-
-
-class _Runtime:
-    """One I/O thread and the engine that lives in it: made by `connect`, ended by `disconnect`."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.portal = Portal.start(f"ibkr-{settings.profile}")
-        self.engine: Engine | None = None
-        self.connecting = 0
-        self._settings = settings
-        self._opening: asyncio.Task[Engine] | None = None
-
-    async def connect(self) -> None:
-        if self._opening is None:
-            self._opening = asyncio.create_task(self._open(), name="ibkr-open")
-        self.engine = await asyncio.shield(self._opening)
-        await self.engine.connect()
-
-    async def aclose(self) -> None:
-        if self._opening is not None:
-            await asyncio.gather(self._opening, return_exceptions=True)
-        if self.engine is not None:
-            await self.engine.aclose()
-
-    async def _open(self) -> Engine:
-        # ib_async takes a third of a second to import: paid here, once, off the caller's loop
-        from .engine import Engine  # noqa: PLC0415
-
-        self.engine = await Engine.open(self._settings)
-        return self.engine
 
 
 class IBKRConnector:
@@ -99,7 +68,7 @@ class IBKRConnector:
 
     _settings: Settings
     _lock: threading.Lock
-    _runtime: _Runtime | None
+    _runtime: Runtime | None
     _pid: int
 
     def __new__(cls, profile: str | None = None, **overrides: Any) -> Self:
@@ -188,14 +157,14 @@ class IBKRConnector:
         with self._lock:
             runtime = self._runtime
             if runtime is None:
-                runtime = self._runtime = _Runtime(self._settings)
+                runtime = self._runtime = Runtime(self._settings)
             runtime.connecting += 1
         try:
             with correlation():
                 await runtime.portal.call(runtime.connect)
         finally:
             if self._is_abandoned(runtime):
-                await _end(runtime)
+                await runtime.end()
 
     async def disconnect(self) -> None:
         """
@@ -211,7 +180,7 @@ class IBKRConnector:
             if runtime.portal.owns_current_thread:
                 raise WrongThreadError("disconnect() was called on the connector's own I/O thread")
             self._runtime = None
-        await _end(runtime)
+        await runtime.end()
 
     async def __aenter__(self) -> Self:
         await self.connect()
@@ -703,13 +672,13 @@ class IBKRConnector:
         with correlation():
             return await runtime.portal.call(lambda: do(engine))
 
-    def _running(self) -> _Runtime:
+    def _running(self) -> Runtime:
         runtime = self._runtime
         if runtime is None or not runtime.portal.is_running:
             raise NotConnectedError("the connector is not connected")
         return runtime
 
-    def _is_abandoned(self, runtime: _Runtime) -> bool:
+    def _is_abandoned(self, runtime: Runtime) -> bool:
         """Note that one caller of `connect` leaves; tell whether it must tidy up after itself."""
         with self._lock:
             runtime.connecting -= 1
@@ -719,14 +688,6 @@ class IBKRConnector:
                 return False
             self._runtime = None
             return True
-
-
-async def _end(runtime: _Runtime) -> None:
-    try:
-        await runtime.portal.call(runtime.aclose)
-    finally:
-        # joins a thread that has nothing left to do; bounded, also when we are being cancelled
-        runtime.portal.stop()
 
 
 def _later(read: Callable[[Engine], T]) -> Callable[[Engine], Awaitable[T]]:

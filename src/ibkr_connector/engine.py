@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from functools import partial
 from typing import Any, Final, TypeVar
 
 from .account.desk import AccountDesk, choose_account
 from .clock import Clock, SystemClock
 from .errors import IBKRError, NotConnectedError
-from .gateway.borrowing import can_be_borrowed
 from .gateway.link import GatewayLink
 from .gateway.port import (
     AccountValueChanged,
@@ -27,11 +24,10 @@ from .gateway.port import (
     SessionInfo,
 )
 from .gateway.session import Session
-from .gateway.times import BadTimeError, zone
 from .instruments.resolver import Resolver
 from .market.desk import MarketDesk
 from .model.account import AccountSummary, Position
-from .model.contracts import Contract, ContractDetails
+from .model.contracts import Contract
 from .model.ids import ClientId
 from .model.market import DataType
 from .model.orders import OrderReport
@@ -42,12 +38,11 @@ from .orders.equity_store import EquityStore
 from .orders.guard import Guard
 from .orders.journal import Journal, Place
 from .orders.kill_switch import KillSwitch
-from .orders.risk import AccountFacts, Needs, RiskFacts, RiskLimits
-from .orders.risk.hours import is_open
 from .orders.rule_book import RuleBook
 from .orders.sizing import SizingBasis, basis_of
 from .resilience.operation import ENDPOINTS, Operation
 from .resilience.pipeline import Pipeline, PipelineTuning
+from .rule_facts import RuleFacts
 from .settings import Settings, check_accounts
 from .storage.postgres import PostgresPlace
 from .supervisor import StateChange, Supervisor, SupervisorTiming, SyncPart
@@ -85,7 +80,7 @@ class Engine:
         self.rules = RuleBook(settings)
         self.equity = EquityStore(settings.state_dir, clock=clock)
         kill = KillSwitch(settings.state_dir, clock=clock, by_setting=settings.kill_switch)
-        self._facts = _Facts(
+        self._facts = RuleFacts(
             self.market,
             self.account,
             equity=self.equity,
@@ -328,88 +323,6 @@ class Engine:
     def _need_session(self) -> None:
         if self._link.session is None:
             raise NotConnectedError("account figures are not served without a connection")
-
-
-class _Facts:
-    """What risk rules may ask: the market of a contract, and the figures of an account."""
-
-    def __init__(
-        self,
-        market: MarketDesk,
-        account: AccountDesk,
-        *,
-        equity: EquityStore,
-        rules: RuleBook,
-        clock: Clock,
-        request: Callable[[Callable[[Any], Awaitable[bool | None]]], Awaitable[bool | None]],
-    ) -> None:
-        self._market = market
-        self._request = request
-        self._account = account
-        self._equity = equity
-        self._rules = rules
-        self._clock = clock
-
-    async def facts(
-        self, details: ContractDetails, *, account: str, needs: Needs, extended: bool
-    ) -> RiskFacts:
-        known = RiskFacts(
-            net_liquidation=self._account.summary(account).total_value,
-            exchange_rate=self._account.view.exchange_rate(account, details.contract.currency),
-            is_open=self._is_open(details, extended=extended),
-        )
-        if needs.shortable:
-            asked = partial(can_be_borrowed, contract=details.contract)
-            known = replace(known, shortable=await self._request(asked))
-        if not needs.price:
-            return known
-        try:
-            quote = await self._market.quote(details.contract)
-        except IBKRError as error:
-            return replace(known, missing=error.message)
-        seen = [p for p in (quote.bid, quote.ask, quote.last, quote.close) if p is not None]
-        return replace(
-            known,
-            # the dearest price in sight bounds what a market order can cost
-            price=max((abs(price) for price in seen), default=None),
-            bid=quote.bid,
-            ask=quote.ask,
-            last=quote.last,
-            quoted_at=quote.timestamp,
-            is_live=quote.data_type is DataType.LIVE,
-            halted=quote.halted,
-        )
-
-    def account_facts(self, account: str, limits: RiskLimits) -> AccountFacts:
-        try:
-            summary = self._account.summary(account)
-        except IBKRError:
-            worth, power = None, None
-        else:
-            worth, power = summary.total_value, summary.buying_power
-            self.observe(account)
-        marks = self._equity.marks(account)
-        return AccountFacts(
-            now=self._clock.utcnow(),
-            rate=partial(self._account.view.exchange_rate, account),
-            positions=self._account.positions(account) if worth is not None else None,
-            net_liquidation=worth,
-            buying_power=power,
-            day_start=None if marks is None else marks.day_start,
-            peak=None if marks is None else marks.peak,
-            halted_until=None if marks is None else marks.halted_until,
-        )
-
-    def observe(self, account: str) -> None:
-        if (worth := self._account.summary(account).total_value) is not None:
-            self._equity.observe(account, worth, self._rules.limits_of_account(account))
-
-    def _is_open(self, details: ContractDetails, *, extended: bool) -> bool | None:
-        hours = details.trading_hours if extended else details.liquid_hours
-        try:
-            return is_open(hours, zone(details.time_zone_id), self._clock.utcnow())
-        except BadTimeError:
-            return None
 
 
 def journal_place(settings: Settings) -> Place:

@@ -1,0 +1,110 @@
+"""
+What the risk rules may ask: the market of a contract, the figures of an account.
+
+The rules know neither desk; both meet here. A figure that is not known is `None`, and a rule that
+needs it says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from .account.desk import AccountDesk
+from .clock import Clock
+from .errors import IBKRError
+from .gateway.borrowing import can_be_borrowed
+from .gateway.times import BadTimeError, zone
+from .market.desk import MarketDesk
+from .model.contracts import ContractDetails
+from .model.market import DataType
+from .orders.equity_store import EquityStore
+from .orders.risk import AccountFacts, Needs, RiskFacts, RiskLimits
+from .orders.risk.hours import is_open
+from .orders.rule_book import RuleBook
+
+__all__ = ["RuleFacts"]
+
+
+class RuleFacts:
+    """The source of facts that the orders desk gives its rules."""
+
+    def __init__(
+        self,
+        market: MarketDesk,
+        account: AccountDesk,
+        *,
+        equity: EquityStore,
+        rules: RuleBook,
+        clock: Clock,
+        request: Callable[[Callable[[Any], Awaitable[bool | None]]], Awaitable[bool | None]],
+    ) -> None:
+        self._market = market
+        self._request = request
+        self._account = account
+        self._equity = equity
+        self._rules = rules
+        self._clock = clock
+
+    async def facts(
+        self, details: ContractDetails, *, account: str, needs: Needs, extended: bool
+    ) -> RiskFacts:
+        known = RiskFacts(
+            net_liquidation=self._account.summary(account).total_value,
+            exchange_rate=self._account.view.exchange_rate(account, details.contract.currency),
+            is_open=self._is_open(details, extended=extended),
+        )
+        if needs.shortable:
+            asked = partial(can_be_borrowed, contract=details.contract)
+            known = replace(known, shortable=await self._request(asked))
+        if not needs.price:
+            return known
+        try:
+            quote = await self._market.quote(details.contract)
+        except IBKRError as error:
+            return replace(known, missing=error.message)
+        seen = [p for p in (quote.bid, quote.ask, quote.last, quote.close) if p is not None]
+        return replace(
+            known,
+            # the dearest price in sight bounds what a market order can cost
+            price=max((abs(price) for price in seen), default=None),
+            bid=quote.bid,
+            ask=quote.ask,
+            last=quote.last,
+            quoted_at=quote.timestamp,
+            is_live=quote.data_type is DataType.LIVE,
+            halted=quote.halted,
+        )
+
+    def account_facts(self, account: str, limits: RiskLimits) -> AccountFacts:
+        try:
+            summary = self._account.summary(account)
+        except IBKRError:
+            worth, power = None, None
+        else:
+            worth, power = summary.total_value, summary.buying_power
+            self.observe(account)
+        marks = self._equity.marks(account)
+        return AccountFacts(
+            now=self._clock.utcnow(),
+            rate=partial(self._account.view.exchange_rate, account),
+            positions=self._account.positions(account) if worth is not None else None,
+            net_liquidation=worth,
+            buying_power=power,
+            day_start=None if marks is None else marks.day_start,
+            peak=None if marks is None else marks.peak,
+            halted_until=None if marks is None else marks.halted_until,
+        )
+
+    def observe(self, account: str) -> None:
+        if (worth := self._account.summary(account).total_value) is not None:
+            self._equity.observe(account, worth, self._rules.limits_of_account(account))
+
+    def _is_open(self, details: ContractDetails, *, extended: bool) -> bool | None:
+        hours = details.trading_hours if extended else details.liquid_hours
+        try:
+            return is_open(hours, zone(details.time_zone_id), self._clock.utcnow())
+        except BadTimeError:
+            return None

@@ -1,0 +1,59 @@
+"""
+One I/O thread and the engine that lives in it.
+
+Owns their beginning and their end: several callers may open and end one runtime, each at any time
+and from any thread, and it happens once. It knows nothing of the calls that go through it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from .portal import Portal
+
+if TYPE_CHECKING:
+    from .engine import Engine
+    from .settings import Settings
+
+__all__ = ["Runtime"]
+
+
+class Runtime:
+    """One I/O thread and the engine that lives in it: made by `connect`, ended by `disconnect`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.portal = Portal.start(f"ibkr-{settings.profile}")
+        self.engine: Engine | None = None
+        self.connecting = 0
+        self._settings = settings
+        self._opening: asyncio.Task[Engine] | None = None
+
+    async def connect(self) -> None:
+        """Open the engine, once for all callers, and connect it."""
+        if self._opening is None:
+            self._opening = asyncio.create_task(self._open(), name="ibkr-open")
+        self.engine = await asyncio.shield(self._opening)
+        await self.engine.connect()
+
+    async def aclose(self) -> None:
+        """Close the engine, also one that is still being opened; runs on the thread's loop."""
+        if self._opening is not None:
+            await asyncio.gather(self._opening, return_exceptions=True)
+        if self.engine is not None:
+            await self.engine.aclose()
+
+    async def _open(self) -> Engine:
+        # ib_async takes a third of a second to import: paid here, once, off the caller's loop
+        from .engine import Engine  # noqa: PLC0415
+
+        self.engine = await Engine.open(self._settings)
+        return self.engine
+
+    async def end(self) -> None:
+        """Close the engine and end the thread; bounded, also when the caller is cancelled."""
+        try:
+            await self.portal.call(self.aclose)
+        finally:
+            # joins a thread that has nothing left to do
+            self.portal.stop()
