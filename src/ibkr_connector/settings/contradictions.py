@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from ibkr_connector.errors import ConfigurationError
 
 from .files import PERMISSIONS_NAME, RISK_NAME
+from .mistakes import described
 
 if TYPE_CHECKING:
     from .model import PermissionSettings, RiskSettings
@@ -68,14 +69,13 @@ def check_override(place: str, row: Mapping[str, Any], *, limits: RiskSettings) 
     base = {name: getattr(limits, name) for name in known}
     try:
         type(limits)(**(base | dict(row)))
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = str(first["loc"][0]) if first["loc"] else ""
-        described = type(limits).model_fields[key].description if key else ""
-        raise _wrong(
-            f"{place}.{key} is {row.get(key)!r}; {first['msg'].lower()}",
-            hint=f"expected: {described}",
-        ) from error
+    except ConfigurationError as error:
+        mistake = error.__cause__
+        if not isinstance(mistake, ValidationError) or not mistake.errors()[0]["loc"]:
+            raise
+        better = described(mistake, type(limits), row, place=f"{RISK_NAME}: {place}")
+        # no cause: whoever builds the whole would take it for a mistake of the file's own keys
+        raise better from None
 
 
 def check_permissions(permissions: PermissionSettings) -> None:

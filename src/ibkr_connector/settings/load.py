@@ -10,10 +10,11 @@ import os
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from io import StringIO
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic import TypeAdapter, ValidationError
 from pydantic_settings import BaseSettings
 
@@ -21,6 +22,7 @@ from ibkr_connector.errors import ConfigurationError
 from ibkr_connector.model.status import TradingMode
 
 from .files import INI_NAME, PERMISSIONS_NAME, RISK_NAME, read_ini, read_yaml
+from .mistakes import described, refuse_unknown
 from .model import PermissionSettings, RiskSettings, Settings
 
 __all__ = ["SettingSource", "environment_names", "load_rules", "load_settings", "setting_sources"]
@@ -38,6 +40,9 @@ _LOADER_VARIABLES: Final = frozenset({"IBKR_PROFILE", "IBKR_CONFIG_DIR"})
 _FLAG: Final = TypeAdapter(bool)
 _BARE: Final = frozenset({"max_order_size", "max_portfolio_risk"})
 """Fields whose variable also exists without the prefix."""
+
+_NEAR: Final = 0.85
+"""How alike a name must be to one of those, of 1, to be taken for a misspelling of it."""
 
 
 M = TypeVar("M", bound=BaseSettings)
@@ -157,7 +162,7 @@ def setting_sources(settings: Settings) -> tuple[SettingSource, ...]:
 
 
 def _arguments(overrides: Mapping[str, object]) -> _Layer:
-    _known(overrides, Settings.model_fields, "keyword argument")
+    refuse_unknown(overrides, Settings.model_fields, "keyword argument")
     return _Layer("argument", dict(overrides), {name: name for name in overrides})
 
 
@@ -173,7 +178,8 @@ def _variables(place: str, variables: Mapping[str, str]) -> _Layer:
         for name, value in variables.items()
         if name.upper().startswith("IBKR_") or name.upper() in fields
     }
-    _known(mine, fields.keys() | _LOADER_VARIABLES, f"variable in the {place}")
+    refuse_unknown(mine, fields.keys() | _LOADER_VARIABLES, f"variable in the {place}")
+    _refuse_near_misses(variables, fields, place)
     values: dict[str, object] = {}
     names: dict[str, str] = {}
     for name, field in fields.items():
@@ -181,6 +187,17 @@ def _variables(place: str, variables: Mapping[str, str]) -> _Layer:
         if field not in values and mine.get(name):
             values[field], names[field] = mine[name], name
     return _Layer(place, values, names)
+
+
+def _refuse_near_misses(variables: Iterable[str], fields: Mapping[str, str], place: str) -> None:
+    """Refuse a misspelt name of a limit without the prefix: it would be no limit at all."""
+    bare = [field.upper() for field in sorted(_BARE)]
+    for name in sorted({name.upper() for name in variables} - fields.keys()):
+        if close := get_close_matches(name, bare, n=1, cutoff=_NEAR):
+            raise ConfigurationError(
+                f"unknown variable in the {place}: {name}",
+                hint=f"did you mean {close[0]}? If it is another program's, rename or unset it",
+            )
 
 
 def _ini_layers(path: Path, profile: str | None) -> tuple[_Layer, ...]:
@@ -192,7 +209,7 @@ def _ini_layers(path: Path, profile: str | None) -> tuple[_Layer, ...]:
                 f"{path.name}: the section [{section}] is not known",
                 hint=f"use [{COMMON_SECTION}] or [{PROFILE_PREFIX}NAME]",
             )
-        _known(keys, fields, f"key in section [{section}] of {path.name}")
+        refuse_unknown(keys, fields, f"key in section [{section}] of {path.name}")
     wanted = f"{PROFILE_PREFIX}{profile}"
     if profile is not None and profile != "default" and wanted not in sections and sections:
         known = [name.removeprefix(PROFILE_PREFIX) for name in sections if name != COMMON_SECTION]
@@ -222,14 +239,20 @@ def _dotenv() -> dict[str, str]:
     if not path.is_file():
         return {}
     try:
-        path.read_text("utf-8")
-    except UnicodeDecodeError as error:
+        text = path.read_text("utf-8")
+    except (UnicodeDecodeError, OSError) as error:
         raise ConfigurationError(f"cannot read .env: {error}", hint="save it as UTF-8") from error
-    return {
-        key: value
-        for key, value in dotenv_values(path, interpolate=False).items()
-        if value is not None
-    }
+    values: dict[str, str] = {}
+    for line in parse_stream(StringIO(text)):
+        if line.key is None or line.value is None:
+            continue
+        if line.key in values and line.key.upper().startswith(("IBKR_", "MAX_")):
+            raise ConfigurationError(
+                f"cannot read .env: {line.key} stands twice, again in line {line.original.line}",
+                hint="keep one of them",
+            )
+        values[line.key] = line.value
+    return values
 
 
 def _config_dir(named: Path | str | None) -> Path:
@@ -250,14 +273,6 @@ def _state_dir(environment: Mapping[str, str], profile: str) -> Path:
     return Path(root) / "ibkr-connector" / profile
 
 
-def _known(given: Iterable[str], known: Iterable[str], what: str) -> None:
-    valid = sorted(known)
-    for name in sorted(set(given) - set(valid)):
-        close = get_close_matches(name, valid, n=1)
-        remedy = f"did you mean {close[0]}?" if close else "remove it"
-        raise ConfigurationError(f"unknown {what}: {name}", hint=remedy)
-
-
 def _checked(
     model: type[M],
     values: Mapping[str, Any],
@@ -267,27 +282,12 @@ def _checked(
 ) -> M:
     """Build the model; a mistake becomes one sentence that names place, key, value and remedy."""
     if origins is None:
-        _known(values, model.model_fields, f"key in {place}")
+        refuse_unknown(values, model.model_fields, f"key in {place}")
     try:
         return model(**values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        if not key:
-            # a contradiction between settings: our own error is inside, and it is the better one
-            cause = first.get("ctx", {}).get("error")
-            if isinstance(cause, ConfigurationError):
-                raise cause from error
-        field = str(first["loc"][0]) if first["loc"] else ""
-        where = (origins or {}).get(field, place)
-        raise ConfigurationError(
-            f"{where}: {key} is {values.get(field)!r}; {first['msg'].lower()}",
-            hint=_remedy(model, field),
-        ) from error
-
-
-def _remedy(model: type[BaseSettings], field: str) -> str:
-    info = model.model_fields.get(field)
-    return (
-        f"expected: {info.description}" if info is not None and info.description else "correct it"
-    )
+    except ConfigurationError as error:
+        if isinstance(error.__cause__, ValidationError):
+            # said again with the place that the value came from, which the model cannot know
+            mistake = error.__cause__
+            raise described(mistake, model, values, place=place, origins=origins) from mistake
+        raise

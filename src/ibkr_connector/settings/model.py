@@ -6,9 +6,16 @@ from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
+from pydantic import (
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ibkr_connector.model.contracts import SecurityType
@@ -17,6 +24,7 @@ from ibkr_connector.model.status import Application, TradingMode
 
 from .contradictions import check_limits, check_override, check_permissions
 from .guard import check_port, standard_port
+from .mistakes import described
 
 __all__ = ["MarketDataChoice", "PermissionSettings", "RiskSettings", "Settings"]
 
@@ -37,6 +45,14 @@ class _Given(BaseSettings):
     """A model that takes what it is given; looking for values is `load.py`'s business."""
 
     model_config = _STRICT
+
+    if not TYPE_CHECKING:  # type checkers know the fields as keywords, and check them
+
+        def __init__(self, **values: Any) -> None:
+            try:
+                super().__init__(**values)
+            except ValidationError as error:
+                raise described(error, type(self), values, place=type(self).__name__) from error
 
     @classmethod
     def settings_customise_sources(  # noqa: PLR0917  # as pydantic-settings has it

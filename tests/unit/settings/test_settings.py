@@ -5,12 +5,14 @@ import shutil
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ibkr_connector.errors import ConfigurationError
 from ibkr_connector.model.status import Application, TradingMode
 from ibkr_connector.settings import (
+    RiskSettings,
     Settings,
     check_accounts,
     load_settings,
@@ -281,3 +283,54 @@ def test_every_way_to_say_paper_gets_the_limits_of_paper(
     monkeypatch.setenv("IBKR_PAPER_TRADING", word)
     assert Settings.load().mode is TradingMode.PAPER
     assert Settings.load().risk.trading_allowed
+
+
+@pytest.mark.parametrize("name", ["MAX_ORDER_SISE", "max_portfolio_risks", "MAX_ORDERSIZE"])
+def test_a_misspelt_limit_without_a_prefix_is_no_limit_and_so_an_error(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "1")
+    with pytest.raises(ConfigurationError, match=name.upper()) as caught:
+        Settings.load()
+    assert "did you mean MAX_" in (caught.value.hint or "")
+
+
+def test_other_programs_keep_their_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAX_WORKERS", "4")
+    write({".env": "ORDER_SIZE=1\nORDER_SIZE=2\nDATABASE=x\n"})
+    assert Settings.load().max_order_size is None
+
+
+def test_a_key_that_stands_twice_in_dotenv_does_not_win_silently() -> None:
+    write({".env": "# limits\nMAX_ORDER_SIZE=10\nexport MAX_ORDER_SIZE=1000\n"})
+    with pytest.raises(ConfigurationError, match="MAX_ORDER_SIZE stands twice, again in line 3"):
+        Settings.load()
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"port": 0}, "Settings: port is 0"),
+        ({"porte": 4002}, "Settings: porte is 4002"),
+        ({"heartbeat_interval_s": "soon"}, "Settings: heartbeat_interval_s is 'soon'"),
+        ({"port": 4001}, "port 4001 is the standard port of live trading"),
+        ({"risk": None}, "Settings: risk is None"),
+    ],
+)
+def test_settings_made_by_hand_fail_like_those_that_were_read(
+    tmp_path: Path, values: dict[str, Any], named: str
+) -> None:
+    good: dict[str, Any] = {
+        "state_dir": tmp_path,
+        "risk": RiskSettings.built_in(TradingMode.PAPER),
+    }
+    assert Settings(**good).state_dir == tmp_path
+    with pytest.raises(ConfigurationError, match=named) as caught:
+        Settings(**(good | values))
+    assert caught.value.hint
+
+
+def test_what_is_not_given_is_said_to_be_missing(tmp_path: Path) -> None:
+    given: dict[str, Any] = {"state_dir": tmp_path}
+    with pytest.raises(ConfigurationError, match="Settings: risk is not given"):
+        Settings(**given)
