@@ -26,6 +26,9 @@ from .snapshot import Snapshot
 
 __all__ = ["take_snapshot"]
 
+_REST_S: Final = 0.02
+"""How long a full quote waits for the word that trading is halted, which follows the prices."""
+
 _SETTLE_S: Final = 0.2
 """Ticks that belong together come within this time of each other."""
 
@@ -42,14 +45,17 @@ class _Patience:
         self._request_id = request_id
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        self._settling = False
+        self._is_resting = False
 
     def on_tick(self) -> None:
-        if self._snapshot.is_full:
+        if self._snapshot.is_full and self._snapshot.has_halted:
             self._requests.end(self._request_id)
+        elif self._snapshot.is_full:
+            if not self._is_resting:
+                self._arm(_REST_S)
+            self._is_resting = True
         elif self._snapshot.has_needed:
             self._arm(_SETTLE_S)
-            self._settling = True
         elif self._snapshot.has_price and self._timer is None:
             self._arm(_PATIENCE_S)
 

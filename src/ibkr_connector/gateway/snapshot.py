@@ -59,6 +59,8 @@ class Snapshot:
         self._delayed = False
         self._values: dict[str, Decimal] = {}
         self._halted: bool | None = None
+        self.has_halted = False
+        """Whether it was told if trading is halted; TWS may leave that out (IB campus)."""
         self.on_tick: Callable[[], None] = lambda: None
 
     @property
@@ -100,7 +102,8 @@ class Snapshot:
     def generic(self, kind: int, value: float) -> None:
         """Take a generic tick: halted is 1 or 2, not halted 0, unknown -1 (IB campus)."""
         if kind in _HALTED:
-            self._halted = None if value < 0 else value > 0
+            self._halted, self.has_halted = None if value < 0 else value > 0, True
+            self.on_tick()
 
     def data_type(self, number: int) -> None:
         """Take what the gateway says about the source of the prices."""

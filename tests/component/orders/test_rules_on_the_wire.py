@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -15,64 +14,9 @@ from ibkr_connector import IBKRConnector, RiskLimitError, TradingHaltedError
 from ibkr_connector.errors import IBKRError
 from ibkr_connector.orders.sizing import size_by_equity
 from ibkr_connector.simulator import HostedSimulator
-from ibkr_connector.simulator.exchange.commands import SetQuote
+from kit.rule_socket import MARKET, at_the_venue, limits, order, positions_are, quote, worth
 
 Make = Callable[..., IBKRConnector]
-
-BASE = "max_order_size: 1000\n"
-
-
-@pytest.fixture
-def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Read nothing that belongs to whoever runs the tests."""
-    for name in list(os.environ):
-        if name.upper().startswith(("IBKR_", "MAX_")):
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    Path("config").mkdir()
-    return Path("config")
-
-
-def limits(config: Path, text: str = "") -> None:
-    (config / "risk_config.yaml").write_text(BASE + text + "\n")
-
-
-def quote(gateway: HostedSimulator, bid: str = "99.90", ask: str = "100.10") -> None:
-    command = SetQuote(
-        con_id=265598,
-        bid=Decimal(bid),
-        ask=Decimal(ask),
-        last=Decimal(ask),
-        bid_size=Decimal(1_000_000),
-        ask_size=Decimal(1_000_000),
-    )
-
-    def act(simulator: Any) -> None:
-        now = simulator.clock.utcnow()
-        simulator.gateway.deliver(simulator.gateway.venue.execute(command, now), now)
-        simulator.flush()
-
-    gateway.do(act)
-
-
-def at_the_venue(gateway: HostedSimulator) -> int:
-    """How many orders the venue ever had."""
-
-    def count(simulator: Any) -> int:
-        venue = simulator.gateway.venue
-        return len(tuple(venue.open_orders())) + len(tuple(venue.closed_orders()))
-
-    return gateway.do(count)
-
-
-def order(action: str = "BUY", quantity: int = 10, **more: Any) -> Mapping[str, Any]:
-    given = {"symbol": "AAPL", "action": action, "quantity": quantity, "order_type": "LMT"}
-    if "limit_price" not in more and more.get("order_type", "LMT") == "LMT":
-        more["limit_price"] = "100.00"
-    return {**given, **more}
-
-
-MARKET: dict[str, Any] = {"order_type": "MKT"}
 
 
 @pytest.mark.parametrize(
@@ -211,12 +155,6 @@ async def test_closing_goes_on_when_losses_have_stopped_opening(
         sold = await ib.place_order(order("SELL", 99, **MARKET))
         assert (await ib.wait_for_fill(sold.order_id, timeout_s=10)).filled_quantity == 99
     assert at_the_venue(ibkr_gateway) == 3
-
-
-async def worth(ib: IBKRConnector) -> Decimal:
-    value = (await ib.get_account_summary()).total_value
-    assert value is not None
-    return value
 
 
 def before(ib: IBKRConnector) -> Decimal:
@@ -377,12 +315,6 @@ async def test_what_another_process_asks_for_is_carried_out_by_the_one_that_runs
         assert not report.is_done
         ended = await ib.wait_for_fill(resting.order_id, timeout_s=10)
         assert ended.status == "cancelled"
-
-
-async def positions_are(ib: IBKRConnector, quantity: int) -> None:
-    async with asyncio.timeout(10):
-        while sum((row.quantity for row in await ib.get_positions()), Decimal(0)) != quantity:
-            await asyncio.sleep(0.02)
 
 
 async def test_a_variable_cannot_loosen_the_limit_of_the_file(

@@ -52,8 +52,10 @@ def test_a_side_that_is_withdrawn_is_not_known_any_more() -> None:
 @pytest.mark.parametrize(("value", "expected"), [(-1.0, None), (0.0, False), (2.0, True)])
 def test_halted_may_be_unknown(value: float, expected: bool | None) -> None:
     ticks = snapshot()
-    ticks.generic(49, value)
     ticks.generic(23, 1.0)
+    assert not ticks.has_halted
+    ticks.generic(49, value)
+    assert ticks.has_halted
     assert ticks.quote(NOW).halted is expected
 
 

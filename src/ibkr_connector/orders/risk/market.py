@@ -85,7 +85,12 @@ def open_market(case: Case) -> Iterator[Violation]:
 
 
 def halted(case: Case) -> Iterator[Violation]:
-    """Trading in the contract is not halted."""
+    """
+    Trading in the contract is not halted, as far as the quote says.
+
+    *limit*: TWS says "not halted" of contracts in a watch list only (IB campus, tick 49), so a
+    quote that is silent about it counts as not halted.
+    """
     if not case.limits.refuse_halted:
         return
     if case.facts.quoted_at is None:
