@@ -11,11 +11,14 @@ from ibkr_connector.codes import (
     Ends,
     LinkEffect,
     OrderEffect,
+    PacingEffect,
     Scope,
     When,
+    code_of,
     farm_effect,
     link_effect,
     lookup,
+    pacing_effect,
 )
 from ibkr_connector.errors import IBKRError
 from ibkr_connector.model.status import FarmState
@@ -165,3 +168,79 @@ def test_every_code_of_a_farm_or_the_link_has_a_row() -> None:
 def test_texts_that_split_a_code_are_matched_whatever_their_case() -> None:
     row = lookup(162, Scope.REQUEST, "HMDS QUERY RETURNED NO DATA")
     assert row.when is When.NO_DATA
+
+
+FACTS = """
+0 100-107 109-111 113-126 129 131-148 151-168 200-203 300-317 320-350 352-356 358-380 382 383
+385-414 417-430 433-449 460 463 481 492 501-508 510-594 1100-1102 1300 2100-2169 10000-10020
+10038 10052 10058 10089-10091 10147-10149 10167 10168 10182 10186 10187 10189 10190 10197 10225
+10230 10231 10233 10241-10252 10268-10270 10276-10286 10289 10290 10293-10295 10299 10309 10311
+10314 10315 10318 10322 10324-10335 10339-10347 10349
+"""
+"""Every code that IB's pages, its client, or the projects named in the rows speak of."""
+
+
+def _named(text: str) -> set[int]:
+    codes: set[int] = set()
+    for part in text.split():
+        first, _, last = part.partition("-")
+        codes |= set(range(int(first), int(last or first) + 1))
+    return codes
+
+
+def test_every_code_that_anybody_documents_has_a_row() -> None:
+    listed = {row.code for row in TABLE}
+    assert sorted(_named(FACTS) - listed) == []
+
+
+@pytest.mark.parametrize("code", [585, 586, 588, 594])
+def test_what_the_client_could_not_send_ends_the_request(code: int) -> None:
+    assert lookup(code, Scope.REQUEST).ends is Ends.YES
+    assert lookup(code, Scope.REQUEST).error is not None
+
+
+@pytest.mark.parametrize("code", [336, 337, 343, 10314, 10315, 10330])
+def test_a_date_that_cannot_be_read_ends_a_request_and_hints_at_an_orders_end(code: int) -> None:
+    assert lookup(code, Scope.REQUEST).ends is Ends.YES
+    assert lookup(code, Scope.REQUEST).error is errors.HistoricalDataError
+    assert lookup(code, Scope.ORDER).order is OrderEffect.HINT
+
+
+def test_321_without_an_id_says_that_the_api_is_read_only_and_ends_no_other_question() -> None:
+    row = lookup(321, Scope.SYSTEM)
+    assert (row.kind, row.error, row.ends) == (
+        CodeKind.PERMISSION,
+        errors.ReadOnlyError,
+        Ends.DEPENDS,
+    )
+    assert "Read-Only API" in row.hint
+    assert lookup(321, Scope.REQUEST).ends is Ends.YES
+
+
+@pytest.mark.parametrize("code", [2111, 2167])
+def test_a_warning_whose_text_nobody_knows_leaves_an_order_alone(code: int) -> None:
+    assert lookup(code, Scope.ORDER).order is OrderEffect.WARNING
+    assert lookup(code, Scope.ORDER).ends is Ends.NO
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "effect"),
+    [
+        (0, "Warning: Approaching max rate of 50 messages per second (47)", PacingEffect.NEAR),
+        (100, "Max rate of messages per second has been exceeded", PacingEffect.MESSAGES),
+        (162, "Historical data request pacing violation", PacingEffect.HISTORY),
+        (162, "HMDS query returned no data", None),
+        (162, "", None),
+        (420, "Invalid Real-time Query:Historical data request pacing", PacingEffect.HISTORY),
+        (101, "Max number of tickers has been reached", PacingEffect.LINES),
+        (200, "", None),
+    ],
+)
+def test_messages_about_limits(code: int, text: str, effect: PacingEffect | None) -> None:
+    assert pacing_effect(code, text) is effect
+
+
+def test_the_code_of_an_error_is_known_where_only_one_means_it() -> None:
+    assert code_of(errors.ContractNotFoundError) == 200
+    assert code_of(errors.HistoricalDataError) is None
+    assert code_of(errors.CircuitOpenError) is None

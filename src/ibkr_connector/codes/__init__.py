@@ -8,8 +8,8 @@ depends on what it answers has a row per scope; one whose meaning hides in the t
 
 from __future__ import annotations
 
-from .lookup import farm_effect, link_effect, lookup
-from .rows import CodeKind, CodeRow, Ends, LinkEffect, OrderEffect, Scope, When
+from .lookup import code_of, farm_effect, link_effect, lookup, pacing_effect
+from .rows import CodeKind, CodeRow, Ends, LinkEffect, OrderEffect, PacingEffect, Scope, When
 from .table import TABLE
 
 __all__ = [
@@ -19,9 +19,12 @@ __all__ = [
     "Ends",
     "LinkEffect",
     "OrderEffect",
+    "PacingEffect",
     "Scope",
     "When",
+    "code_of",
     "farm_effect",
     "link_effect",
     "lookup",
+    "pacing_effect",
 ]

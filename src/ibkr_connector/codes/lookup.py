@@ -9,10 +9,10 @@ from typing import Final
 from ibkr_connector.errors import IBKRError, OrderRejectedError
 from ibkr_connector.model.status import FarmState
 
-from .rows import CodeKind, CodeRow, Ends, LinkEffect, OrderEffect, Scope, When
+from .rows import CodeKind, CodeRow, Ends, LinkEffect, OrderEffect, PacingEffect, Scope, When
 from .table import TABLE
 
-__all__ = ["farm_effect", "link_effect", "lookup"]
+__all__ = ["code_of", "farm_effect", "link_effect", "lookup", "pacing_effect"]
 
 _BY_CODE: Final[Mapping[int, tuple[CodeRow, ...]]] = MappingProxyType(
     {code: tuple(row for row in TABLE if row.code == code) for code in {row.code for row in TABLE}}
@@ -104,3 +104,35 @@ def link_effect(code: int) -> LinkEffect | None:
 def farm_effect(code: int) -> FarmState | None:
     """Return the state of the data farm that a notice names; `None` when it names none."""
     return _FARMS.get(code)
+
+
+_LIMITS: Final[Mapping[int, PacingEffect]] = MappingProxyType(
+    # 0: seen in logs; 100, 162 and 420: IB campus; 101: IB campus, shared with the user's TWS
+    {
+        0: PacingEffect.NEAR,
+        100: PacingEffect.MESSAGES,
+        162: PacingEffect.HISTORY,
+        420: PacingEffect.HISTORY,
+        101: PacingEffect.LINES,
+    }
+)
+
+
+def pacing_effect(code: int, text: str = "") -> PacingEffect | None:
+    """
+    Return which limit a message says was reached; `None` when it speaks of none.
+
+    Args:
+        code: The number that came.
+        text: What came with it: one code says other things too.
+    """
+    effect = _LIMITS.get(code)
+    if effect is PacingEffect.LINES or lookup(code, Scope.REQUEST, text).kind is CodeKind.PACING:
+        return effect
+    return None
+
+
+def code_of(error: type[IBKRError]) -> int | None:
+    """Return the code that means exactly this error to a request; `None` unless there is one."""
+    codes = {row.code for row in TABLE if row.error is error and Scope.REQUEST in row.scopes}
+    return codes.pop() if len(codes) == 1 else None

@@ -7,7 +7,16 @@ from enum import StrEnum
 
 from ibkr_connector.errors import IBKRError
 
-__all__ = ["CodeKind", "CodeRow", "Ends", "LinkEffect", "OrderEffect", "Scope", "When"]
+__all__ = [
+    "CodeKind",
+    "CodeRow",
+    "Ends",
+    "LinkEffect",
+    "OrderEffect",
+    "PacingEffect",
+    "Scope",
+    "When",
+]
 
 
 class CodeKind(StrEnum):
@@ -69,6 +78,22 @@ class OrderEffect(StrEnum):
 
     WARNING = "warning"
     """The order goes on."""
+
+
+class PacingEffect(StrEnum):
+    """Which limit a message says was reached."""
+
+    NEAR = "near"
+    """Messages come nearly too fast."""
+
+    MESSAGES = "messages"
+    """Messages came too fast."""
+
+    HISTORY = "history"
+    """Historical or real-time data was asked for too often."""
+
+    LINES = "lines"
+    """More market data lines were asked for than there are."""
 
 
 class LinkEffect(StrEnum):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ibkr_connector.clock import Clock
+from ibkr_connector.codes import code_of
 from ibkr_connector.errors import AmbiguousContractError, ContractNotFoundError
 from ibkr_connector.gateway.port import ContractGateway
 from ibkr_connector.model.contracts import Contract, ContractDetails
@@ -80,7 +81,8 @@ def _only(wanted: Contract, found: tuple[ContractDetails, ...]) -> ContractDetai
     # smart routing may list one contract once per exchange: the con id tells them apart
     distinct = {details.contract.con_id: details for details in reversed(found)}
     if not distinct:
-        raise ContractNotFoundError(f"no contract fits {wanted}", code=200)
+        code = code_of(ContractNotFoundError)
+        raise ContractNotFoundError(f"no contract fits {wanted}", code=code)
     if len(distinct) > 1:
         raise AmbiguousContractError(
             f"{wanted} fits {len(distinct)} contracts",
