@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .orders.history import OrderHistory
     from .orders.rule_book import RulesStatus
     from .orders.sizing import SizingBasis
+    from .orders.waiting import Wait
 
 __all__ = ["IBKRConnector"]
 
@@ -369,7 +370,11 @@ class IBKRConnector:
     # --- orders ---------------------------------------------------------------------------------
 
     async def place_order(
-        self, order: OrderRequest | Mapping[str, Any], *, timeout_s: float | None = None
+        self,
+        order: OrderRequest | Mapping[str, Any],
+        *,
+        wait: Wait = "submitted",
+        timeout_s: float | None = None,
     ) -> OrderReport:
         """
         Place one order and return at the broker's first word about it.
@@ -378,7 +383,9 @@ class IBKRConnector:
             order: A typed request, or a mapping with `symbol` (or `contract`), `action`,
                 `quantity`, `order_type` and what the type needs (`limit_price`, `stop_price`).
                 `client_order_id` makes the call idempotent: the same id is the same order.
-            timeout_s: How long to wait for the broker; the setting's value when not given.
+            wait: `submitted`; `sent` returns when the bytes have left the socket, `filled` when
+                the order is closed: filled, or cancelled on the way.
+            timeout_s: How long to wait for that; the setting's value when not given.
 
         Returns:
             `order_id, status, timestamp` and everything else known.
@@ -389,13 +396,21 @@ class IBKRConnector:
             ReadOnlyError, TradingHaltedError: Trading is off; nothing was sent.
             OrderRejectedError: The gateway or the exchange said no (TWS 201, 110 and others).
             OrderUncertainError: Sent and no answer. Do not resend: `get_order_status` will know.
+            RequestTimeoutError: With `filled`: still open, and it goes on working. `report` is
+                the order as it stands; nothing is cancelled.
 
         Source: `placeOrder` (3). Replay: never by us; by you with a `client_order_id`.
         """
-        return await self._call(lambda engine: engine.orders.place(order, timeout_s=timeout_s))
+        return await self._call(
+            lambda engine: engine.orders.place(order, wait=wait, timeout_s=timeout_s)
+        )
 
     async def place_bracket(
-        self, bracket: BracketRequest | Mapping[str, Any], *, timeout_s: float | None = None
+        self,
+        bracket: BracketRequest | Mapping[str, Any],
+        *,
+        wait: Wait = "submitted",
+        timeout_s: float | None = None,
     ) -> BracketReport:
         """
         Place an entry with a profit target and a stop, in one piece; the exits end each other.
@@ -404,7 +419,8 @@ class IBKRConnector:
             bracket: A `BracketRequest`, or a mapping with the keys of the entry's order and
                 `take_profit`, `stop_loss` (prices), `stop_limit`, `exit_time_in_force` (GTC when
                 not given). The entry's `client_order_id` makes the call idempotent.
-            timeout_s: How long to wait for the broker; the setting's value when not given.
+            wait: As for `place_order`; `filled` is the end of the entry, the exits go on.
+            timeout_s: How long to wait for that; the setting's value when not given.
 
         Returns:
             The reports of `entry`, `take_profit` and `stop_loss`.
@@ -420,7 +436,7 @@ class IBKRConnector:
         Source: `placeOrder` (3). Replay: never by us. Cost: 3 messages in one write.
         """
         return await self._call(
-            lambda engine: engine.orders.place_bracket(bracket, timeout_s=timeout_s)
+            lambda engine: engine.orders.place_bracket(bracket, wait=wait, timeout_s=timeout_s)
         )
 
     async def modify_order(

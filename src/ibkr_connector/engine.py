@@ -101,6 +101,7 @@ class Engine:
             account=settings.account_id,
             readonly=settings.readonly,
             ack_timeout_s=settings.order_ack_timeout_s,
+            fill_timeout_s=settings.order_fill_timeout_s,
         )
         self.closing = Closing(
             desk=self.orders,

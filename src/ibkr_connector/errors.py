@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .model.contracts import Contract
-    from .model.orders import SendDisposition, Violation
+    from .model.orders import OrderReport, SendDisposition, Violation
 
 __all__ = [
     "AccountError",
@@ -202,10 +202,11 @@ class PacingError(IBKRError):
 
 
 class RequestTimeoutError(IBKRError):
-    """No answer before the deadline."""
+    """No answer before the deadline; `report` is the order's, when the call waited for its end."""
 
     replay_safe = True
     gateway_fault = True
+    report: OrderReport | None = None
 
 
 class WrongThreadError(IBKRError):

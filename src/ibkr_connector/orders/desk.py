@@ -59,6 +59,7 @@ from .placing import Placing
 from .reconcile import Reconciliation
 from .risk import FactSource, LimitSource
 from .states import Event, State
+from .waiting import Wait
 
 __all__ = ["DeskTiming", "OrdersDesk"]
 
@@ -82,6 +83,7 @@ class OrdersDesk:
         readonly: Whether nothing may be sent at all.
         kill: Tells whether the kill switch is engaged.
         ack_timeout_s: How long `place` waits for evidence of the broker.
+        fill_timeout_s: How long it waits for the end of an order, where that is asked for.
         timing: The other waits.
         on_report: Told on each change of an order, on the loop; must not raise.
         token: Makes the unique part of references.
@@ -102,6 +104,7 @@ class OrdersDesk:
         readonly: bool,
         kill: Callable[[], KillState | None] | None = None,
         ack_timeout_s: float = 10.0,
+        fill_timeout_s: float = 60.0,
         timing: DeskTiming | None = None,
         on_report: Callable[[OrderReport], None] | None = None,
         token: Callable[[], str] = lambda: secrets.token_hex(13),
@@ -138,7 +141,6 @@ class OrdersDesk:
             inquiry=self._inquiry,
             check_trading=self._check_trading,
             is_running=lambda: self._jobs.is_running,
-            ack_timeout_s=ack_timeout_s,
             token=token,
         )
         self._placing = Placing(
@@ -147,6 +149,8 @@ class OrdersDesk:
             admission=self._admission,
             dispatch=self._dispatch,
             check_trading=self._check_trading,
+            ack_timeout_s=ack_timeout_s,
+            fill_timeout_s=fill_timeout_s,
         )
         self._cancelling = Cancelling(
             book=self._book,
@@ -218,7 +222,11 @@ class OrdersDesk:
     # --- orders ---------------------------------------------------------------------------------
 
     async def place(
-        self, request: OrderRequest | Mapping[str, Any], *, timeout_s: float | None = None
+        self,
+        request: OrderRequest | Mapping[str, Any],
+        *,
+        wait: Wait = "submitted",
+        timeout_s: float | None = None,
     ) -> OrderReport:
         """
         Place one order, once, and return what the broker first says of it.
@@ -228,11 +236,15 @@ class OrdersDesk:
                 order_type, limit_price` …). With a `client_order_id` the call may be repeated,
                 also after a restart: the same key is the same order. Only an order of which
                 provably nothing was sent is placed anew under its key.
-            timeout_s: How long to wait for evidence, instead of the desk's own time.
+            wait: `submitted` for the broker's first word, `sent` to return when the bytes have
+                left, `filled` to return when the order is closed, whichever way.
+            timeout_s: How long to wait for that, once the order is on its way, instead of the
+                desk's own time.
 
         Returns:
             The order as submitted, partially filled or filled; as cancelled when the broker ended
-            it at once without calling it rejected (an IOC order that found nobody).
+            it at once without calling it rejected (an IOC order that found nobody). With `sent`
+            it may be pending.
 
         Raises:
             OrderValidationError: It makes no sense as written, or its key names another order.
@@ -242,19 +254,25 @@ class OrdersDesk:
             NotConnectedError: Nothing was sent.
             OrderRejectedError: The broker said no; carries its code and text.
             OrderUncertainError: Sent, and no evidence yet; the desk goes on asking.
+            RequestTimeoutError: With `filled`: it is still open, and goes on; carries `report`.
             OrderError: The journal could not be written; nothing was sent.
 
         Source: `placeOrder` (3). Replay: only under a `client_order_id`. Cost: 1 message.
         """
-        return await self._placing.place(request, timeout_s=timeout_s)
+        return await self._placing.place(request, wait=wait, timeout_s=timeout_s)
 
     async def place_bracket(
-        self, bracket: BracketRequest | Mapping[str, Any], *, timeout_s: float | None = None
+        self,
+        bracket: BracketRequest | Mapping[str, Any],
+        *,
+        wait: Wait = "submitted",
+        timeout_s: float | None = None,
     ) -> BracketReport:
         """
         Place an entry with its two exits in one piece, once, and return what is first said of each.
 
-        See `families.py` for what becomes of one that is refused, or arrives, in part.
+        See `families.py` for what becomes of one that is refused, or arrives, in part. Waiting
+        for `filled` means the end of its entry; the exits go on working.
 
         Raises:
             OrderRejectedError: The broker refused one of them; the others were cancelled.
@@ -263,7 +281,7 @@ class OrdersDesk:
 
         Source: `placeOrder` (3). Replay: only under a `client_order_id`. Cost: 3 messages.
         """
-        return await self._families.place(bracket, timeout_s=timeout_s)
+        return await self._families.place(bracket, wait=wait, timeout_s=timeout_s)
 
     async def modify(
         self, order_id: int, changes: Mapping[str, Any], *, timeout_s: float | None = None

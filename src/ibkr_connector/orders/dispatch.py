@@ -14,6 +14,7 @@ from dataclasses import replace
 from ibkr_connector.codes import Scope, lookup
 from ibkr_connector.errors import (
     IBKRError,
+    NotConnectedError,
     OrderRejectedError,
     OrderStateError,
     OrderUncertainError,
@@ -32,6 +33,7 @@ from .inquiry import Inquiry
 from .notes import Intended
 from .references import order_ref
 from .states import Event, State
+from .waiting import Waiting, still_open
 
 __all__ = ["Dispatch", "uncertainty"]
 
@@ -48,7 +50,6 @@ class Dispatch:
         inquiry: Inquiry,
         check_trading: Callable[[OrderTicket], None],
         is_running: Callable[[], bool],
-        ack_timeout_s: float,
         token: Callable[[], str],
     ) -> None:
         self._book = book
@@ -58,7 +59,6 @@ class Dispatch:
         self._inquiry = inquiry
         self._check_trading = check_trading
         self._is_running = is_running
-        self._ack_timeout_s = ack_timeout_s
         self._token = token
         self._handed: set[str] = set()
         self._abandoned: set[str] = set()
@@ -122,7 +122,7 @@ class Dispatch:
         self._ledger.record(note)
         return note
 
-    async def carry(self, note: Intended, timeout_s: float | None) -> None:
+    async def carry(self, note: Intended, waiting: Waiting) -> None:
         """Take an intended order to the broker and wait for its first word."""
         key, ticket = note.key, note.ticket
         try:
@@ -131,7 +131,7 @@ class Dispatch:
                 Operation(
                     policy=ENDPOINTS["place_order"],
                     call=lambda: self._hand_over(key, ticket),
-                    deadline_s=timeout_s,
+                    deadline_s=waiting.send_s,
                 )
             )
         except IBKRError as error:
@@ -141,17 +141,16 @@ class Dispatch:
         except BaseException:
             self._settle_unsent(key, None)
             raise
-        wait_s = self._ack_timeout_s if timeout_s is None else timeout_s
         try:
-            await self._book.until(key, _is_past_sending, timeout_s=wait_s)
+            await self._book.until(key, _is_past_sending, timeout_s=waiting.ack_s)
         except TimeoutError:
-            self._lose(key, wait_s)
+            self._lose(key, waiting.ack_s)
             self._inquiry.follow_up()
         finally:
             self._handed.discard(key)
             self._abandoned.discard(key)
 
-    async def carry_family(self, notes: Sequence[Intended], timeout_s: float | None) -> None:
+    async def carry_family(self, notes: Sequence[Intended], waiting: Waiting) -> None:
         """
         Take orders that belong together to the broker, in one write; the last one releases all.
 
@@ -165,7 +164,7 @@ class Dispatch:
                 Operation(
                     policy=replace(ENDPOINTS["place_order"], name="place_orders", cost=len(notes)),
                     call=lambda: self._hand_over_all(notes),
-                    deadline_s=timeout_s,
+                    deadline_s=waiting.send_s,
                 )
             )
         except IBKRError as error:
@@ -176,8 +175,7 @@ class Dispatch:
             for key in keys:
                 self._settle_unsent(key, None)
             raise
-        wait_s = self._ack_timeout_s if timeout_s is None else timeout_s
-        ends_at = self._book.clock.monotonic() + wait_s
+        ends_at = self._book.clock.monotonic() + waiting.ack_s
         try:
             # the broker is silent about the others until the last one releases them
             for key in reversed(keys):
@@ -187,7 +185,7 @@ class Dispatch:
         except TimeoutError:
             for key in keys:
                 if self._ledger.get(key).state is State.SENT:
-                    self._lose(key, wait_s)
+                    self._lose(key, waiting.ack_s)
             self._inquiry.follow_up()
         finally:
             self._handed.difference_update(keys)
@@ -242,11 +240,13 @@ class Dispatch:
                 disposition=None if sent else SendDisposition.MAYBE_WRITTEN,
             )
 
-    async def answer(self, key: str) -> OrderReport:
-        """Wait for the first word on an order and put it in the user's terms."""
+    async def answer(self, key: str, waiting: Waiting) -> OrderReport:
+        """Wait for as much of an order's life as was asked for, and put it in the user's terms."""
+        ends_at = self._book.clock.monotonic() + waiting.fill_s
+        only_sent = waiting.until == "sent"
         self._callers[key] = self._callers.get(key, 0) + 1
         try:
-            entry = await self._book.until(key, self._is_answered)
+            entry = await self._book.until(key, self._is_sent if only_sent else self._is_answered)
         except asyncio.CancelledError:
             if self._callers[key] == 1:
                 self.call_off(key)
@@ -257,13 +257,57 @@ class Dispatch:
                 del self._callers[key]
         if entry.state is State.REJECTED:
             raise self.refusal(key)
-        if entry.is_awaiting:
+        if entry.is_awaiting and not (only_sent and entry.state is State.SENT):
             raise uncertainty(entry, "the order was sent, and the broker has not confirmed it")
+        if waiting.until == "filled":
+            return await self.closed(key, waiting, ends_at=ends_at)
+        return entry.report()
+
+    async def sent(self, keys: Sequence[str]) -> None:
+        """Wait until the bytes of all these orders have left, or will not."""
+        for key in keys:
+            await self._book.until(key, self._is_sent)
+
+    async def closed(self, key: str, waiting: Waiting, *, ends_at: float) -> OrderReport:
+        """
+        Wait until nothing more will happen to an order that the broker has.
+
+        Raises:
+            OrderRejectedError: The broker ended it so.
+            RequestTimeoutError: It is still open, and goes on; carries its report.
+            OrderUncertainError: The same, while nobody knows whether the broker still has it.
+            NotConnectedError: The connector was closed meanwhile; the order goes on.
+        """
+        left_s = max(ends_at - self._book.clock.monotonic(), 0.0)
+        try:
+            entry = await self._book.until(key, self._is_over, timeout_s=left_s)
+        except TimeoutError as error:
+            entry = self._ledger.get(key)
+            if entry.is_awaiting:
+                raise uncertainty(entry, "the order is not closed") from error
+            raise still_open(entry, waiting.fill_s) from error
+        if entry.state is State.REJECTED:
+            raise self.refusal(key)
+        if entry.is_open:
+            raise NotConnectedError(
+                f"the connector was closed while order {entry.order_id} was {entry.status}; "
+                "the order goes on working",
+                request_id=entry.order_id,
+                hint="do not place it again; its key or `get_order_status` tells what became of it",
+                replay_safe=False,
+                disposition=entry.disposition,
+            )
         return entry.report()
 
     def refusal(self, key: str) -> IBKRError:
         """Say why an order was not placed: what kept it from being sent, or the broker's no."""
         return self._failures.get(key) or _rejection(self._ledger.get(key))
+
+    def _is_over(self, entry: OrderEntry) -> bool:
+        return not entry.is_open or not self._is_running()
+
+    def _is_sent(self, entry: OrderEntry) -> bool:
+        return entry.state is not State.INTENDED or not self._is_running()
 
     def _is_answered(self, entry: OrderEntry) -> bool:
         if not self._is_running():

@@ -34,6 +34,7 @@ from .jobs import Jobs
 from .notes import Intended
 from .placing import Placing
 from .states import Event, State
+from .waiting import Wait, Waiting
 
 __all__ = ["Families"]
 
@@ -71,10 +72,11 @@ class Families:
         self._grace_s = grace_s
 
     async def place(
-        self, bracket: BracketRequest | Mapping[str, Any], *, timeout_s: float | None
+        self, bracket: BracketRequest | Mapping[str, Any], *, wait: Wait, timeout_s: float | None
     ) -> BracketReport:
         """Place a bracket; see `OrdersDesk.place_bracket`."""
         try:
+            waiting = self._placing.waiting(wait, timeout_s)
             checked = as_bracket(bracket)
             check_bracket(checked)
             self._admission.check_writable()
@@ -95,7 +97,7 @@ class Families:
             self._placing.deny(bracket, error)
             raise
         if known is not None:
-            return await self._answer([known.key, *self._exits_of(known, exits)])
+            return await self._answer([known.key, *self._exits_of(known, exits)], waiting)
         head = self._dispatch.intend(examined[0], transmit=False)
         parent_id = head.ticket.order_id
         notes = [
@@ -104,18 +106,20 @@ class Families:
             self._dispatch.intend(examined[2], parent_id=parent_id),
         ]
         keys = [note.key for note in notes]
-        job = self._jobs.spawn(self._carry(notes, timeout_s))
+        job = self._jobs.spawn(self._carry(notes, waiting))
         try:
-            if job is not None:
+            if waiting.until == "sent":
+                await self._dispatch.sent(keys)
+            elif job is not None:
                 await asyncio.wait([job])
         except asyncio.CancelledError:
             for key in keys:
                 self._dispatch.call_off(key)
             raise
-        return await self._answer(keys)
+        return await self._answer(keys, waiting)
 
-    async def _carry(self, notes: Sequence[Intended], timeout_s: float | None) -> None:
-        await self._dispatch.carry_family(notes, timeout_s)
+    async def _carry(self, notes: Sequence[Intended], waiting: Waiting) -> None:
+        await self._dispatch.carry_family(notes, waiting)
         keys = [note.key for note in notes]
         entries = [self._ledger.get(key) for key in keys]
         refused = any(one.state is State.REJECTED and one.seen_or_sent for one in entries)
@@ -150,7 +154,9 @@ class Families:
                 self._book.move(child.key, Event.LOSE, cause="bracket", reason=why)
                 self._book.move(child.key, Event.NOT_PLACED, cause="bracket", reason=why)
 
-    async def _answer(self, keys: Sequence[str]) -> BracketReport:
+    async def _answer(self, keys: Sequence[str], waiting: Waiting) -> BracketReport:
+        ends_at = self._book.clock.monotonic() + waiting.fill_s
+        only_sent = waiting.until == "sent"
         entries = [self._ledger.get(key) for key in keys]
         for one in entries:
             if one.state is State.REJECTED:
@@ -167,8 +173,11 @@ class Families:
                     )
                 raise error
         for one in entries:
-            if one.is_awaiting:
+            if one.is_awaiting and not (only_sent and one.state is State.SENT):
                 raise uncertainty(one, "the bracket was sent, and the broker has not confirmed it")
+        if waiting.until == "filled":
+            await self._dispatch.closed(keys[0], waiting, ends_at=ends_at)
+            entries = [self._ledger.get(key) for key in keys]
         entry, profit, stop = (one.report() for one in entries)
         return BracketReport(entry=entry, take_profit=profit, stop_loss=stop)
 

@@ -22,6 +22,7 @@ from .entry import OrderEntry
 from .jobs import Jobs
 from .notes import Denied
 from .validation import as_request, check_request, check_times
+from .waiting import Wait, Waiting, as_waiting
 
 __all__ = ["Placing"]
 
@@ -37,6 +38,8 @@ class Placing:
         admission: Admission,
         dispatch: Dispatch,
         check_trading: Callable[[], None],
+        ack_timeout_s: float,
+        fill_timeout_s: float,
     ) -> None:
         self._book = book
         self._ledger = book.ledger
@@ -44,19 +47,31 @@ class Placing:
         self._admission = admission
         self._dispatch = dispatch
         self._check_trading = check_trading
+        self._ack_timeout_s = ack_timeout_s
+        self._fill_timeout_s = fill_timeout_s
+
+    def waiting(self, wait: object, timeout_s: object) -> Waiting:
+        """
+        Read what a caller waits for.
+
+        Raises:
+            OrderValidationError: There is no such wait.
+        """
+        return as_waiting(wait, timeout_s, ack_s=self._ack_timeout_s, fill_s=self._fill_timeout_s)
 
     async def place(
-        self, request: OrderRequest | Mapping[str, Any], *, timeout_s: float | None
+        self, request: OrderRequest | Mapping[str, Any], *, wait: Wait, timeout_s: float | None
     ) -> OrderReport:
         """Place one order; see `OrdersDesk.place`."""
         try:
+            waiting = self.waiting(wait, timeout_s)
             checked = as_request(request)
             check_request(checked)
             self._admission.check_writable()
             checked = await qualify_conditions(checked, self._admission.resolve)
             known = await self.known(checked)
             if known is not None:
-                return await self._dispatch.answer(known.key)
+                return await self._dispatch.answer(known.key, waiting)
             self._check_trading()
             examined = await self.examine(checked)
             # from here to the spawn nothing awaits, so nobody can come in between
@@ -68,10 +83,10 @@ class Placing:
             self.deny(request, error)
             raise
         if known is not None:
-            return await self._dispatch.answer(known.key)
+            return await self._dispatch.answer(known.key, waiting)
         note = self._dispatch.intend(examined)
-        self._jobs.spawn(self._dispatch.carry(note, timeout_s))
-        return await self._dispatch.answer(note.key)
+        self._jobs.spawn(self._dispatch.carry(note, waiting))
+        return await self._dispatch.answer(note.key, waiting)
 
     async def examine(self, request: OrderRequest) -> Examined:
         """Examine a request that is not known; its time must not be over."""

@@ -333,6 +333,9 @@ class Settings(_Given):
     order_ack_timeout_s: float = Field(
         default=10, gt=0, description="Wait for the broker's first word about an order."
     )
+    order_fill_timeout_s: float = Field(
+        default=60, gt=0, description="Wait for the end of an order placed with `wait=filled`."
+    )
 
     heartbeat_interval_s: float = Field(default=60, gt=0, description="Between two heartbeats.")
     heartbeat_timeout_s: float = Field(

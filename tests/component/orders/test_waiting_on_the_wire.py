@@ -1,0 +1,164 @@
+"""Waiting for orders through a real socket: lost acknowledgements, deadlines, absent callers."""
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ibkr_connector.errors import OrderUncertainError, RequestTimeoutError
+from ibkr_connector.model.contracts import stock
+from ibkr_connector.model.orders import OrderRequest, OrderStatus, SendDisposition, limit_order
+from ibkr_connector.orders.waiting import Wait
+from ibkr_connector.simulator import Cut, Drop, GatewaySimulator
+from kit.order_socket import Wire, wire
+
+AAPL = stock("AAPL")
+WAITS: tuple[Wait, ...] = ("sent", "submitted", "filled")
+BRACKET: dict[str, Any] = {
+    "symbol": "AAPL",
+    "action": "BUY",
+    "quantity": 10,
+    "order_type": "MKT",
+    "take_profit": "9000",
+    "stop_loss": "1.00",
+}
+
+
+def resting(key: str = "a") -> OrderRequest:
+    return limit_order(AAPL, "BUY", 1, limit_price=Decimal("1.00"), client_order_id=key)
+
+
+def marketable() -> OrderRequest:
+    return limit_order(AAPL, "BUY", 1, limit_price=Decimal("9000"))
+
+
+def lose_the_acknowledgement(gw: GatewaySimulator) -> None:
+    gw.inject(Drop(reply="OpenOrder", answering="PlaceOrder"))
+    gw.inject(Drop(reply="OrderStatus", answering="PlaceOrder"))
+
+
+def references(gw: GatewaySimulator) -> list[str]:
+    return [order.order_ref for order in (*gw.venue.open_orders(), *gw.venue.closed_orders())]
+
+
+async def taken(gw: GatewaySimulator, count: int) -> None:
+    """Wait until the venue has so many orders: `sent` is not `arrived`."""
+    while len(references(gw)) < count:
+        await asyncio.sleep(0)
+
+
+async def settled(desk: Wire, order_id: int) -> OrderStatus:
+    report = await desk.desk.wait_for(
+        order_id,
+        lambda now: now.status not in (OrderStatus.UNCERTAIN, OrderStatus.PENDING),
+        timeout_s=5,
+    )
+    return report.status
+
+
+async def test_filled_comes_back_with_the_fill(tmp_path: Path) -> None:
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        report = await desk.desk.place(marketable(), wait="filled", timeout_s=5)
+        assert (report.status, report.filled_quantity) == (OrderStatus.FILLED, Decimal(1))
+    gw.check()
+
+
+async def test_filled_gives_up_at_its_deadline_and_the_order_works_on(tmp_path: Path) -> None:
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        with pytest.raises(RequestTimeoutError) as caught:
+            await desk.desk.place(resting(), wait="filled", timeout_s=0.3)
+        assert caught.value.report is not None
+        assert caught.value.report.status is OrderStatus.SUBMITTED
+        assert caught.value.disposition is SendDisposition.SENT
+        assert references(gw) == [caught.value.report.order_ref]
+        assert (await desk.desk.place(resting(), wait="sent")).order_id == caught.value.request_id
+        assert (await desk.desk.cancel(1)).status is OrderStatus.CANCELLED
+
+
+@pytest.mark.parametrize("wait", WAITS)
+async def test_a_lost_acknowledgement_doubles_nothing_whatever_is_awaited(
+    tmp_path: Path, wait: Wait
+) -> None:
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        lose_the_acknowledgement(gw)
+        if wait == "sent":
+            report = await desk.desk.place(resting(), wait=wait)
+            assert report.status is OrderStatus.PENDING
+            await taken(gw, 1)
+        else:
+            with pytest.raises(OrderUncertainError) as caught:
+                await desk.desk.place(resting(), wait=wait, timeout_s=0.3)
+            assert caught.value.disposition is SendDisposition.SENT
+        # the desk asks by itself; after `sent` it asks when the broker's time is over
+        if wait != "sent":
+            assert await settled(desk, 1) is OrderStatus.SUBMITTED
+        await desk.desk.reconcile()
+        assert desk.desk.report(1).status is OrderStatus.SUBMITTED
+        assert len(references(gw)) == 1
+
+
+@pytest.mark.parametrize("handled", [True, False])
+@pytest.mark.parametrize("wait", WAITS)
+async def test_a_cut_ends_in_one_order_or_none_whatever_is_awaited(
+    tmp_path: Path, wait: Wait, handled: bool
+) -> None:
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        gw.inject(Cut(on="PlaceOrder", handled=handled))
+        if wait == "sent":
+            await desk.desk.place(resting(), wait=wait)
+        else:
+            with pytest.raises(OrderUncertainError):
+                await desk.desk.place(resting(), wait=wait, timeout_s=5)
+        await desk.ended.wait()
+        await desk.connect()
+        await desk.desk.reconcile()
+        there = OrderStatus.SUBMITTED if handled else OrderStatus.REJECTED
+        assert await settled(desk, 1) is there
+        assert len(references(gw)) == int(handled)
+
+
+@pytest.mark.parametrize("wait", WAITS)
+async def test_a_caller_who_goes_away_neither_doubles_nor_loses_the_order(
+    tmp_path: Path, wait: Wait
+) -> None:
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        lose_the_acknowledgement(gw)
+        placing = asyncio.ensure_future(desk.desk.place(resting(), wait=wait))
+        await taken(gw, 1)
+        placing.cancel()
+        await asyncio.wait([placing])
+        await desk.desk.reconcile()
+        assert await settled(desk, 1) is OrderStatus.SUBMITTED
+        assert len(references(gw)) == 1
+
+
+async def test_a_fill_that_nobody_heard_is_found_while_it_is_awaited(tmp_path: Path) -> None:
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        gw.inject(Drop(reply="ExecDetails"))
+        for word in ("Filled", "PreSubmitted", "Submitted"):
+            gw.inject(Drop(reply="OrderStatus", where={"status": word}))
+            gw.inject(Drop(reply="OpenOrder", where={"status": word}))
+        placing = asyncio.ensure_future(desk.desk.place(marketable(), wait="filled", timeout_s=5))
+        await taken(gw, 1)
+        gw.faults.clear()
+        await desk.desk.reconcile()
+        report = await placing
+        assert (report.status, report.filled_quantity) == (OrderStatus.FILLED, Decimal(1))
+
+
+async def test_a_bracket_can_be_awaited_to_the_end_of_its_entry(tmp_path: Path) -> None:
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        placed = await desk.desk.place_bracket(BRACKET, wait="filled", timeout_s=5)
+        assert placed.entry.status is OrderStatus.FILLED
+        assert placed.stop_loss.status is not OrderStatus.FILLED
+        rest = BRACKET | {"order_type": "LMT", "limit_price": "1.05"}
+        with pytest.raises(RequestTimeoutError) as caught:
+            await desk.desk.place_bracket(rest, wait="filled", timeout_s=0.3)
+        assert caught.value.report is not None
+        assert caught.value.report.status is OrderStatus.SUBMITTED
+        sent = await desk.desk.place_bracket(rest, wait="sent")
+        assert {one.disposition for one in sent.orders} == {SendDisposition.SENT}
+        await taken(gw, 9)
+    gw.check()
