@@ -273,6 +273,8 @@ class OrderError(IBKRError):
 class OrderValidationError(OrderError):
     """The order makes no sense as written; nothing was sent."""
 
+    hint = "correct what is named and place it again; nothing was sent"
+
 
 class RiskLimitError(OrderError):
     """The order breaks one or more of your own limits; nothing was sent."""
@@ -293,6 +295,8 @@ class RiskLimitError(OrderError):
 
 class TradingHaltedError(OrderError):
     """Trading is stopped by the kill switch, a broken risk file or a disconnected broker link."""
+
+    hint = "get_connection_status().halted_by names every reason; cancelling goes on"
 
 
 class ReadOnlyError(OrderError):
@@ -337,9 +341,13 @@ class OrderUncertainError(OrderError):
 class OrderNotFoundError(OrderError):
     """No order with that id is known here or at the broker."""
 
+    hint = "use the order_id or the perm_id of a report; `ibkr orders` lists them"
+
 
 class OrderStateError(OrderError):
     """The order is in a state in which this cannot be done."""
+
+    hint = "get_order_status(order_id) shows the state that it is in"
 
 
 class AccountError(IBKRError):

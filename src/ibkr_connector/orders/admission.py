@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ibkr_connector.errors import (
     IBKRError,
+    NotConnectedError,
     OrderValidationError,
     ReadOnlyError,
     RiskLimitError,
@@ -142,6 +143,7 @@ class Admission:
 
         Raises:
             OrderValidationError: The contract does not take such an order, or no account fits.
+            NotConnectedError: The accounts are not known, since there is no session.
             ContractError: There is no such contract, or there are several.
         """
         details = await self.resolve(request.contract)
@@ -162,13 +164,18 @@ class Admission:
         chosen = request.account or self._account
         if chosen is None and len(accounts) == 1:
             return accounts[0]
+        if chosen is None and not accounts:
+            raise NotConnectedError("there is no session", disposition=SendDisposition.UNSENT)
         if chosen is None:
             raise OrderValidationError(
                 f"account is missing; the login has {len(accounts)} accounts",
                 hint="name the account in the order, or set IBKR_ACCOUNT_ID",
             )
         if accounts and chosen not in accounts:
-            raise OrderValidationError("account is not one of the login's accounts")
+            raise OrderValidationError(
+                f"account is not one of the login's {len(accounts)} accounts",
+                hint="get_connection_status().accounts lists them",
+            )
         return chosen
 
     async def _gather_facts(

@@ -18,7 +18,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ibkr_connector.errors import IBKRError, OrderError, OrderRejectedError
+from ibkr_connector.errors import IBKRError, OrderRejectedError
 from ibkr_connector.model.brackets import BracketReport, BracketRequest
 from ibkr_connector.model.orders import OrderRequest, SendDisposition
 
@@ -93,7 +93,7 @@ class Families:
                 self._admission.check_risk(examined[0])
                 for one in examined[1:]:
                     self._admission.check_risk(one, entry=examined[0])
-        except OrderError as error:
+        except IBKRError as error:
             self._placing.deny(bracket, error)
             raise
         if known is not None:

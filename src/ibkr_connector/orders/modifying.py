@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from ibkr_connector.codes import Scope, lookup
-from ibkr_connector.errors import IBKRError, OrderError, OrderStateError, OrderValidationError
+from ibkr_connector.errors import IBKRError, OrderStateError, OrderValidationError
 from ibkr_connector.gateway.port import OrderFault, OrderGateway, OrderTicket
 from ibkr_connector.model.orders import OrderReport, OrderRequest, OrderStatus, OrderType
 from ibkr_connector.observe.correlation import current_correlation_id
@@ -113,7 +113,7 @@ class Modifying:
                 )
             self._check_trading(None)
             self._admission.check_risk(examined, replacing=key)
-        except OrderError as error:
+        except IBKRError as error:
             self._placing.deny((entry.order_id, dict(changes)), error)
             raise
         self._under_way[key] = None

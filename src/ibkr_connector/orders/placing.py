@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ibkr_connector.errors import OrderError, OrderRejectedError, OrderUncertainError
+from ibkr_connector.errors import IBKRError, OrderRejectedError, OrderUncertainError
 from ibkr_connector.model.orders import OrderReport, OrderRequest, SendDisposition
 from ibkr_connector.observe.correlation import current_correlation_id
 
@@ -70,16 +70,15 @@ class Placing:
             self._admission.check_writable()
             checked = await qualify_conditions(checked, self._admission.resolve)
             known = await self.known(checked)
-            if known is not None:
-                return await self._dispatch.answer(known.key, waiting)
-            self._check_trading()
-            examined = await self.examine(checked)
-            # from here to the spawn nothing awaits, so nobody can come in between
-            known = placed_before(self._ledger, checked, examined.contract)
+            if known is None:
+                self._check_trading()
+                examined = await self.examine(checked)
+                # from here to the spawn nothing awaits, so nobody can come in between
+                known = placed_before(self._ledger, checked, examined.contract)
             if known is None:
                 self._check_trading()
                 self._admission.check_risk(examined)
-        except OrderError as error:
+        except IBKRError as error:
             self.deny(request, error)
             raise
         if known is not None:
@@ -101,7 +100,7 @@ class Placing:
         details = await self._admission.resolve(request.contract)
         return placed_before(self._ledger, request, details.contract)
 
-    def deny(self, request: object, error: OrderError) -> None:
+    def deny(self, request: object, error: IBKRError) -> None:
         """Write down that an order was refused here, and say in the error that nothing went."""
         if isinstance(error, OrderRejectedError | OrderUncertainError):
             return
