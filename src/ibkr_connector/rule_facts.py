@@ -18,7 +18,7 @@ from .errors import IBKRError
 from .gateway.borrowing import can_be_borrowed
 from .gateway.times import BadTimeError, zone
 from .market.desk import MarketDesk
-from .model.contracts import ContractDetails
+from .model.contracts import Action, ContractDetails
 from .model.market import DataType
 from .orders.equity_store import EquityStore
 from .orders.risk import AccountFacts, Needs, RiskFacts, RiskLimits
@@ -56,6 +56,13 @@ class RuleFacts:
             exchange_rate=self._account.view.exchange_rate(account, details.contract.currency),
             is_open=self._is_open(details, extended=extended),
         )
+        if details.contract.legs:
+            of_leg = partial(self.facts, account=account, needs=replace(needs, price=True))
+            legs = [
+                await of_leg(replace(details, contract=contract), extended=extended)
+                for contract, _, _ in details.contract.parts(Action.BUY)
+            ]
+            known = replace(known, legs=tuple(legs))
         if needs.shortable:
             asked = partial(can_be_borrowed, contract=details.contract)
             known = replace(known, shortable=await self._request(asked))

@@ -33,7 +33,7 @@ from ibkr_connector.model.orders import (
     VolumeCondition,
 )
 
-from .figures import figure, integer, positive
+from .figures import decimal_or_none, figure, integer, positive
 from .times import BadTimeError, date_text, parse_time
 
 __all__ = ["read_terms", "stop_price", "write_terms"]
@@ -41,9 +41,11 @@ __all__ = ["read_terms", "stop_price", "write_terms"]
 # Called with decimals where ib_async declares floats; `fields` writes them digit by digit.
 IBOrder: Any = ib_async.order
 TagValue: Any = ib_async.contract.TagValue
+IBLegPrice: Any = ib_async.order.OrderComboLeg
 
 _ADAPTIVE: Final = "Adaptive"
 _PRIORITY: Final = "adaptivePriority"
+_NON_GUARANTEED: Final = "NonGuaranteed"
 _TRAILS: Final = frozenset({OrderType.TRAILING_STOP.value, OrderType.TRAILING_STOP_LIMIT.value})
 _STOPS: Final = frozenset(
     kind.value
@@ -88,6 +90,10 @@ def write_terms(order: Any, terms: OrderTerms, *, stop: Decimal | None) -> None:
     order.conditions = [_written(condition) for condition in terms.conditions]
     order.conditionsCancelOrder = terms.conditions_cancel
     order.conditionsIgnoreRth = terms.conditions_outside_regular_hours
+    if terms.non_guaranteed:
+        order.smartComboRoutingParams = [TagValue(_NON_GUARANTEED, "1")]
+    if terms.leg_prices:
+        order.orderComboLegs = [IBLegPrice(price) for price in terms.leg_prices]
 
 
 def stop_price(order: Any) -> Any:
@@ -127,6 +133,11 @@ def read_terms(order: Any, *, login_zone: tzinfo) -> OrderTerms:
         conditions=tuple(_read(one, login_zone) for one in order.conditions or ()),
         conditions_cancel=bool(order.conditionsCancelOrder),
         conditions_outside_regular_hours=bool(order.conditionsIgnoreRth),
+        non_guaranteed=any(
+            (tag.tag, tag.value) == (_NON_GUARANTEED, "1")
+            for tag in order.smartComboRoutingParams or ()
+        ),
+        leg_prices=_leg_prices(order.orderComboLegs),
     )
 
 
@@ -231,6 +242,13 @@ def _member(enum: Any, number: int) -> Any:
         return enum(int(number))
     except ValueError:
         return None
+
+
+def _leg_prices(legs: Any) -> tuple[Decimal, ...]:
+    """Read the prices of legs; TWS lists the legs without prices when the order has its own."""
+    prices = [decimal_or_none(leg.price) for leg in legs or ()]
+    known = tuple(price for price in prices if price is not None)
+    return known if len(known) == len(prices) else ()
 
 
 def _priority(order: Any) -> AdaptivePriority | None:

@@ -33,6 +33,7 @@ from . import translate
 from .account_subscriptions import AccountSubscriptions
 from .asking import ask
 from .client import GatewayClient
+from .combo_echo import ComboEcho
 from .faults import border, connect_error, silence
 from .port import (
     BrokerOrder,
@@ -80,6 +81,7 @@ class Session:
         request_timeout_s: float,
     ) -> None:
         self._clock = clock
+        self._combos = ComboEcho(sink, client_id=client_id)
         self._sink = sink
         self._info: SessionInfo | None = None
         self._address = (host, port, client_id)
@@ -87,7 +89,9 @@ class Session:
         self._ib = IB()
         # An abandoned question without an id may still be answered; for how long is a guess, and
         # the time that any call may take is the best there is.
-        self._wrapper = GatewayWrapper(self._ib, clock=clock, sink=sink, grace_s=request_timeout_s)
+        self._wrapper = GatewayWrapper(
+            self._ib, clock=clock, sink=self._combos, grace_s=request_timeout_s
+        )
         self._client = GatewayClient(self._wrapper, on_end=self._ended)
         self._accounts = AccountSubscriptions(self._client, self._wrapper)
         self._wrapper.on_data_lost = self._accounts.forget
@@ -358,7 +362,7 @@ class Session:
             with self._client.hold() as messages:
                 for ticket in tickets:
                     order = translate.ib_order(ticket, client_id=self.client_id)
-                    contract = translate.ib_contract(ticket.contract)
+                    contract = translate.ib_contract(self._combos.contract_of(ticket))
                     self._client.placeOrder(ticket.order_id, contract, order)
         except IBKRError as error:
             error.disposition = SendDisposition.UNSENT

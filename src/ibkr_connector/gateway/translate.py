@@ -13,8 +13,16 @@ from typing import Any, Final
 import ib_async.contract
 import ib_async.order
 
+from ibkr_connector.errors import OrderValidationError
 from ibkr_connector.model.account import AccountValue
-from ibkr_connector.model.contracts import Contract, ContractDetails, Right, SecurityType
+from ibkr_connector.model.contracts import (
+    ComboLeg,
+    Contract,
+    ContractDetails,
+    OpenClose,
+    Right,
+    SecurityType,
+)
 from ibkr_connector.model.ids import ClientId, ConId, ExecId, OrderId, PermId
 from ibkr_connector.model.market import Bar
 from ibkr_connector.model.orders import Action
@@ -35,6 +43,7 @@ from .times import parse_time
 
 # Called with decimals where ib_async declares floats; `fields` writes them digit by digit.
 IBContract: Any = ib_async.contract.Contract
+IBLeg: Any = ib_async.contract.ComboLeg
 IBOrder: Any = ib_async.order.Order
 
 __all__ = [
@@ -101,13 +110,15 @@ def contract(source: Any) -> Contract:
         multiplier=positive(source.multiplier),
         local_symbol=source.localSymbol,
         trading_class=source.tradingClass,
+        legs=tuple(map(_leg, source.comboLegs)) if source.comboLegs else (),
     )
 
 
 def ib_contract(source: Contract) -> Any:
-    """Write a contract for ib_async."""
+    """Write a contract for ib_async; one that is named by its id alone has no type either."""
+    by_id = source.con_id is not None and not source.symbol
     return IBContract(
-        secType=source.security_type.value,
+        secType="" if by_id else source.security_type.value,
         conId=source.con_id or 0,
         symbol=source.symbol,
         lastTradeDateOrContractMonth=source.expiry,
@@ -116,9 +127,40 @@ def ib_contract(source: Contract) -> Any:
         multiplier="" if source.multiplier is None else _plain(source.multiplier),
         exchange=source.exchange,
         primaryExchange=source.primary_exchange,
-        currency=source.currency,
+        currency="" if by_id else source.currency,
         localSymbol=source.local_symbol,
         tradingClass=source.trading_class,
+        comboLegs=[_ib_leg(leg) for leg in source.legs],
+    )
+
+
+def _leg(source: Any) -> ComboLeg:
+    # the wire names the contract by its id alone
+    con_id = integer(source.conId)
+    return ComboLeg(
+        contract=Contract(
+            symbol="", con_id=None if con_id is None else ConId(con_id), exchange=source.exchange
+        ),
+        action=_action(source.action),
+        ratio=source.ratio,
+        exchange=source.exchange,
+        open_close=OpenClose(source.openClose),
+        short_sale_slot=source.shortSaleSlot,
+        designated_location=source.designatedLocation,
+    )
+
+
+def _ib_leg(leg: ComboLeg) -> Any:
+    if leg.con_id is None:
+        raise OrderValidationError(f"the leg {leg} has no contract yet")
+    return IBLeg(
+        conId=leg.con_id,
+        ratio=leg.ratio,
+        action=leg.action.value,
+        exchange=leg.exchange,
+        openClose=leg.open_close.value,
+        shortSaleSlot=leg.short_sale_slot,
+        designatedLocation=leg.designated_location,
     )
 
 

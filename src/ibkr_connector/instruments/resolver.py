@@ -14,10 +14,11 @@ from ibkr_connector.clock import Clock
 from ibkr_connector.codes import code_of
 from ibkr_connector.errors import AmbiguousContractError, ContractNotFoundError
 from ibkr_connector.gateway.port import ContractGateway
-from ibkr_connector.model.contracts import Contract, ContractDetails
+from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
 from ibkr_connector.resilience.operation import ENDPOINTS, Operation
 from ibkr_connector.resilience.pipeline import Pipeline
 
+from .combining import combined
 from .text import parse_contract
 
 __all__ = ["Resolver"]
@@ -51,7 +52,7 @@ class Resolver:
 
     async def resolve(self, description: Contract | str) -> ContractDetails:
         """
-        Return the one contract that fits.
+        Return the one contract that fits; of a combination, with each leg qualified.
 
         Raises:
             ContractNotFoundError: Nothing fits (TWS 200).
@@ -64,17 +65,24 @@ class Resolver:
         known = self._known.get(wanted)
         if known is not None and known.until > self._clock.monotonic():
             return known.details
+        if wanted.security_type is SecurityType.COMBO:
+            legs = [await self.resolve(leg.contract) for leg in wanted.legs]
+            details = combined(wanted, legs)
+        else:
+            details = await self._looked_up(wanted)
+        kept = _Known(details, self._clock.monotonic() + self._ttl_s)
+        self._known[wanted] = kept
+        self._known[details.contract] = kept
+        return details
+
+    async def _looked_up(self, wanted: Contract) -> ContractDetails:
         found = await self._pipeline.run(
             Operation(
                 policy=ENDPOINTS["contract_details"],
                 call=lambda: self._gateway.contract_details(wanted),
             )
         )
-        details = _only(wanted, found)
-        kept = _Known(details, self._clock.monotonic() + self._ttl_s)
-        self._known[wanted] = kept
-        self._known[details.contract] = kept
-        return details
+        return _only(wanted, found)
 
 
 def _only(wanted: Contract, found: tuple[ContractDetails, ...]) -> ContractDetails:

@@ -7,6 +7,10 @@ The short text form of contracts.
     BTC.USD                 a crypto currency
     ES 202612               a future, by contract month or last trading day
     AAPL 20261218 C 250     an option: expiry, right, strike
+    #265598                 whatever has this contract id
+
+    ES 202703 - ES 202612   a combination: the first is bought, the other is sold
+    KO - 2*PEP              one with two of the second leg in it
 
 Whatever the text leaves open stays open: the gateway is asked, and says so when several contracts
 fit. Anything the form cannot say is said with `Contract` and its constructors.
@@ -19,7 +23,17 @@ from decimal import Decimal
 from typing import Final
 
 from ibkr_connector.errors import ContractError
-from ibkr_connector.model.contracts import Contract, Right, SecurityType, crypto, forex
+from ibkr_connector.model.contracts import (
+    Action,
+    ComboLeg,
+    Contract,
+    Right,
+    SecurityType,
+    combo,
+    crypto,
+    forex,
+)
+from ibkr_connector.model.ids import ConId
 
 __all__ = ["parse_contract"]
 
@@ -32,7 +46,17 @@ _OPTION: Final = re.compile(
     r"(?P<symbol>[A-Z0-9]{1,8}(?: [A-Z])?) (?P<expiry>\d{8}) (?P<right>[CP]) "
     r"(?P<strike>\d+(?:\.\d+)?)"
 )
+_CON_ID: Final = re.compile(r"#(?P<con_id>[1-9]\d{0,9})")
+_LEG: Final = re.compile(r"(?:(?P<ratio>[1-9]\d{0,3}) ?\* ?)?(?P<what>[^*]+)")
+_SIGNS: Final = {"+": Action.BUY, "-": Action.SELL}
+"""What parts legs, with spaces around it: `BRK-B` is no combination."""
+
 _STOCK: Final = re.compile(r"[A-Z0-9]{1,12}(?: [A-Z]{1,2})?")
+
+_FORMS: Final = (
+    "write 'AAPL', 'EUR.USD', 'ES 202612', 'AAPL 20261218 C 250' or a combination such as "
+    "'ES 202703 - ES 202612', or pass a Contract"
+)
 
 
 def parse_contract(text: str) -> Contract:
@@ -43,6 +67,11 @@ def parse_contract(text: str) -> Contract:
         ContractError: The text has none of the forms above.
     """
     words = " ".join(text.upper().split())
+    parts = words.split(" ")
+    if not _SIGNS.keys().isdisjoint(parts):
+        return _combo(text, parts)
+    if match := _CON_ID.fullmatch(words):
+        return Contract(symbol="", con_id=ConId(int(match["con_id"])), exchange="")
     if match := _PAIR.fullmatch(words):
         return _pair(match["base"], match["quote"])
     if match := _OPTION.fullmatch(words):
@@ -65,8 +94,27 @@ def parse_contract(text: str) -> Contract:
         return Contract(symbol=words)
     raise ContractError(
         f"cannot read {text!r} as a contract",
-        hint="write 'AAPL', 'EUR.USD', 'ES 202612' or 'AAPL 20261218 C 250', or pass a Contract",
+        hint=_FORMS,
     )
+
+
+def _combo(text: str, parts: list[str]) -> Contract:
+    # the first leg needs no sign, each of the others has one
+    signed = parts if parts[0] in _SIGNS else ["+", *parts]
+    starts = [at for at, part in enumerate(signed) if part in _SIGNS]
+    legs = []
+    for start, end in zip(starts, [*starts[1:], len(signed)], strict=True):
+        match = _LEG.fullmatch(" ".join(signed[start + 1 : end]))
+        if match is None:
+            raise ContractError(f"cannot read {text!r} as a combination", hint=_FORMS)
+        legs.append(
+            ComboLeg(
+                contract=parse_contract(match["what"]),
+                action=_SIGNS[signed[start]],
+                ratio=int(match["ratio"] or 1),
+            )
+        )
+    return combo(*legs)
 
 
 def _pair(base: str, quote: str) -> Contract:

@@ -1,19 +1,23 @@
-"""What is traded: contracts, their details, and one small constructor per asset class."""
+"""What is traded: contracts, their legs and details, and one small constructor per asset class."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from .ids import ConId
 from .record import Record
 
 __all__ = [
+    "Action",
+    "ComboLeg",
     "Contract",
     "ContractDetails",
+    "OpenClose",
     "Right",
     "SecurityType",
+    "combo",
     "crypto",
     "forex",
     "future",
@@ -50,13 +54,76 @@ class Right(StrEnum):
     PUT = "P"
 
 
+class Action(StrEnum):
+    """Which way an order or a leg goes."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+
+    @property
+    def opposite(self) -> Action:
+        """The other way."""
+        return Action.SELL if self is Action.BUY else Action.BUY
+
+
+class OpenClose(IntEnum):
+    """Whether a leg opens or closes a position; only institutions say more than `SAME`."""
+
+    SAME = 0
+    """As the combination does."""
+
+    OPEN = 1
+    CLOSE = 2
+    UNKNOWN = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComboLeg(Record):
+    """
+    One leg of a combination.
+
+    Args:
+        contract: What it trades, or its short text form; of an order met at the broker only the
+            id and the exchange are known.
+        action: Which way it goes when the combination is bought.
+        ratio: Units of it in one combination.
+        exchange: Where it trades; where its contract does when empty.
+        open_close: Whether it opens or closes a position.
+        short_sale_slot: Of institutions that sell short: 1 holds the shares, 2 gets them elsewhere.
+        designated_location: Where they come from, for slot 2.
+    """
+
+    contract: Contract | str
+    action: Action
+    ratio: int = 1
+    exchange: str = ""
+    open_close: OpenClose = OpenClose.SAME
+    short_sale_slot: int = 0
+    designated_location: str = ""
+
+    @property
+    def con_id(self) -> ConId | None:
+        """The id of what it trades, `None` until that is qualified."""
+        return None if isinstance(self.contract, str) else self.contract.con_id
+
+    @property
+    def sign(self) -> int:
+        """1 when buying the combination buys it, -1 when that sells it."""
+        return 1 if self.action is Action.BUY else -1
+
+    def __str__(self) -> str:
+        what = self.contract if isinstance(self.contract, str) else self.contract.text
+        return f"{self.ratio}*{what}" if self.ratio != 1 else what
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contract(Record):
     """
     One tradable thing, described as IB describes it.
 
     `con_id` is `None` until the gateway has qualified the description. Empty text means "not
-    said". `expiry` is `YYYYMM` or `YYYYMMDD`; `multiplier` is units per contract.
+    said". `expiry` is `YYYYMM` or `YYYYMMDD`; `multiplier` is units per contract. A combination has
+    `legs`, and no id of its own: it is what its legs are.
     """
 
     symbol: str
@@ -71,13 +138,40 @@ class Contract(Record):
     multiplier: Decimal | None = None
     local_symbol: str = ""
     trading_class: str = ""
+    legs: tuple[ComboLeg, ...] = ()
 
     @property
     def is_qualified(self) -> bool:
         """Whether the gateway has named this contract, so that orders may use it."""
+        if self.legs:
+            return all(leg.con_id is not None for leg in self.legs)
         return self.con_id is not None
 
-    def __str__(self) -> str:
+    @property
+    def identity(self) -> ConId | tuple[tuple[ConId | None, int, Action], ...] | None:
+        """What tells this contract from every other: IB's id; of a combination its legs."""
+        if self.legs:
+            return tuple((leg.con_id, leg.ratio, leg.action) for leg in self.legs)
+        return self.con_id
+
+    def parts(self, action: Action) -> tuple[tuple[Contract, Action, int], ...]:
+        """Return what an order in it trades: of each contract the way and the units, once."""
+        if not self.legs:
+            return ((self, action, 1),)
+        return tuple(
+            (leg.contract, leg.action if action is Action.BUY else leg.action.opposite, leg.ratio)
+            for leg in self.legs
+            if isinstance(leg.contract, Contract)
+        )
+
+    @property
+    def text(self) -> str:
+        """The contract in few words, most of them as the short text form has them."""
+        if self.legs:
+            signed = "".join(f" {'+' if leg.sign > 0 else '-'} {leg}" for leg in self.legs)
+            return signed.removeprefix(" + ").lstrip()
+        if not self.symbol and self.con_id is not None:
+            return f"#{self.con_id}"
         parts = [self.symbol]
         if self.security_type is SecurityType.FOREX:
             parts = [f"{self.symbol}.{self.currency}"]
@@ -87,8 +181,11 @@ class Contract(Record):
             parts.append(self.right.value)
         if self.strike is not None:
             parts.append(f"{self.strike.normalize():f}")
+        return " ".join(parts)
+
+    def __str__(self) -> str:
         place = self.primary_exchange or self.exchange
-        return f"{' '.join(parts)} ({self.security_type} {place} {self.currency})"
+        return f"{self.text} ({self.security_type} {place} {self.currency})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,4 +284,25 @@ def crypto(symbol: str, *, exchange: str = "PAXOS", currency: str = "USD") -> Co
     """Describe a crypto currency."""
     return Contract(
         symbol=symbol, security_type=SecurityType.CRYPTO, exchange=exchange, currency=currency
+    )
+
+
+def combo(
+    *legs: ComboLeg | Contract | str, symbol: str = "", exchange: str = "", currency: str = ""
+) -> Contract:
+    """
+    Describe a combination of at least two legs; what is no `ComboLeg` is bought once.
+
+    What is left empty follows from the legs when they are qualified.
+    """
+    made = tuple(
+        leg if isinstance(leg, ComboLeg) else ComboLeg(contract=leg, action=Action.BUY)
+        for leg in legs
+    )
+    return Contract(
+        symbol=symbol,
+        security_type=SecurityType.COMBO,
+        exchange=exchange,
+        currency=currency,
+        legs=made,
     )

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from .contracts import Contract
+from .contracts import Action, Contract
 from .ids import ClientId, ExecId, OrderId, PermId
 from .record import Record
 from .terms import (
@@ -52,13 +52,6 @@ __all__ = [
     "limit_order",
     "market_order",
 ]
-
-
-class Action(StrEnum):
-    """Which way an order goes."""
-
-    BUY = "BUY"
-    SELL = "SELL"
 
 
 class OrderType(StrEnum):
@@ -137,6 +130,7 @@ class OrderRequest(Record):
         quantity: Positive, in units of the contract.
         order_type: What makes it trade; each type says which prices it needs.
         limit_price: In the contract's currency; the cap of `REL` and `MIDPRICE`, which may lack it.
+            Of a combination what one of it costs: negative when buying it brings money.
         stop_price: What elects a stop or an if-touched order; where a trail starts.
         time_in_force: How long it stays; `GTD` needs `good_till`.
         outside_regular_hours: Whether it may trade before the opening and after the close.
@@ -144,7 +138,8 @@ class OrderRequest(Record):
         client_order_id: The caller's idempotency key: the same key never places a second order.
         trail_amount: How far a trail follows the market, in the contract's currency.
         trail_percent: The same in percent; a trail has one of both.
-        limit_offset: Between the stop of a trailing limit and its limit.
+        limit_offset: Between the stop of a trailing limit and its limit; it has this, or a
+            `limit_price` and a `stop_price` whose distance is kept.
         offset: How much better than the best price of its own side a `REL` order stands.
         good_till: Aware datetime, for `GTD`.
         good_after: Aware datetime before which it does not work.
@@ -159,6 +154,10 @@ class OrderRequest(Record):
         conditions: Hold it until these are true.
         conditions_cancel: Cancel it when they become true, instead of releasing it.
         conditions_outside_regular_hours: Whether they are looked at outside regular hours.
+        non_guaranteed: Of a smart-routed combination: whether its legs may fill apart from each
+            other, so that one may be left without the other.
+        leg_prices: A limit for each leg of a combination, in their order, in place of
+            `limit_price`; two legs, not guaranteed (IB takes no others).
     """
 
     contract: Contract | str
@@ -188,6 +187,8 @@ class OrderRequest(Record):
     conditions: tuple[Condition, ...] = ()
     conditions_cancel: bool = False
     conditions_outside_regular_hours: bool = False
+    non_guaranteed: bool = False
+    leg_prices: tuple[Decimal, ...] = ()
 
     @property
     def terms(self) -> OrderTerms:

@@ -170,6 +170,8 @@ class OrderTerms(Record):
     conditions: tuple[Condition, ...] = ()
     conditions_cancel: bool = False
     conditions_outside_regular_hours: bool = False
+    non_guaranteed: bool = False
+    leg_prices: tuple[Decimal, ...] = ()
 
 
 NO_TERMS: Final = OrderTerms()

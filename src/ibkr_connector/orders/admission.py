@@ -8,7 +8,7 @@ order is examined.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ibkr_connector.errors import (
     IBKRError,
@@ -187,7 +187,7 @@ class Admission:
             return await self._facts.facts(
                 details,
                 account=account,
-                needs=needs_of(request, limits),
+                needs=needs_of(_in(details.contract, request), limits),
                 extended=request.outside_regular_hours,
             )
         except IBKRError as error:
@@ -262,6 +262,11 @@ def placed_before(ledger: Ledger, request: OrderRequest, contract: Contract) -> 
             hint="use a new client_order_id for a new order",
         )
     return entry
+
+
+def _in(contract: Contract, request: OrderRequest) -> OrderRequest:
+    """Return the request with its legs known, if it has any."""
+    return replace(request, contract=contract) if contract.legs else request
 
 
 def _was_unsent(entry: OrderEntry) -> bool:

@@ -11,9 +11,10 @@ from ibkr_connector.errors import OrderValidationError
 from ibkr_connector.model.brackets import BracketRequest
 from ibkr_connector.model.orders import Action, TimeInForce
 
-from .reading import NAMES, as_request, read_number, read_values, read_word, unknown_key
+from .reading import NAMES, as_request
 from .term_rules import is_finite
 from .validation import check_request
+from .values import read_number, read_values, read_word, unknown_key
 
 __all__ = ["as_bracket", "check_bracket"]
 

@@ -27,7 +27,7 @@ from ibkr_connector.errors import (
     RequestTimeoutError,
 )
 from ibkr_connector.model.account import Position
-from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
+from ibkr_connector.model.contracts import Action, Contract, ContractDetails, SecurityType
 from ibkr_connector.model.orders import OrderReport, OrderStatus
 from ibkr_connector.model.record import Record
 
@@ -115,10 +115,13 @@ class Closing:
         """
         _check_order(order)
         details = await self._resolve(contract)
-        con_id = details.contract.con_id
+        wanted = [leg.con_id for leg, _, _ in details.contract.parts(Action.BUY)]
         async with self._turn:
             return await self._close(
-                lambda held: held.con_id == con_id, account=account, order=order
+                # a combination of ours that has it as a leg could open it again
+                lambda held: any(leg.con_id in wanted for leg, _, _ in held.parts(Action.BUY)),
+                account=account,
+                order=order,
             )
 
     async def flatten(self, *, account: str | None = None) -> ClosingReport:

@@ -8,12 +8,14 @@ Nothing here awaits, so the book is what it is when the order is admitted.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
 from ibkr_connector.gateway.port import OrderTicket
 from ibkr_connector.model.account import Position
+from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.ids import ConId
 from ibkr_connector.model.orders import Action
 
@@ -52,9 +54,10 @@ class Exposure:
         """Return what is known of an account now; the order with the key `without` left out."""
         known = self._facts.account_facts(account, limits)
         working = tuple(
-            self._working(entry, known)
+            order
             for entry in self._ledger.open_entries()
             if entry.account in (account, "") and entry.key != without
+            for order in self._working(entry, known)
         )
         held = None
         if known.positions is not None:
@@ -73,9 +76,10 @@ class Exposure:
 
     def placed(self, case: Case) -> None:
         """Remember that an order was let through."""
-        value = order_unit_value(case)
-        if value is not None:
-            self._values[case.account, case.contract.con_id] = value
+        for one in case.legs or (case,):
+            value = order_unit_value(one)
+            if value is not None:
+                self._values[one.account, one.contract.con_id] = value
         if self._placed is not None and case.book.now is not None:
             what = likeness(case.request, case.contract, case.account)
             self._placed.append(Placed(at=case.book.now, what=what))
@@ -85,30 +89,27 @@ class Exposure:
         known = self._facts.account_facts(ticket.account, _ANY)
         if known.positions is None:
             return False
-        con_id = ticket.contract.con_id
-        held = sum((row.quantity for row in known.positions if row.contract.con_id == con_id), ZERO)
-        room = held if ticket.action is Action.SELL else -held
-        same_side = sum(
-            (
-                entry.quantity - entry.filled
-                for entry in self._ledger.open_entries()
-                if entry.contract.con_id == con_id
-                and entry.account in (ticket.account, "")
-                and entry.action is ticket.action
-            ),
-            ZERO,
-        )
-        return same_side <= room
+        same_side: dict[tuple[ConId | None, Action], Decimal] = {}
+        for entry in self._ledger.open_entries():
+            if entry.account in (ticket.account, ""):
+                for contract, action, ratio in entry.contract.parts(entry.action):
+                    part, units = (contract.con_id, action), (entry.quantity - entry.filled) * ratio
+                    same_side[part] = same_side.get(part, ZERO) + units
+        for contract, action, _ in ticket.contract.parts(ticket.action):
+            con_id = contract.con_id
+            held = sum((r.quantity for r in known.positions if r.contract.con_id == con_id), ZERO)
+            room = held if action is Action.SELL else -held
+            if same_side.get((con_id, action), ZERO) > room:
+                return False
+        return True
 
-    def _working(self, entry: OrderEntry, known: AccountFacts) -> Working:
+    def _working(self, entry: OrderEntry, known: AccountFacts) -> Iterator[Working]:
         stated = [abs(p) for p in (entry.limit_price, entry.stop_price) if p is not None]
         rate = known.rate(entry.contract.currency)
         value = unit_value(max(stated, default=None), entry.contract, rate)
         if entry.action is Action.SELL or entry.limit_price is None:
             # it may trade at the market, wherever that is
-            seen = self._values.get((entry.account, entry.contract.con_id))
-            market = self._market_value(entry, known)
-            at_market = max((v for v in (seen, market) if v is not None), default=None)
+            at_market = self._at_market(entry.contract, entry.account, known)
             value = None if at_market is None else max(at_market, value or ZERO)
         quantity, group = max(entry.quantity - entry.filled, ZERO), entry.terms.oca_group or ""
         parent_id = None if entry.ticket is None else entry.ticket.parent_id
@@ -118,20 +119,25 @@ class Exposure:
             parent = self._ledger.by_order_id(entry.client_id, parent_id)
             if parent is not None and parent.is_open:
                 quantity = min(quantity, parent.filled)
-        return Working(
-            con_id=entry.contract.con_id,
-            symbol=entry.contract.symbol,
-            action=entry.action,
-            quantity=quantity,
-            unit_value=value,
-            group=group,
-        )
+        for place, (contract, action, ratio) in enumerate(entry.contract.parts(entry.action)):
+            if entry.contract.legs:
+                # a leg trades at its own market, whatever the limit of the whole
+                value = self._at_market(contract, entry.account, known)
+            yield Working(
+                con_id=contract.con_id,
+                symbol=contract.symbol or entry.contract.symbol,
+                action=action,
+                quantity=quantity * ratio,
+                unit_value=value,
+                group=group,
+                is_more=place > 0,
+            )
 
-    def _market_value(self, entry: OrderEntry, known: AccountFacts) -> Decimal | None:
-        for row in known.positions or ():
-            if row.contract.con_id == entry.contract.con_id:
-                return self._held(row, known).unit_value
-        return None
+    def _at_market(self, contract: Contract, account: str, known: AccountFacts) -> Decimal | None:
+        values = [self._values.get((account, contract.con_id))]
+        rows = (row for row in known.positions or () if row.contract.con_id == contract.con_id)
+        values += [self._held(row, known).unit_value for row in rows][:1]
+        return max((value for value in values if value is not None), default=None)
 
     def _held(self, row: Position, known: AccountFacts) -> Held:
         rate = known.rate(row.contract.currency)
@@ -163,7 +169,7 @@ class Exposure:
                 at=entry.created,
                 what=(
                     entry.account,
-                    entry.contract.con_id,
+                    entry.contract.identity,
                     entry.action,
                     entry.quantity,
                     entry.order_type,

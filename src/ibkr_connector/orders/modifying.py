@@ -29,8 +29,9 @@ from .evidence import Seen
 from .inquiry import Inquiry
 from .notes import Changed
 from .placing import Placing
-from .reading import NAMES, READERS, read_values, unknown_key
+from .reading import NAMES, READERS
 from .validation import check_request
+from .values import read_values, unknown_key
 
 __all__ = ["Modifying"]
 

@@ -31,7 +31,7 @@ from ibkr_connector.model.orders import (
     VolumeCondition,
 )
 
-from .reading import not_one_of
+from .values import not_one_of
 
 __all__ = ["TYPE_RULES", "TypeRule", "is_finite", "price_faults", "term_faults", "text_faults"]
 
@@ -90,8 +90,7 @@ TYPE_RULES: Final[Mapping[OrderType, TypeRule]] = MappingProxyType(
         OrderType.TRAILING_STOP: TypeRule(names=frozenset({"TRAIL"}), one_of=_TRAIL, may=_STOP),
         OrderType.TRAILING_STOP_LIMIT: TypeRule(
             names=frozenset({"TRAILLMT", "TRAIL LIMIT", "TRAIL LMT"}),
-            needs=frozenset({"limit_offset"}),
-            one_of=_TRAIL,
+            one_of=(*_TRAIL, ("limit_offset", "limit_price")),
             may=_STOP,
         ),
         OrderType.MARKET_ON_CLOSE: TypeRule(names=frozenset({"MOC"}), times=_TODAY),
@@ -113,7 +112,7 @@ def price_faults(request: OrderRequest) -> Iterator[str]:
     for key in PRICES:
         price = getattr(request, key)
         if price is None:
-            if key in rule.needs:
+            if key in rule.needs and not (key == "limit_price" and request.leg_prices):
                 yield f"{key} is missing; an order of type {kind} needs it"
         elif key not in rule.takes:
             yield f"{key} does not belong to an order of type {kind}; got {price}, leave it out"
@@ -125,6 +124,12 @@ def price_faults(request: OrderRequest) -> Iterator[str]:
             yield f"{key} must be above 0; got {price}"
         elif key == "trail_percent" and price >= 100:
             yield f"trail_percent must be below 100; got {price}"
+    follows = kind is OrderType.TRAILING_STOP_LIMIT
+    if follows and request.limit_price is not None and request.stop_price is None:
+        yield (
+            "stop_price is missing; a trail with a limit_price keeps the distance between both, "
+            "give it, or a limit_offset instead of the limit_price"
+        )
     for pair in rule.one_of:
         given = [key for key in pair if getattr(request, key) is not None]
         if len(given) != 1:
@@ -157,6 +162,8 @@ def term_faults(request: OrderRequest) -> Iterator[str]:
                 "leave it out or change the type"
             )
     yield from _condition_faults(request)
+    if request.leg_prices or request.non_guaranteed:
+        yield from _leg_faults(request)
 
 
 def _time_faults(request: OrderRequest) -> Iterator[str]:
@@ -212,6 +219,25 @@ def _group_faults(request: OrderRequest) -> Iterator[str]:
         yield not_one_of("oca_type", request.oca_type, OcaType.__members__)
     if request.oca_group is None:
         yield "oca_group is missing; oca_type says what its orders do to each other"
+
+
+def _leg_faults(request: OrderRequest) -> Iterator[str]:
+    if not isinstance(request.non_guaranteed, bool):
+        yield f"non_guaranteed must be True or False; got {request.non_guaranteed!r}"
+    prices: Any = request.leg_prices
+    if not prices:
+        return
+    if not isinstance(prices, tuple) or not all(map(is_finite, prices)):
+        yield f"leg_prices must be a tuple of finite Decimals; got {prices!r}"
+    if request.order_type is not OrderType.LIMIT:
+        yield (
+            f"leg_prices go with an order of type LMT; got {request.order_type}, "
+            "leave them out or change the type"
+        )
+    if request.limit_price is not None:
+        yield f"limit_price {request.limit_price} contradicts leg_prices; give one of them"
+    if request.non_guaranteed is not True:
+        yield "leg_prices need non_guaranteed=True; with them the legs may fill apart"
 
 
 # --- conditions ---------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ Refuses to know: limits (`risk.py`), the account's money, the broker, how a mapp
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -18,8 +19,9 @@ from ibkr_connector.gateway.port import OrderTicket
 from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
 from ibkr_connector.model.orders import Action, OrderRequest, OrderType, TimeInForce
 
-from .reading import as_request, not_one_of
+from .reading import as_request
 from .term_rules import TYPE_RULES, is_finite, price_faults, term_faults, text_faults
+from .values import not_one_of
 
 __all__ = ["as_request", "check_against", "check_request", "check_times", "same_order"]
 
@@ -31,6 +33,10 @@ _MAY_BE_NEGATIVE: Final = frozenset(
     {SecurityType.COMBO, SecurityType.FUTURE, SecurityType.FUTURE_OPTION}
 )
 """What has been traded at zero and below: spreads, and oil futures in April 2020."""
+
+
+_MOST_APART: Final = 3
+"""Of four legs IB's support says that they are taken together only (Lean issue 9287)."""
 
 
 def check_request(request: OrderRequest) -> None:
@@ -90,6 +96,8 @@ def check_against(request: OrderRequest, details: ContractDetails) -> None:
     faults: list[str] = []
     if not contract.is_qualified:
         faults.append(f"{contract} is not qualified")
+    if contract.security_type is SecurityType.COMBO and not contract.legs:
+        faults.append(f"{contract} is a combination without legs; name them")
     if contract.security_type in _NOT_TRADABLE:
         faults.append(f"{contract} has prices but cannot be ordered")
     for key in ("limit_price", "stop_price"):
@@ -110,6 +118,8 @@ def check_against(request: OrderRequest, details: ContractDetails) -> None:
         faults.append(
             f"quantity must be a multiple of {details.size_increment}; got {request.quantity}"
         )
+    if contract.legs or request.non_guaranteed or request.leg_prices:
+        faults += _combo_faults(request, contract)
     names = TYPE_RULES[request.order_type].names
     if details.order_types and not names & set(details.order_types):
         faults.append(f"{contract} takes no order of type {request.order_type}")
@@ -120,7 +130,7 @@ def check_against(request: OrderRequest, details: ContractDetails) -> None:
 def same_order(request: OrderRequest, contract: Contract, ticket: OrderTicket) -> bool:
     """Whether a request says what was sent; a request without an account means the same one."""
     asked = (
-        contract.con_id,
+        contract.identity,
         request.action,
         request.quantity,
         request.order_type,
@@ -132,7 +142,7 @@ def same_order(request: OrderRequest, contract: Contract, ticket: OrderTicket) -
         request.terms,
     )
     sent = (
-        ticket.contract.con_id,
+        ticket.contract.identity,
         ticket.action,
         ticket.quantity,
         ticket.order_type,
@@ -144,6 +154,27 @@ def same_order(request: OrderRequest, contract: Contract, ticket: OrderTicket) -
         ticket.terms,
     )
     return asked == sent
+
+
+def _combo_faults(request: OrderRequest, contract: Contract) -> Iterator[str]:
+    legs = len(contract.legs)
+    if contract.security_type is not SecurityType.COMBO:
+        for key in ("non_guaranteed", "leg_prices"):
+            if getattr(request, key):
+                yield f"{key} goes with a combination; {contract} is none, leave it out"
+        return
+    if request.leg_prices and (legs != 2 or len(request.leg_prices) != 2):
+        yield (
+            f"leg_prices are for two legs, one each; got {len(request.leg_prices)} for {legs} "
+            "legs, use a limit_price for the whole"
+        )
+    if request.non_guaranteed and contract.exchange != "SMART":
+        yield (
+            f"non_guaranteed goes with smart routing; {contract} trades at "
+            f"{contract.exchange}, leave it out or use SMART"
+        )
+    elif request.non_guaranteed and legs > _MOST_APART:
+        yield f"non_guaranteed goes with at most {_MOST_APART} legs; got {legs}, leave it out"
 
 
 def _floor(price: Decimal, step: Decimal) -> Decimal:

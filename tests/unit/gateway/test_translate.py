@@ -14,10 +14,32 @@ from ib_async.contract import ContractDetails as IBDetails
 from ib_async.objects import Execution as IBExecution
 from ib_async.order import Order, OrderState
 
+from ibkr_connector.errors import OrderValidationError
 from ibkr_connector.gateway import translate
-from ibkr_connector.model.contracts import Contract, Right, SecurityType, option
+from ibkr_connector.model.contracts import (
+    ComboLeg,
+    Contract,
+    OpenClose,
+    Right,
+    SecurityType,
+    combo,
+    option,
+)
 from ibkr_connector.model.ids import ConId
 from ibkr_connector.model.orders import Action
+
+LEGS = st.builds(
+    ComboLeg,
+    contract=st.integers(1, 2**31 - 2).map(
+        lambda con_id: Contract(symbol="", con_id=ConId(con_id), exchange="CBOE")
+    ),
+    action=st.sampled_from(Action),
+    ratio=st.integers(1, 100),
+    exchange=st.just("CBOE"),
+    open_close=st.sampled_from(OpenClose),
+    short_sale_slot=st.sampled_from([0, 1, 2]),
+    designated_location=st.sampled_from(["", "elsewhere"]),
+)
 
 UNSET = 1.7976931348623157e308
 
@@ -27,14 +49,16 @@ UNSET = 1.7976931348623157e308
     strike=st.none() | st.decimals(min_value="0.01", max_value=10**6, places=2),
     multiplier=st.none() | st.sampled_from([Decimal(1), Decimal(50), Decimal("0.1")]),
     con_id=st.none() | st.integers(1, 2**31 - 2),
+    legs=st.lists(LEGS, max_size=3).map(tuple),
     right=st.none() | st.sampled_from(Right),
-    text=st.text(st.characters(codec="ascii", exclude_characters="\0"), max_size=8),
+    text=st.text(st.characters(codec="ascii", exclude_characters="\0"), min_size=1, max_size=8),
 )
 def test_a_contract_that_goes_out_comes_back(
     kind: SecurityType,
     strike: Decimal | None,
     multiplier: Decimal | None,
     con_id: int | None,
+    legs: tuple[ComboLeg, ...],
     right: Right | None,
     text: str,
 ) -> None:
@@ -50,8 +74,19 @@ def test_a_contract_that_goes_out_comes_back(
         multiplier=multiplier,
         local_symbol=text,
         trading_class=text,
+        legs=legs,
     )
     assert translate.contract(translate.ib_contract(ours)) == ours
+
+
+def test_a_contract_that_is_named_by_its_id_alone_says_nothing_else() -> None:
+    written = translate.ib_contract(Contract(symbol="", con_id=ConId(265598), exchange=""))
+    assert (written.conId, written.secType, written.currency) == (265598, "", "")
+
+
+def test_a_leg_that_was_not_qualified_is_refused() -> None:
+    with pytest.raises(OrderValidationError, match="the leg AAPL has no contract yet"):
+        translate.ib_contract(combo("AAPL", "MSFT"))
 
 
 def test_kinds_without_a_name_of_their_own_are_filed_or_refused() -> None:

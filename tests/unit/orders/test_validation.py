@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ibkr_connector.errors import OrderValidationError
-from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType, stock
+from ibkr_connector.instruments.combining import combined
+from ibkr_connector.model.contracts import (
+    Contract,
+    ContractDetails,
+    SecurityType,
+    combo,
+    stock,
+)
 from ibkr_connector.model.ids import ConId
 from ibkr_connector.model.orders import (
     Action,
@@ -31,6 +38,7 @@ from ibkr_connector.orders.validation import (
 )
 from kit.order_desk import AAPL, buy, ticket
 
+MSFT = Contract(symbol="MSFT", con_id=ConId(272093))
 PLAIN: dict[str, Any] = {"symbol": "AAPL", "action": "buy", "quantity": 10}
 
 
@@ -188,8 +196,9 @@ def test_details_that_were_not_told_refuse_nothing() -> None:
 
 
 def test_a_spread_may_have_a_negative_price() -> None:
-    combo = Contract(symbol="SPY", security_type=SecurityType.COMBO, con_id=ConId(1))
-    check_against(replace(buy(), limit_price=Decimal("-0.50")), details(contract=combo))
+    spread = combined(combo("AAPL", "MSFT"), [details(), details(contract=MSFT)])
+    for price in ("-0.50", "0"):
+        check_against(replace(buy(), limit_price=Decimal(price)), spread)
 
 
 @given(
@@ -247,7 +256,14 @@ def faults_of(mapping: dict[str, Any]) -> str:
         (PLAIN | {"order_type": "TRAIL", "trail_amount": 0}, "trail_amount must be above 0"),
         (PLAIN | {"order_type": "TRAIL", "trail_amount": -1}, "trail_amount must not be negative"),
         (PLAIN | {"order_type": "TRAIL", "trail_percent": 100}, "must be below 100; got 100"),
-        (PLAIN | {"order_type": "TRAIL LIMIT", "trail_amount": 1}, "limit_offset is missing"),
+        (
+            PLAIN | {"order_type": "TRAIL LIMIT", "trail_amount": 1},
+            "needs one of limit_offset and limit_price; none was given",
+        ),
+        (
+            PLAIN | {"order_type": "TRAIL LIMIT", "trail_amount": 1, "limit_price": 9},
+            "stop_price is missing; a trail with a limit_price keeps the distance",
+        ),
         (LIMIT | {"trail_amount": 1}, "trail_amount does not belong to an order of type LMT"),
         (LIMIT | {"offset": 1}, "offset does not belong to an order of type LMT"),
         (PLAIN | {"order_type": "STP", "stop_price": 1, "time_in_force": "OPG"}, "OPG does not"),

@@ -8,7 +8,7 @@ Refuses to know: where facts come from; a `FactSource` supplies them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -56,6 +56,8 @@ class RiskFacts:
     halted: bool | None = None
     shortable: bool | None = None
     is_open: bool | None = None
+    legs: tuple[RiskFacts, ...] = ()
+    """Those of each leg, when the contract is a combination."""
 
     @property
     def reference(self) -> Decimal | None:
@@ -89,6 +91,8 @@ class Working:
     quantity: Decimal
     unit_value: Decimal | None
     group: str = ""
+    is_more: bool = False
+    """Whether this is one more leg of an order that is in the book already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +135,27 @@ class Case:
     book: Book
     is_change: bool = False
     """Whether this is an open order as it would be after a modification."""
+
+    @property
+    def legs(self) -> tuple[Case, ...]:
+        """Of a combination, each leg as an order of its own, at whatever price it trades."""
+        parts = self.contract.parts(self.request.action) if self.contract.legs else ()
+        known = self.facts.legs or tuple(RiskFacts(missing=self.facts.missing) for _ in parts)
+        return tuple(
+            replace(
+                self,
+                request=replace(
+                    self.request,
+                    action=action,
+                    quantity=self.request.quantity * ratio,
+                    limit_price=None,
+                    stop_price=None,
+                ),
+                contract=contract,
+                facts=facts,
+            )
+            for (contract, action, ratio), facts in zip(parts, known, strict=True)
+        )
 
     @property
     def net_liquidation(self) -> Decimal | None:

@@ -22,7 +22,7 @@ def likeness(request: OrderRequest, contract: Contract, account: str) -> tuple[o
     """Return what two orders have in common when one is the other again."""
     return (
         account,
-        contract.con_id,
+        contract.identity,
         request.action,
         request.quantity,
         request.order_type,
@@ -35,10 +35,11 @@ def likeness(request: OrderRequest, contract: Contract, account: str) -> tuple[o
 def open_orders(case: Case) -> Iterator[Violation]:
     """So many orders may be open, this one included."""
     limit = case.limits.max_open_orders
-    if limit is not None and len(case.book.working) + 1 > limit:
+    working = sum(not order.is_more for order in case.book.working)
+    if limit is not None and working + 1 > limit:
         yield Violation(
             rule="max_open_orders",
-            value=f"{len(case.book.working) + 1}",
+            value=f"{working + 1}",
             limit=f"{limit}",
             remedy="cancel some, or raise max_open_orders",
         )

@@ -46,7 +46,7 @@ def _subjects(
     """Return of each subject its name, the order's values, what is allowed and what is denied."""
     contract, limits = case.contract, case.limits
     places = tuple(place for place in (contract.exchange, contract.primary_exchange) if place)
-    return (
+    rows = (
         (
             "security type",
             (contract.security_type.value,),
@@ -64,3 +64,5 @@ def _subjects(
         ("currency", (contract.currency,), limits.currencies, limits.denied_currencies),
         ("account", (case.account,), limits.accounts, limits.denied_accounts),
     )
+    # a combination has no symbol of its own; its legs have theirs
+    return tuple(row for row in rows if not (contract.legs and row[0] == "symbol"))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.orders import Action, OrderRequest, Violation
@@ -25,30 +25,44 @@ __all__ = ["RULES", "Rule", "check_risk", "judge", "needs_facts", "needs_of"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule; `for_closing` says whether an order that only closes must pass it too."""
+    """
+    One rule.
+
+    `for_closing` says whether an order that only closes must pass it too, `legs` whether the legs
+    of a combination must pass it, besides the whole (`too`) or in its place (`instead`).
+    """
 
     name: str
     check: Callable[[Case], Iterator[Violation]]
     for_closing: bool
+    legs: Literal["", "too", "instead"] = ""
+
+    def violations(self, case: Case) -> Iterator[Violation]:
+        """Apply it to an order, and to its legs."""
+        if self.legs != "instead" or not case.contract.legs:
+            yield from self.check(case)
+        if self.legs and case.contract.legs:
+            for leg in case.legs:
+                yield from self.check(leg)
 
 
 RULES: Final = (
-    Rule(name="allowed", check=permissions.allowed, for_closing=True),
-    Rule(name="denied", check=permissions.denied, for_closing=True),
+    Rule(name="allowed", check=permissions.allowed, for_closing=True, legs="too"),
+    Rule(name="denied", check=permissions.denied, for_closing=True, legs="too"),
     Rule(name="order size", check=sizes.order_size, for_closing=True),
     Rule(name="order value", check=sizes.order_worth, for_closing=True),
     Rule(name="portfolio risk", check=sizes.portfolio_risk, for_closing=True),
     # what only closes makes these better, however bad they are
-    Rule(name="position size", check=sizes.position_size, for_closing=False),
-    Rule(name="position value", check=sizes.position_worth, for_closing=False),
+    Rule(name="position size", check=sizes.position_size, for_closing=False, legs="instead"),
+    Rule(name="position value", check=sizes.position_worth, for_closing=False, legs="instead"),
     Rule(name="exposure", check=sizes.exposure, for_closing=False),
     Rule(name="concentration", check=sizes.concentration, for_closing=False),
     Rule(name="buying power", check=sizes.buying_power, for_closing=False),
-    Rule(name="short selling", check=sizes.short_selling, for_closing=False),
+    Rule(name="short selling", check=sizes.short_selling, for_closing=False, legs="instead"),
     Rule(name="price collar", check=market.price_collar, for_closing=True),
-    Rule(name="quote age", check=market.quote_age, for_closing=False),
+    Rule(name="quote age", check=market.quote_age, for_closing=False, legs="instead"),
     Rule(name="open market", check=market.open_market, for_closing=True),
-    Rule(name="halted", check=market.halted, for_closing=True),
+    Rule(name="halted", check=market.halted, for_closing=True, legs="instead"),
     Rule(name="losses", check=losses.losses, for_closing=False),
     Rule(name="cooldown", check=losses.cooldown, for_closing=False),
     # a program that has gone mad can be mad about closing too
@@ -86,7 +100,7 @@ def judge(case: Case) -> tuple[Violation, ...]:
         violation
         for rule in RULES
         if rule.for_closing or not only_closes
-        for violation in rule.check(case)
+        for violation in rule.violations(case)
     )
 
 
@@ -105,9 +119,12 @@ def needs_of(request: OrderRequest, limits: RiskLimits) -> Needs:
     valued = any(limit is not None for limit in by_value) and needs_price(request)
     quoted = limits.max_quote_age_s is not None or limits.refuse_halted
     collared = limits.price_collar is not None and has_price
+    sells = request.action is Action.SELL or (
+        isinstance(request.contract, Contract) and bool(request.contract.legs)
+    )
     return Needs(
         price=valued or quoted or collared,
-        shortable=limits.require_shortable and request.action is Action.SELL,
+        shortable=limits.require_shortable and sells,
     )
 
 

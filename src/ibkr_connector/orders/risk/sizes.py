@@ -151,7 +151,7 @@ def buying_power(case: Case) -> Iterator[Violation]:
         ]
         yield unknown("buying power", limit, case=case, names=names)
         return
-    opening = min(case.request.quantity, max(after, Decimal(0))) * each
+    opening = sum(map(_opening, case.legs or (case,)), Decimal(0))
     if opening > power:
         yield Violation(
             rule="buying power",
@@ -159,6 +159,12 @@ def buying_power(case: Case) -> Iterator[Violation]:
             limit=limit,
             remedy="order less, or close something first",
         )
+
+
+def _opening(case: Case) -> Decimal:
+    """Return what an order is worth that opens something; everything of it is known."""
+    after, each = position_after(case) or Decimal(0), order_unit_value(case) or Decimal(0)
+    return min(case.request.quantity, max(after, Decimal(0))) * each
 
 
 def short_selling(case: Case) -> Iterator[Violation]:

@@ -91,7 +91,14 @@ def unit_value(price: Decimal | None, contract: Contract, rate: Decimal | None) 
 
 
 def order_unit_value(case: Case) -> Decimal | None:
-    """Return the most that one unit of the order can be worth in the base currency."""
+    """
+    Return the most that one unit of the order can be worth in the base currency.
+
+    Of a combination it is what its legs are worth together, bought ones and sold ones alike.
+    """
+    if case.contract.legs:
+        worth = _sum(order_value(leg) for leg in case.legs)
+        return None if worth is None else worth / case.request.quantity
     price = worst_price(case.request, case.facts.price)
     return unit_value(price, case.contract, case.facts.exchange_rate)
 
@@ -104,6 +111,10 @@ def order_value(case: Case) -> Decimal | None:
 
 def unknown_of(case: Case) -> tuple[str, ...]:
     """Name what is missing to value the order."""
+    if case.contract.legs:
+        return tuple(
+            f"{what} of {leg.contract.text}" for leg in case.legs for what in unknown_of(leg)
+        )
     missing = []
     if worst_price(case.request, case.facts.price) is None:
         missing.append("a current price")
@@ -145,6 +156,9 @@ def position_after(case: Case) -> Decimal | None:
     held = _held_of(case)
     if held is None:
         return None
+    if case.contract.legs:
+        # of a combination, the leg that goes furthest
+        return max(after for leg in case.legs if (after := position_after(leg)) is not None)
     action = case.request.action
     mine = (order for order in case.book.working if order.con_id == case.contract.con_id)
     reached = held if action is Action.BUY else -held
@@ -161,13 +175,17 @@ def with_filled(case: Case, action: Action, quantity: Decimal) -> Case:
     """Return the case as it would be with an order in the same contract filled."""
     if case.book.held is None:
         return case
-    row = Held(
-        con_id=case.contract.con_id,
-        symbol=case.contract.symbol,
-        quantity=quantity if action is Action.BUY else -quantity,
-        unit_value=order_unit_value(case),
-    )
-    return replace(case, book=replace(case.book, held=(*case.book.held, row)))
+    rows = []
+    parts = case.contract.parts(action)
+    for one, (contract, side, ratio) in zip(case.legs or (case,), parts, strict=True):
+        row = Held(
+            con_id=contract.con_id,
+            symbol=contract.symbol,
+            quantity=quantity * ratio if side is Action.BUY else -quantity * ratio,
+            unit_value=order_unit_value(one),
+        )
+        rows.append(row)
+    return replace(case, book=replace(case.book, held=(*case.book.held, *rows)))
 
 
 def exposures(case: Case) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
@@ -178,16 +196,19 @@ def exposures(case: Case) -> tuple[Decimal | None, Decimal | None, Decimal | Non
     """
     if case.book.held is None:
         return None, None, None
-    mine = Working(
-        con_id=case.contract.con_id,
-        symbol=case.contract.symbol,
-        action=case.request.action,
-        quantity=case.request.quantity,
-        unit_value=order_unit_value(case),
-    )
-    orders = (*case.book.working, mine)
+    mine = [
+        Working(
+            con_id=one.contract.con_id,
+            symbol=one.contract.symbol,
+            action=one.request.action,
+            quantity=one.request.quantity,
+            unit_value=order_unit_value(one),
+        )
+        for one in case.legs or (case,)
+    ]
+    orders = (*case.book.working, *mine)
     gross: Decimal | None = ZERO
-    of_symbol: Decimal | None = ZERO
+    by_symbol: dict[str, Decimal | None] = {one.symbol: ZERO for one in mine}
     of_contract: Decimal | None = None
     for con_id in {row.con_id for row in case.book.held} | {row.con_id for row in orders}:
         held = [row for row in case.book.held if row.con_id == con_id]
@@ -204,11 +225,19 @@ def exposures(case: Case) -> tuple[Decimal | None, Decimal | None, Decimal | Non
             value = ZERO
         symbol = held[0].symbol if held else open_[0].symbol
         gross = _plus(gross, value)
-        if symbol == case.contract.symbol:
-            of_symbol = _plus(of_symbol, value)
+        if symbol in by_symbol:
+            by_symbol[symbol] = _plus(by_symbol[symbol], value)
         if con_id == case.contract.con_id:
             of_contract = value
-    return gross, of_symbol, of_contract
+    known = [worth for worth in by_symbol.values() if worth is not None]
+    return gross, max(known) if len(known) == len(by_symbol) else None, of_contract
+
+
+def _sum(values: Iterable[Decimal | None]) -> Decimal | None:
+    total_value: Decimal | None = ZERO
+    for value in values:
+        total_value = _plus(total_value, value)
+    return total_value
 
 
 def _plus(left: Decimal | None, right: Decimal | None) -> Decimal | None:

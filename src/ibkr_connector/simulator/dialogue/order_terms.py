@@ -79,6 +79,8 @@ def _terms(order: WireOrder, legs: tuple[Leg, ...], now: datetime) -> Terms:
     kind = order.text("orderType").upper()
     kind = _TYPE_NAMES.get(kind, kind)
     limit = order.number("lmtPrice")
+    if limit is None and legs:
+        limit = _limit_of_legs(order, legs)
     percent = order.number("trailingPercent")
     return Terms(
         action=order.text("action"),
@@ -184,6 +186,22 @@ def _number(text: str) -> Decimal:
 
 def _integer(text: str) -> int:
     return int(_number(text or "0"))
+
+
+def _limit_of_legs(order: WireOrder, legs: tuple[Leg, ...]) -> Decimal | None:
+    """
+    Return what a combo may cost by the limits of its legs.
+
+    Two legs, not guaranteed, may have a price each and the order none (IB's API support, quoted in
+    Lean issue 9287). *limit*: here they trade together all the same.
+    """
+    prices = [row[0] for row in order.groups.get("orderComboLegs", ()) if row[0] not in _UNSAID]
+    if len(prices) != len(legs) or len(legs) != 2:
+        return None
+    if ("NonGuaranteed", "1") not in order.groups.get("smartComboRoutingParams", ()):
+        return None
+    paid = (leg.ratio * leg.sign * _number(text) for leg, text in zip(legs, prices, strict=True))
+    return sum(paid, Decimal(0))
 
 
 # --- families and legs --------------------------------------------------------------------------
