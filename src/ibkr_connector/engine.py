@@ -14,10 +14,12 @@ from typing import Any, Final, TypeVar
 
 from .account.desk import AccountDesk, choose_account
 from .clock import Clock, SystemClock
-from .errors import IBKRError, NotConnectedError
+from .errors import IBKRError, NotConnectedError, ReadOnlyError
+from .gateway.everyone import cancel_everyone
 from .gateway.link import GatewayLink
 from .gateway.port import (
     AccountValueChanged,
+    BrokerOrder,
     GatewayEvent,
     GatewayNotice,
     SessionEnded,
@@ -31,10 +33,12 @@ from .model.contracts import Contract
 from .model.ids import ClientId
 from .model.market import DataType
 from .model.orders import OrderReport
-from .model.status import ConnectionState, ConnectionStatus
+from .model.status import ConnectionState, ConnectionStatus, DriftStatus
 from .orders.closing import Closing
 from .orders.desk import OrdersDesk
+from .orders.drift_watch import DriftWatch
 from .orders.equity_store import EquityStore
+from .orders.everyone import Everyone
 from .orders.guard import Guard
 from .orders.journal import Journal, Place
 from .orders.kill_switch import KillSwitch
@@ -65,7 +69,7 @@ class Engine:
         self._clock = clock
         self._journal = journal
         self._closing: asyncio.Task[None] | None = None
-        self._drift: Any = None
+        self._drift: DriftWatch | None = None
         self._link = GatewayLink()
         self._pipeline = Pipeline(clock=clock, tuning=_pipeline_tuning(settings))
         self.instruments = Resolver(gateway=self._link, pipeline=self._pipeline, clock=clock)
@@ -117,6 +121,9 @@ class Engine:
             clock=clock,
             positions=lambda: self.positions(None),
             resolve=self.instruments.resolve,
+            everyone=Everyone(
+                send=self._cancel_everyone, open_orders=self._ask_open_orders, clock=clock
+            ),
             is_ready=lambda: self._supervisor.state is ConnectionState.READY,
         )
         self._supervisor: Supervisor[Session] = Supervisor(
@@ -217,6 +224,9 @@ class Engine:
             last_error=seen.last_error,
             rules=self.rules.status.sentence,
             halted_by=self.orders.halted_by,
+            kill_switch=self.guard.kill_sentence,
+            uncertain_orders=self.orders.uncertain_count,
+            drift=DriftStatus() if self._drift is None else self._drift.status,
         )
 
     def summary(self, account: str | None) -> AccountSummary:
@@ -320,6 +330,15 @@ class Engine:
             self.orders.suspend(_LINK_DOWN)
         else:
             self.orders.resume(_LINK_DOWN)
+
+    async def _cancel_everyone(self) -> None:
+        if self._settings.readonly:
+            raise ReadOnlyError("the connector is read-only")
+        await self.request("cancel everyone", cancel_everyone, policy="cancel_order")
+
+    async def _ask_open_orders(self) -> tuple[BrokerOrder, ...]:
+        ask = Operation(policy=ENDPOINTS["open_orders"], call=self._link.open_orders)
+        return await self._pipeline.run(ask)
 
     def _need_session(self) -> None:
         if self._link.session is None:

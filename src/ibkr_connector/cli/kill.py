@@ -21,6 +21,10 @@ __all__ = ["register"]
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 _LOOK_S: Final = 0.2
+_WARNING: Final = (
+    "cancelling the orders of every program and every person of this login; "
+    "programs that do not know this switch go on placing new ones"
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -36,6 +40,13 @@ def kill(
     flatten: Annotated[
         bool, typer.Option("--flatten", help="Cancel, and close all positions at the market.")
     ] = False,
+    everyone: Annotated[
+        bool,
+        typer.Option(
+            "--everyone",
+            help="Cancel the orders of ALL programs of this login, and those entered in TWS.",
+        ),
+    ] = False,
     release: Annotated[bool, typer.Option("--release", help="Let orders go again.")] = False,
     show: Annotated[bool, typer.Option("--show", help="Only tell whether it is engaged.")] = False,
     connect: Annotated[
@@ -49,7 +60,7 @@ def kill(
 ) -> None:
     """Stop every program of the profile from opening anything; cancelling and closing go on."""
     renderer = Renderer(as_json=as_json)
-    if (release or show) and (cancel or flatten or connect or (release and show)):
+    if (release or show) and (cancel or flatten or everyone or connect or (release and show)):
         raise typer.BadParameter("--release and --show stand alone")
     try:
         # the rules' files may be what is broken: stopping must not need them
@@ -66,9 +77,11 @@ def kill(
         if release:
             switch.release()
         elif not show:
-            switch.engage(reason, cancel=cancel, flatten=flatten)
+            switch.engage(reason, cancel=cancel, flatten=flatten, everyone=everyone)
             problems: tuple[str, ...] = ()
-            if cancel or flatten:
+            if everyone and not as_json:
+                renderer.show(_WARNING)
+            if cancel or flatten or everyone:
                 problems = asyncio.run(
                     _carried_out(settings, switch, connect=connect, wait_s=wait_s)
                 )
@@ -118,6 +131,7 @@ def _show(
                 "since": None if state is None or state.at is None else state.at.isoformat(),
                 "cancel": state is not None and state.cancel,
                 "flatten": state is not None and state.flatten,
+                "everyone": state is not None and state.everyone,
                 "done": state is not None and state.done_at is not None,
                 "problems": list(problems),
             }

@@ -139,6 +139,12 @@ def _status_rows(status: ConnectionStatus) -> Iterable[tuple[str, object]]:
     yield "farms", ", ".join(f"{name} {state}" for name, state in status.farms.items()) or None
     open_circuits = {n: s for n, s in status.breakers.items() if s != "closed"}
     yield "circuits", ", ".join(f"{n} {s}" for n, s in open_circuits.items()) or "closed"
+    yield "open orders", f"{status.open_orders}, {status.uncertain_orders} of them uncertain"
+    yield "rules", status.rules or None
+    refused = "; ".join(status.halted_by) or ("the connection is read-only" * status.readonly)
+    yield "new orders", f"refused: {refused}" if refused else "judged by the rules, then sent"
+    yield "kill switch", status.kill_switch or "released"
+    yield "drift", status.drift.sentence
     yield "last error", status.last_error
 
 

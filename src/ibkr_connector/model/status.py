@@ -14,6 +14,7 @@ __all__ = [
     "BreakerState",
     "ConnectionState",
     "ConnectionStatus",
+    "DriftStatus",
     "FarmState",
     "TradingMode",
 ]
@@ -63,6 +64,29 @@ class FarmState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DriftStatus(Record):
+    """
+    What the latest comparison of our orders with the broker's found.
+
+    `checked_at` is when the latest complete one ended, `None` before the first; `differences` is
+    one sentence for each. `failed` says why the one after it came to nothing, if it did.
+    """
+
+    checked_at: datetime | None = None
+    differences: tuple[str, ...] = ()
+    failed: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The same in words."""
+        failed = f"; the latest check failed: {self.failed}" if self.failed else ""
+        if self.checked_at is None:
+            return f"not compared yet{failed}"
+        found = "; ".join(self.differences) or "none"
+        return f"{found} at {self.checked_at:%Y-%m-%d %H:%M:%S} UTC{failed}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionStatus(Record):
     """
     A picture of the connection; taking it never waits.
@@ -70,7 +94,9 @@ class ConnectionStatus(Record):
     `heartbeat_rtt_ms` is the round trip of the last answered heartbeat. `degraded_by` names what
     is missing while the state is `degraded`. `rules` says where the trading rules come from and
     what is wrong with their files; `halted_by` is every reason for which new orders are refused
-    now. Times are UTC.
+    now, and `kill_switch` the one among them that people engage, empty when it is released.
+    `uncertain_orders` counts those of which nobody knows yet what became of them; `drift` is what
+    the half-hourly comparison with the broker found. Times are UTC.
     """
 
     state: ConnectionState
@@ -96,6 +122,9 @@ class ConnectionStatus(Record):
     last_error: str | None = None
     rules: str = ""
     halted_by: tuple[str, ...] = ()
+    kill_switch: str = ""
+    uncertain_orders: int = 0
+    drift: DriftStatus = DriftStatus()
 
     @property
     def is_connected(self) -> bool:

@@ -97,6 +97,11 @@ class Drift(Record):
     ours: str
     brokers: str
 
+    @property
+    def sentence(self) -> str:
+        """The same in words."""
+        return f"{self.kind} {self.subject}: {self.ours} here, {self.brokers} at the broker"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftReport(Record):

@@ -18,6 +18,8 @@ from typing import Final, TypeVar
 
 from ibkr_connector.errors import IBKRError
 from ibkr_connector.gateway.port import BrokerOrder, Execution, OrderGateway, PositionRow
+from ibkr_connector.model.status import DriftStatus
+from ibkr_connector.observe.logs import mask_accounts
 from ibkr_connector.resilience.operation import ENDPOINTS, Operation
 from ibkr_connector.resilience.pipeline import Pipeline
 
@@ -96,6 +98,17 @@ class DriftWatch:
         self.failed = ""
         """Why the latest check came to nothing; empty when it did not."""
 
+    @property
+    def status(self) -> DriftStatus:
+        """What the latest check found, for the picture of the connection."""
+        if self.last is None:
+            return DriftStatus(failed=self.failed)
+        return DriftStatus(
+            checked_at=self.last.finished,
+            differences=tuple(mask_accounts(one.sentence) for one in self.last.differences),
+            failed=self.failed,
+        )
+
     async def run(self) -> None:
         """Check soon, to know what is held, and then for ever; failures are logged and kept."""
         pause = self._grace_s
@@ -157,13 +170,7 @@ class DriftWatch:
             for one in differences
         ]
         for one in differences:
-            _log.error(
-                "the ledger and the broker differ: %s %s: %s here, %s at the broker",
-                one.kind,
-                one.subject,
-                one.ours,
-                one.brokers,
-            )
+            _log.error("the ledger and the broker differ: %s", mask_accounts(one.sentence))
         self._book.note(notes)
 
     def _key(self, difference: Drift) -> str:

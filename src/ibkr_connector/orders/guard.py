@@ -22,6 +22,7 @@ from ibkr_connector.model.orders import Action, market_order
 from ibkr_connector.model.record import Record
 
 from .desk import OrdersDesk
+from .everyone import Everyone
 from .jobs import Jobs
 from .kill_switch import KillState, KillSwitch
 from .rule_book import RuleBook
@@ -38,12 +39,14 @@ class KillReport(Record):
     """
     What became of engaging the kill switch.
 
-    `cancelled` and `closed` count orders; `problems` says what could not be done, and why.
+    `cancelled` and `closed` count our orders; `left` counts the open orders of others that we know
+    of and left alone. `problems` says what could not be done, and why.
     """
 
     reason: str
     cancelled: int = 0
     closed: int = 0
+    left: int = 0
     problems: tuple[str, ...] = ()
 
     @property
@@ -63,6 +66,7 @@ class Guard:
         clock: Source of all times.
         positions: What all accounts of the login hold; raises while that is not known.
         resolve: Turns a contract into its details.
+        everyone: Cancels the orders of all others.
         is_ready: Whether orders can be sent now.
         poll_s: How long between two looks.
     """
@@ -76,6 +80,7 @@ class Guard:
         clock: Clock,
         positions: Callable[[], Sequence[Position]],
         resolve: Callable[[Contract | str], Awaitable[ContractDetails]],
+        everyone: Everyone,
         is_ready: Callable[[], bool],
         poll_s: float = 1.0,
     ) -> None:
@@ -85,11 +90,18 @@ class Guard:
         self._clock = clock
         self._positions = positions
         self._resolve = resolve
+        self._everyone = everyone
         self._is_ready = is_ready
         self._poll_s = poll_s
         self._busy = asyncio.Lock()
         self._tried = ""
         self._jobs = Jobs(on_end=self._ended)
+
+    @property
+    def kill_sentence(self) -> str:
+        """What the engaged switch says; empty when it is released."""
+        state = self._kill.state()
+        return "" if state is None else state.sentence
 
     async def start(self) -> None:
         """Begin to watch."""
@@ -110,11 +122,13 @@ class Guard:
                 self._tried = state.key
             cancelled, closed = 0, 0
             problems: list[str] = []
-            if state.cancel and state.done_at is None:
+            if state.everyone and state.asks:
+                await self._cancel_everyone(problems)
+            if state.cancel and state.asks:
                 cancelled = await self._cancel_all(problems)
-            if state.flatten and state.done_at is None:
+            if state.flatten and state.asks:
                 closed = await self._flatten(state, problems)
-            if not problems and state.done_at is None and (state.cancel or state.flatten):
+            if not problems and state.asks:
                 self._kill.note_done(state)
             for problem in problems:
                 _log.error("kill switch: %s", problem)
@@ -122,6 +136,7 @@ class Guard:
                 reason=state.reason,
                 cancelled=cancelled,
                 closed=closed,
+                left=len(self._desk.orders(open_only=True)) - len(self._desk.ours()),
                 problems=tuple(problems),
             )
 
@@ -130,13 +145,20 @@ class Guard:
             await self._clock.sleep(self._poll_s)
             self._rules.reload_when_changed()
             state = self._kill.state()
-            asks = state is not None and (state.cancel or state.flatten) and state.done_at is None
-            if state is not None and asks and state.key != self._tried and self._is_ready():
+            if state is not None and state.asks and state.key != self._tried and self._is_ready():
                 _log.critical("%s", state.sentence)
                 await self.carry_out()
 
+    async def _cancel_everyone(self, problems: list[str]) -> None:
+        _log.warning("kill switch: the orders of all clients and of TWS itself are cancelled")
+        try:
+            problems += await self._everyone.cancel()
+            await self._desk.reconcile()
+        except IBKRError as error:
+            problems.append(f"the orders of others may not be cancelled: {error}")
+
     async def _cancel_all(self, problems: list[str]) -> int:
-        ids = [report.order_id for report in self._desk.orders(open_only=True)]
+        ids = [report.order_id for report in self._desk.ours()]
         ended = await asyncio.gather(
             *(self._desk.cancel(order_id) for order_id in ids), return_exceptions=True
         )

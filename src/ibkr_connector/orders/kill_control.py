@@ -37,7 +37,7 @@ class KillControl:
         return self._switch.state()
 
     async def engage(
-        self, reason: str, *, cancel: bool = False, flatten: bool = False
+        self, reason: str, *, cancel: bool = False, flatten: bool = False, everyone: bool = False
     ) -> KillReport:
         """
         Refuse new orders from now on, also after a restart, until `release`.
@@ -48,6 +48,8 @@ class KillControl:
             reason: Told to everybody whose order is refused.
             cancel: Cancel the open orders of this connector too.
             flatten: Cancel them, and close every position at the market.
+            everyone: Cancel the open orders of all other clients, and those entered in TWS by
+                hand, too: also of programs that know nothing of this switch and go on placing.
 
         Returns:
             What was cancelled and closed. Without a connection nothing is: then `problems` says so,
@@ -56,7 +58,7 @@ class KillControl:
         Raises:
             ConfigurationError: The switch could not be written, so it is not engaged.
         """
-        state = self._switch.engage(reason, cancel=cancel, flatten=flatten)
+        state = self._switch.engage(reason, cancel=cancel, flatten=flatten, everyone=everyone)
         if not state.cancel and not state.flatten:
             return KillReport(reason=state.reason)
         try:

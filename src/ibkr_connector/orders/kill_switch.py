@@ -31,7 +31,8 @@ class KillState:
     """
     An engaged switch.
 
-    `cancel` and `flatten` are what was asked for with it, and `done_at` is when that was done.
+    `cancel` (our orders), `everyone` (those of all others too) and `flatten` are what was asked
+    for with it, and `done_at` is when that was done.
     `key` is different for each time that the switch is engaged.
     """
 
@@ -42,6 +43,12 @@ class KillState:
     key: str = ""
     done_at: datetime | None = None
     source: str = "file"
+    everyone: bool = False
+
+    @property
+    def asks(self) -> bool:
+        """Whether more was asked for than to stop, and nobody has done it yet."""
+        return (self.cancel or self.flatten) and self.done_at is None
 
     @property
     def sentence(self) -> str:
@@ -67,7 +74,9 @@ class KillSwitch:
             return KillState(reason="IBKR_KILL_SWITCH is set", source="setting")
         return state
 
-    def engage(self, reason: str, *, cancel: bool = False, flatten: bool = False) -> KillState:
+    def engage(
+        self, reason: str, *, cancel: bool = False, flatten: bool = False, everyone: bool = False
+    ) -> KillState:
         """
         Stop everything that opens a position, in every process, until it is released.
 
@@ -80,8 +89,9 @@ class KillSwitch:
         state = KillState(
             reason=reason.strip() or "no reason given",
             at=self._clock.utcnow() if before is None or before.at is None else before.at,
-            cancel=cancel or flatten or (before is not None and before.cancel),
+            cancel=cancel or flatten or everyone or (before is not None and before.cancel),
             flatten=flatten or (before is not None and before.flatten),
+            everyone=everyone or (before is not None and before.everyone),
             key=secrets.token_hex(6),
         )
         self._write(state)
@@ -143,6 +153,7 @@ class KillSwitch:
             "at": None if state.at is None else state.at.isoformat(),
             "cancel": state.cancel,
             "flatten": state.flatten,
+            "everyone": state.everyone,
             "key": state.key,
             "done_at": None if state.done_at is None else state.done_at.isoformat(),
         }
@@ -157,14 +168,20 @@ class KillSwitch:
 
 
 def _state(row: Any) -> KillState:
-    for name in ("cancel", "flatten"):
-        if not isinstance(row[name], bool):
+    everyone = row.get("everyone", False)  # files of earlier versions do not say
+    for name, flag in (
+        ("cancel", row["cancel"]),
+        ("flatten", row["flatten"]),
+        ("everyone", everyone),
+    ):
+        if not isinstance(flag, bool):
             raise ValueError(f"{name} is no flag")
     return KillState(
         reason=str(row["reason"]),
         at=_time(row["at"]),
         cancel=row["cancel"],
         flatten=row["flatten"],
+        everyone=everyone,
         key=str(row["key"]),
         done_at=_time(row["done_at"]),
     )

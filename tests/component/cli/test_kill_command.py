@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from ibkr_connector import IBKRConnector, TradingHaltedError, limit_order
-from ibkr_connector.simulator import HostedSimulator
+from ibkr_connector.simulator import GatewaySimulator, HostedSimulator
+from ibkr_connector.simulator.scenario.actions import Order
 
 CODE = "from ibkr_connector.cli import main; raise SystemExit(main())"
 
@@ -69,6 +70,46 @@ async def test_without_a_running_program_it_connects_when_told_to(
     assert json.loads(done.stdout)["done"]
     async with make_connector(ibkr_gateway.port) as ib:
         assert (await ib.get_order_status(open_.order_id)).status == "cancelled"
+
+
+async def test_everybodys_orders_go_when_that_is_asked_for_and_it_says_so(
+    ibkr_gateway: HostedSimulator, make_connector: Callable[..., IBKRConnector]
+) -> None:
+    def by_hand(simulator: GatewaySimulator) -> None:
+        one = Order(symbol="AAPL", action="BUY", quantity=Decimal(5), limit_price=Decimal(1))
+        simulator.act(one)
+
+    ibkr_gateway.do(by_hand)
+    async with make_connector(ibkr_gateway.port):
+        done = await ibkr("kill", "enough", "--everyone")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "every program and every person" in " ".join(done.stdout.split())
+    assert ibkr_gateway.do(lambda simulator: tuple(simulator.venue.open_orders())) == ()
+    shown = json.loads((await ibkr("kill", "--show", "--json")).stdout)
+    assert (shown["everyone"], shown["done"]) == (True, True)
+
+
+async def test_the_status_says_that_it_is_engaged_and_which_rules_hold(
+    ibkr_gateway: HostedSimulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "risk_config.yaml").write_text("max_order_size: 5\n")
+    await ibkr("kill", "it runs wild")
+    told = await ibkr("status", "--port", str(ibkr_gateway.port))
+    assert told.returncode == 0, told.stderr
+    words = " ".join(told.stdout.split())
+    assert "rules risk_config.yaml" in words
+    assert "new orders refused: the kill switch is engaged" in words
+    assert "it runs wild" in words
+    assert "open orders 0, 0 of them uncertain" in words
+    assert "drift not compared yet" in words
+    released = await ibkr("kill", "--release")
+    assert released.returncode == 0
+    told = await ibkr("status", "--port", str(ibkr_gateway.port))
+    words = " ".join(told.stdout.split())
+    assert "kill switch released" in words
+    assert "new orders refused: the connection is read-only" in words
 
 
 async def test_it_works_while_the_files_of_the_rules_are_broken(tmp_path: Path) -> None:

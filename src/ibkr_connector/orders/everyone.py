@@ -1,0 +1,67 @@
+"""
+Cancelling what anybody has open: other clients, other programs, people at TWS.
+
+One message to TWS asks for that (`reqGlobalCancel`), and nothing answers it. So the broker's list
+of open orders is asked for until nothing on it can trade any more, and what stays is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from ibkr_connector.clock import Clock
+from ibkr_connector.gateway.port import BrokerOrder
+
+from .states import Event
+from .words import WORDS
+
+__all__ = ["Everyone"]
+
+_LOOKS, _PAUSE_S = 20, 0.25
+
+_OVER: Final = frozenset({Event.CANCEL, Event.FILL_ALL, Event.SUSPEND})
+"""What the words of a list mean that cannot trade; one that nobody knows is taken to live."""
+
+
+class Everyone:
+    """
+    Cancel every open order of the login, whoever placed it.
+
+    Args:
+        send: Sends the one message; raises when the connector may not.
+        open_orders: Asks for the open orders of all clients and of TWS itself.
+        clock: Source of all times.
+    """
+
+    def __init__(
+        self,
+        *,
+        send: Callable[[], Awaitable[None]],
+        open_orders: Callable[[], Awaitable[Sequence[BrokerOrder]]],
+        clock: Clock,
+    ) -> None:
+        self._send = send
+        self._open_orders = open_orders
+        self._clock = clock
+
+    async def cancel(self) -> tuple[str, ...]:
+        """
+        Ask for it, and name what is still alive after some seconds.
+
+        Raises:
+            IBKRError: It could not be sent, or the broker could not be asked what became of it.
+        """
+        await self._send()
+        alive: Sequence[BrokerOrder] = ()
+        for look in range(_LOOKS):
+            if look:
+                await self._clock.sleep(_PAUSE_S)
+            alive = [row for row in await self._open_orders() if WORDS.get(row.status) not in _OVER]
+            if not alive:
+                break
+        return tuple(
+            f"order {row.order_id or row.perm_id} of client {row.client_id} is not cancelled: "
+            f"it is {row.status}"
+            for row in alive
+        )
