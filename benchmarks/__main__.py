@@ -1,12 +1,15 @@
 """
 Measure and print.
 
-    python -m benchmarks [--rounds N] [--json]
+    python -m benchmarks [--rounds N]
+    python -m benchmarks connector [--rounds N] [--json]
+    python -m benchmarks orders [--rounds N] [--json]
     python -m benchmarks simulator [NAME ...] [--profile] [--json]
 
-The first measures the connector beside bare ib_async, in turns, against one gateway, and prints
-the ratios. The second measures the simulator against what it promises, and exits with 1 when a
-promise is missed.
+The connector is measured beside bare ib_async, in turns, against one gateway, and what counts are
+the ratios; `orders` is the whole desk beside bare `placeOrder`, and where the time goes. Without a
+name both are. The simulator is measured against what it promises. `orders` and `simulator` exit
+with 1 when a target is missed.
 """
 
 from __future__ import annotations
@@ -29,6 +32,8 @@ import ib_async
 
 from ibkr_connector import IBKRConnector, Settings, limit_order
 
+from .desk import compare
+from .desk import report as desk_report
 from .gateway import BLAST, BLAST_CON_ID, BLAST_TICKS, running
 from .simulator import FIGURES, measure, report
 
@@ -188,7 +193,7 @@ def _import_s(module: str) -> float:
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="?", choices=["connector", "simulator"], default="connector")
+    parser.add_argument("what", nargs="?", choices=["connector", "orders", "simulator"])
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(FIGURES))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--profile", action="store_true", help="look into what misses its target")
@@ -201,7 +206,12 @@ def main() -> int:
         return _simulator(
             tuple(arguments.names), with_profile=arguments.profile, is_json=arguments.json
         )
+    if arguments.what == "orders":
+        return _orders(arguments.rounds, is_json=arguments.json)
     _connector(arguments.rounds, is_json=arguments.json)
+    if arguments.what is None:
+        print()
+        _orders(arguments.rounds, is_json=arguments.json)
     return 0
 
 
@@ -217,6 +227,14 @@ def _simulator(names: tuple[str, ...], *, with_profile: bool, is_json: bool) -> 
     if is_json:
         print(json.dumps(values))
     return 0 if all_met else 1
+
+
+def _orders(rounds: int, *, is_json: bool) -> int:
+    logging.getLogger("ib_async").setLevel(logging.CRITICAL)
+    with running() as port:
+        found = compare(port, turns=rounds)
+    print(json.dumps(dict(found.ratios)) if is_json else desk_report(found))
+    return 1 if found.missed() else 0
 
 
 def _connector(rounds: int, *, is_json: bool) -> None:

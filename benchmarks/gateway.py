@@ -1,8 +1,9 @@
 """
 The other side of the benchmarks: a gateway in a process of its own.
 
-It is the simulator with one habit more: a snapshot of the contract `BLAST` is answered by so many
-price ticks at once, which is how fast a client can read.
+It is the simulator with two habits more: a snapshot of the contract `BLAST` is answered by so many
+price ticks at once, which is how fast a client can read; and the price of `AAPL` is held, so that
+each order at it meets the same market.
 """
 
 from __future__ import annotations
@@ -19,14 +20,19 @@ from typing import Final
 
 from ibkr_connector.simulator import GatewaySimulator
 from ibkr_connector.simulator.dialogue import ClientSession, handlers
+from ibkr_connector.simulator.exchange.commands import SetQuote
 from ibkr_connector.simulator.wire.replies import TickPrice, TickSnapshotEnd
 from ibkr_connector.simulator.wire.requests import ReqMarketData
 
-__all__ = ["BLAST", "BLAST_CON_ID", "BLAST_TICKS", "running"]
+from .talker import AAPL
+
+__all__ = ["BLAST", "BLAST_CON_ID", "BLAST_TICKS", "HELD_ASK", "HELD_BID", "running"]
 
 BLAST: Final = "IBM"
 BLAST_CON_ID: Final = 8314
 BLAST_TICKS: Final = 50_000
+HELD_BID: Final = Decimal("199.99")
+HELD_ASK: Final = Decimal("200.01")
 
 
 async def _serve() -> None:
@@ -50,6 +56,16 @@ async def _serve() -> None:
     table = {**handlers.HANDLERS, ReqMarketData: blast}
     handlers.HANDLERS = table  # type: ignore[misc]  # this process is the benchmark's own
     async with GatewaySimulator() as simulator:
+        held = SetQuote(
+            con_id=AAPL,
+            bid=HELD_BID,
+            ask=HELD_ASK,
+            last=HELD_ASK,
+            bid_size=Decimal(1_000_000_000),
+            ask_size=Decimal(1_000_000_000),
+        )
+        now = simulator.clock.utcnow()
+        simulator.gateway.deliver(simulator.gateway.venue.execute(held, now), now)
         print(json.dumps({"port": simulator.port}), flush=True)
         await asyncio.Event().wait()
 
@@ -57,15 +73,13 @@ async def _serve() -> None:
 @contextmanager
 def running() -> Iterator[int]:
     """Run the gateway in a process of its own, and give its port."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.gateway"], stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout is not None
-        yield json.loads(process.stdout.readline())["port"]
-    finally:
-        process.kill()
-        process.wait()
+    command = [sys.executable, "-m", "benchmarks.gateway"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield json.loads(process.stdout.readline())["port"]
+        finally:
+            process.kill()
 
 
 if __name__ == "__main__":

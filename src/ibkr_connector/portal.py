@@ -270,6 +270,7 @@ class _Job(Generic[T]):
         self._context = contextvars.copy_context()
         self.deliver = deliver
         self.task: asyncio.Task[T] | None = None
+        self._delivered = False
 
     def begin(self) -> None:
         self.task = asyncio.get_running_loop().create_task(self._work(), context=self._context)
@@ -281,9 +282,15 @@ class _Job(Generic[T]):
             self.task.cancel()
 
     async def _work(self) -> T:
-        return await self._fn()
+        value = await self._fn()
+        # the caller is told before the loop comes round to the task's own end
+        self._delivered = True
+        self._portal._finished(self, _Outcome(value=value))
+        return value
 
     def _ended(self, task: asyncio.Task[T]) -> None:
+        if self._delivered:
+            return
         outcome: _Outcome[T]
         if task.cancelled():
             outcome = _Outcome(error=asyncio.CancelledError())

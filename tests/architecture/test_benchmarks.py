@@ -8,6 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from benchmarks.desk import FIGURES as DESK_FIGURES
+from benchmarks.desk import compare
+from benchmarks.desk import report as desk_report
+from benchmarks.gateway import running
 from benchmarks.simulator import FIGURES, Figure, Measured, report
 
 ROOT = Path(__file__).parents[2]
@@ -35,3 +39,23 @@ def test_a_promise_is_met_or_missed(value: float, is_rate: bool, verdict: str) -
     measured = Measured(figure=figure, value=value, profile=None)
     assert measured.is_met is (verdict == "met")
     assert report(measured).endswith(verdict)
+
+
+def test_the_desk_is_compared_with_bare_ib_async_stage_by_stage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IBKR_CONFIG_DIR", str(tmp_path))
+    with running() as port:
+        found = compare(port, turns=1, alone=2, in_flight=4)
+    assert found.ratios.keys() == {figure.name for figure in DESK_FIGURES}
+    assert all(ratio > 0 for ratio in found.ratios.values())
+    assert all(seconds > 0 for seconds in found.stages.values())
+    assert all(name in desk_report(found) for name in (*found.ratios, *found.stages))
+
+
+def test_a_latency_is_bounded_from_above_and_a_rate_from_below() -> None:
+    latency, rate = DESK_FIGURES[0], DESK_FIGURES[-1]
+    assert latency.is_met(latency.target)
+    assert not latency.is_met(latency.target + 0.01)
+    assert rate.is_met(rate.target)
+    assert not rate.is_met(rate.target - 0.01)

@@ -38,6 +38,10 @@ class AccountView:
         self._values_as_of: dict[str, datetime] = {}
         self._positions: dict[tuple[str, ConId | None], _Cached] = {}
         self._portfolio: dict[tuple[str, ConId | None], PortfolioRow] = {}
+        # an order asks for all of this, and what it asks for changes every few minutes
+        self._summaries: dict[str, AccountSummary] = {}
+        self._rates: dict[tuple[str, str], Decimal | None] = {}
+        self._held: dict[str | None, tuple[Position, ...]] = {}
 
     def apply(self, event: GatewayEvent, now: datetime) -> None:
         """Take one event; those of others are ignored."""
@@ -47,6 +51,7 @@ class AccountView:
             case PositionRow():
                 self._keep_position(event, now)
             case PortfolioRow():
+                self._held.clear()
                 self._portfolio[event.account, event.contract.con_id] = event
             case _:
                 pass
@@ -54,17 +59,21 @@ class AccountView:
     def replace_values(self, values: Iterable[AccountValue], now: datetime) -> None:
         """Start again from a complete answer."""
         self._values.clear()
+        self._summaries.clear()
+        self._rates.clear()
         for value in values:
             self._keep_value(value, now)
 
     def replace_positions(self, rows: Iterable[PositionRow], now: datetime) -> None:
         """Start again from a complete answer: what is not in it is no longer held."""
         self._positions.clear()
+        self._held.clear()
         for row in rows:
             self._keep_position(row, now)
 
     def replace_portfolio(self, account: str, rows: Iterable[PortfolioRow]) -> None:
         """Start one account's market values again from a complete answer."""
+        self._held.clear()
         for key in [key for key in self._portfolio if key[0] == account]:
             del self._portfolio[key]
         for row in rows:
@@ -77,6 +86,12 @@ class AccountView:
         Raises:
             AccountError: The gateway has sent nothing for that account.
         """
+        known = self._summaries.get(account)
+        if known is None:
+            known = self._summaries[account] = self._summary(account)
+        return known
+
+    def _summary(self, account: str) -> AccountSummary:
         values = self._values.get(account)
         if not values:
             known = len(self._values)
@@ -102,14 +117,23 @@ class AccountView:
 
     def positions(self, account: str | None) -> tuple[Position, ...]:
         """Return what one account holds, or all of them for `None`; empty when flat."""
-        return tuple(
-            self._position(cached)
-            for (owner, _), cached in self._positions.items()
-            if account is None or owner == account
-        )
+        held = self._held.get(account)
+        if held is None:
+            held = self._held[account] = tuple(
+                self._position(cached)
+                for (owner, _), cached in self._positions.items()
+                if account is None or owner == account
+            )
+        return held
 
     def exchange_rate(self, account: str, currency: str) -> Decimal | None:
         """Return how much one unit of `currency` is in the account's base currency."""
+        key = (account, currency)
+        if key not in self._rates:
+            self._rates[key] = self._rate(account, currency)
+        return self._rates[key]
+
+    def _rate(self, account: str, currency: str) -> Decimal | None:
         values = self._values.get(account, {})
         if currency == _currency(values):
             return Decimal(1)
@@ -119,11 +143,14 @@ class AccountView:
         return _number(row.value) if row is not None else None
 
     def _keep_value(self, value: AccountValue, now: datetime) -> None:
+        self._summaries.pop(value.account, None)
+        self._rates.clear()
         self._values.setdefault(value.account, {})[value.tag, value.currency] = value
         self._values_as_of[value.account] = now
 
     def _keep_position(self, row: PositionRow, now: datetime) -> None:
         key = (row.account, row.contract.con_id)
+        self._held.clear()
         if row.quantity == 0:
             self._positions.pop(key, None)
             self._portfolio.pop(key, None)

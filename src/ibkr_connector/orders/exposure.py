@@ -2,13 +2,15 @@
 What the account holds and what is under way, put together for the rules at once.
 
 Owns: how open orders become the book that rules look at, and the memory of what was let through.
-Nothing here awaits, so the book is what it is when the order is admitted.
+Nothing here awaits, so the book is what it is when the order is admitted. It is made anew for each
+order, so what cannot have changed since is kept: with a thousand orders open, that is all of it.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from typing import Final
@@ -41,6 +43,29 @@ ZERO: Final = Decimal(0)
 _MINUTE_S: Final = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What was last made of an order, and what it was made of."""
+
+    entry: OrderEntry
+    rate: Decimal | None
+    working: tuple[Working, ...]
+
+
+@dataclass(slots=True)
+class _Figures:
+    """The account's facts while one book is made: each is asked for once."""
+
+    known: AccountFacts
+    rates: dict[str, Decimal | None] = field(default_factory=dict)
+    held: dict[ConId | None, Held] = field(default_factory=dict)
+
+    def rate(self, currency: str) -> Decimal | None:
+        if currency not in self.rates:
+            self.rates[currency] = self.known.rate(currency)
+        return self.rates[currency]
+
+
 class Exposure:
     """Make the book of an account, on one loop."""
 
@@ -49,19 +74,26 @@ class Exposure:
         self._facts = facts
         self._placed: deque[Placed] | None = None
         self._values: dict[tuple[str, ConId | None], Decimal] = {}
+        self._kept: dict[str, _Kept] = {}
 
     def book(self, account: str, limits: RiskLimits, *, without: str | None = None) -> Book:
         """Return what is known of an account now; the order with the key `without` left out."""
         known = self._facts.account_facts(account, limits)
+        figures = _Figures(known)
+        held = None
+        if known.positions is not None:
+            held = tuple(self._held(row, figures) for row in known.positions)
+            for row in held:
+                figures.held.setdefault(row.con_id, row)
         working = tuple(
             order
             for entry in self._ledger.open_entries()
             if entry.account in (account, "") and entry.key != without
-            for order in self._working(entry, known)
+            for order in self._of_entry(entry, figures)
         )
-        held = None
-        if known.positions is not None:
-            held = tuple(self._held(row, known) for row in known.positions)
+        if len(self._kept) > 2 * len(working) + _ROOM:
+            still = {entry.key for entry in self._ledger.open_entries()}
+            self._kept = {key: kept for key, kept in self._kept.items() if key in still}
         return Book(
             now=known.now,
             held=held,
@@ -103,13 +135,23 @@ class Exposure:
                 return False
         return True
 
-    def _working(self, entry: OrderEntry, known: AccountFacts) -> Iterator[Working]:
+    def _of_entry(self, entry: OrderEntry, figures: _Figures) -> tuple[Working, ...]:
+        rate = figures.rate(entry.contract.currency)
+        kept = self._kept.get(entry.key)
+        if kept is not None and kept.entry is entry and kept.rate == rate:
+            return kept.working
+        working = tuple(self._working(entry, figures))
+        if _stands_alone(entry):
+            self._kept[entry.key] = _Kept(entry, rate, working)
+        return working
+
+    def _working(self, entry: OrderEntry, figures: _Figures) -> Iterator[Working]:
         stated = [abs(p) for p in (entry.limit_price, entry.stop_price) if p is not None]
-        rate = known.rate(entry.contract.currency)
+        rate = figures.rate(entry.contract.currency)
         value = unit_value(max(stated, default=None), entry.contract, rate)
         if entry.action is Action.SELL or entry.limit_price is None:
             # it may trade at the market, wherever that is
-            at_market = self._at_market(entry.contract, entry.account, known)
+            at_market = self._at_market(entry.contract, entry.account, figures)
             value = None if at_market is None else max(at_market, value or ZERO)
         quantity, group = max(entry.quantity - entry.filled, ZERO), entry.terms.oca_group or ""
         parent_id = None if entry.ticket is None else entry.ticket.parent_id
@@ -122,7 +164,7 @@ class Exposure:
         for place, (contract, action, ratio) in enumerate(entry.contract.parts(entry.action)):
             if entry.contract.legs:
                 # a leg trades at its own market, whatever the limit of the whole
-                value = self._at_market(contract, entry.account, known)
+                value = self._at_market(contract, entry.account, figures)
             yield Working(
                 con_id=contract.con_id,
                 symbol=contract.symbol or entry.contract.symbol,
@@ -133,14 +175,13 @@ class Exposure:
                 is_more=place > 0,
             )
 
-    def _at_market(self, contract: Contract, account: str, known: AccountFacts) -> Decimal | None:
-        values = [self._values.get((account, contract.con_id))]
-        rows = (row for row in known.positions or () if row.contract.con_id == contract.con_id)
-        values += [self._held(row, known).unit_value for row in rows][:1]
+    def _at_market(self, contract: Contract, account: str, figures: _Figures) -> Decimal | None:
+        held = figures.held.get(contract.con_id)
+        values = (self._values.get((account, contract.con_id)), held and held.unit_value)
         return max((value for value in values if value is not None), default=None)
 
-    def _held(self, row: Position, known: AccountFacts) -> Held:
-        rate = known.rate(row.contract.currency)
+    def _held(self, row: Position, figures: _Figures) -> Held:
+        rate = figures.rate(row.contract.currency)
         value = unit_value(row.current_price, row.contract, rate)
         if value is None:
             value = self._values.get((row.account, row.contract.con_id))
@@ -184,7 +225,17 @@ class Exposure:
         return sorted(rows, key=lambda row: row.at)
 
 
+def _stands_alone(entry: OrderEntry) -> bool:
+    """Whether nothing but the order itself and the rate of its currency says what it can cost."""
+    is_child = entry.ticket is not None and entry.ticket.parent_id is not None
+    bounded = entry.action is Action.BUY and entry.limit_price is not None
+    return bounded and not is_child and not entry.contract.legs
+
+
 _ANY: Final = RiskLimits(max_order_size=Decimal(1))
+_ROOM: Final = 1000
+"""So many orders that have closed may be remembered before they are swept out."""
+
 _LONGEST_MEMORY_S: Final = 3600.0
 """Windows differ by contract, so what one has done with may still be in another's."""
 

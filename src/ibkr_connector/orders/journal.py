@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -64,6 +64,9 @@ _WORDS: Final[Mapping[type[Any], str]] = MappingProxyType(
     {kind: word for word, kind in _KINDS.items()}
 )
 
+GATHER_S: Final = 0.002
+"""How long what nobody waits for is gathered before it goes to disk together."""
+
 Place = Path | PostgresPlace
 """Where a journal is: a file, or a table of a database."""
 
@@ -102,6 +105,8 @@ class Journal:
         self._path = path
         self._loop = asyncio.get_running_loop()
         self._closed = False
+        self._posted: list[Note] = []
+        self._flushing: asyncio.TimerHandle | None = None
         self.on_failure: Callable[[OrderError], None] | None = None
         """Told each time something could not be written."""
 
@@ -124,6 +129,7 @@ class Journal:
 
     async def notes(self) -> tuple[Note, ...]:
         """Return everything written so far, oldest first."""
+        self._flush()
         entries = await asyncio.to_thread(_entries, self._path)
         return tuple(_note(entry.kind, entry.seq, entry.body) for entry in entries)
 
@@ -137,50 +143,76 @@ class Journal:
             await self.append([])
         return await asyncio.to_thread(read, self._path)
 
-    async def append(self, notes: Sequence[Note]) -> None:
+    def append(self, notes: Sequence[Note]) -> Awaitable[None]:
         """
-        Write notes together and return when they are safe.
+        Hand notes in, to be written together; what is returned is awaited until they are safe.
 
         A caller that is cancelled meanwhile does not know whether they were written.
 
         Raises:
-            OrderError: The disk refused; the journal takes nothing more.
+            OrderError: When awaited: the disk refused; the journal takes nothing more.
         """
         written: asyncio.Future[None] = self._loop.create_future()
-        self._hand_in(notes, lambda error: _settle(written, error))
-        await written
+        if self._closed:
+            written.set_exception(OrderError("the journal is closed"))
+            return written
+        self._flush()
+        drafts = [_draft(note) for note in notes]
+
+        def tell(failure: Exception | None) -> None:
+            self._loop.call_soon_threadsafe(self._told, failure, written)
+
+        self._log.append(drafts, tell)
+        return written
 
     def post(self, notes: Sequence[Note]) -> None:
-        """Write notes behind everything handed in before, without waiting."""
-        if notes:
-            self._hand_in(notes, lambda _: None)
+        """
+        Write notes behind everything handed in before, without waiting.
+
+        Nobody's next step depends on when they are on disk, so they are gathered for a moment: an
+        order that waits for its intent must not queue behind the flush of the last one's ending.
+        """
+        if not notes or self._closed:
+            return
+        self._posted += notes
+        if self._flushing is None:
+            self._flushing = self._loop.call_later(GATHER_S, self._flush)
 
     async def aclose(self) -> None:
         """Write what was handed in and let the file go; idempotent."""
-        self._closed = True
+        if not self._closed:
+            self._flush()
+            self._closed = True
         await asyncio.to_thread(self._log.close)
 
-    def _hand_in(self, notes: Sequence[Note], done: Callable[[OrderError | None], None]) -> None:
-        if self._closed:
-            done(OrderError("the journal is closed"))
+    def _flush(self) -> None:
+        if self._flushing is not None:
+            self._flushing.cancel()
+            self._flushing = None
+        if self._posted:
+            notes, self._posted = self._posted, []
+
+            def failed(failure: Exception | None) -> None:
+                self._loop.call_soon_threadsafe(self._told, failure, None)
+
+            self._log.post(lambda: [_draft(note) for note in notes], failed)
+
+    def _told(self, failure: Exception | None, written: asyncio.Future[None] | None) -> None:
+        error = None
+        if failure is not None:
+            error = OrderError(
+                f"the journal cannot be written: {failure}",
+                hint="free the disk or repair it, then restart",
+            )
+            error.__cause__ = failure
+            if self.on_failure is not None:
+                self.on_failure(error)
+        if written is None or written.done():
             return
-
-        def tell(failure: Exception | None) -> None:
-            error = None
-            if failure is not None:
-                error = OrderError(
-                    f"the journal cannot be written: {failure}",
-                    hint="free the disk or repair it, then restart",
-                )
-                error.__cause__ = failure
-            self._loop.call_soon_threadsafe(self._told, error, done)
-
-        self._log.append([_draft(note) for note in notes], tell)
-
-    def _told(self, error: OrderError | None, done: Callable[[OrderError | None], None]) -> None:
-        if error is not None and self.on_failure is not None:
-            self.on_failure(error)
-        done(error)
+        if error is None:
+            written.set_result(None)
+        else:
+            written.set_exception(error)
 
 
 def read(
@@ -277,12 +309,3 @@ def _note(kind: str, seq: int, body: str) -> Note:
             hint="use the version of the package that wrote it",
         ) from error
     return note
-
-
-def _settle(future: asyncio.Future[None], error: OrderError | None) -> None:
-    if future.done():
-        return
-    if error is None:
-        future.set_result(None)
-    else:
-        future.set_exception(error)

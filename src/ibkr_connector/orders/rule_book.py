@@ -74,14 +74,11 @@ class RuleBook:
 
     def limits_for(self, contract: Contract, account: str) -> RiskLimits:
         """Return the limits for one contract in one account."""
-        key = (contract.security_type.value, contract.symbol.upper(), account)
-        if key not in self._cache:
-            self._cache[key] = self._limits(*key)
-        return self._cache[key]
+        return self._cached(contract.security_type.value, contract.symbol.upper(), account)
 
     def limits_of_account(self, account: str) -> RiskLimits:
         """Return the limits of an account, whatever is traded."""
-        return self._limits("", "", account)
+        return self._cached("", "", account)
 
     def reload(self) -> RulesStatus:
         """Read the files again; when they are broken the rules stay as they are, and it is said."""
@@ -113,6 +110,12 @@ class RuleBook:
         self._cache.clear()
         self._reloads += 1
         _log.warning("the trading rules were replaced; they come from %s now", risk.source)
+
+    def _cached(self, security_type: str, symbol: str, account: str) -> RiskLimits:
+        key = (security_type, symbol, account)
+        if key not in self._cache:
+            self._cache[key] = self._limits(*key)
+        return self._cache[key]
 
     def _limits(self, security_type: str, symbol: str, account: str) -> RiskLimits:
         risk, permissions = self._risk, self._permissions

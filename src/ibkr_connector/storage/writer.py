@@ -71,6 +71,18 @@ class Chain:
 Done = Callable[[Exception | None], None]
 """Told once, on the writer's thread, when the drafts are safe or why they are not."""
 
+Making = Callable[[], Sequence[Draft]]
+"""Makes drafts, on the writer's thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """Drafts that belong together; of quiet ones only a failure is told."""
+
+    drafts: Making
+    done: Done
+    quiet: bool
+
 
 class Writer(ABC):
     """
@@ -84,7 +96,7 @@ class Writer(ABC):
     def __init__(self, head: tuple[int, str]) -> None:
         self._seq, self._digest = head
         self._failure: Exception | None = None
-        self._queue: queue.SimpleQueue[tuple[Sequence[Draft], Done] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._closed = False
         self._thread = threading.Thread(target=self._write, name="ibkr-journal", daemon=True)
         self._thread.start()
@@ -97,7 +109,11 @@ class Writer(ABC):
 
     def append(self, drafts: Sequence[Draft], done: Done) -> None:
         """Hand in drafts that are to be written together, or not at all."""
-        self._queue.put((drafts, done))
+        self._queue.put(_Work(lambda: drafts, done, quiet=False))
+
+    def post(self, making: Making, failed: Done) -> None:
+        """Hand in drafts for which nobody waits; they are made where they are written."""
+        self._queue.put(_Work(making, failed, quiet=True))
 
     def close(self) -> None:
         """Write what was handed in, end the thread, let go of the store; blocks. Idempotent."""
@@ -113,7 +129,7 @@ class Writer(ABC):
         finally:
             self._let_go()
 
-    def _next_batch(self) -> list[tuple[Sequence[Draft], Done]] | None:
+    def _next_batch(self) -> list[_Work] | None:
         first = self._queue.get()
         if first is None:
             return None
@@ -129,32 +145,39 @@ class Writer(ABC):
             batch.append(following)
         return batch
 
-    def _commit(self, batch: Sequence[tuple[Sequence[Draft], Done]]) -> None:
+    def _commit(self, batch: Sequence[_Work]) -> None:
         if self._failure is None:
-            seq, digest = self._seq, self._digest
-            rows: list[Row] = []
-            for drafts, _ in batch:
-                for draft in drafts:
-                    seq += 1
-                    fields = (
-                        seq,
-                        draft.time,
-                        draft.kind,
-                        draft.key,
-                        draft.correlation_id,
-                        draft.cause,
-                        draft.body,
-                    )
-                    digest = link(digest, fields)
-                    rows.append((*fields, digest))
             try:
-                self._insert(rows)
-            except Exception as error:  # noqa: BLE001  # whatever the store fails with, it is told
+                rows = self._rows(batch)
+                if rows:
+                    self._insert(rows)
+            except Exception as error:  # noqa: BLE001  # whatever it fails with, it is told
                 self._failure = error
             else:
-                self._seq, self._digest = seq, digest
-        for _, done in batch:
-            done(self._failure)
+                if rows:
+                    self._seq, self._digest = rows[-1][0], rows[-1][-1]
+        for work in batch:
+            if self._failure is not None or not work.quiet:
+                work.done(self._failure)
+
+    def _rows(self, batch: Sequence[_Work]) -> list[Row]:
+        seq, digest = self._seq, self._digest
+        rows: list[Row] = []
+        for work in batch:
+            for draft in work.drafts():
+                seq += 1
+                fields = (
+                    seq,
+                    draft.time,
+                    draft.kind,
+                    draft.key,
+                    draft.correlation_id,
+                    draft.cause,
+                    draft.body,
+                )
+                digest = link(digest, fields)
+                rows.append((*fields, digest))
+        return rows
 
 
 def entry_of(row: Row) -> Entry:

@@ -1,5 +1,6 @@
 """Notes on disk and back."""
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
 
@@ -115,6 +116,16 @@ async def test_what_is_posted_is_written_before_what_is_awaited_after_it(path: P
     await journal.append(EVERY_KIND[3:4])
     kinds = [entry.kind for entry in read(path)]
     assert kinds == ["opened", "intent", "foreign", "step", "fact"]
+    await journal.aclose()
+
+
+async def test_what_is_posted_reaches_the_disk_though_nothing_follows(path: Path) -> None:
+    journal = await Journal.open(path, clock=ManualClock(NOON))
+    journal.post(EVERY_KIND[:3])
+    assert read(path) == ()  # the note of the opening is gathered with them
+    async with asyncio.timeout(10):
+        while len(read(path)) < 4:
+            await asyncio.sleep(0)
     await journal.aclose()
 
 

@@ -84,6 +84,23 @@ def test_many_callers_share_commits_and_keep_their_order(path: Path) -> None:
     assert [entry.body for entry in read_entries(path)] == [f"{n}" for n in range(2000)]
 
 
+def test_of_what_nobody_waits_for_only_a_failure_is_told(path: Path) -> None:
+    log = AppendLog.open(path)
+    told: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+    log.post(lambda: [draft()], told.put)
+    assert write(log, draft()) is None
+    assert told.empty()
+
+    def broken() -> list[Draft]:
+        raise ValueError("no note")
+
+    log.post(broken, told.put)
+    assert isinstance(told.get(timeout=10), ValueError)
+    assert isinstance(write(log, draft()), ValueError)
+    log.close()
+    assert verify_entries(path) == 2
+
+
 def test_closing_twice_is_harmless(path: Path) -> None:
     log = AppendLog.open(path)
     log.close()

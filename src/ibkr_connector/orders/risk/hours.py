@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Final
 
 __all__ = ["is_open"]
@@ -13,6 +15,15 @@ _SPAN: Final = re.compile(rf"{_MOMENT}-{_MOMENT}", re.ASCII)
 _CLOSED: Final = re.compile(r"(\d{8}):CLOSED", re.ASCII)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sessions:
+    """What a text says: when it is open, and the first and the last day that it speaks of."""
+
+    spans: tuple[tuple[datetime, datetime], ...]
+    first: str
+    last: str
+
+
 def is_open(hours: str, zone: tzinfo, now: datetime) -> bool | None:
     """
     Tell whether `now` is inside one of the sessions; `None` when the text does not reach that day.
@@ -20,7 +31,19 @@ def is_open(hours: str, zone: tzinfo, now: datetime) -> bool | None:
     The text is `20260304:0930-20260304:1600;20260305:CLOSED`, in the zone of the exchange (TWS API
     reference, contract details).
     """
-    local = now.astimezone(zone)
+    said = _read(hours, zone)
+    if any(start <= now < end for start, end in said.spans):
+        return True
+    if not said.first:
+        return None
+    # a day that the text passes over lies between days that it names, and has no session
+    return False if said.first <= f"{now.astimezone(zone):%Y%m%d}" <= said.last else None
+
+
+@lru_cache(maxsize=512)
+def _read(hours: str, zone: tzinfo) -> _Sessions:
+    """Read a text once: every order in a contract asks, and it stays the same for half a day."""
+    spans = []
     days = set()
     for part in hours.split(";"):
         closed = _CLOSED.fullmatch(part.strip())
@@ -33,14 +56,9 @@ def is_open(hours: str, zone: tzinfo, now: datetime) -> bool | None:
         start, end = _moment(span[1], span[2], zone), _moment(span[3], span[4], zone)
         if start is None or end is None:
             continue
-        if start <= now < end:
-            return True
+        spans.append((start, end))
         days |= {span[1], span[3]}
-    if not days:
-        return None
-    # a day that the text passes over lies between days that it names, and has no session
-    today = f"{local:%Y%m%d}"
-    return False if min(days) <= today <= max(days) else None
+    return _Sessions(spans=tuple(spans), first=min(days, default=""), last=max(days, default=""))
 
 
 def _moment(day: str, clock: str, zone: tzinfo) -> datetime | None:

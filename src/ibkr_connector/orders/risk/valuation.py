@@ -7,12 +7,14 @@ unknown factor makes an unknown product; nothing is guessed.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
 from ibkr_connector.model.contracts import Contract, SecurityType
+from ibkr_connector.model.ids import ConId
 from ibkr_connector.model.orders import Action, OrderRequest
 
 from .facts import Case, Held, Working
@@ -206,13 +208,15 @@ def exposures(case: Case) -> tuple[Decimal | None, Decimal | None, Decimal | Non
         )
         for one in case.legs or (case,)
     ]
-    orders = (*case.book.working, *mine)
+    of: dict[ConId | None, tuple[list[Held], list[Working]]] = defaultdict(lambda: ([], []))
+    for position in case.book.held:
+        of[position.con_id][0].append(position)
+    for order in (*case.book.working, *mine):
+        of[order.con_id][1].append(order)
     gross: Decimal | None = ZERO
     by_symbol: dict[str, Decimal | None] = {one.symbol: ZERO for one in mine}
     of_contract: Decimal | None = None
-    for con_id in {row.con_id for row in case.book.held} | {row.con_id for row in orders}:
-        held = [row for row in case.book.held if row.con_id == con_id]
-        open_ = [row for row in orders if row.con_id == con_id]
+    for con_id, (held, open_) in of.items():
         quantity = sum((row.quantity for row in held), ZERO)
         long = max(quantity + total(open_, Action.BUY), ZERO)
         short = max(total(open_, Action.SELL) - quantity, ZERO)
