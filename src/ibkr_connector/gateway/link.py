@@ -14,6 +14,7 @@ from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.ids import ClientId, OrderId
 from ibkr_connector.model.market import BarSeries, DataType, Quote
 from ibkr_connector.model.orders import SendDisposition
+from ibkr_connector.model.preview import WhatIf
 
 from .port import (
     BrokerOrder,
@@ -127,6 +128,10 @@ class GatewayLink:
     async def send_orders(self, tickets: Sequence[OrderTicket]) -> None:
         """Write several orders in one piece."""
         await self._current().send_orders(tickets)
+
+    async def what_if(self, ticket: OrderTicket) -> WhatIf:
+        """Ask what an order would do, without placing it."""
+        return await self._current().what_if(ticket)
 
     async def send_cancel(self, order_id: OrderId) -> None:
         """Write one cancellation."""

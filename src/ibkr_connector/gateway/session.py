@@ -28,13 +28,14 @@ from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.ids import ClientId, OrderId
 from ibkr_connector.model.market import Bar, BarSeries, DataType, Quote
 from ibkr_connector.model.orders import SendDisposition
+from ibkr_connector.model.preview import WhatIf
 
 from . import translate
 from .account_subscriptions import AccountSubscriptions
 from .asking import ask
 from .client import GatewayClient
 from .combo_echo import ComboEcho
-from .faults import border, connect_error, silence
+from .faults import border, connect_error, lost, silence
 from .port import (
     BrokerOrder,
     CompletedOrder,
@@ -49,6 +50,7 @@ from .port import (
 )
 from .quoting import take_snapshot
 from .times import BadTimeError, date_text, zone_of_greeting
+from .what_if import ask_what_if
 from .wrapper import HATCH_KEYS, GatewayWrapper
 
 __all__ = ["Session"]
@@ -207,7 +209,7 @@ class Session:
     def open_calls(self) -> int:
         """How many questions wait for an answer; zero when idle."""
         listings = sum(listing.is_awaited for listing in self._wrapper.listings)
-        return len(self._wrapper.requests) + listings
+        return len(self._wrapper.requests) + len(self._wrapper.what_ifs) + listings
 
     async def probe(self) -> float:
         """Ask for the time and return the round trip in seconds."""
@@ -229,6 +231,7 @@ class Session:
 
     def _ended(self, reason: DisconnectReason, detail: str) -> None:
         self._wrapper.end_all()
+        self._wrapper.what_ifs.fail_all(lost("what_if"))
         if self._info is not None:
             self._sink(SessionEnded(reason=reason, detail=detail))
 
@@ -370,6 +373,11 @@ class Session:
         # The ids are used from now on, whoever chose them.
         self._client.updateReqId(max(ticket.order_id for ticket in tickets) + 1)
         await self._client.write_through(messages)
+
+    async def what_if(self, ticket: OrderTicket) -> WhatIf:
+        """Ask what an order would do, without placing it; see `ask_what_if`."""
+        table = self._wrapper.what_ifs
+        return await ask_what_if(self._client, table, ticket, client_id=self.client_id)
 
     async def send_cancel(self, order_id: OrderId) -> None:
         """Write one cancellation; the broker's verdict comes as events. Safe to repeat."""

@@ -43,6 +43,7 @@ from .port import (
 from .requests import Listing, Requests
 from .snapshot import Snapshot
 from .times import BadTimeError, parse_time
+from .what_if import WhatIfs
 
 __all__ = ["HATCH_KEYS", "GatewayWrapper"]
 
@@ -69,6 +70,7 @@ class GatewayWrapper(Wrapper):
     ) -> None:
         super().__init__(ib)
         self.requests = Requests()
+        self.what_ifs = WhatIfs()
         self.open_orders = self._listing(BrokerOrder, "open_orders", clock, grace_s=grace_s)
         self.completed = self._listing(CompletedOrder, "completed_orders", clock, grace_s=grace_s)
         self.held = self._listing(PositionRow, "positions", clock, grace_s=grace_s)
@@ -85,6 +87,7 @@ class GatewayWrapper(Wrapper):
         self._faults = FaultRouter(
             self.requests,
             self.listings,
+            what_ifs=self.what_ifs,
             emit=self.emit,
             on_data_lost=lambda: self.on_data_lost(),
         )
@@ -163,7 +166,7 @@ class GatewayWrapper(Wrapper):
     def openOrder(self, orderId: int, contract: Any, order: Any, orderState: Any) -> None:
         """An order as the broker describes it, live or as a row of an answer."""
         if order.whatIf:
-            if orderId in self._futures:
+            if not self.what_ifs.told(orderId, orderState) and orderId in self._futures:
                 super().openOrder(orderId, contract, order, orderState)
             return
         seen = translate.broker_order(contract, order, orderState, login_zone=self.login_zone)
@@ -296,9 +299,8 @@ class GatewayWrapper(Wrapper):
 
     def updateAccountValue(self, tag: str, val: str, currency: str, account: str) -> None:
         """One figure of the account window."""
-        self.emit(
-            AccountValueChanged(value=translate.account_value(account, tag, val, currency=currency))
-        )
+        seen = translate.account_value(account, tag, val, currency=currency)
+        self.emit(AccountValueChanged(value=seen))
         super().updateAccountValue(tag, val, currency, account)
 
     def updatePortfolio(
@@ -417,8 +419,7 @@ class GatewayWrapper(Wrapper):
 
     def startReq(self, key: Any, contract: Any = None, container: Any = None) -> Any:
         """Note the key, so that an abandoned use of the escape hatch leaves nothing."""
-        keys = HATCH_KEYS.get()
-        if keys is not None:
+        if (keys := HATCH_KEYS.get()) is not None:
             keys.append(key)
         return super().startReq(key, contract, container)
 

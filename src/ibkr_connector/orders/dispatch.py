@@ -33,6 +33,7 @@ from .inquiry import Inquiry
 from .notes import Intended
 from .references import order_ref
 from .states import Event, State
+from .tickets import ticket_of
 from .waiting import Waiting, still_open
 
 __all__ = ["Dispatch", "uncertainty"]
@@ -95,19 +96,12 @@ class Dispatch:
             attempt=attempts + 1,
             token=self._token,
         )
-        ticket = OrderTicket(
+        ticket = ticket_of(
+            request,
+            examined.contract,
+            examined.account,
             order_id=self._gateway.reserve_order_id(floor=floor),
             order_ref=reference,
-            contract=examined.contract,
-            action=request.action,
-            quantity=request.quantity,
-            order_type=request.order_type,
-            limit_price=request.limit_price,
-            stop_price=request.stop_price,
-            time_in_force=request.time_in_force,
-            outside_regular_hours=request.outside_regular_hours,
-            account=examined.account,
-            terms=request.terms,
             parent_id=parent_id,
             transmit=transmit,
         )
