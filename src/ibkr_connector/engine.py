@@ -33,6 +33,7 @@ from .model.contracts import Contract
 from .model.ids import ClientId
 from .model.market import DataType
 from .model.orders import OrderReport
+from .model.outages import parse_windows
 from .model.status import ConnectionState, ConnectionStatus, DriftStatus
 from .orders.closing import Closing
 from .orders.desk import OrdersDesk
@@ -47,9 +48,18 @@ from .orders.sizing import SizingBasis, basis_of
 from .resilience.operation import ENDPOINTS, Operation
 from .resilience.pipeline import Pipeline, PipelineTuning
 from .rule_facts import RuleFacts
-from .settings import Settings, check_accounts
+from .settings import Settings, check_accounts, check_port
 from .storage.postgres import PostgresPlace
-from .supervisor import StateChange, Supervisor, SupervisorTiming, SyncPart
+from .supervisor import (
+    Address,
+    IdPolicy,
+    Launcher,
+    Outages,
+    StateChange,
+    Supervisor,
+    SupervisorTiming,
+    SyncPart,
+)
 
 __all__ = ["Engine"]
 
@@ -70,7 +80,8 @@ class Engine:
         self._journal = journal
         self._closing: asyncio.Task[None] | None = None
         self._drift: DriftWatch | None = None
-        self._link = GatewayLink()
+        self._api_is_readonly = False
+        self._link = GatewayLink(is_fresh=lambda: self._supervisor.is_fresh())
         self._pipeline = Pipeline(clock=clock, tuning=_pipeline_tuning(settings))
         self.instruments = Resolver(gateway=self._link, pipeline=self._pipeline, clock=clock)
         self.market = MarketDesk(
@@ -126,6 +137,13 @@ class Engine:
             ),
             is_ready=lambda: self._supervisor.state is ConnectionState.READY,
         )
+        self._address = Address(
+            port=settings.effective_port,
+            client_ids=[ClientId(one) for one in (settings.client_id, *settings.client_id_pool)],
+            policy=IdPolicy(settings.client_id_policy),
+            may_change_id=lambda: not self.orders.open_count,
+            check_port=lambda port: check_port(port, settings.mode),
+        )
         self._supervisor: Supervisor[Session] = Supervisor(
             open_session=self._open_session,
             attach=self._link.attach,
@@ -135,6 +153,13 @@ class Engine:
             pipeline=self._pipeline,
             clock=clock,
             timing=_timing(settings),
+            address=self._address,
+            outages=Outages(
+                parse_windows(settings.reset_windows), escalate_s=settings.outage_escalate_s
+            ),
+            login_obstacle=Launcher(
+                log=settings.ibc_log, host=settings.host, command_port=settings.ibc_command_port
+            ).login_obstacle,
             on_state=self._on_state,
         )
 
@@ -184,11 +209,7 @@ class Engine:
     @property
     def is_supervised(self) -> bool:
         """Whether a first connection was made and is being kept."""
-        return self._supervisor.state not in (
-            ConnectionState.IDLE,
-            ConnectionState.CONNECTING,
-            ConnectionState.STOPPED,
-        )
+        return self._supervisor.is_kept
 
     @property
     def accounts(self) -> tuple[str, ...]:
@@ -204,8 +225,8 @@ class Engine:
             state=seen.state,
             profile=settings.profile,
             host=settings.host,
-            port=settings.effective_port,
-            client_id=settings.client_id,
+            port=self._address.port,
+            client_id=self._address.client_id,
             mode=settings.mode,
             readonly=settings.readonly,
             accounts=self.accounts,
@@ -227,6 +248,11 @@ class Engine:
             kill_switch=self.guard.kill_sentence,
             uncertain_orders=self.orders.uncertain_count,
             drift=DriftStatus() if self._drift is None else self._drift.status,
+            planned_outage=seen.planned_outage,
+            planned_until=seen.planned_until,
+            login_obstacle=seen.login_obstacle,
+            is_escalated=seen.is_escalated,
+            competing_session=seen.competing_session,
         )
 
     def summary(self, account: str | None) -> AccountSummary:
@@ -273,6 +299,16 @@ class Engine:
             error.add_note(f"in request {name!r}")
             raise
 
+    async def hold(self, place: Callable[[OrdersDesk], Awaitable[T]]) -> T:
+        """
+        Place something; in a planned outage wait for its end first, as long as the settings allow.
+
+        Raises:
+            NotConnectedError: The outage lasted longer; nothing was written down or sent.
+        """
+        await self._supervisor.ride_out(self._settings.hold_orders_s)
+        return await place(self.orders)
+
     async def order_report(self, order_id: int) -> OrderReport:
         """Return what is known of an order."""
         return self.orders.report(order_id)
@@ -283,8 +319,8 @@ class Engine:
         settings = self._settings
         return await Session.open(
             host=settings.host,
-            port=settings.effective_port,
-            client_id=ClientId(settings.client_id),
+            port=self._address.port,
+            client_id=self._address.client_id,
             clock=self._clock,
             sink=self._on_event,
             connect_timeout_s=settings.connect_timeout_s,
@@ -303,7 +339,14 @@ class Engine:
         )
 
     async def _sync_orders(self) -> None:
-        await self.orders.reconcile()
+        try:
+            await self.orders.reconcile()
+            self._api_is_readonly = False
+        except ReadOnlyError:
+            if not self._settings.readonly:
+                raise
+            # TWS shows no orders through an API that may not trade; we do not want to either
+            self._api_is_readonly = True
 
     async def _sync_windows(self) -> None:
         # TWS shows one account window at a time: each is read in turn, and the last (or the one
@@ -375,4 +418,5 @@ def _timing(settings: Settings) -> SupervisorTiming:
         base_s=settings.reconnect_base_s,
         cap_s=settings.reconnect_cap_s,
         client_id_wait_s=settings.client_id_wait_s,
+        escalate_s=settings.outage_escalate_s,
     )

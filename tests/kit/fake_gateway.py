@@ -220,6 +220,9 @@ class FakeGateway:
         self._next_order_id = order_id + 1
         return OrderId(order_id)
 
+    async def confirm_alive(self) -> None:
+        """Say nothing: it lives."""
+
     async def send_order(self, ticket: OrderTicket) -> None:
         """Take an order, or a change of one."""
         await self._enter("send_order")

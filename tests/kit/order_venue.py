@@ -116,6 +116,9 @@ class OrderVenue:
         self._next_id = order_id + 1
         return OrderId(order_id)
 
+    async def confirm_alive(self) -> None:
+        return
+
     async def send_order(self, ticket: OrderTicket) -> None:
         self._check()
         self.on_send(ticket)

@@ -8,8 +8,18 @@ depends on what it answers has a row per scope; one whose meaning hides in the t
 
 from __future__ import annotations
 
-from .lookup import code_of, farm_effect, link_effect, lookup, pacing_effect
-from .rows import CodeKind, CodeRow, Ends, LinkEffect, OrderEffect, PacingEffect, Scope, When
+from .lookup import code_of, farm_effect, link_effect, lookup, pacing_effect, session_effect
+from .rows import (
+    CodeKind,
+    CodeRow,
+    Ends,
+    LinkEffect,
+    OrderEffect,
+    PacingEffect,
+    Scope,
+    SessionEffect,
+    When,
+)
 from .table import TABLE
 
 __all__ = [
@@ -21,10 +31,12 @@ __all__ = [
     "OrderEffect",
     "PacingEffect",
     "Scope",
+    "SessionEffect",
     "When",
     "code_of",
     "farm_effect",
     "link_effect",
     "lookup",
     "pacing_effect",
+    "session_effect",
 ]

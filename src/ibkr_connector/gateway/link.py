@@ -36,11 +36,13 @@ class GatewayLink:
     Hands every call of the ports to the current session.
 
     Without one, every call raises `NotConnectedError` before anything is sent. Order ids go on
-    from the last one given out, whichever session gave it.
+    from the last one given out, whichever session gave it. `is_fresh` tells whether the gateway
+    is known to live, asking it if need be.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_fresh: Callable[[], Awaitable[bool]] | None = None) -> None:
         self._session: Session | None = None
+        self._is_fresh = is_fresh
         self._client_id: ClientId | None = None
         self._next_order_id = OrderId(1)
 
@@ -120,6 +122,22 @@ class GatewayLink:
         order_id = self._current().reserve_order_id(floor=floor)
         self._next_order_id = OrderId(order_id + 1)
         return order_id
+
+    async def confirm_alive(self) -> None:
+        """Refuse to go on when the gateway has been silent for long and does not answer."""
+        session = self._current()
+        if self._is_fresh is None or await self._is_fresh():
+            # another session that came meanwhile has not been compared with the broker yet
+            if session is self._session:
+                return
+            raise NotConnectedError(
+                "the session ended before anything was sent", disposition=SendDisposition.UNSENT
+            )
+        raise NotConnectedError(
+            "the gateway does not answer; nothing was sent",
+            disposition=SendDisposition.UNSENT,
+            hint="it hangs, or the way to it is cut; the connection is being checked",
+        )
 
     async def send_order(self, ticket: OrderTicket) -> None:
         """Write one order and return when its bytes have left the process."""

@@ -369,6 +369,15 @@ class OrderGateway(Protocol):
         """
         ...
 
+    async def confirm_alive(self) -> None:
+        """
+        Refuse to go on when nobody is there to take an order; asked right before the last checks.
+
+        Raises:
+            NotConnectedError: There is no session, or its gateway is silent (`unsent`).
+        """
+        ...
+
     async def send_order(self, ticket: OrderTicket) -> None:
         """
         Write one order and return when its bytes have left the process.

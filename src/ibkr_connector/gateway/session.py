@@ -29,6 +29,7 @@ from ibkr_connector.model.ids import ClientId, OrderId
 from ibkr_connector.model.market import Bar, BarSeries, DataType, Quote
 from ibkr_connector.model.orders import SendDisposition
 from ibkr_connector.model.preview import WhatIf
+from ibkr_connector.resilience.timers import Timers
 
 from . import translate
 from .account_subscriptions import AccountSubscriptions
@@ -142,8 +143,9 @@ class Session:
 
     async def _connect(self, budget_s: float) -> None:
         host, port, client_id = self._address
+        timers = Timers(self._clock)
         try:
-            async with asyncio.timeout(budget_s):
+            with timers.limit(self._clock.monotonic() + budget_s):
                 await self._client.open(host, port, client_id)
             self._info = SessionInfo(
                 host=host,
@@ -154,10 +156,17 @@ class Session:
                 connected_since=self._clock.utcnow(),
             )
         except TimeoutError as exc:
-            raise silence(self._client.phase, host=host, port=port, waited_s=budget_s) from exc
+            raise silence(
+                self._client.phase,
+                host=host,
+                port=port,
+                waited_s=budget_s,
+                has_accounts=self._client.has_accounts,
+            ) from exc
         except OSError as exc:
             raise connect_error(exc, host=host, port=port) from exc
         finally:
+            await timers.aclose()
             if self._info is None:
                 self._client.end(DisconnectReason.ASKED, "connecting failed")
                 await self._client.closed()
@@ -347,6 +356,11 @@ class Session:
             raise NotConnectedError("there is no session to take an order id from")
         self._client.updateReqId(floor)
         return OrderId(self._client.getReqId())
+
+    async def confirm_alive(self) -> None:
+        """Refuse to go on when the session has ended; it asks nothing."""
+        if not self.is_open:
+            raise NotConnectedError("there is no session", disposition=SendDisposition.UNSENT)
 
     async def send_order(self, ticket: OrderTicket) -> None:
         """

@@ -186,6 +186,7 @@ class Dispatch:
             self._abandoned.difference_update(keys)
 
     async def _hand_over(self, key: str, ticket: OrderTicket) -> None:
+        await self._gateway.confirm_alive()
         if key in self._abandoned:
             raise OrderStateError("the order was called off before it was sent")
         self._check_trading(ticket)
@@ -195,6 +196,7 @@ class Dispatch:
         self._book.move(key, Event.SEND, cause="send", disposition=SendDisposition.SENT)
 
     async def _hand_over_all(self, notes: Sequence[Intended]) -> None:
+        await self._gateway.confirm_alive()
         if any(note.key in self._abandoned for note in notes):
             raise OrderStateError("the orders were called off before they were sent")
         for note in notes:
