@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
 
 from .errors import ConfigurationError, NotConnectedError, WrongThreadError
+from .gateway.stream_port import StreamKind
+from .market.stream import BarStream, DepthStream, QuoteStream, TradeStream
+from .market.streaming import StreamWish, Ticket
 from .model.contracts import Contract
 from .model.orders import OrderReport, OrderRequest, OrderStatus
 from .model.status import BreakerState, ConnectionState, ConnectionStatus
@@ -29,7 +32,8 @@ if TYPE_CHECKING:
     from .engine import Engine
     from .model.account import AccountSummary, Position
     from .model.brackets import BracketReport, BracketRequest
-    from .model.market import BarSeries, MarketData, Quote
+    from .model.market import BarSeries, MarketData, Quote, QuoteSet
+    from .model.streams import StreamState
     from .orders.closing import ClosingReport
     from .orders.history import OrderHistory
     from .orders.rule_book import RulesStatus
@@ -271,6 +275,172 @@ class IBKRConnector:
         """
         return await self._call(lambda engine: engine.market.quote(contract))
 
+    async def get_quotes(self, contracts: Iterable[Contract | str]) -> QuoteSet:
+        """
+        Take snapshots of many contracts, as many at a time as there are market data lines.
+
+        Args:
+            contracts: Contracts or their short text forms.
+
+        Returns:
+            The quotes in the order asked for, and why the others could not be had (`failures`). A
+            contract that is followed by `stream_quotes` is answered from its stream.
+
+        Raises:
+            IBKRError: Not one could be had; the error of the first.
+
+        Source: `reqMktData` (1) as snapshots. Replay: safe. Cost: 2 messages for each contract.
+        """
+        return await self._call(lambda engine: engine.market.quotes(contracts))
+
+    def stream_quotes(
+        self, contract: Contract | str, *, require_live: bool = False, buffer: int | None = None
+    ) -> QuoteStream:
+        """
+        Follow the quotes of a contract: `async for quote in ib.stream_quotes("AAPL")`.
+
+        Each record is a whole `Quote`, the newest there is; a slow reader skips older ones. A `Gap`
+        tells that none come, and again when they do. Delayed quotes say so in `data_type`.
+
+        Args:
+            contract: A contract or its short text form.
+            require_live: Raise `MarketDataPermissionError` rather than give delayed or frozen ones.
+            buffer: How many records may wait; 64 when not given.
+
+        Raises:
+            MarketDataPermissionError: No line is free, or no subscription and no delayed data
+                either (TWS 101, 354, 10089, 10168, 10186); while reading.
+            ContractNotFoundError, NotConnectedError: Nothing was sent.
+
+        Source: `reqMktData` (1). Cost: 1 message and one data line for all readers together.
+        """
+        return QuoteStream(
+            self._follow(
+                StreamWish(
+                    kind=StreamKind.QUOTES,
+                    contract=contract,
+                    require_live=require_live,
+                    buffer=buffer,
+                )
+            )
+        )
+
+    def stream_trades(
+        self, contract: Contract | str, *, all_trades: bool = True, buffer: int | None = None
+    ) -> TradeStream:
+        """
+        Follow every trade of a contract, tick by tick.
+
+        No trade is left out in silence: a reader slower than the trades, by more than `buffer`,
+        gets a `Gap` that counts them where they are missing.
+
+        Args:
+            contract: A contract or its short text form; IB has no tick-by-tick data of options.
+            all_trades: Also those that do not count for the last price (odd lots, late reports).
+            buffer: How many trades may wait; 10,000 when not given.
+
+        Raises:
+            MarketDataPermissionError: Too many tick-by-tick streams, or no permission
+                (TWS 10187, 10189, 10190); while reading.
+            MarketDataError: The contract has no such data; nothing was sent.
+
+        Source: `reqTickByTickData` (97). Cost: 1 message and one tick-by-tick line.
+        """
+        return TradeStream(
+            self._follow(
+                StreamWish(
+                    kind=StreamKind.TRADES, contract=contract, all_trades=all_trades, buffer=buffer
+                )
+            )
+        )
+
+    def stream_bars(
+        self,
+        contract: Contract | str,
+        *,
+        bar_size: str = "5 secs",
+        duration: str = "3600 S",
+        what_to_show: str | None = None,
+        regular_hours_only: bool = False,
+        buffer: int | None = None,
+    ) -> BarStream:
+        """
+        Follow bars of five seconds, or longer ones as they grow.
+
+        Longer bars begin with the history of `duration`, and what was missed in a gap is filled in
+        after it. A bar that grows comes again whenever it changes; `is_final` tells its last state.
+
+        Args:
+            contract: A contract or its short text form.
+            bar_size: IB's spelling, as in `1 min`.
+            duration: How much history comes first, for all but five-second bars.
+            what_to_show: `TRADES`, `MIDPOINT`, `BID` or `ASK`; by asset class when not given.
+            regular_hours_only: Leave out what trades outside the regular session.
+            buffer: How many records may wait; 10,000 when not given.
+
+        Raises:
+            HistoricalDataError: Illegal arguments, or refused (TWS 162, 321).
+            PacingError: Asked too often (TWS 420); while reading.
+            MarketDataPermissionError: No line is free, or no subscription.
+
+        Source: `reqRealTimeBars` (50), `reqHistoricalData` (20). Cost: 1 message and one data line.
+        """
+        return BarStream(
+            self._follow(
+                StreamWish(
+                    kind=StreamKind.BARS,
+                    contract=contract,
+                    bar_size=bar_size,
+                    duration=duration,
+                    what_to_show=what_to_show,
+                    regular_hours_only=regular_hours_only,
+                    buffer=buffer,
+                )
+            )
+        )
+
+    def stream_depth(
+        self,
+        contract: Contract | str,
+        *,
+        rows: int = 5,
+        smart_depth: bool | None = None,
+        buffer: int | None = None,
+    ) -> DepthStream:
+        """
+        Follow the order book of a contract; each record is the whole book, the newest there is.
+
+        The book is checked at every change. One that does not fit is asked for again, and a reset
+        by the gateway empties it; both are told as a `Gap`.
+
+        Args:
+            contract: A contract or its short text form.
+            rows: Rows of each side.
+            smart_depth: Gather the rows of all exchanges that smart routing sees; when not given,
+                for contracts that are routed so (IB has no other book of those).
+            buffer: How many records may wait; 64 when not given.
+
+        Raises:
+            MarketDataPermissionError: Too many books at once, or no subscription (TWS 309, 354).
+
+        Source: `reqMktDepth` (10). Cost: 1 message and one depth line.
+        """
+        return DepthStream(
+            self._follow(
+                StreamWish(
+                    kind=StreamKind.DEPTH,
+                    contract=contract,
+                    rows=rows,
+                    smart_depth=smart_depth,
+                    buffer=buffer,
+                )
+            )
+        )
+
+    async def stream_states(self) -> tuple[StreamState, ...]:
+        """Return how each line to the gateway stands and how its readers keep up. Cost: none."""
+        return await self._call(_later(lambda engine: engine.streams.states()))
+
     async def get_market_data(
         self, contract: Contract | str, *, bar_size: str = "1 min", duration: str = "1 D"
     ) -> MarketData:
@@ -402,9 +572,7 @@ class IBKRConnector:
         Source: `placeOrder` (3). Replay: never by us; by you with a `client_order_id`.
         """
         return await self._call(
-            lambda engine: engine.hold(
-                lambda desk: desk.place(order, wait=wait, timeout_s=timeout_s)
-            )
+            lambda engine: engine.orders.place(order, wait=wait, timeout_s=timeout_s)
         )
 
     async def place_bracket(
@@ -438,9 +606,7 @@ class IBKRConnector:
         Source: `placeOrder` (3). Replay: never by us. Cost: 3 messages in one write.
         """
         return await self._call(
-            lambda engine: engine.hold(
-                lambda desk: desk.place_bracket(bracket, wait=wait, timeout_s=timeout_s)
-            )
+            lambda engine: engine.orders.place_bracket(bracket, wait=wait, timeout_s=timeout_s)
         )
 
     async def modify_order(
@@ -691,6 +857,9 @@ class IBKRConnector:
             raise NotConnectedError("the connection is still being made")
         with correlation():
             return await runtime.portal.call(lambda: do(engine))
+
+    def _follow(self, wish: StreamWish) -> Callable[[], Awaitable[Ticket]]:
+        return lambda: self._call(lambda engine: engine.streaming.open(wish))
 
     def _running(self) -> Runtime:
         runtime = self._runtime

@@ -28,12 +28,14 @@ from .gateway.port import (
 from .gateway.session import Session
 from .instruments.resolver import Resolver
 from .market.desk import MarketDesk
+from .market.lines import LineCount
+from .market.streaming import Streaming
+from .market.subscriptions import Subscriptions
 from .model.account import AccountSummary, Position
 from .model.contracts import Contract
 from .model.ids import ClientId
 from .model.market import DataType
 from .model.orders import OrderReport
-from .model.outages import parse_windows
 from .model.status import ConnectionState, ConnectionStatus, DriftStatus
 from .orders.closing import Closing
 from .orders.desk import OrdersDesk
@@ -48,18 +50,9 @@ from .orders.sizing import SizingBasis, basis_of
 from .resilience.operation import ENDPOINTS, Operation
 from .resilience.pipeline import Pipeline, PipelineTuning
 from .rule_facts import RuleFacts
-from .settings import Settings, check_accounts, check_port
+from .settings import Settings, check_accounts
 from .storage.postgres import PostgresPlace
-from .supervisor import (
-    Address,
-    IdPolicy,
-    Launcher,
-    Outages,
-    StateChange,
-    Supervisor,
-    SupervisorTiming,
-    SyncPart,
-)
+from .supervisor import StateChange, Supervisor, SupervisorTiming, SyncCause, SyncPart
 
 __all__ = ["Engine"]
 
@@ -80,16 +73,33 @@ class Engine:
         self._journal = journal
         self._closing: asyncio.Task[None] | None = None
         self._drift: DriftWatch | None = None
-        self._api_is_readonly = False
-        self._link = GatewayLink(is_fresh=lambda: self._supervisor.is_fresh())
+        self._link = GatewayLink()
         self._pipeline = Pipeline(clock=clock, tuning=_pipeline_tuning(settings))
         self.instruments = Resolver(gateway=self._link, pipeline=self._pipeline, clock=clock)
+        lines = LineCount({"lines": 100, "ticks": 5, "depth": 3})
+        self.streams = Subscriptions(
+            gateway=self._link,
+            pipeline=self._pipeline,
+            clock=clock,
+            lines=lines,
+            resolve=self.instruments.resolve,
+            is_open=lambda details, regular: self._facts.is_open(details, extended=not regular),
+            stale_after_s=settings.stream_stale_after_s,
+        )
+        self.streaming = Streaming(
+            self.streams,
+            resolve=self.instruments.resolve,
+            data_type=DataType[settings.market_data_type.upper()],
+            delayed_fallback=settings.delayed_fallback,
+        )
         self.market = MarketDesk(
             gateway=self._link,
             pipeline=self._pipeline,
             resolve=self.instruments.resolve,
             data_type=DataType[settings.market_data_type.upper()],
             delayed_fallback=settings.delayed_fallback,
+            lines=lines,
+            followed=self.streams.newest,
         )
         self.account = AccountDesk(gateway=self._link, pipeline=self._pipeline, clock=clock)
         self.rules = RuleBook(settings)
@@ -137,13 +147,6 @@ class Engine:
             ),
             is_ready=lambda: self._supervisor.state is ConnectionState.READY,
         )
-        self._address = Address(
-            port=settings.effective_port,
-            client_ids=[ClientId(one) for one in (settings.client_id, *settings.client_id_pool)],
-            policy=IdPolicy(settings.client_id_policy),
-            may_change_id=lambda: not self.orders.open_count,
-            check_port=lambda port: check_port(port, settings.mode),
-        )
         self._supervisor: Supervisor[Session] = Supervisor(
             open_session=self._open_session,
             attach=self._link.attach,
@@ -153,13 +156,6 @@ class Engine:
             pipeline=self._pipeline,
             clock=clock,
             timing=_timing(settings),
-            address=self._address,
-            outages=Outages(
-                parse_windows(settings.reset_windows), escalate_s=settings.outage_escalate_s
-            ),
-            login_obstacle=Launcher(
-                log=settings.ibc_log, host=settings.host, command_port=settings.ibc_command_port
-            ).login_obstacle,
             on_state=self._on_state,
         )
 
@@ -199,6 +195,7 @@ class Engine:
 
     async def _close(self) -> None:
         await self.guard.aclose()
+        await self.streams.aclose()
         await self._supervisor.stop()
         await self.orders.aclose()
         await self._pipeline.aclose()
@@ -209,7 +206,11 @@ class Engine:
     @property
     def is_supervised(self) -> bool:
         """Whether a first connection was made and is being kept."""
-        return self._supervisor.is_kept
+        return self._supervisor.state not in (
+            ConnectionState.IDLE,
+            ConnectionState.CONNECTING,
+            ConnectionState.STOPPED,
+        )
 
     @property
     def accounts(self) -> tuple[str, ...]:
@@ -225,8 +226,8 @@ class Engine:
             state=seen.state,
             profile=settings.profile,
             host=settings.host,
-            port=self._address.port,
-            client_id=self._address.client_id,
+            port=settings.effective_port,
+            client_id=settings.client_id,
             mode=settings.mode,
             readonly=settings.readonly,
             accounts=self.accounts,
@@ -248,11 +249,6 @@ class Engine:
             kill_switch=self.guard.kill_sentence,
             uncertain_orders=self.orders.uncertain_count,
             drift=DriftStatus() if self._drift is None else self._drift.status,
-            planned_outage=seen.planned_outage,
-            planned_until=seen.planned_until,
-            login_obstacle=seen.login_obstacle,
-            is_escalated=seen.is_escalated,
-            competing_session=seen.competing_session,
         )
 
     def summary(self, account: str | None) -> AccountSummary:
@@ -299,16 +295,6 @@ class Engine:
             error.add_note(f"in request {name!r}")
             raise
 
-    async def hold(self, place: Callable[[OrdersDesk], Awaitable[T]]) -> T:
-        """
-        Place something; in a planned outage wait for its end first, as long as the settings allow.
-
-        Raises:
-            NotConnectedError: The outage lasted longer; nothing was written down or sent.
-        """
-        await self._supervisor.ride_out(self._settings.hold_orders_s)
-        return await place(self.orders)
-
     async def order_report(self, order_id: int) -> OrderReport:
         """Return what is known of an order."""
         return self.orders.report(order_id)
@@ -319,8 +305,8 @@ class Engine:
         settings = self._settings
         return await Session.open(
             host=settings.host,
-            port=self._address.port,
-            client_id=self._address.client_id,
+            port=settings.effective_port,
+            client_id=ClientId(settings.client_id),
             clock=self._clock,
             sink=self._on_event,
             connect_timeout_s=settings.connect_timeout_s,
@@ -336,17 +322,15 @@ class Engine:
             SyncPart(name="positions", run=self.account.sync_positions),
             SyncPart(name="account values", run=self.account.sync_values),
             SyncPart(name="account window", run=self._sync_windows),
+            SyncPart(
+                name="subscriptions",
+                run=self.streams.restore,
+                causes=frozenset({SyncCause.CONNECTED, SyncCause.DATA_LOST}),
+            ),
         )
 
     async def _sync_orders(self) -> None:
-        try:
-            await self.orders.reconcile()
-            self._api_is_readonly = False
-        except ReadOnlyError:
-            if not self._settings.readonly:
-                raise
-            # TWS shows no orders through an API that may not trade; we do not want to either
-            self._api_is_readonly = True
+        await self.orders.reconcile()
 
     async def _sync_windows(self) -> None:
         # TWS shows one account window at a time: each is read in turn, and the last (or the one
@@ -359,6 +343,7 @@ class Engine:
     def _on_event(self, event: GatewayEvent) -> None:
         self.orders.apply(event)
         self.account.apply(event)
+        self.streams.note(event)
         if isinstance(event, AccountValueChanged) and event.value.tag == "NetLiquidation":
             self._facts.observe(event.value.account)
         if isinstance(event, GatewayNotice | SessionEnded):
@@ -418,5 +403,4 @@ def _timing(settings: Settings) -> SupervisorTiming:
         base_s=settings.reconnect_base_s,
         cap_s=settings.reconnect_cap_s,
         client_id_wait_s=settings.client_id_wait_s,
-        escalate_s=settings.outage_escalate_s,
     )

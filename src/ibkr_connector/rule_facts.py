@@ -54,7 +54,7 @@ class RuleFacts:
         known = RiskFacts(
             net_liquidation=self._account.summary(account).total_value,
             exchange_rate=self._account.view.exchange_rate(account, details.contract.currency),
-            is_open=self._is_open(details, extended=extended),
+            is_open=self.is_open(details, extended=extended),
         )
         if details.contract.legs:
             of_leg = partial(self.facts, account=account, needs=replace(needs, price=True))
@@ -109,7 +109,8 @@ class RuleFacts:
         if (worth := self._account.summary(account).total_value) is not None:
             self._equity.observe(account, worth, self._rules.limits_of_account(account))
 
-    def _is_open(self, details: ContractDetails, *, extended: bool) -> bool | None:
+    def is_open(self, details: ContractDetails, *, extended: bool) -> bool | None:
+        """Tell whether a market is open now, in all of its hours or the regular ones."""
         hours = details.trading_hours if extended else details.liquid_hours
         try:
             return is_open(hours, zone(details.time_zone_id), self._clock.utcnow())

@@ -37,6 +37,7 @@ def run(arguments: list[str], folder: Path) -> str:
     [
         ("quote_and_order.py", ["live", "1 submitted ibc", "cancelled"]),
         ("orders.py", ["trailing: submitted", "exit: submitted", "when: submitted", "none left"]),
+        ("streams.py", ["quote EUR", "LIVE", "3 bids 3 asks", "bar 1 min final", "NOSUCHTHING"]),
         ("errors.py", ["200 False", "quantity must be above 0", "HistoricalDataError"]),
     ],
 )

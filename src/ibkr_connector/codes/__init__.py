@@ -8,7 +8,7 @@ depends on what it answers has a row per scope; one whose meaning hides in the t
 
 from __future__ import annotations
 
-from .lookup import code_of, farm_effect, link_effect, lookup, pacing_effect, session_effect
+from .lookup import code_of, farm_effect, link_effect, lookup, pacing_effect, stream_effect
 from .rows import (
     CodeKind,
     CodeRow,
@@ -17,7 +17,7 @@ from .rows import (
     OrderEffect,
     PacingEffect,
     Scope,
-    SessionEffect,
+    StreamEffect,
     When,
 )
 from .table import TABLE
@@ -31,12 +31,12 @@ __all__ = [
     "OrderEffect",
     "PacingEffect",
     "Scope",
-    "SessionEffect",
+    "StreamEffect",
     "When",
     "code_of",
     "farm_effect",
     "link_effect",
     "lookup",
     "pacing_effect",
-    "session_effect",
+    "stream_effect",
 ]

@@ -17,19 +17,12 @@ from .rows import (
     OrderEffect,
     PacingEffect,
     Scope,
-    SessionEffect,
+    StreamEffect,
     When,
 )
 from .table import TABLE
 
-__all__ = [
-    "code_of",
-    "farm_effect",
-    "link_effect",
-    "lookup",
-    "pacing_effect",
-    "session_effect",
-]
+__all__ = ["code_of", "farm_effect", "link_effect", "lookup", "pacing_effect", "stream_effect"]
 
 _BY_CODE: Final[Mapping[int, tuple[CodeRow, ...]]] = MappingProxyType(
     {code: tuple(row for row in TABLE if row.code == code) for code in {row.code for row in TABLE}}
@@ -91,7 +84,7 @@ _LINK: Final[Mapping[int, LinkEffect]] = MappingProxyType(
     # IB campus, system message codes
     {
         1100: LinkEffect.DOWN,
-        2110: LinkEffect.DOWN_QUIETLY,
+        2110: LinkEffect.DOWN,
         1101: LinkEffect.DATA_LOST,
         1102: LinkEffect.DATA_KEPT,
     }
@@ -112,15 +105,20 @@ _FARMS: Final[Mapping[int, FarmState]] = MappingProxyType(
     }
 )
 
-_SESSION: Final[Mapping[int, SessionEffect]] = MappingProxyType(
-    # IB campus, system message codes; 10197 comes in bunches (LEAN, pull request 212)
-    {1300: SessionEffect.PORT_MOVED, 10197: SessionEffect.COMPETING}
+_STREAMS: Final[Mapping[int, StreamEffect]] = MappingProxyType(
+    # IB campus; 10182 from ib_insync threads 333 and 670, 10225 also ib_async wrapper.py
+    {
+        **dict.fromkeys((316, 10182, 10225), StreamEffect.RENEW),
+        317: StreamEffect.RESET,
+        10197: StreamEffect.COMPETING,
+        **dict.fromkeys((101, 309, 10190), StreamEffect.NO_LINE),
+    }
 )
 
 
-def session_effect(code: int) -> SessionEffect | None:
-    """Return what else a message says about the connection; `None` when it says nothing."""
-    return _SESSION.get(code)
+def stream_effect(code: int) -> StreamEffect | None:
+    """Return what a message does to an open stream; `None` when `lookup` says all there is."""
+    return _STREAMS.get(code)
 
 
 def link_effect(code: int) -> LinkEffect | None:

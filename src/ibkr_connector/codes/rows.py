@@ -15,7 +15,7 @@ __all__ = [
     "OrderEffect",
     "PacingEffect",
     "Scope",
-    "SessionEffect",
+    "StreamEffect",
     "When",
 ]
 
@@ -101,20 +101,24 @@ class LinkEffect(StrEnum):
     """What a system message says about the link between gateway and IB."""
 
     DOWN = "down"
-    DOWN_QUIETLY = "down quietly"
-    """As `DOWN`, but only the farms' notices say that it is over."""
     DATA_LOST = "data lost"
     DATA_KEPT = "data kept"
 
 
-class SessionEffect(StrEnum):
-    """What a message says about the connection besides its link to IB."""
+class StreamEffect(StrEnum):
+    """What a message does to an open stream of market data, beyond ending it with an error."""
 
-    PORT_MOVED = "port moved"
-    """The gateway drops everybody and listens on the port that its text names."""
+    RENEW = "renew"
+    """The gateway ended it for a reason of its own; asking again brings it back."""
 
-    COMPETING = "competing session"
-    """The same user is logged in elsewhere: market data stands still."""
+    RESET = "reset"
+    """What was told so far counts no longer; the stream goes on from nothing."""
+
+    COMPETING = "competing"
+    """The same user is logged in elsewhere and has the data; they may come back by themselves."""
+
+    NO_LINE = "no line"
+    """The gateway has fewer lines than we thought."""
 
 
 class When(StrEnum):

@@ -205,6 +205,7 @@ _REQUESTS: Final = (
         hint=_DELAYED,
     ),
     *(_info(code, "rust-ibapi threads 768, 769", kind=CodeKind.WARNING) for code in (10090, 10091)),
+    _request(10092, MarketDataError, "campus", hint="ask for smart depth, or name an exchange"),
     _info(10167, "rust-ibapi; campus"),
     *(_permission(code, "campus", hint=_DELAYED) for code in (10168, 10186)),
     _request(10182, MarketDataError, "ib_insync threads 333, 670", kind=CodeKind.TRANSIENT),

@@ -28,15 +28,13 @@ from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.ids import ClientId, OrderId
 from ibkr_connector.model.market import Bar, BarSeries, DataType, Quote
 from ibkr_connector.model.orders import SendDisposition
-from ibkr_connector.model.preview import WhatIf
-from ibkr_connector.resilience.timers import Timers
 
 from . import translate
 from .account_subscriptions import AccountSubscriptions
 from .asking import ask
 from .client import GatewayClient
 from .combo_echo import ComboEcho
-from .faults import border, connect_error, lost, silence
+from .faults import border, connect_error, silence
 from .port import (
     BrokerOrder,
     CompletedOrder,
@@ -50,8 +48,8 @@ from .port import (
     SessionInfo,
 )
 from .quoting import take_snapshot
+from .streams import Streams
 from .times import BadTimeError, date_text, zone_of_greeting
-from .what_if import ask_what_if
 from .wrapper import HATCH_KEYS, GatewayWrapper
 
 __all__ = ["Session"]
@@ -88,7 +86,6 @@ class Session:
         self._sink = sink
         self._info: SessionInfo | None = None
         self._address = (host, port, client_id)
-        self._data_type = DataType.LIVE
         self._ib = IB()
         # An abandoned question without an id may still be answered; for how long is a guess, and
         # the time that any call may take is the best there is.
@@ -97,7 +94,8 @@ class Session:
         )
         self._client = GatewayClient(self._wrapper, on_end=self._ended)
         self._accounts = AccountSubscriptions(self._client, self._wrapper)
-        self._wrapper.on_data_lost = self._accounts.forget
+        self.streams = Streams(self._client, self._wrapper, clock=clock)
+        self._wrapper.on_data_lost = self._forget
         self._adopt_ib()
 
     @classmethod
@@ -143,9 +141,8 @@ class Session:
 
     async def _connect(self, budget_s: float) -> None:
         host, port, client_id = self._address
-        timers = Timers(self._clock)
         try:
-            with timers.limit(self._clock.monotonic() + budget_s):
+            async with asyncio.timeout(budget_s):
                 await self._client.open(host, port, client_id)
             self._info = SessionInfo(
                 host=host,
@@ -156,17 +153,10 @@ class Session:
                 connected_since=self._clock.utcnow(),
             )
         except TimeoutError as exc:
-            raise silence(
-                self._client.phase,
-                host=host,
-                port=port,
-                waited_s=budget_s,
-                has_accounts=self._client.has_accounts,
-            ) from exc
+            raise silence(self._client.phase, host=host, port=port, waited_s=budget_s) from exc
         except OSError as exc:
             raise connect_error(exc, host=host, port=port) from exc
         finally:
-            await timers.aclose()
             if self._info is None:
                 self._client.end(DisconnectReason.ASKED, "connecting failed")
                 await self._client.closed()
@@ -218,7 +208,7 @@ class Session:
     def open_calls(self) -> int:
         """How many questions wait for an answer; zero when idle."""
         listings = sum(listing.is_awaited for listing in self._wrapper.listings)
-        return len(self._wrapper.requests) + len(self._wrapper.what_ifs) + listings
+        return len(self._wrapper.requests) + listings
 
     async def probe(self) -> float:
         """Ask for the time and return the round trip in seconds."""
@@ -238,9 +228,12 @@ class Session:
         self._client.end(DisconnectReason.ASKED, "closed by us")
         await self._client.closed()
 
+    def _forget(self) -> None:
+        self._accounts.forget()
+        self.streams.forget()
+
     def _ended(self, reason: DisconnectReason, detail: str) -> None:
         self._wrapper.end_all()
-        self._wrapper.what_ifs.fail_all(lost("what_if"))
         if self._info is not None:
             self._sink(SessionEnded(reason=reason, detail=detail))
 
@@ -273,10 +266,7 @@ class Session:
             MarketDataPermissionError: No subscription (TWS 354, 10089, 10168, 10186).
             NoDataError: The snapshot ended without a single price.
         """
-        if data_type is not self._data_type:
-            # Sticky: it holds for what is asked for from now on, on this connection.
-            self._client.reqMarketDataType(int(data_type))
-            self._data_type = data_type
+        self.streams.choose(data_type)
         snapshot = await take_snapshot(
             contract, client=self._client, requests=self._wrapper.requests, data_type=data_type
         )
@@ -357,11 +347,6 @@ class Session:
         self._client.updateReqId(floor)
         return OrderId(self._client.getReqId())
 
-    async def confirm_alive(self) -> None:
-        """Refuse to go on when the session has ended; it asks nothing."""
-        if not self.is_open:
-            raise NotConnectedError("there is no session", disposition=SendDisposition.UNSENT)
-
     async def send_order(self, ticket: OrderTicket) -> None:
         """
         Write one order and return when its bytes have left the process.
@@ -387,11 +372,6 @@ class Session:
         # The ids are used from now on, whoever chose them.
         self._client.updateReqId(max(ticket.order_id for ticket in tickets) + 1)
         await self._client.write_through(messages)
-
-    async def what_if(self, ticket: OrderTicket) -> WhatIf:
-        """Ask what an order would do, without placing it; see `ask_what_if`."""
-        table = self._wrapper.what_ifs
-        return await ask_what_if(self._client, table, ticket, client_id=self.client_id)
 
     async def send_cancel(self, order_id: OrderId) -> None:
         """Write one cancellation; the broker's verdict comes as events. Safe to repeat."""

@@ -42,8 +42,8 @@ from .port import (
 )
 from .requests import Listing, Requests
 from .snapshot import Snapshot
+from .stream_port import NoStreams, StreamTable
 from .times import BadTimeError, parse_time
-from .what_if import WhatIfs
 
 __all__ = ["HATCH_KEYS", "GatewayWrapper"]
 
@@ -70,7 +70,6 @@ class GatewayWrapper(Wrapper):
     ) -> None:
         super().__init__(ib)
         self.requests = Requests()
-        self.what_ifs = WhatIfs()
         self.open_orders = self._listing(BrokerOrder, "open_orders", clock, grace_s=grace_s)
         self.completed = self._listing(CompletedOrder, "completed_orders", clock, grace_s=grace_s)
         self.held = self._listing(PositionRow, "positions", clock, grace_s=grace_s)
@@ -82,12 +81,12 @@ class GatewayWrapper(Wrapper):
         self.last_received = clock.monotonic()
         self._clock = clock
         self._sink = sink
+        self.streams: StreamTable = NoStreams()
         self._events: list[GatewayEvent] = []
         self.on_data_lost: Callable[[], None] = lambda: None
         self._faults = FaultRouter(
             self.requests,
             self.listings,
-            what_ifs=self.what_ifs,
             emit=self.emit,
             on_data_lost=lambda: self.on_data_lost(),
         )
@@ -126,6 +125,7 @@ class GatewayWrapper(Wrapper):
     def end_all(self) -> None:
         """The session is over: every open question fails now, ib_async's own ones too."""
         self.requests.fail_all(lost)
+        self.streams.end_all()
         for listing in self.listings:
             listing.fail(lost(listing.name))
         for future in self._futures.values():
@@ -146,18 +146,16 @@ class GatewayWrapper(Wrapper):
         elif reqId in self.reqId2Ticker or reqId in self.reqId2Subscriber:
             # A stream of the escape hatch; ib_async renews it where it must.
             super().error(reqId, errorCode, errorString, advancedOrderRejectJson)
-        elif reqId in self._futures:
-            self._hatch_fault(reqId, errorCode, errorString)
-            self.ib.errorEvent.emit(reqId, errorCode, errorString, None)
         else:
-            self._faults.route(
-                reqId, errorCode, text=errorString, advanced_reject=advancedOrderRejectJson
-            )
+            if reqId in self._futures:
+                self._hatch_fault(reqId, errorCode, errorString)
+            elif not self.streams.error(reqId, errorCode, errorString):
+                advanced = advancedOrderRejectJson
+                self._faults.route(reqId, errorCode, text=errorString, advanced_reject=advanced)
             self.ib.errorEvent.emit(reqId, errorCode, errorString, None)
 
     def _hatch_fault(self, request_id: int, code: int, text: str) -> None:
-        # ib_async takes some of these for warnings and leaves the request open for ever
-        # (ib_async wrapper.py error(): warningCodes).
+        # ib_async takes some for warnings and leaves the request open (wrapper.py: warningCodes).
         if lookup(code, Scope.REQUEST, text).ends is not Ends.NO:
             self._endReq(request_id, RequestError(request_id, code, text), success=False)
 
@@ -166,7 +164,7 @@ class GatewayWrapper(Wrapper):
     def openOrder(self, orderId: int, contract: Any, order: Any, orderState: Any) -> None:
         """An order as the broker describes it, live or as a row of an answer."""
         if order.whatIf:
-            if not self.what_ifs.told(orderId, orderState) and orderId in self._futures:
+            if orderId in self._futures:
                 super().openOrder(orderId, contract, order, orderState)
             return
         seen = translate.broker_order(contract, order, orderState, login_zone=self.login_zone)
@@ -174,8 +172,8 @@ class GatewayWrapper(Wrapper):
             self.ib.client.updateReqId(orderId + 1)
         self.open_orders.row(seen.perm_id or (seen.client_id, seen.order_id), seen)
         self.emit(OpenOrderSeen(order=seen))
-        known = self._hatch_knows(seen.client_id, orderId, order.permId)
-        if known or "openOrders" in self._futures:
+        ours = "openOrders" in self._futures
+        if ours or self._hatch_knows(seen.client_id, orderId, order.permId):
             super().openOrder(orderId, contract, order, orderState)
 
     def openOrderEnd(self) -> None:
@@ -299,8 +297,9 @@ class GatewayWrapper(Wrapper):
 
     def updateAccountValue(self, tag: str, val: str, currency: str, account: str) -> None:
         """One figure of the account window."""
-        seen = translate.account_value(account, tag, val, currency=currency)
-        self.emit(AccountValueChanged(value=seen))
+        self.emit(
+            AccountValueChanged(value=translate.account_value(account, tag, val, currency=currency))
+        )
         super().updateAccountValue(tag, val, currency, account)
 
     def updatePortfolio(
@@ -325,9 +324,8 @@ class GatewayWrapper(Wrapper):
             unrealized=unrealizedPNL,
             realized=realizedPNL,
         )
-        key = (account, row.contract.con_id)
-        self.window_rows[key] = row
-        self.window.row(key, row)
+        self.window_rows[account, row.contract.con_id] = row
+        self.window.row((account, row.contract.con_id), row)
         self.emit(row)
         super().updatePortfolio(
             contract, posSize, marketPrice, marketValue, averageCost, unrealizedPNL,
@@ -419,7 +417,8 @@ class GatewayWrapper(Wrapper):
 
     def startReq(self, key: Any, contract: Any = None, container: Any = None) -> Any:
         """Note the key, so that an abandoned use of the escape hatch leaves nothing."""
-        if (keys := HATCH_KEYS.get()) is not None:
+        keys = HATCH_KEYS.get()
+        if keys is not None:
             keys.append(key)
         return super().startReq(key, contract, container)
 
@@ -445,6 +444,7 @@ class GatewayWrapper(Wrapper):
             super().tcpDataArrived()
 
     def tcpDataProcessed(self) -> None:
-        """Tell ib_async's readers, where the escape hatch has made any."""
+        """Tell the streams' listeners, and ib_async's where the escape hatch has made any."""
+        self.streams.flush()
         if self.tickers or len(self.ib.updateEvent):
             super().tcpDataProcessed()

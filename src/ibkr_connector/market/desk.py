@@ -7,16 +7,18 @@ when the account lacks the subscription and the settings allow it. The answer sa
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 
 from ibkr_connector.errors import MarketDataPermissionError, NoDataError
 from ibkr_connector.gateway.port import MarketGateway
 from ibkr_connector.model.contracts import Contract, ContractDetails
-from ibkr_connector.model.market import BarSeries, DataType, MarketData, Quote
+from ibkr_connector.model.market import BarSeries, DataType, MarketData, Quote, QuoteSet
 from ibkr_connector.resilience.operation import ENDPOINTS, HistoryKey, Operation
 from ibkr_connector.resilience.pipeline import Pipeline
 
+from .lines import Lines
+from .many import ManyQuotes
 from .spans import (
     SMALL_BAR_SIZES,
     check_bar_size,
@@ -42,12 +44,16 @@ class MarketDesk:
         resolve: Resolve,
         data_type: DataType,
         delayed_fallback: bool,
+        lines: Lines,
+        followed: Callable[[Contract], Quote | None],
     ) -> None:
         self._gateway = gateway
         self._pipeline = pipeline
         self._resolve = resolve
         self._data_type = data_type
         self._delayed_fallback = delayed_fallback
+        self._followed = followed
+        self._many = ManyQuotes(take=self.quote, followed=self._newest, lines=lines)
 
     async def quote(self, description: Contract | str) -> Quote:
         """
@@ -70,6 +76,18 @@ class MarketDesk:
             except NoDataError:
                 # the delayed feed is empty too: the missing subscription is what matters
                 raise refused from None
+
+    async def quotes(self, descriptions: Iterable[Contract | str]) -> QuoteSet:
+        """
+        Take snapshots of many contracts within the lines that are free.
+
+        Raises:
+            IBKRError: Not one could be had; the error of the first.
+        """
+        return await self._many.ask(descriptions)
+
+    async def _newest(self, description: Contract | str) -> Quote | None:
+        return self._followed((await self._resolve(description)).contract)
 
     async def bars(
         self,

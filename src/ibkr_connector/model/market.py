@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,7 +11,7 @@ from enum import IntEnum
 from .contracts import Contract
 from .record import Record
 
-__all__ = ["Bar", "BarSeries", "DataType", "MarketData", "Quote"]
+__all__ = ["Bar", "BarSeries", "DataType", "MarketData", "Quote", "QuoteSet"]
 
 
 class DataType(IntEnum):
@@ -64,6 +64,25 @@ class Quote(Record):
         if self.bid is None or self.ask is None:
             return None
         return (self.bid + self.ask) / 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuoteSet(Record):
+    """
+    Quotes of many contracts, in the order in which they were asked for.
+
+    What could not be had is in `failures`, by the text or contract that was asked for, with the
+    error that says why. Iterating goes over the quotes.
+    """
+
+    quotes: tuple[Quote, ...]
+    failures: Mapping[Contract | str, Exception]
+
+    def __len__(self) -> int:
+        return len(self.quotes)
+
+    def __iter__(self) -> Iterator[Quote]:
+        return iter(self.quotes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

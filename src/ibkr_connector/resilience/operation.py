@@ -47,8 +47,6 @@ class Group(StrEnum):
     MARKET = "market"
     HISTORY = "history"
     ACCOUNT = "account"
-    PREVIEW = "preview"
-    """Of its own: a question that stays unanswered says nothing about orders."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +152,6 @@ _ROWS: Final = (
     _row("place_order", Group.ORDERS, Lane.ORDER, replay=_NEVER, deadline_s=10.0),
     # Names the order by its id, so a second one changes nothing.
     _row("cancel_order", Group.ORDERS, Lane.CANCEL, replay=_SAFE, deadline_s=10.0, attempt_s=5.0),
-    _row("what_if", Group.PREVIEW, Lane.CONTROL, replay=_NEVER, deadline_s=10.0),
     _row("open_orders", Group.ORDERS, Lane.CONTROL, replay=_SAFE, attempt_s=10.0),
     _row("completed_orders", Group.ORDERS, Lane.CONTROL, replay=_SAFE, attempt_s=10.0),
     _row("executions", Group.ORDERS, Lane.CONTROL, replay=_SAFE, attempt_s=10.0),
@@ -165,6 +162,11 @@ _ROWS: Final = (
     _row("contract_details", Group.MARKET, Lane.DATA, replay=_SAFE, attempt_s=15.0),
     # A snapshot ends by itself after eleven seconds (IB campus); its cancel is the second message.
     _row("quote", Group.MARKET, Lane.DATA, replay=_SAFE, cost=2, attempt_s=15.0),
+    # A stream is open when its request is written; its data or its refusal come later.
+    _row("subscribe", Group.MARKET, Lane.DATA, replay=_SAFE),
+    _row("subscribe_typed", Group.MARKET, Lane.DATA, replay=_SAFE, cost=2),
+    _row("subscribe_bars", Group.HISTORY, Lane.HISTORY, replay=_SAFE),
+    _row("unsubscribe", Group.MARKET, Lane.CONTROL, replay=_NEVER, deadline_s=5.0),
     _row("bars", Group.HISTORY, Lane.HISTORY, replay=_SAFE, deadline_s=60.0, attempt_s=45.0),
     # Repeating is the supervisor's business: it must see each miss.
     _row("heartbeat", Group.CONNECTION, Lane.CONTROL, replay=_NEVER, deadline_s=10.0),

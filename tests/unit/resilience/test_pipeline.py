@@ -177,7 +177,6 @@ async def test_circuits_of_other_groups_stay_closed(rig: Rig) -> None:
         "market": BreakerState.CLOSED,
         "history": BreakerState.CLOSED,
         "account": BreakerState.CLOSED,
-        "preview": BreakerState.CLOSED,
     }
 
 

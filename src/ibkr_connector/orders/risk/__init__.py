@@ -20,7 +20,6 @@ from .valuation import (
     with_filled,
     worst_price,
 )
-from .verdicts import verdicts
 
 __all__ = [
     "RULES",
@@ -44,7 +43,6 @@ __all__ = [
     "needs_price",
     "order_unit_value",
     "unit_value",
-    "verdicts",
     "with_filled",
     "worst_price",
 ]

@@ -1,0 +1,160 @@
+"""
+A bounded letter box from the I/O loop to one reader on whatever loop he has.
+
+Owns: that what is put in on one thread comes out in order on another, that no more than `capacity`
+letters wait, and that the reader's loop is woken once for a batch and not once for each letter.
+Refuses to know: what the letters are. What to do when the box is full, and which letter may take
+the place of an older one, is for whoever makes the box to say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Generic, TypeVar
+
+__all__ = ["Mailbox"]
+
+T = TypeVar("T")
+
+
+class Mailbox(Generic[T]):
+    """
+    Takes letters on one thread and gives them out on another.
+
+    One writer, one reader at a time. `close` lets the reader have what waits, and then ends it;
+    with an error it raises that in the end.
+
+    Args:
+        capacity: How many letters may wait.
+        replaces: Whether a letter may take the place of the one that came before it and still
+            waits; then only the newest is kept, and `conflated` counts the others.
+        lost: Makes the letter that stands for those dropped, of how many there are and of the
+            first and last of them; it is put where they were.
+    """
+
+    def __init__(
+        self,
+        *,
+        capacity: int,
+        lost: Callable[[int, T, T], T],
+        replaces: Callable[[T, T], bool] = lambda _new, _old: False,
+    ) -> None:
+        if capacity < 1:
+            raise ValueError(f"a box for {capacity} letters holds none")
+        self._capacity = capacity
+        self._replaces = replaces
+        self._make_lost = lost
+        self._lock = threading.Lock()
+        self._letters: deque[T] = deque()
+        self._dropped: tuple[int, T, T] | None = None
+        self._waiter: tuple[asyncio.AbstractEventLoop, asyncio.Future[None]] | None = None
+        self._closed = False
+        self._error: BaseException | None = None
+        self.conflated = 0
+        self.dropped = 0
+
+    def __len__(self) -> int:
+        return len(self._letters) + (self._dropped is not None)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing more is taken."""
+        return self._closed
+
+    def put(self, letter: T) -> None:
+        """Take a letter; the oldest goes when there is no room, and the reader is told."""
+        with self._lock:
+            if self._closed:
+                return
+            letters = self._letters
+            if letters and self._replaces(letter, letters[-1]):
+                letters[-1] = letter
+                self.conflated += 1
+            else:
+                if len(letters) >= self._capacity:
+                    self._drop(letters.popleft())
+                letters.append(letter)
+            waiter, self._waiter = self._waiter, None
+        _wake(waiter)
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Take nothing more; the first call counts."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed, self._error = True, error
+            waiter, self._waiter = self._waiter, None
+        _wake(waiter)
+
+    def take(self) -> T | None:
+        """
+        Return the next letter, `None` when none waits.
+
+        Raises:
+            StopAsyncIteration: The box was closed and is empty.
+            BaseException: The error that it was closed with.
+        """
+        with self._lock:
+            if self._dropped is not None:
+                (count, first, last), self._dropped = self._dropped, None
+                return self._make_lost(count, first, last)
+            if self._letters:
+                return self._letters.popleft()
+            if not self._closed:
+                return None
+            error, self._error = self._error, None
+        raise error if error is not None else StopAsyncIteration
+
+    async def get(self) -> T:
+        """
+        Wait for the next letter; being cancelled loses nothing.
+
+        Raises:
+            StopAsyncIteration, BaseException: As `take`.
+        """
+        while (letter := self.take()) is None:
+            loop = asyncio.get_running_loop()
+            woken: asyncio.Future[None] = loop.create_future()
+            with self._lock:
+                # Looked at again under the lock: a letter may have come since.
+                if self._letters or self._dropped is not None or self._closed:
+                    continue
+                self._waiter = (loop, woken)
+            await woken
+        return letter
+
+    def _drop(self, letter: T) -> None:
+        self.dropped += 1
+        if self._dropped is None:
+            self._dropped = (1, letter, letter)
+        else:
+            count, first, _ = self._dropped
+            self._dropped = (count + 1, first, letter)
+
+
+def _wake(waiter: tuple[asyncio.AbstractEventLoop, asyncio.Future[None]] | None) -> None:
+    if waiter is None:
+        return
+    loop, woken = waiter
+    if _running_loop() is loop:
+        _resolve(woken)
+        return
+    # The reader's loop may be closed: then there is nobody left to wake.
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(_resolve, woken)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _resolve(woken: asyncio.Future[None]) -> None:
+    if not woken.done():
+        woken.set_result(None)

@@ -1,0 +1,112 @@
+"""
+One reader of a stream: his letter box, and what he insists on.
+
+Owns what a box does when its reader is slow: quotes and books give way to newer ones, a bar that
+still grows to its own newer state, trades and finished bars to nothing; what the box cannot hold is
+told as a gap.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from ibkr_connector.errors import MarketDataPermissionError
+from ibkr_connector.gateway.stream_port import StreamKind
+from ibkr_connector.mailbox import Mailbox
+from ibkr_connector.model.contracts import Contract
+from ibkr_connector.model.market import DataType, Quote
+from ibkr_connector.model.streams import BarUpdate, DepthBook, Gap, GapReason
+
+from .content import Streamed
+
+__all__ = ["BUFFERS", "Consumer", "Letter"]
+
+Letter = Streamed | Gap
+"""What a reader gets."""
+
+BUFFERS: Final = {
+    # the newest, and the gaps around it
+    StreamKind.QUOTES: 64,
+    StreamKind.DEPTH: 64,
+    StreamKind.TRADES: 10_000,
+    StreamKind.FIVE_SECONDS: 10_000,
+    StreamKind.BARS: 10_000,
+}
+"""How many letters may wait for a reader unless he says otherwise."""
+
+
+class Consumer:
+    """
+    One reader of one stream.
+
+    Args:
+        contract: What he reads; gaps name it.
+        capacity: How many letters may wait for him.
+        require_live: Whether delayed and frozen quotes end his stream with an error.
+        takes_delayed: Whether delayed quotes will do where live ones are refused.
+    """
+
+    __slots__ = ("_contract", "box", "require_live", "takes_delayed")
+
+    def __init__(
+        self,
+        contract: Contract,
+        *,
+        capacity: int,
+        require_live: bool = False,
+        takes_delayed: bool = False,
+    ) -> None:
+        self._contract = contract
+        self.require_live = require_live
+        self.takes_delayed = takes_delayed and not require_live
+        self.box: Mailbox[Letter] = Mailbox(
+            capacity=capacity, lost=self._overflow, replaces=_replaces
+        )
+
+    def put(self, letter: Letter) -> None:
+        """Hand a letter over."""
+        if self.require_live and type(letter) is Quote and letter.data_type is not DataType.LIVE:
+            source = letter.data_type.name.lower().replace("_", "-")
+            self.box.close(
+                MarketDataPermissionError(
+                    f"live quotes of {self._contract} were required, and {source} ones came"
+                )
+            )
+            return
+        self.box.put(letter)
+
+    def _overflow(self, count: int, first: Letter, last: Letter) -> Gap:
+        return Gap(
+            contract=self._contract,
+            reason=GapReason.OVERFLOW,
+            start=_moment(first),
+            end=_moment(last),
+            missed=count,
+        )
+
+
+def _replaces(new: Letter, old: Letter) -> bool:
+    kind = type(new)
+    if kind is not type(old):
+        return False
+    if kind is Quote or kind is DepthBook:
+        return True
+    return (
+        isinstance(new, BarUpdate)
+        and isinstance(old, BarUpdate)
+        and not old.is_final
+        and new.bar.timestamp == old.bar.timestamp
+    )
+
+
+def _moment(letter: Letter) -> datetime:
+    match letter:
+        case Gap(start=start):
+            return start
+        case BarUpdate(bar=bar):
+            return bar.timestamp
+        case Quote() | DepthBook():
+            return letter.timestamp
+        case _:
+            return letter.received

@@ -1,0 +1,204 @@
+"""
+What comes over a line into what its readers get, and what a late reader gets first.
+
+One class for each kind of stream, all with the same four verbs. Pure: no clock but the time that
+is handed in, no knowledge of readers or of lines.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from ibkr_connector.gateway.stream_port import (
+    BarBacklog,
+    BarChange,
+    DepthChange,
+    StreamItem,
+    StreamKind,
+    StreamRequest,
+)
+from ibkr_connector.model.market import Bar, Quote
+from ibkr_connector.model.streams import BarUpdate, DepthBook, Trade
+
+from .book import Book, BrokenBook
+
+__all__ = ["Content", "Streamed", "content_of"]
+
+Streamed = Quote | Trade | BarUpdate | DepthBook
+"""What readers get, gaps aside."""
+
+Tell = Callable[[Streamed], None]
+"""Hands a record to every reader."""
+
+_UNSORTED_FOR: Final = timedelta(seconds=2)
+"""How long a book may be out of order before it counts as broken."""
+
+KEPT_BARS: Final = 5_000
+"""Bars of a stream's history that are kept for readers who come later."""
+
+
+class Content(Protocol):
+    """The content of one stream."""
+
+    def take(self, item: StreamItem, tell: Tell) -> None:
+        """Take what came, and tell what is complete."""
+        ...
+
+    def flush(self, now: datetime, tell: Tell) -> None:
+        """All that came together has been taken: tell what it comes to."""
+        ...
+
+    def restart(self) -> None:
+        """The line was asked for anew and begins from nothing."""
+        ...
+
+    def current(self) -> Iterable[Streamed]:
+        """Return what a reader who comes now should get first."""
+        ...
+
+
+def content_of(request: StreamRequest) -> Content:
+    """Make the content of a stream."""
+    match request.kind:
+        case StreamKind.QUOTES:
+            return _Quotes()
+        case StreamKind.TRADES:
+            return _Trades()
+        case StreamKind.FIVE_SECONDS | StreamKind.BARS:
+            return _Bars(request)
+        case StreamKind.DEPTH:
+            return _Depth(request)
+
+
+class _Quotes:
+    def __init__(self) -> None:
+        self._last: Quote | None = None
+
+    def take(self, item: StreamItem, tell: Tell) -> None:
+        assert isinstance(item, Quote)
+        self._last = item
+        tell(item)
+
+    def flush(self, now: datetime, tell: Tell) -> None:
+        pass
+
+    def restart(self) -> None:
+        # A late reader must not take the old quote for a new one.
+        self._last = None
+
+    def current(self) -> Iterable[Streamed]:
+        return () if self._last is None else (self._last,)
+
+
+class _Trades:
+    def take(self, item: StreamItem, tell: Tell) -> None:
+        assert isinstance(item, Trade)
+        tell(item)
+
+    def flush(self, now: datetime, tell: Tell) -> None:
+        pass
+
+    def restart(self) -> None:
+        pass
+
+    def current(self) -> Iterable[Streamed]:
+        return ()
+
+
+class _Bars:
+    """
+    Bars by their start. A bar is final when a later one has come; five-second bars at once.
+
+    What a line begins with anew, after a gap, is told as far as it was not told before.
+    """
+
+    def __init__(self, request: StreamRequest) -> None:
+        self._request = request
+        self._finished: deque[Bar] = deque(maxlen=KEPT_BARS)
+        self._growing: Bar | None = None
+
+    def take(self, item: StreamItem, tell: Tell) -> None:
+        if isinstance(item, BarBacklog):
+            for bar in item.bars:
+                self._add(bar, tell)
+            if self._growing is not None:
+                tell(self._update(self._growing, is_final=False))
+            return
+        assert isinstance(item, BarChange)
+        if self._request.kind is StreamKind.FIVE_SECONDS:
+            self._finished.append(item.bar)
+            tell(self._update(item.bar, is_final=True))
+        elif self._add(item.bar, tell):
+            tell(self._update(item.bar, is_final=False))
+
+    def flush(self, now: datetime, tell: Tell) -> None:
+        pass
+
+    def restart(self) -> None:
+        pass
+
+    def current(self) -> Iterable[Streamed]:
+        if self._request.kind is StreamKind.FIVE_SECONDS:
+            return ()
+        finished = [self._update(bar, is_final=True) for bar in self._finished]
+        growing = self._growing
+        return finished if growing is None else [*finished, self._update(growing, is_final=False)]
+
+    def _add(self, bar: Bar, tell: Tell) -> bool:
+        """Take a bar in; tell the one that it ends. False for one that was told as final."""
+        growing = self._growing
+        if growing is not None and bar.timestamp > growing.timestamp:
+            self._finished.append(growing)
+            tell(self._update(growing, is_final=True))
+        elif (growing is not None and bar.timestamp < growing.timestamp) or (
+            growing is None and self._finished and bar.timestamp <= self._finished[-1].timestamp
+        ):
+            return False
+        self._growing = bar
+        return True
+
+    def _update(self, bar: Bar, *, is_final: bool) -> BarUpdate:
+        request = self._request
+        return BarUpdate(
+            contract=request.contract, bar_size=request.bar_size, bar=bar, is_final=is_final
+        )
+
+
+class _Depth:
+    def __init__(self, request: StreamRequest) -> None:
+        self._request = request
+        self._book = Book(request.rows)
+        self._shown: DepthBook | None = None
+        self._unsorted_since: datetime | None = None
+
+    def take(self, item: StreamItem, tell: Tell) -> None:
+        assert isinstance(item, DepthChange)
+        self._book.apply(item)
+
+    def flush(self, now: datetime, tell: Tell) -> None:
+        try:
+            self._book.check()
+        except BrokenBook:
+            # a read of the socket may end in the middle of a change of many rows
+            since = self._unsorted_since = self._unsorted_since or now
+            if now - since > _UNSORTED_FOR:
+                raise
+            return
+        self._unsorted_since = None
+        self._shown = DepthBook(
+            contract=self._request.contract,
+            timestamp=now,
+            bids=self._book.bids,
+            asks=self._book.asks,
+        )
+        tell(self._shown)
+
+    def restart(self) -> None:
+        self._book.clear()
+        self._shown = self._unsorted_since = None
+
+    def current(self) -> Iterable[Streamed]:
+        return () if self._shown is None else (self._shown,)

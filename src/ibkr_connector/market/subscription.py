@@ -1,0 +1,247 @@
+"""
+One upstream line and its readers.
+
+Owns: what has been heard of the line, whether it is whole, and that every reader is told of each
+gap, once when it begins and once when it is over. Refuses to know: pacing, budgets, and when to ask
+again; the registry does that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Final
+
+from ibkr_connector.clock import Clock
+from ibkr_connector.errors import IBKRError
+from ibkr_connector.gateway.stream_port import (
+    StreamFault,
+    StreamItem,
+    StreamLine,
+    StreamRequest,
+)
+from ibkr_connector.model.contracts import ContractDetails
+from ibkr_connector.model.market import Quote
+from ibkr_connector.model.streams import Gap, GapReason, StreamState
+
+from .book import BrokenBook
+from .consumers import Consumer
+from .content import Streamed, content_of
+from .staleness import next_factor
+
+__all__ = ["Phase", "Subscription"]
+
+_COMPARED: Final = ("bid", "ask", "last", "volume")
+
+_BUSY: Final = 20
+"""So many batches on one line, and the contract is not quiet any more."""
+
+
+class Phase(StrEnum):
+    """Where a subscription is."""
+
+    OPENING = "opening"
+    """It has not been asked for yet."""
+
+    LIVE = "live"
+    """It was asked for on the session at hand."""
+
+    LOST = "lost"
+    """It must be asked for again."""
+
+
+class Subscription:
+    """
+    The listener of one line, and the source of its readers.
+
+    Args:
+        request: What readers share.
+        details: The contract's, for its trading hours.
+        clock: Time of what is heard, and of gaps.
+        on_fault: Told every message about the line.
+        on_broken: Told that the content fits no longer.
+        on_heard: Told when data come after the gateway had said that none would.
+    """
+
+    def __init__(
+        self,
+        request: StreamRequest,
+        details: ContractDetails,
+        *,
+        clock: Clock,
+        on_fault: Callable[[Subscription, StreamFault], None],
+        on_broken: Callable[[Subscription, BrokenBook], None],
+        on_heard: Callable[[], None],
+    ) -> None:
+        self.request = self.asked = request
+        self.details = details
+        self.phase = Phase.OPENING
+        self.line: StreamLine | None = None
+        self.consumers: list[Consumer] = []
+        self.has_data = False
+        self.is_quiet_since_asked = True
+        self.asked_at = clock.monotonic()
+        self.heard_at = self.asked_at
+        self.patience_factor = 1
+        self.renewals = 0
+        self.retry_at: float | None = None
+        self.holds_line = False
+        self.refusal: IBKRError | None = None
+        self._clock = clock
+        self._on_fault = on_fault
+        self._on_broken = on_broken
+        self._on_heard = on_heard
+        self._whole_until = clock.utcnow()
+        self._gap: Gap | None = None
+        self._is_suspected = False
+        self._before: Streamed | None = None
+        self._batches = 0
+        self._content = content_of(request)
+
+    @property
+    def gap(self) -> Gap | None:
+        """The gap that is open now."""
+        return self._gap
+
+    def is_gap_of(self, reason: GapReason) -> bool:
+        """Whether the gap that is open now has this reason."""
+        return self._gap is not None and self._gap.reason is reason
+
+    def state(self) -> StreamState:
+        """Return how the line stands, and how its readers keep up."""
+        boxes = [consumer.box for consumer in self.consumers]
+        return StreamState(
+            contract=self.request.contract,
+            kind=self.request.kind.value,
+            phase=self.phase.value,
+            readers=len(boxes),
+            silent_s=self._clock.monotonic() - self.heard_at,
+            renewals=self.renewals,
+            waiting=sum(map(len, boxes)),
+            conflated=sum(box.conflated for box in boxes),
+            dropped=sum(box.dropped for box in boxes),
+            gap=None if self._gap is None else self._gap.reason,
+        )
+
+    @property
+    def newest_quote(self) -> Quote | None:
+        """The last quote, if it is one with a price on both sides or a last price."""
+        quote = next(iter(self._content.current()), None)
+        if isinstance(quote, Quote) and (quote.midpoint is not None or quote.last is not None):
+            return quote
+        return None
+
+    # --- readers --------------------------------------------------------------------------------
+
+    def add(self, consumer: Consumer) -> None:
+        """Give a reader what there is, and all that comes."""
+        for record in self._content.current():
+            consumer.put(record)
+        if self._gap is not None:
+            consumer.put(self._gap)
+        self.consumers.append(consumer)
+
+    def fail(self, error: IBKRError) -> None:
+        """End every reader's stream with an error."""
+        consumers, self.consumers = self.consumers, []
+        for consumer in consumers:
+            consumer.box.close(error)
+
+    def _tell(self, record: Streamed) -> None:
+        for consumer in self.consumers:
+            consumer.put(record)
+
+    # --- the line -------------------------------------------------------------------------------
+
+    def opened(self, line: StreamLine) -> None:
+        """The line was asked for."""
+        self.line = line
+        self.phase = Phase.LIVE if line.is_open else Phase.LOST
+        self.asked_at = self.heard_at = self._clock.monotonic()
+        self.is_quiet_since_asked = True
+        self._batches = 0
+        self.retry_at = None
+
+    def item(self, item: StreamItem) -> None:
+        """Take what came over the line."""
+        if self._is_suspected or self._gap is not None or not self.has_data:
+            self._hear_again()
+        if self._is_suspected:
+            self._settle(item)
+        try:
+            self._content.take(item, self._tell)
+        except BrokenBook as broken:
+            self._on_broken(self, broken)
+
+    def flush(self) -> None:
+        """All that came together has been taken."""
+        self.heard_at = self._clock.monotonic()
+        now = self._whole_until = self._clock.utcnow()
+        self.is_quiet_since_asked = False
+        if self.patience_factor > 1:
+            self._batches += 1
+            if self._batches >= _BUSY:
+                self.patience_factor = 1
+        try:
+            self._content.flush(now, self._tell)
+        except BrokenBook as broken:
+            self._on_broken(self, broken)
+
+    def fault(self, fault: StreamFault) -> None:
+        """Take a message about the line."""
+        self._on_fault(self, fault)
+
+    def _hear_again(self) -> None:
+        self.has_data = True
+        self.refusal = None
+        if self.is_gap_of(GapReason.COMPETING_SESSION):
+            self.end_gap()
+            self._on_heard()
+
+    # --- gaps -----------------------------------------------------------------------------------
+
+    def begin_gap(self, reason: GapReason) -> None:
+        """Tell that nothing comes; a gap that is open already goes on under its first reason."""
+        if self._gap is not None:
+            return
+        self._gap = Gap(contract=self.request.contract, reason=reason, start=self._whole_until)
+        self._tell_gap(self._gap)
+
+    def end_gap(self) -> None:
+        """Tell that data flow again; a no-op without a gap."""
+        gap, self._gap = self._gap, None
+        if gap is not None:
+            now = self._whole_until = self._clock.utcnow()
+            self._tell_gap(Gap(contract=gap.contract, reason=gap.reason, start=gap.start, end=now))
+
+    def tell_whole_gap(self, reason: GapReason) -> None:
+        """Tell a gap that is over as soon as it is known of."""
+        self.begin_gap(reason)
+        self.end_gap()
+
+    def restart(self) -> None:
+        """What comes next begins from nothing."""
+        self._content.restart()
+
+    def suspect(self) -> None:
+        """Nothing came for long: what comes next will show whether anything was missed."""
+        self._before = next(iter(self._content.current()), None)
+        self._is_suspected = True
+
+    def _settle(self, item: StreamItem) -> None:
+        # TWS begins a stream of quotes with the quote as it stands: the same one means that
+        # nothing has happened, and that this contract is quiet. Of other streams nobody can know.
+        if isinstance(item, Quote) and isinstance(self._before, Quote):
+            pairs = [(getattr(self._before, name), getattr(item, name)) for name in _COMPARED]
+            if not any(new is not None and new != old for old, new in pairs):
+                if not any(new is None and old is not None for old, new in pairs):
+                    self._is_suspected = False
+                    self.patience_factor = next_factor(self.patience_factor)
+                return
+        self._is_suspected = False
+        self.patience_factor = 1
+        self.tell_whole_gap(GapReason.STALE)
+
+    def _tell_gap(self, gap: Gap) -> None:
+        for consumer in self.consumers:
+            consumer.put(gap)

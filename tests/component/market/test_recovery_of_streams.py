@@ -1,0 +1,196 @@
+"""Streams through what happens to connections: asked for again where lost, and only there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+
+from ibkr_connector import DataType, IBKRConnector, Quote
+from ibkr_connector.model.streams import BarUpdate, DepthBook, Gap, GapReason, Trade
+from ibkr_connector.simulator import Cut, HostedSimulator
+from kit.market import asked, busy, gap_of, hold, until
+
+Make = Callable[..., IBKRConnector]
+Gateways = Callable[..., HostedSimulator]
+
+
+def say(gateway: HostedSimulator, code: int, text: str = "") -> None:
+    gateway.do(lambda sim: sim.notice(code, text or f"notice {code}"))
+
+
+async def test_a_stream_survives_a_lost_socket_and_tells_the_gap(
+    ibkr_gateway: HostedSimulator, make_connector: Make
+) -> None:
+    hold(ibkr_gateway, "10.00", "10.02")
+    async with make_connector(ibkr_gateway.port) as ib, ib.stream_quotes("AAPL") as stream:
+        before = await until(stream, lambda q: q.bid == Decimal("10.00"))
+        ibkr_gateway.do(lambda sim: sim.cut())
+        began = await gap_of(stream, over=False)
+        over = await gap_of(stream, over=True)
+        hold(ibkr_gateway, "11.00", "11.02")
+        after = await until(stream, lambda q: q.bid == Decimal("11.00"))
+        await ib.wait_ready(timeout_s=10)
+        assert ib.get_connection_status().degraded_by == ()
+    assert began.reason is over.reason is GapReason.CONNECTION_LOST
+    assert began.start == over.start
+    assert over.end is not None
+    assert before.timestamp <= over.start <= over.end <= after.timestamp
+    assert len(asked(ibkr_gateway, "ReqMarketData", stream=True)) == 2
+
+
+async def test_every_kind_of_stream_is_back_before_the_connection_is_ready(
+    make_ibkr_gateway: Gateways, make_connector: Make
+) -> None:
+    gateway = make_ibkr_gateway(clock=busy(60.0))
+    async with (
+        make_connector(gateway.port) as ib,
+        ib.stream_quotes("AAPL") as quotes,
+        ib.stream_trades("MSFT") as trades,
+        ib.stream_bars("AAPL") as bars,
+        ib.stream_bars("MSFT", bar_size="1 min", duration="600 S") as longer,
+        ib.stream_depth("AAPL") as depth,
+    ):
+        streams = (quotes, trades, bars, longer, depth)
+        for stream in streams:
+            await anext(stream)
+        gateway.do(lambda sim: sim.cut())
+        for stream in streams:
+            await gap_of(stream, over=True)
+        await ib.wait_ready(timeout_s=10)
+        assert {state.phase for state in await ib.stream_states()} == {"live"}
+        kinds = [type(await anext(stream)) for stream in streams]
+    assert kinds == [Quote, Trade, BarUpdate, BarUpdate, DepthBook]
+
+
+async def test_what_bars_have_missed_is_filled_in_after_the_gap(
+    make_ibkr_gateway: Gateways, make_connector: Make
+) -> None:
+    gateway = make_ibkr_gateway(clock=busy(120.0))
+    finals: list[BarUpdate] = []
+    async with make_connector(gateway.port) as ib:
+        stream = ib.stream_bars("AAPL", bar_size="1 min", duration="1800 S")
+        told: list[Gap] = []
+        async for record in stream:
+            if isinstance(record, Gap):
+                told.append(record)
+            elif record.is_final:
+                finals.append(record)
+                if len(finals) == 40:
+                    break
+                if len(finals) == 31:
+                    gateway.do(lambda sim: sim.restart(down_s=60.0))
+    assert [gap.is_over for gap in told] == [False, True]
+    starts = [update.bar.timestamp for update in finals]
+    steps = {(b - a).total_seconds() for a, b in pairwise(starts)}
+    assert steps == {60.0}
+
+
+async def test_1101_asks_for_every_stream_again_once(
+    ibkr_gateway: HostedSimulator, make_connector: Make
+) -> None:
+    symbols = ("AAPL", "MSFT", "NVDA")
+    async with make_connector(ibkr_gateway.port) as ib:
+        streams = [ib.stream_quotes(symbol) for symbol in symbols]
+        for stream in streams:
+            await until(stream, lambda q: q.bid is not None)
+        say(ibkr_gateway, 1100)
+        gaps = [await gap_of(stream, over=False) for stream in streams]
+        assert {gap.reason for gap in gaps} == {GapReason.LINK_DOWN}
+        say(ibkr_gateway, 1101)
+        for stream in streams:
+            await gap_of(stream, over=True)
+            await until(stream, lambda q: q.bid is not None)
+    requests = asked(ibkr_gateway, "ReqMarketData", stream=True)
+    assert len(requests) == 6
+    assert len({request.contract.con_id for request in requests[3:]}) == 3
+
+
+async def test_1102_asks_for_none_and_ends_the_gap(
+    ibkr_gateway: HostedSimulator, make_connector: Make
+) -> None:
+    async with make_connector(ibkr_gateway.port) as ib, ib.stream_quotes("AAPL") as stream:
+        await until(stream, lambda q: q.bid is not None)
+        for _ in range(50):
+            say(ibkr_gateway, 1100)
+        began = await gap_of(stream, over=False)
+        say(ibkr_gateway, 1102)
+        record = await gap_of(stream, over=True)
+        hold(ibkr_gateway, "12.00", "12.02")
+        await until(stream, lambda q: q.bid == Decimal("12.00"))
+    assert record.start == began.start
+    assert len(asked(ibkr_gateway, "ReqMarketData", stream=True)) == 1
+
+
+@pytest.mark.parametrize(
+    ("quirk", "request_name"),
+    [("updates_failed_10182", "ReqHistoricalData"), ("bust_event_10225", "ReqRealTimeBars")],
+)
+async def test_a_stream_that_the_gateway_ends_is_asked_for_again_at_once(
+    quirk: str, request_name: str, make_ibkr_gateway: Gateways, make_connector: Make
+) -> None:
+    gateway = make_ibkr_gateway(clock=busy(60.0))
+    size = "1 min" if request_name == "ReqHistoricalData" else "5 secs"
+    async with (
+        make_connector(gateway.port) as ib,
+        ib.stream_bars("AAPL", bar_size=size, duration="600 S") as stream,
+    ):
+        await anext(stream)
+        gateway.do(lambda sim: sim.quirk(quirk))
+        began = await gap_of(stream, over=False)
+        over = await gap_of(stream, over=True)
+        assert began.reason is over.reason is GapReason.DEACTIVATED
+        async for record in stream:
+            if isinstance(record, BarUpdate):
+                break
+    assert len(asked(gateway, request_name)) == 2
+
+
+async def test_a_reset_book_is_emptied_and_built_anew(
+    make_ibkr_gateway: Gateways, make_connector: Make
+) -> None:
+    gateway = make_ibkr_gateway(clock=busy())
+    async with make_connector(gateway.port) as ib, ib.stream_depth("AAPL", rows=5) as stream:
+        await anext(stream)
+        gateway.do(lambda sim: sim.quirk("depth_reset_317"))
+        gap = await gap_of(stream, over=True)
+        books = [
+            book for book in [await anext(stream) for _ in range(6)] if type(book) is DepthBook
+        ]
+    assert gap.reason is GapReason.RESET
+    assert books
+    assert all(0 < len(book.bids) <= 5 and not book.is_crossed for book in books)
+    assert len(asked(gateway, "ReqMarketDepth")) == 1
+
+
+async def test_streams_that_cannot_be_restored_degrade_the_connection_by_name(
+    ibkr_gateway: HostedSimulator, make_connector: Make
+) -> None:
+    async with (
+        make_connector(ibkr_gateway.port, request_timeout_s=2.0, sync_timeout_s=2.0) as ib,
+        ib.stream_quotes("AAPL") as stream,
+    ):
+        await until(stream, lambda q: q.bid is not None)
+        # the socket ends each time a stream is asked for, then no more
+        ibkr_gateway.do(lambda sim: sim.inject(Cut(on="ReqMarketData", handled=False, times=2)))
+        ibkr_gateway.do(lambda sim: sim.cut())
+        await gap_of(stream, over=False)
+        await until(stream, lambda q: q.bid is not None)
+        await ib.wait_ready(timeout_s=10)
+        (state,) = await ib.stream_states()
+        assert state.phase == "live"
+        assert ib.get_connection_status().degraded_by == ()
+
+
+async def test_a_stream_opened_while_the_socket_ends_is_not_forgotten(
+    ibkr_gateway: HostedSimulator, make_connector: Make
+) -> None:
+    async with make_connector(ibkr_gateway.port) as ib:
+        await ib.get_quote("AAPL")
+        ibkr_gateway.do(lambda sim: sim.inject(Cut(on="ReqMarketData", handled=True)))
+        async with ib.stream_quotes("AAPL") as stream:
+            quote = await until(stream, lambda q: q.bid is not None)
+            assert quote.data_type is DataType.LIVE
+            assert len(await ib.stream_states()) == 1
