@@ -572,7 +572,9 @@ class IBKRConnector:
         Source: `placeOrder` (3). Replay: never by us; by you with a `client_order_id`.
         """
         return await self._call(
-            lambda engine: engine.orders.place(order, wait=wait, timeout_s=timeout_s)
+            lambda engine: engine.hold(
+                lambda desk: desk.place(order, wait=wait, timeout_s=timeout_s)
+            )
         )
 
     async def place_bracket(
@@ -606,7 +608,9 @@ class IBKRConnector:
         Source: `placeOrder` (3). Replay: never by us. Cost: 3 messages in one write.
         """
         return await self._call(
-            lambda engine: engine.orders.place_bracket(bracket, wait=wait, timeout_s=timeout_s)
+            lambda engine: engine.hold(
+                lambda desk: desk.place_bracket(bracket, wait=wait, timeout_s=timeout_s)
+            )
         )
 
     async def modify_order(

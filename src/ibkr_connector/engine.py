@@ -36,6 +36,7 @@ from .model.contracts import Contract
 from .model.ids import ClientId
 from .model.market import DataType
 from .model.orders import OrderReport
+from .model.outages import parse_windows
 from .model.status import ConnectionState, ConnectionStatus, DriftStatus
 from .orders.closing import Closing
 from .orders.desk import OrdersDesk
@@ -50,14 +51,25 @@ from .orders.sizing import SizingBasis, basis_of
 from .resilience.operation import ENDPOINTS, Operation
 from .resilience.pipeline import Pipeline, PipelineTuning
 from .rule_facts import RuleFacts
-from .settings import Settings, check_accounts
+from .settings import Settings, check_accounts, check_port
 from .storage.postgres import PostgresPlace
-from .supervisor import StateChange, Supervisor, SupervisorTiming, SyncCause, SyncPart
+from .supervisor import (
+    Address,
+    IdPolicy,
+    Launcher,
+    Outages,
+    StateChange,
+    Supervisor,
+    SupervisorTiming,
+    SyncCause,
+    SyncPart,
+)
 
 __all__ = ["Engine"]
 
 T = TypeVar("T")
 
+_WITHOUT_DATA: Final = frozenset({SyncCause.CONNECTED, SyncCause.DATA_LOST})
 _NOT_YET: Final = "the connection has not been synchronised with the broker yet"
 _LINK_DOWN: Final = "the gateway has lost its link to the broker"
 BROKER_LINK: Final = "broker link"
@@ -73,7 +85,8 @@ class Engine:
         self._journal = journal
         self._closing: asyncio.Task[None] | None = None
         self._drift: DriftWatch | None = None
-        self._link = GatewayLink()
+        self._api_is_readonly = False
+        self._link = GatewayLink(is_fresh=lambda: self._supervisor.is_fresh())
         self._pipeline = Pipeline(clock=clock, tuning=_pipeline_tuning(settings))
         self.instruments = Resolver(gateway=self._link, pipeline=self._pipeline, clock=clock)
         lines = LineCount({"lines": 100, "ticks": 5, "depth": 3})
@@ -147,6 +160,13 @@ class Engine:
             ),
             is_ready=lambda: self._supervisor.state is ConnectionState.READY,
         )
+        self._address = Address(
+            port=settings.effective_port,
+            client_ids=[ClientId(one) for one in (settings.client_id, *settings.client_id_pool)],
+            policy=IdPolicy(settings.client_id_policy),
+            may_change_id=lambda: not self.orders.open_count,
+            check_port=lambda port: check_port(port, settings.mode),
+        )
         self._supervisor: Supervisor[Session] = Supervisor(
             open_session=self._open_session,
             attach=self._link.attach,
@@ -156,6 +176,13 @@ class Engine:
             pipeline=self._pipeline,
             clock=clock,
             timing=_timing(settings),
+            address=self._address,
+            outages=Outages(
+                parse_windows(settings.reset_windows), escalate_s=settings.outage_escalate_s
+            ),
+            login_obstacle=Launcher(
+                log=settings.ibc_log, host=settings.host, command_port=settings.ibc_command_port
+            ).login_obstacle,
             on_state=self._on_state,
         )
 
@@ -206,11 +233,7 @@ class Engine:
     @property
     def is_supervised(self) -> bool:
         """Whether a first connection was made and is being kept."""
-        return self._supervisor.state not in (
-            ConnectionState.IDLE,
-            ConnectionState.CONNECTING,
-            ConnectionState.STOPPED,
-        )
+        return self._supervisor.is_kept
 
     @property
     def accounts(self) -> tuple[str, ...]:
@@ -226,8 +249,8 @@ class Engine:
             state=seen.state,
             profile=settings.profile,
             host=settings.host,
-            port=settings.effective_port,
-            client_id=settings.client_id,
+            port=self._address.port,
+            client_id=self._address.client_id,
             mode=settings.mode,
             readonly=settings.readonly,
             accounts=self.accounts,
@@ -249,6 +272,11 @@ class Engine:
             kill_switch=self.guard.kill_sentence,
             uncertain_orders=self.orders.uncertain_count,
             drift=DriftStatus() if self._drift is None else self._drift.status,
+            planned_outage=seen.planned_outage,
+            planned_until=seen.planned_until,
+            login_obstacle=seen.login_obstacle,
+            is_escalated=seen.is_escalated,
+            competing_session=seen.competing_session,
         )
 
     def summary(self, account: str | None) -> AccountSummary:
@@ -295,6 +323,16 @@ class Engine:
             error.add_note(f"in request {name!r}")
             raise
 
+    async def hold(self, place: Callable[[OrdersDesk], Awaitable[T]]) -> T:
+        """
+        Place something; in a planned outage wait for its end first, as long as the settings allow.
+
+        Raises:
+            NotConnectedError: The outage lasted longer; nothing was written down or sent.
+        """
+        await self._supervisor.ride_out(self._settings.hold_orders_s)
+        return await place(self.orders)
+
     async def order_report(self, order_id: int) -> OrderReport:
         """Return what is known of an order."""
         return self.orders.report(order_id)
@@ -305,8 +343,8 @@ class Engine:
         settings = self._settings
         return await Session.open(
             host=settings.host,
-            port=settings.effective_port,
-            client_id=ClientId(settings.client_id),
+            port=self._address.port,
+            client_id=self._address.client_id,
             clock=self._clock,
             sink=self._on_event,
             connect_timeout_s=settings.connect_timeout_s,
@@ -322,15 +360,18 @@ class Engine:
             SyncPart(name="positions", run=self.account.sync_positions),
             SyncPart(name="account values", run=self.account.sync_values),
             SyncPart(name="account window", run=self._sync_windows),
-            SyncPart(
-                name="subscriptions",
-                run=self.streams.restore,
-                causes=frozenset({SyncCause.CONNECTED, SyncCause.DATA_LOST}),
-            ),
+            SyncPart(name="subscriptions", run=self.streams.restore, causes=_WITHOUT_DATA),
         )
 
     async def _sync_orders(self) -> None:
-        await self.orders.reconcile()
+        try:
+            await self.orders.reconcile()
+            self._api_is_readonly = False
+        except ReadOnlyError:
+            if not self._settings.readonly:
+                raise
+            # TWS shows no orders through an API that may not trade; we do not want to either
+            self._api_is_readonly = True
 
     async def _sync_windows(self) -> None:
         # TWS shows one account window at a time: each is read in turn, and the last (or the one
@@ -403,4 +444,5 @@ def _timing(settings: Settings) -> SupervisorTiming:
         base_s=settings.reconnect_base_s,
         cap_s=settings.reconnect_cap_s,
         client_id_wait_s=settings.client_id_wait_s,
+        escalate_s=settings.outage_escalate_s,
     )

@@ -134,6 +134,30 @@ async def test_a_resting_order_is_listed_until_it_is_cancelled(subject: Subject)
     assert await subject.gateway.open_orders() == ()
 
 
+async def test_a_what_if_tells_the_margin_and_places_nothing(subject: Subject) -> None:
+    ticket = OrderTicket(
+        order_id=subject.gateway.reserve_order_id(floor=OrderId(1)),
+        order_ref="",
+        contract=await apple(subject),
+        action=Action.BUY,
+        quantity=Decimal(10),
+        order_type=OrderType.MARKET,
+        limit_price=None,
+        stop_price=None,
+        time_in_force=TimeInForce.DAY,
+        outside_regular_hours=False,
+        account=await account(subject),
+    )
+    told = await subject.gateway.what_if(ticket)
+    margin = told.initial_margin
+    assert margin.before + margin.change == margin.after
+    assert margin.change > 0
+    assert not told.rejected_reason
+    assert await subject.gateway.open_orders() == ()
+    assert not [e for e in subject.events if isinstance(e, OpenOrderSeen | OrderStatusSeen)]
+    assert subject.gateway.reserve_order_id(floor=OrderId(1)) > ticket.order_id
+
+
 async def test_the_same_id_again_is_a_change(subject: Subject) -> None:
     ticket = await send(subject, "ref-change", limit=Decimal("1.00"))
     await subject.events.until(lambda e: isinstance(e, OpenOrderSeen))

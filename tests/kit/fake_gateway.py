@@ -45,6 +45,7 @@ from ibkr_connector.model.contracts import Contract, ContractDetails, stock
 from ibkr_connector.model.ids import ClientId, ConId, ExecId, OrderId, PermId
 from ibkr_connector.model.market import Bar, BarSeries, DataType, Quote
 from ibkr_connector.model.orders import Action, SendDisposition
+from ibkr_connector.model.preview import Figures, WhatIf
 
 __all__ = ["FakeGateway"]
 
@@ -219,6 +220,9 @@ class FakeGateway:
         self._next_order_id = order_id + 1
         return OrderId(order_id)
 
+    async def confirm_alive(self) -> None:
+        """Say nothing: it lives."""
+
     async def send_order(self, ticket: OrderTicket) -> None:
         """Take an order, or a change of one."""
         await self._enter("send_order")
@@ -259,6 +263,22 @@ class FakeGateway:
             return
         self._finish(order, "Cancelled", filled=Decimal(0))
         self._tell([OrderFault(order_id=order_id, code=202, text="Order Canceled")])
+
+    async def what_if(self, ticket: OrderTicket) -> WhatIf:
+        """Ask half of what an order costs as margin, and a fee of one; place nothing."""
+        await self._enter("what_if")
+        price = self.prices.get(ticket.contract.symbol, Decimal(0))
+        margin = Figures(
+            before=Decimal(0), change=ticket.quantity * price / 2, after=ticket.quantity * price / 2
+        )
+        worth = Decimal(100_000)
+        return WhatIf(
+            initial_margin=margin,
+            maintenance_margin=margin,
+            equity_with_loan=Figures(before=worth, change=Decimal(0), after=worth),
+            commission=Decimal(1),
+            commission_currency="USD",
+        )
 
     async def open_orders(self) -> tuple[BrokerOrder, ...]:
         """Return every working order."""

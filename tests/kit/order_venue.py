@@ -7,6 +7,7 @@ one side of the wire or the other. The venue outlives sessions and desks, as the
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,6 +30,7 @@ from ibkr_connector.gateway.port import (
 )
 from ibkr_connector.model.ids import ClientId, ExecId, OrderId, PermId
 from ibkr_connector.model.orders import SendDisposition
+from ibkr_connector.model.preview import Figures, WhatIf
 
 __all__ = ["Held", "Mode", "OrderVenue"]
 
@@ -87,6 +89,14 @@ class OrderVenue:
         self.held: dict[str, Held] = {}
         self.sent: list[OrderTicket] = []
         self.cancels: list[OrderId] = []
+        self.asked: list[OrderTicket] = []
+        self.what_if_answer: WhatIf | None = WhatIf(
+            initial_margin=Figures(before=Decimal(0), change=Decimal(50), after=Decimal(50)),
+            maintenance_margin=Figures(before=Decimal(0), change=Decimal(40), after=Decimal(40)),
+            equity_with_loan=Figures(before=Decimal(999), change=Decimal(-1), after=Decimal(998)),
+            commission=Decimal(1),
+            commission_currency="USD",
+        )
         self.cancel_answer: Callable[[Held], None] | None = self.confirm_cancel
         self.on_send: Callable[[OrderTicket], None] = lambda ticket: None
         self.failing: Exception | None = None
@@ -105,6 +115,9 @@ class OrderVenue:
         order_id = max(self._next_id, floor)
         self._next_id = order_id + 1
         return OrderId(order_id)
+
+    async def confirm_alive(self) -> None:
+        return
 
     async def send_order(self, ticket: OrderTicket) -> None:
         self._check()
@@ -132,6 +145,14 @@ class OrderVenue:
     async def send_orders(self, tickets: Sequence[OrderTicket]) -> None:
         for ticket in tickets:
             await self.send_order(ticket)
+
+    async def what_if(self, ticket: OrderTicket) -> WhatIf:
+        self._check()
+        self.asked.append(ticket)
+        if self.what_if_answer is None:
+            await asyncio.Event().wait()  # it never answers
+        assert self.what_if_answer is not None
+        return self.what_if_answer
 
     async def send_cancel(self, order_id: OrderId) -> None:
         self._check()

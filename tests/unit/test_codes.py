@@ -135,7 +135,7 @@ def test_an_unknown_code_is_kept_and_classified_by_its_range() -> None:
         (1100, LinkEffect.DOWN),
         (1101, LinkEffect.DATA_LOST),
         (1102, LinkEffect.DATA_KEPT),
-        (2110, LinkEffect.DOWN),
+        (2110, LinkEffect.DOWN_QUIETLY),
         (2104, None),
     ],
 )

@@ -8,7 +8,15 @@ depends on what it answers has a row per scope; one whose meaning hides in the t
 
 from __future__ import annotations
 
-from .lookup import code_of, farm_effect, link_effect, lookup, pacing_effect, stream_effect
+from .lookup import (
+    code_of,
+    farm_effect,
+    link_effect,
+    lookup,
+    pacing_effect,
+    session_effect,
+    stream_effect,
+)
 from .rows import (
     CodeKind,
     CodeRow,
@@ -17,6 +25,7 @@ from .rows import (
     OrderEffect,
     PacingEffect,
     Scope,
+    SessionEffect,
     StreamEffect,
     When,
 )
@@ -31,6 +40,7 @@ __all__ = [
     "OrderEffect",
     "PacingEffect",
     "Scope",
+    "SessionEffect",
     "StreamEffect",
     "When",
     "code_of",
@@ -38,5 +48,6 @@ __all__ = [
     "link_effect",
     "lookup",
     "pacing_effect",
+    "session_effect",
     "stream_effect",
 ]

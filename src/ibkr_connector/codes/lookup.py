@@ -17,12 +17,21 @@ from .rows import (
     OrderEffect,
     PacingEffect,
     Scope,
+    SessionEffect,
     StreamEffect,
     When,
 )
 from .table import TABLE
 
-__all__ = ["code_of", "farm_effect", "link_effect", "lookup", "pacing_effect", "stream_effect"]
+__all__ = [
+    "code_of",
+    "farm_effect",
+    "link_effect",
+    "lookup",
+    "pacing_effect",
+    "session_effect",
+    "stream_effect",
+]
 
 _BY_CODE: Final[Mapping[int, tuple[CodeRow, ...]]] = MappingProxyType(
     {code: tuple(row for row in TABLE if row.code == code) for code in {row.code for row in TABLE}}
@@ -84,7 +93,7 @@ _LINK: Final[Mapping[int, LinkEffect]] = MappingProxyType(
     # IB campus, system message codes
     {
         1100: LinkEffect.DOWN,
-        2110: LinkEffect.DOWN,
+        2110: LinkEffect.DOWN_QUIETLY,
         1101: LinkEffect.DATA_LOST,
         1102: LinkEffect.DATA_KEPT,
     }
@@ -104,6 +113,17 @@ _FARMS: Final[Mapping[int, FarmState]] = MappingProxyType(
         2119: FarmState.CONNECTING,
     }
 )
+
+_SESSION: Final[Mapping[int, SessionEffect]] = MappingProxyType(
+    # IB campus, system message codes; 10197 comes in bunches (LEAN, pull request 212)
+    {1300: SessionEffect.PORT_MOVED, 10197: SessionEffect.COMPETING}
+)
+
+
+def session_effect(code: int) -> SessionEffect | None:
+    """Return what else a message says about the connection; `None` when it says nothing."""
+    return _SESSION.get(code)
+
 
 _STREAMS: Final[Mapping[int, StreamEffect]] = MappingProxyType(
     # IB campus; 10182 from ib_insync threads 333 and 670, 10225 also ib_async wrapper.py

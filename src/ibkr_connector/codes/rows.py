@@ -15,6 +15,7 @@ __all__ = [
     "OrderEffect",
     "PacingEffect",
     "Scope",
+    "SessionEffect",
     "StreamEffect",
     "When",
 ]
@@ -101,8 +102,20 @@ class LinkEffect(StrEnum):
     """What a system message says about the link between gateway and IB."""
 
     DOWN = "down"
+    DOWN_QUIETLY = "down quietly"
+    """As `DOWN`, but only the farms' notices say that it is over."""
     DATA_LOST = "data lost"
     DATA_KEPT = "data kept"
+
+
+class SessionEffect(StrEnum):
+    """What a message says about the connection besides its link to IB."""
+
+    PORT_MOVED = "port moved"
+    """The gateway drops everybody and listens on the port that its text names."""
+
+    COMPETING = "competing session"
+    """The same user is logged in elsewhere: market data stands still."""
 
 
 class StreamEffect(StrEnum):

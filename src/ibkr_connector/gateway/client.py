@@ -210,6 +210,11 @@ class GatewayClient(Client):
         self.startApi()
 
     @property
+    def has_accounts(self) -> bool:
+        """Whether the gateway has named an account yet; it has none before somebody logs it in."""
+        return bool(self._accounts)
+
+    @property
     def next_id(self) -> int:
         """The next order id, not taken."""
         return int(self._reqIdSeq)

@@ -18,6 +18,7 @@ from ibkr_connector.model.ids import OrderId
 from .faults import anonymous_error, request_error
 from .port import GatewayEvent, GatewayNotice, OrderFault
 from .requests import Listing, Requests
+from .what_if import WhatIfs
 
 __all__ = ["FaultRouter"]
 
@@ -45,11 +46,13 @@ class FaultRouter:
         requests: Requests,
         listings: Sequence[Listing[Any]],
         *,
+        what_ifs: WhatIfs,
         emit: Callable[[GatewayEvent], None],
         on_data_lost: Callable[[], None],
     ) -> None:
         self._requests = requests
         self._listings = listings
+        self._what_ifs = what_ifs
         self._emit = emit
         self._on_data_lost = on_data_lost
         self._unreadable_seen: set[str] = set()
@@ -58,6 +61,8 @@ class FaultRouter:
         """Take one error message; `number` is a request id, an order id, or neither."""
         if self._requests.owns(number):
             self._to_request(number, code, text)
+        elif self._what_ifs.fault(number, code, text):
+            _log.info("message %d about a what-if: %s", code, text)
         elif number > 0:
             order_id = OrderId(number)
             self._emit(

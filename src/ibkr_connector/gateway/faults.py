@@ -121,8 +121,15 @@ def connect_error(exc: OSError, *, host: str, port: int) -> IBKRError:
     return GatewayUnavailableError(f"no connection to {host}:{port}: {reason}")
 
 
-def silence(phase: Phase, *, host: str, port: int, waited_s: float) -> IBKRError:
+def silence(
+    phase: Phase, *, host: str, port: int, waited_s: float, has_accounts: bool = True
+) -> IBKRError:
     """Return what it means that nothing came in the phase in which the budget ran out."""
+    if phase is Phase.LOGIN and has_accounts is False:
+        return AuthenticationError(
+            f"the gateway at {host}:{port} greeted and named no account within {waited_s:g} s: "
+            "it waits for its login or for a confirmation, or does not let this program in"
+        )
     if phase is Phase.LOGIN:
         return AuthenticationError(
             f"the gateway at {host}:{port} greeted and then said nothing for {waited_s:g} s: "

@@ -14,6 +14,7 @@ from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.ids import ClientId, OrderId
 from ibkr_connector.model.market import BarSeries, DataType, Quote
 from ibkr_connector.model.orders import SendDisposition
+from ibkr_connector.model.preview import WhatIf
 
 from .port import (
     BrokerOrder,
@@ -36,11 +37,13 @@ class GatewayLink:
     Hands every call of the ports to the current session.
 
     Without one, every call raises `NotConnectedError` before anything is sent. Order ids go on
-    from the last one given out, whichever session gave it.
+    from the last one given out, whichever session gave it. `is_fresh` tells whether the gateway
+    is known to live, asking it if need be.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_fresh: Callable[[], Awaitable[bool]] | None = None) -> None:
         self._session: Session | None = None
+        self._is_fresh = is_fresh
         self._client_id: ClientId | None = None
         self._next_order_id = OrderId(1)
 
@@ -129,6 +132,22 @@ class GatewayLink:
         self._next_order_id = OrderId(order_id + 1)
         return order_id
 
+    async def confirm_alive(self) -> None:
+        """Refuse to go on when the gateway has been silent for long and does not answer."""
+        session = self._current()
+        if self._is_fresh is None or await self._is_fresh():
+            # another session that came meanwhile has not been compared with the broker yet
+            if session is self._session:
+                return
+            raise NotConnectedError(
+                "the session ended before anything was sent", disposition=SendDisposition.UNSENT
+            )
+        raise NotConnectedError(
+            "the gateway does not answer; nothing was sent",
+            disposition=SendDisposition.UNSENT,
+            hint="it hangs, or the way to it is cut; the connection is being checked",
+        )
+
     async def send_order(self, ticket: OrderTicket) -> None:
         """Write one order and return when its bytes have left the process."""
         await self._current().send_order(ticket)
@@ -136,6 +155,10 @@ class GatewayLink:
     async def send_orders(self, tickets: Sequence[OrderTicket]) -> None:
         """Write several orders in one piece."""
         await self._current().send_orders(tickets)
+
+    async def what_if(self, ticket: OrderTicket) -> WhatIf:
+        """Ask what an order would do, without placing it."""
+        return await self._current().what_if(ticket)
 
     async def send_cancel(self, order_id: OrderId) -> None:
         """Write one cancellation."""

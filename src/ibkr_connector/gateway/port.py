@@ -20,6 +20,7 @@ from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.ids import ClientId, ExecId, OrderId, PermId
 from ibkr_connector.model.market import BarSeries, DataType, Quote
 from ibkr_connector.model.orders import Action, OrderTerms, OrderType, TimeInForce
+from ibkr_connector.model.preview import WhatIf
 from ibkr_connector.model.terms import NO_TERMS
 
 __all__ = [
@@ -368,6 +369,15 @@ class OrderGateway(Protocol):
         """
         ...
 
+    async def confirm_alive(self) -> None:
+        """
+        Refuse to go on when nobody is there to take an order; asked right before the last checks.
+
+        Raises:
+            NotConnectedError: There is no session, or its gateway is silent (`unsent`).
+        """
+        ...
+
     async def send_order(self, ticket: OrderTicket) -> None:
         """
         Write one order and return when its bytes have left the process.
@@ -386,6 +396,18 @@ class OrderGateway(Protocol):
 
     async def send_cancel(self, order_id: OrderId) -> None:
         """Write one cancellation; the broker's verdict comes as events. Safe to repeat."""
+        ...
+
+    async def what_if(self, ticket: OrderTicket) -> WhatIf:
+        """
+        Ask what an order would do; it is never placed, and the id of its ticket is used up.
+
+        Returns when the margins are known, or the refusal; what has not come by then is `None`.
+
+        Raises:
+            NotConnectedError, ConnectionLostError: The session is over.
+            OrderValidationError: A field cannot be written; nothing was sent.
+        """
         ...
 
     async def open_orders(self) -> tuple[BrokerOrder, ...]:

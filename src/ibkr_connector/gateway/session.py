@@ -28,13 +28,15 @@ from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.ids import ClientId, OrderId
 from ibkr_connector.model.market import Bar, BarSeries, DataType, Quote
 from ibkr_connector.model.orders import SendDisposition
+from ibkr_connector.model.preview import WhatIf
+from ibkr_connector.resilience.timers import Timers
 
 from . import translate
 from .account_subscriptions import AccountSubscriptions
 from .asking import ask
 from .client import GatewayClient
 from .combo_echo import ComboEcho
-from .faults import border, connect_error, silence
+from .faults import border, connect_error, lost, silence
 from .port import (
     BrokerOrder,
     CompletedOrder,
@@ -50,6 +52,7 @@ from .port import (
 from .quoting import take_snapshot
 from .streams import Streams
 from .times import BadTimeError, date_text, zone_of_greeting
+from .what_if import ask_what_if
 from .wrapper import HATCH_KEYS, GatewayWrapper
 
 __all__ = ["Session"]
@@ -141,8 +144,9 @@ class Session:
 
     async def _connect(self, budget_s: float) -> None:
         host, port, client_id = self._address
+        timers = Timers(self._clock)
         try:
-            async with asyncio.timeout(budget_s):
+            with timers.limit(self._clock.monotonic() + budget_s):
                 await self._client.open(host, port, client_id)
             self._info = SessionInfo(
                 host=host,
@@ -153,10 +157,17 @@ class Session:
                 connected_since=self._clock.utcnow(),
             )
         except TimeoutError as exc:
-            raise silence(self._client.phase, host=host, port=port, waited_s=budget_s) from exc
+            raise silence(
+                self._client.phase,
+                host=host,
+                port=port,
+                waited_s=budget_s,
+                has_accounts=self._client.has_accounts,
+            ) from exc
         except OSError as exc:
             raise connect_error(exc, host=host, port=port) from exc
         finally:
+            await timers.aclose()
             if self._info is None:
                 self._client.end(DisconnectReason.ASKED, "connecting failed")
                 await self._client.closed()
@@ -208,7 +219,7 @@ class Session:
     def open_calls(self) -> int:
         """How many questions wait for an answer; zero when idle."""
         listings = sum(listing.is_awaited for listing in self._wrapper.listings)
-        return len(self._wrapper.requests) + listings
+        return len(self._wrapper.requests) + len(self._wrapper.what_ifs) + listings
 
     async def probe(self) -> float:
         """Ask for the time and return the round trip in seconds."""
@@ -234,6 +245,7 @@ class Session:
 
     def _ended(self, reason: DisconnectReason, detail: str) -> None:
         self._wrapper.end_all()
+        self._wrapper.what_ifs.fail_all(lost("what_if"))
         if self._info is not None:
             self._sink(SessionEnded(reason=reason, detail=detail))
 
@@ -347,6 +359,11 @@ class Session:
         self._client.updateReqId(floor)
         return OrderId(self._client.getReqId())
 
+    async def confirm_alive(self) -> None:
+        """Refuse to go on when the session has ended; it asks nothing."""
+        if not self.is_open:
+            raise NotConnectedError("there is no session", disposition=SendDisposition.UNSENT)
+
     async def send_order(self, ticket: OrderTicket) -> None:
         """
         Write one order and return when its bytes have left the process.
@@ -372,6 +389,11 @@ class Session:
         # The ids are used from now on, whoever chose them.
         self._client.updateReqId(max(ticket.order_id for ticket in tickets) + 1)
         await self._client.write_through(messages)
+
+    async def what_if(self, ticket: OrderTicket) -> WhatIf:
+        """Ask what an order would do, without placing it; see `ask_what_if`."""
+        table = self._wrapper.what_ifs
+        return await ask_what_if(self._client, table, ticket, client_id=self.client_id)
 
     async def send_cancel(self, order_id: OrderId) -> None:
         """Write one cancellation; the broker's verdict comes as events. Safe to repeat."""

@@ -44,6 +44,7 @@ from .requests import Listing, Requests
 from .snapshot import Snapshot
 from .stream_port import NoStreams, StreamTable
 from .times import BadTimeError, parse_time
+from .what_if import WhatIfs
 
 __all__ = ["HATCH_KEYS", "GatewayWrapper"]
 
@@ -70,6 +71,7 @@ class GatewayWrapper(Wrapper):
     ) -> None:
         super().__init__(ib)
         self.requests = Requests()
+        self.what_ifs = WhatIfs()
         self.open_orders = self._listing(BrokerOrder, "open_orders", clock, grace_s=grace_s)
         self.completed = self._listing(CompletedOrder, "completed_orders", clock, grace_s=grace_s)
         self.held = self._listing(PositionRow, "positions", clock, grace_s=grace_s)
@@ -87,6 +89,7 @@ class GatewayWrapper(Wrapper):
         self._faults = FaultRouter(
             self.requests,
             self.listings,
+            what_ifs=self.what_ifs,
             emit=self.emit,
             on_data_lost=lambda: self.on_data_lost(),
         )
@@ -150,8 +153,8 @@ class GatewayWrapper(Wrapper):
             if reqId in self._futures:
                 self._hatch_fault(reqId, errorCode, errorString)
             elif not self.streams.error(reqId, errorCode, errorString):
-                advanced = advancedOrderRejectJson
-                self._faults.route(reqId, errorCode, text=errorString, advanced_reject=advanced)
+                reject = advancedOrderRejectJson
+                self._faults.route(reqId, errorCode, text=errorString, advanced_reject=reject)
             self.ib.errorEvent.emit(reqId, errorCode, errorString, None)
 
     def _hatch_fault(self, request_id: int, code: int, text: str) -> None:
@@ -164,7 +167,7 @@ class GatewayWrapper(Wrapper):
     def openOrder(self, orderId: int, contract: Any, order: Any, orderState: Any) -> None:
         """An order as the broker describes it, live or as a row of an answer."""
         if order.whatIf:
-            if orderId in self._futures:
+            if not self.what_ifs.told(orderId, orderState) and orderId in self._futures:
                 super().openOrder(orderId, contract, order, orderState)
             return
         seen = translate.broker_order(contract, order, orderState, login_zone=self.login_zone)
@@ -172,8 +175,8 @@ class GatewayWrapper(Wrapper):
             self.ib.client.updateReqId(orderId + 1)
         self.open_orders.row(seen.perm_id or (seen.client_id, seen.order_id), seen)
         self.emit(OpenOrderSeen(order=seen))
-        ours = "openOrders" in self._futures
-        if ours or self._hatch_knows(seen.client_id, orderId, order.permId):
+        known = self._hatch_knows(seen.client_id, orderId, order.permId)
+        if known or "openOrders" in self._futures:
             super().openOrder(orderId, contract, order, orderState)
 
     def openOrderEnd(self) -> None:
@@ -263,10 +266,8 @@ class GatewayWrapper(Wrapper):
         return translate.execution(contract, execution, time=execution.time, recovered=recovered)
 
     def _hatch_knows(self, client_id: int, order_id: int, perm_id: int) -> bool:
-        return (
-            perm_id in self.permId2Trade
-            or self.orderKey(client_id, order_id, perm_id) in self.trades
-        )
+        key = self.orderKey(client_id, order_id, perm_id)
+        return perm_id in self.permId2Trade or key in self.trades
 
     # --- accounts -------------------------------------------------------------------------------
 
@@ -297,9 +298,8 @@ class GatewayWrapper(Wrapper):
 
     def updateAccountValue(self, tag: str, val: str, currency: str, account: str) -> None:
         """One figure of the account window."""
-        self.emit(
-            AccountValueChanged(value=translate.account_value(account, tag, val, currency=currency))
-        )
+        seen = translate.account_value(account, tag, val, currency=currency)
+        self.emit(AccountValueChanged(value=seen))
         super().updateAccountValue(tag, val, currency, account)
 
     def updatePortfolio(
@@ -417,8 +417,7 @@ class GatewayWrapper(Wrapper):
 
     def startReq(self, key: Any, contract: Any = None, container: Any = None) -> Any:
         """Note the key, so that an abandoned use of the escape hatch leaves nothing."""
-        keys = HATCH_KEYS.get()
-        if keys is not None:
+        if (keys := HATCH_KEYS.get()) is not None:
             keys.append(key)
         return super().startReq(key, contract, container)
 

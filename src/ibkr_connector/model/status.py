@@ -43,6 +43,10 @@ class ConnectionState(StrEnum):
     READY = "ready"
     DEGRADED = "degraded"
     WAITING = "waiting"
+    MAINTENANCE = "maintenance"
+    """As `WAITING`, in a planned outage."""
+    LOGIN_NEEDED = "login_needed"
+    """As `WAITING`, until somebody logs the gateway in."""
     STOPPED = "stopped"
 
 
@@ -97,6 +101,12 @@ class ConnectionStatus(Record):
     now, and `kill_switch` the one among them that people engage, empty when it is released.
     `uncertain_orders` counts those of which nobody knows yet what became of them; `drift` is what
     the half-hourly comparison with the broker found. Times are UTC.
+
+    `port` and `client_id` are those of the connection, which may have moved from the configured
+    ones. `planned_outage` is the reset window that explains why it is not ready, and
+    `planned_until` its end; `login_obstacle` is what the gateway's login waits for; `is_escalated`
+    says that the outage lasts longer than it may. `competing_session` means that market data
+    stands still, because the same user is logged in elsewhere.
     """
 
     state: ConnectionState
@@ -125,6 +135,11 @@ class ConnectionStatus(Record):
     kill_switch: str = ""
     uncertain_orders: int = 0
     drift: DriftStatus = DriftStatus()
+    planned_outage: str | None = None
+    planned_until: datetime | None = None
+    login_obstacle: str | None = None
+    is_escalated: bool = False
+    competing_session: bool = False
 
     @property
     def is_connected(self) -> bool:

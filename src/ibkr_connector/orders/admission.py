@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from ibkr_connector.errors import (
     IBKRError,
@@ -21,6 +22,7 @@ from ibkr_connector.errors import (
 from ibkr_connector.gateway.port import OrderTicket
 from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.orders import OrderRequest, SendDisposition
+from ibkr_connector.model.preview import RuleVerdict, Verdict, WhatIf
 
 from .entry import OrderEntry
 from .exposure import Exposure
@@ -36,6 +38,7 @@ from .risk import (
     judge,
     needs_facts,
     needs_of,
+    verdicts,
     with_filled,
 )
 from .states import State
@@ -45,6 +48,9 @@ __all__ = ["JOURNAL_FAILED", "Admission", "Examined", "placed_before"]
 
 JOURNAL_FAILED = "the journal cannot be written"
 """The reason that only a restart lifts."""
+
+_MARGIN_WITHIN_S: Final = 3.0
+"""How long an order waits for the broker's margins, where a rule asks for them."""
 
 Resolve = Callable[[Contract | str], Awaitable[ContractDetails]]
 
@@ -73,6 +79,7 @@ class Admission:
         account: str | None,
         readonly: bool,
         ledger: Ledger,
+        margins: Callable[..., Awaitable[WhatIf]],
         kill: Callable[[], KillState | None] | None = None,
     ) -> None:
         self.resolve = resolve
@@ -81,6 +88,7 @@ class Admission:
         self._accounts = accounts
         self._account = account
         self._readonly = readonly
+        self._margins = margins
         self._kill = kill or (lambda: None)
         self._exposure = Exposure(ledger=ledger, facts=facts)
         self._halts: dict[str, None] = {}
@@ -137,9 +145,12 @@ class Admission:
             if killed is not None and not self._exposure.only_closes(ticket):
                 raise _killed(killed)
 
-    async def examine(self, request: OrderRequest) -> Examined:
+    async def examine(self, request: OrderRequest, *, with_margin: bool = False) -> Examined:
         """
         Look the contract up, check the request against it and gather what the rules need.
+
+        The broker is asked for margins only `with_margin`, and if a rule wants to know: of a change
+        or an exit it would answer as if that were one more order.
 
         Raises:
             OrderValidationError: The contract does not take such an order, or no account fits.
@@ -151,6 +162,8 @@ class Admission:
         check_against(request, details)
         limits = self._limits.limits_for(details.contract, account)
         facts = await self._gather_facts(request, details, account, limits=limits)
+        if with_margin and needs_of(request, limits).margin:
+            facts = await self._with_margin(facts, request, details.contract, account=account)
         return Examined(
             request=request,
             contract=details.contract,
@@ -194,6 +207,15 @@ class Admission:
             # not knowing breaks the rules that need to know, and they say so
             return RiskFacts(missing=str(error))
 
+    async def _with_margin(
+        self, facts: RiskFacts, request: OrderRequest, contract: Contract, *, account: str
+    ) -> RiskFacts:
+        try:
+            margin = await self._margins(request, contract, account, timeout_s=_MARGIN_WITHIN_S)
+        except IBKRError as error:
+            return replace(facts, missing=facts.missing or str(error))
+        return replace(facts, margin=margin)
+
     def check_risk(
         self,
         examined: Examined,
@@ -215,16 +237,7 @@ class Admission:
             TradingHaltedError: The kill switch is engaged, and this is not known to close.
             RiskLimitError: With every broken rule.
         """
-        limits = self._limits.limits_for(examined.contract, examined.account)
-        case = Case(
-            request=examined.request,
-            contract=examined.contract,
-            account=examined.account,
-            limits=limits,
-            facts=examined.facts,
-            book=self._exposure.book(examined.account, limits, without=replacing),
-            is_change=replacing is not None,
-        )
+        case = self._case(examined, replacing=replacing)
         if entry is not None:
             case = with_filled(case, entry.request.action, entry.request.quantity)
         killed = self._kill()
@@ -240,6 +253,30 @@ class Admission:
             )
         if not is_dry:
             self._exposure.placed(case)
+
+    def verdicts(self, examined: Examined) -> tuple[RuleVerdict, ...]:
+        """Tell what every rule says of an order, and whether trading is stopped; broken first."""
+        case, killed = self._case(examined), self._kill()
+        halts = [reason for reason in self.halted_by if killed is None or reason != killed.sentence]
+        if killed is not None and closes(case):
+            # nothing but the halts stands between a position and its end
+            return (_trading(halts),)
+        if killed is not None:
+            halts.append(killed.sentence)
+        rows = (_trading(halts), *verdicts(case))
+        return tuple(sorted(rows, key=lambda row: row.verdict is not Verdict.BROKEN))
+
+    def _case(self, examined: Examined, *, replacing: str | None = None) -> Case:
+        limits = self._limits.limits_for(examined.contract, examined.account)
+        return Case(
+            request=examined.request,
+            contract=examined.contract,
+            account=examined.account,
+            limits=limits,
+            facts=examined.facts,
+            book=self._exposure.book(examined.account, limits, without=replacing),
+            is_change=replacing is not None,
+        )
 
 
 def placed_before(ledger: Ledger, request: OrderRequest, contract: Contract) -> OrderEntry | None:
@@ -273,6 +310,16 @@ def _was_unsent(entry: OrderEntry) -> bool:
     """Whether an order ended without anything of it being handed to the socket."""
     unsent = entry.disposition is SendDisposition.UNSENT
     return entry.state is State.REJECTED and unsent and not entry.seen
+
+
+def _trading(halts: Sequence[str]) -> RuleVerdict:
+    return RuleVerdict(
+        rule="trading",
+        verdict=Verdict.BROKEN if halts else Verdict.PASSED,
+        value=f"stopped: {', '.join(halts)}" if halts else "allowed",
+        limit="allowed",
+        remedy="wait until it is allowed again, or end what has stopped it" if halts else "",
+    )
 
 
 def _killed(state: KillState) -> TradingHaltedError:

@@ -60,6 +60,7 @@ from .reconcile import Reconciliation
 from .risk import FactSource, LimitSource
 from .states import Event, State
 from .waiting import Wait
+from .what_if import WhatIfQuestions
 
 __all__ = ["DeskTiming", "OrdersDesk"]
 
@@ -124,6 +125,7 @@ class OrdersDesk:
             timing=timing,
             spawn=self._jobs.spawn,
         )
+        self._questions = WhatIfQuestions(gateway=gateway, ledger=self._ledger, pipeline=pipeline)
         self._admission = Admission(
             resolve=resolve,
             limits=limits,
@@ -132,6 +134,7 @@ class OrdersDesk:
             account=account,
             readonly=readonly,
             ledger=self._ledger,
+            margins=self._questions.ask,
             kill=kill,
         )
         self._dispatch = Dispatch(

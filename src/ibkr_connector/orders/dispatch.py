@@ -33,6 +33,7 @@ from .inquiry import Inquiry
 from .notes import Intended
 from .references import order_ref
 from .states import Event, State
+from .tickets import ticket_of
 from .waiting import Waiting, still_open
 
 __all__ = ["Dispatch", "uncertainty"]
@@ -95,19 +96,12 @@ class Dispatch:
             attempt=attempts + 1,
             token=self._token,
         )
-        ticket = OrderTicket(
+        ticket = ticket_of(
+            request,
+            examined.contract,
+            examined.account,
             order_id=self._gateway.reserve_order_id(floor=floor),
             order_ref=reference,
-            contract=examined.contract,
-            action=request.action,
-            quantity=request.quantity,
-            order_type=request.order_type,
-            limit_price=request.limit_price,
-            stop_price=request.stop_price,
-            time_in_force=request.time_in_force,
-            outside_regular_hours=request.outside_regular_hours,
-            account=examined.account,
-            terms=request.terms,
             parent_id=parent_id,
             transmit=transmit,
         )
@@ -192,6 +186,7 @@ class Dispatch:
             self._abandoned.difference_update(keys)
 
     async def _hand_over(self, key: str, ticket: OrderTicket) -> None:
+        await self._gateway.confirm_alive()
         if key in self._abandoned:
             raise OrderStateError("the order was called off before it was sent")
         self._check_trading(ticket)
@@ -201,6 +196,7 @@ class Dispatch:
         self._book.move(key, Event.SEND, cause="send", disposition=SendDisposition.SENT)
 
     async def _hand_over_all(self, notes: Sequence[Intended]) -> None:
+        await self._gateway.confirm_alive()
         if any(note.key in self._abandoned for note in notes):
             raise OrderStateError("the orders were called off before they were sent")
         for note in notes:

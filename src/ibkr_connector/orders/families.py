@@ -85,7 +85,8 @@ class Families:
             known = await self._placing.known(entry)
             if known is None:
                 self._check_trading()
-                examined = [await self._placing.examine(one) for one in (entry, *exits)]
+                examined = [await self._placing.examine(entry, with_margin=True)]
+                examined += [await self._placing.examine(one) for one in exits]
                 # from here to the spawn nothing awaits, so nobody can come in between
                 known = placed_before(self._ledger, entry, examined[0].contract)
             if known is None:

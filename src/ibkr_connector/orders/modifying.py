@@ -140,6 +140,7 @@ class Modifying:
         self._book.take(Seen())
 
         async def send() -> None:
+            await self._gateway.confirm_alive()
             self._check_trading(ticket)
             await self._gateway.send_order(ticket)
 

@@ -72,7 +72,7 @@ class Placing:
             known = await self.known(checked)
             if known is None:
                 self._check_trading()
-                examined = await self.examine(checked)
+                examined = await self.examine(checked, with_margin=True)
                 # from here to the spawn nothing awaits, so nobody can come in between
                 known = placed_before(self._ledger, checked, examined.contract)
             if known is None:
@@ -87,10 +87,10 @@ class Placing:
         self._jobs.spawn(self._dispatch.carry(note, waiting))
         return await self._dispatch.answer(note.key, waiting)
 
-    async def examine(self, request: OrderRequest) -> Examined:
+    async def examine(self, request: OrderRequest, *, with_margin: bool = False) -> Examined:
         """Examine a request that is not known; its time must not be over."""
         check_times(request, self._book.clock.utcnow())
-        return await self._admission.examine(request)
+        return await self._admission.examine(request, with_margin=with_margin)
 
     async def known(self, request: OrderRequest) -> OrderEntry | None:
         """Find the order of the same key; its contract is looked up to be compared."""

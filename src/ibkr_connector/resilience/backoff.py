@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["delay"]
+__all__ = ["delay", "full_jitter"]
 
 
 def delay(attempt: int, *, base_s: float, cap_s: float, draw: float) -> float:
@@ -23,3 +23,15 @@ def delay(attempt: int, *, base_s: float, cap_s: float, draw: float) -> float:
     # 2**1024 does not fit a float, and no cap is ever that far away
     step = min(cap_s, base_s * 2.0 ** min(attempt - 1, 1000))
     return step * (0.5 + 0.5 * draw)
+
+
+def full_jitter(attempt: int, *, base_s: float, cap_s: float, draw: float) -> float:
+    """
+    As `delay`, but the whole step is drawn: for many that come back to one place after an outage.
+
+    A twentieth of the first step is never undercut, so that no loop spins.
+    """
+    if attempt < 1:
+        raise ValueError(f"attempts are counted from 1, not {attempt}")
+    step = min(cap_s, base_s * 2.0 ** min(attempt - 1, 1000))
+    return max(base_s / 20, step * draw)

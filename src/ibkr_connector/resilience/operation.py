@@ -47,6 +47,8 @@ class Group(StrEnum):
     MARKET = "market"
     HISTORY = "history"
     ACCOUNT = "account"
+    PREVIEW = "preview"
+    """Of its own: a question that stays unanswered says nothing about orders."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +154,7 @@ _ROWS: Final = (
     _row("place_order", Group.ORDERS, Lane.ORDER, replay=_NEVER, deadline_s=10.0),
     # Names the order by its id, so a second one changes nothing.
     _row("cancel_order", Group.ORDERS, Lane.CANCEL, replay=_SAFE, deadline_s=10.0, attempt_s=5.0),
+    _row("what_if", Group.PREVIEW, Lane.CONTROL, replay=_NEVER, deadline_s=10.0),
     _row("open_orders", Group.ORDERS, Lane.CONTROL, replay=_SAFE, attempt_s=10.0),
     _row("completed_orders", Group.ORDERS, Lane.CONTROL, replay=_SAFE, attempt_s=10.0),
     _row("executions", Group.ORDERS, Lane.CONTROL, replay=_SAFE, attempt_s=10.0),

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
+    BeforeValidator,
     Field,
     PrivateAttr,
     SecretStr,
@@ -20,13 +22,21 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from ibkr_connector.model.contracts import SecurityType
 from ibkr_connector.model.orders import OrderType
+from ibkr_connector.model.outages import RESET_WINDOWS
 from ibkr_connector.model.status import Application, TradingMode
 
 from .contradictions import check_limits, check_override, check_permissions
+from .forms import ClientNumber, check_windows, split_ids
 from .guard import check_port, standard_port
 from .mistakes import described
 
 __all__ = ["MarketDataChoice", "PermissionSettings", "RiskSettings", "Settings"]
+
+Ids = Annotated[tuple[ClientNumber, ...], BeforeValidator(split_ids)]
+"""Client ids, also as text with commas."""
+
+Windows = Annotated[str, AfterValidator(check_windows)]
+"""Planned outages as text."""
 
 OverrideSubject = Literal["security_types", "symbols", "accounts"]
 """What other limits can be named for."""
@@ -349,6 +359,35 @@ class Settings(_Given):
     reconnect_cap_s: float = Field(default=60, gt=0, description="Longest wait of the backoff.")
     client_id_wait_s: float = Field(
         default=120, ge=0, description="On reconnect, how long a busy client id is waited for."
+    )
+    client_id_policy: Literal["fail", "wait", "pool"] = Field(
+        default="fail",
+        description="What `connect` does when the client id is in use: fail at once, `wait` as a "
+        "reconnect does, or take the next of `client_id_pool`.",
+    )
+    client_id_pool: Ids = Field(
+        default=(), description="Client ids that may stand in for `client_id`, as in `11, 12`."
+    )
+    reset_windows: Windows = Field(
+        default=RESET_WINDOWS,
+        description="Planned outages, as `Sun-Fri 00:15-01:45 America/New_York; ...`, or `none`.",
+    )
+    hold_orders_s: float = Field(
+        default=0,
+        ge=0,
+        description="How long an order waits for the end of a planned outage; 0 refuses it.",
+    )
+    outage_escalate_s: float = Field(
+        default=900, gt=0, description="An outage that lasts longer than planned by this escalates."
+    )
+    ibc_log: Path | None = Field(
+        default=None, description="Log of IBC, or their folder: says what a login waits for."
+    )
+    ibc_command_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65_535,
+        description="Port of IBC's command server on `host`: says whether the launcher runs.",
     )
 
     messages_per_second: int = Field(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from .address import Address, IdPolicy
 from .keeper import Supervisor
+from .launcher import Launcher
+from .outages import Loudness, Outages
 from .records import (
     BROKER_LINK,
     SessionLike,
@@ -16,6 +19,11 @@ from .states import SupervisorEvent
 
 __all__ = [
     "BROKER_LINK",
+    "Address",
+    "IdPolicy",
+    "Launcher",
+    "Loudness",
+    "Outages",
     "SessionLike",
     "StateChange",
     "Supervisor",

@@ -10,36 +10,51 @@ It never places, repeats or drops anything for the user: it says where the conne
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from types import MappingProxyType
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from ibkr_connector.clock import Clock
-from ibkr_connector.codes import LinkEffect, link_effect
+from ibkr_connector.codes import LinkEffect
 from ibkr_connector.errors import (
-    ClientIdInUseError,
+    AuthenticationError,
+    GatewayUnavailableError,
     NotConnectedError,
     RequestTimeoutError,
 )
 from ibkr_connector.gateway.port import GatewayNotice, SessionEnded, SessionInfo
-from ibkr_connector.model.status import ConnectionState, FarmState
-from ibkr_connector.resilience import backoff
+from ibkr_connector.model.ids import ClientId
+from ibkr_connector.model.orders import SendDisposition
+from ibkr_connector.model.status import ConnectionState
 from ibkr_connector.resilience.pipeline import Pipeline
 from ibkr_connector.resilience.timers import Timers
 
-from .notices import with_notice
+from .address import Address
+from .diary import write
+from .news import News
+from .outages import Loudness, Outages, Planned
+from .patience import Patience
 from .records import SessionLike, StateChange, SupervisorSnapshot, SupervisorTiming, SyncPart
-from .states import UP, SupervisorEvent, advance
+from .states import LOSSES, UP, SupervisorEvent, advance
 from .watch import Watch
 
 __all__ = ["Supervisor"]
 
 S = TypeVar("S", bound=SessionLike)
 
-NO_FARMS: Mapping[str, FarmState] = MappingProxyType({})
+_log = logging.getLogger(__name__)
+
+DOWN: Final = frozenset({LinkEffect.DOWN, LinkEffect.DOWN_QUIETLY})
+"""What says that the gateway has no link to IB."""
+
+_NOBODY_IN: Final = (GatewayUnavailableError, AuthenticationError)
+"""Errors of an attempt behind which a login may stand that waits for somebody."""
+
+_TROUBLE: Final = LOSSES | {SupervisorEvent.LINK_DOWN, SupervisorEvent.INCOMPLETE}
+"""What somebody may have to hear of."""
 
 
 class Supervisor(Generic[S]):
@@ -56,6 +71,9 @@ class Supervisor(Generic[S]):
             what a dead socket has failed says nothing about the new one.
         clock: The one time base.
         timing: The numbers.
+        address: Told where the gateway has moved to, and when the client id is in use.
+        outages: Says which outages are planned, and how loud one is.
+        login_obstacle: Asked why nobody answers; what a launcher of the gateway knows.
         draw: Random numbers from 0 to 1 for the waits; a generator of its own when not given.
         on_state: Told each event after it, on the loop; must be quick and must not raise.
     """
@@ -71,6 +89,9 @@ class Supervisor(Generic[S]):
         pipeline: Pipeline,
         clock: Clock,
         timing: SupervisorTiming | None = None,
+        address: Address | None = None,
+        outages: Outages | None = None,
+        login_obstacle: Callable[[], Awaitable[str | None]] | None = None,
         draw: Callable[[], float] | None = None,
         on_state: Callable[[StateChange], None] | None = None,
     ) -> None:
@@ -82,7 +103,17 @@ class Supervisor(Generic[S]):
         self._pipeline = pipeline
         self._clock = clock
         self._timing = timing or SupervisorTiming()
-        self._draw = draw or random.Random().random
+        self._address = address or Address(port=0, client_ids=(ClientId(0),))
+        self._outages = outages or Outages(escalate_s=self._timing.escalate_s)
+        self._find_obstacle = login_obstacle
+        self._news = News(self._address)
+        self._patience = Patience(
+            self._timing,
+            address=self._address,
+            outages=self._outages,
+            clock=clock,
+            draw=draw or random.Random().random,
+        )
         self._on_state = on_state
         self._timers = Timers(clock)
 
@@ -97,15 +128,13 @@ class Supervisor(Generic[S]):
         # from `start` until it ends
         self._was_up = False
         self._sessions = 0
-        self._failures = 0
         self._attempt = 0
         self._retry_at: float | None = None
-        self._id_in_use_since: float | None = None
+        self._login_obstacle: str | None = None
 
         # of the session at hand
         self._watch: Watch | None = None
-        self._farms = NO_FARMS
-        self._link_was_down = False
+        self._link_was: LinkEffect | None = None
 
     # --- what the owner asks --------------------------------------------------------------------
 
@@ -113,6 +142,11 @@ class Supervisor(Generic[S]):
     def state(self) -> ConnectionState:
         """Where the connection is."""
         return self._state
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether there has been a session since `start`, and another is tried for if need be."""
+        return self._was_up and self._task is not None
 
     async def start(self) -> None:
         """
@@ -163,21 +197,52 @@ class Supervisor(Generic[S]):
         except TimeoutError:
             raise RequestTimeoutError(f"no connection within {deadline_s} s") from None
 
+    async def ride_out(self, at_most_s: float) -> None:
+        """
+        Wait for the end of a planned outage; return at once when there is none, or no wait.
+
+        Raises:
+            NotConnectedError: The connection was not ready again in time; nothing was sent.
+        """
+        if at_most_s <= 0 or self._outage() is None:
+            return
+        try:
+            with self._timers.limit(self._clock.monotonic() + at_most_s):
+                while self._state is not ConnectionState.READY and self._task is not None:
+                    await self._changed.wait()
+        except TimeoutError:
+            raise NotConnectedError(
+                f"held for {at_most_s:g} s of a planned outage, which goes on; nothing was sent",
+                disposition=SendDisposition.UNSENT,
+            ) from None
+
+    def _outage(self) -> Planned | None:
+        if self._state in (ConnectionState.READY, ConnectionState.IDLE):
+            return None
+        return self._outages.planned(self._clock.utcnow())
+
+    async def is_fresh(self) -> bool:
+        """Tell whether the gateway is known to live, asking it if it has been silent for long."""
+        return self._watch is not None and await self._watch.is_fresh()
+
     def note(self, event: GatewayNotice | SessionEnded) -> None:
         """Take one event of the session; what says nothing about the connection is ignored."""
         if isinstance(event, SessionEnded):
             if self._watch is not None:
                 self._watch.ended(event)
             return
-        self._farms = with_notice(self._farms, event)
-        effect = link_effect(event.code)
+        effect = self._news.hear(event)
         if effect is None:
             return
         if self._watch is not None:
             self._watch.link(effect)
         else:
             # Said while the login was still under way: the watch is told when there is one.
-            self._link_was_down = effect is LinkEffect.DOWN
+            self._link_was = effect if effect in DOWN else None
+
+    def note_competing(self, *, is_competing: bool) -> None:
+        """Take the news that a session elsewhere holds the market data, or no longer does."""
+        self._news.compete(is_competing=is_competing)
 
     def snapshot(self) -> SupervisorSnapshot:
         """Return how the connection stands; only reads, so any thread may ask."""
@@ -187,9 +252,15 @@ class Supervisor(Generic[S]):
             attempt=self._attempt,
             next_attempt_in_s=None if retry_at is None else max(0.0, retry_at - now),
             reconnect_count=max(0, self._sessions - 1),
-            farms=self._farms,
+            farms=self._news.farms,
             last_error=None if self._last_error is None else str(self._last_error),
+            login_obstacle=self._login_obstacle,
+            is_escalated=self._outages.is_escalated,
+            competing_session=self._news.is_competing,
         )
+        planned = self._outage()
+        if planned is not None:
+            picture = replace(picture, planned_outage=planned.window, planned_until=planned.until)
         if watch is None or watch.up_at is None:
             return picture
         rtt_s = watch.heartbeat.round_trip_s
@@ -206,8 +277,9 @@ class Supervisor(Generic[S]):
 
     def _begin(self) -> None:
         self._was_up = False
-        self._sessions = self._failures = self._attempt = 0
-        self._id_in_use_since = self._ending = self._verdict = None
+        self._sessions = self._attempt = 0
+        self._ending = self._verdict = None
+        self._patience.begin()
         self._advance(SupervisorEvent.START)
         self._task = asyncio.get_running_loop().create_task(self._run(), name="ibkr-supervisor")
 
@@ -237,25 +309,47 @@ class Supervisor(Generic[S]):
                 # cancellation (CPython 3.11 and 3.12); the loop must not go on because of it.
                 raise asyncio.CancelledError
             self._last_error = error
-            if not self._was_up:
-                self._verdict = error
-                self._advance(SupervisorEvent.GIVE_UP, error)
-                return
-            self._advance(SupervisorEvent.LOST, error)
             wait_s = self._wait_s(error)
             if wait_s is None:
+                if self._was_up:
+                    self._advance(SupervisorEvent.LOST, error)
                 self._verdict = error
                 self._advance(SupervisorEvent.GIVE_UP, error)
                 return
+            self._advance(await self._kind_of_loss(error), error)
             self._retry_at = self._clock.monotonic() + wait_s
             await self._clock.sleep(wait_s)
             self._retry_at = None
             self._advance(SupervisorEvent.RETRY)
 
+    def _wait_s(self, error: Exception) -> float | None:
+        """Return the wait before the next attempt; `None` when there shall be none."""
+        if self._was_up and not self._timing.reconnect:
+            return None
+        wait_s = self._patience.wait_s(error)
+        if not self._was_up and not self._patience.is_first_attempt_repeated(error):
+            return None
+        return wait_s
+
+    async def _kind_of_loss(self, error: Exception) -> SupervisorEvent:
+        """Find out why there is no session: planned, for want of a login, or neither."""
+        self._login_obstacle = None
+        if self._find_obstacle is not None and isinstance(error, _NOBODY_IN):
+            self._login_obstacle = await self._find_obstacle()
+        if self._login_obstacle is not None:
+            return SupervisorEvent.LOGIN
+        if self._outages.planned(self._clock.utcnow()) is not None:
+            return SupervisorEvent.RESET
+        if isinstance(error, AuthenticationError):
+            self._login_obstacle = "it greets, and does not let this program in"
+            return SupervisorEvent.LOGIN
+        return SupervisorEvent.LOST
+
     async def _one_session(self) -> Exception:
         """Open a session and serve it; return why there is none any more."""
         self._attempt += 1
-        self._farms, self._link_was_down = NO_FARMS, False
+        self._news.begin()
+        self._link_was = None
         try:
             session = await self._open_session()
         except Exception as error:  # noqa: BLE001  # whatever it is, there is no session
@@ -268,6 +362,7 @@ class Supervisor(Generic[S]):
             timers=self._timers,
             timing=self._timing,
             tell=self._advance,
+            on_beat=self._check_on_outage,
         )
         try:
             self._verify(session.info)
@@ -275,15 +370,18 @@ class Supervisor(Generic[S]):
             self._watch = watch
             self._pipeline.reset_breakers()
             self._advance(SupervisorEvent.OPENED)
-            if self._link_was_down:
-                watch.link(LinkEffect.DOWN)
+            self._address.opened()
+            self._login_obstacle = None
+            if self._link_was is not None:
+                watch.link(self._link_was)
             return await watch.run()
         except Exception as error:  # noqa: BLE001  # the same
             return error
         finally:
             self._watch = None
             self._detach()
-            self._rate(watch)
+            if watch.up_at is not None:
+                self._patience.lasted(self._clock.monotonic() - watch.up_at)
             await self._close(session)
 
     async def _close(self, session: S) -> None:
@@ -293,34 +391,6 @@ class Supervisor(Generic[S]):
         except TimeoutError:
             session.abort("it did not close in time")
 
-    def _rate(self, watch: Watch) -> None:
-        # A session that falls over at once must not make the next wait short again.
-        if (
-            watch.up_at is not None
-            and self._clock.monotonic() - watch.up_at >= self._timing.stable_s
-        ):
-            self._failures = 0
-
-    def _wait_s(self, error: Exception) -> float | None:
-        """Return the wait before the next attempt; `None` when there shall be none."""
-        timing, now = self._timing, self._clock.monotonic()
-        if not timing.reconnect:
-            return None
-        if isinstance(error, ClientIdInUseError):
-            if self._id_in_use_since is None:
-                self._id_in_use_since = now
-            if now - self._id_in_use_since < timing.client_id_wait_s:
-                return error.retry_after_s or timing.base_s
-        else:
-            self._id_in_use_since = None
-        self._failures += 1
-        if timing.max_attempts is not None and self._failures > timing.max_attempts:
-            error.add_note(f"gave up after {timing.max_attempts} attempts to reconnect")
-            return None
-        return backoff.delay(
-            self._failures, base_s=timing.base_s, cap_s=timing.cap_s, draw=self._draw()
-        )
-
     def _advance(self, event: SupervisorEvent, error: Exception | None = None) -> None:
         source, self._state = self._state, advance(self._state, event)
         if self._state in UP and source not in UP:
@@ -328,17 +398,32 @@ class Supervisor(Generic[S]):
             if self._attempt:
                 self._sessions += 1
             self._was_up, self._attempt = True, 0
+        change = StateChange(
+            event=event,
+            source=source,
+            target=self._state,
+            degraded_by=self._watch.degraded_by if self._watch is not None else (),
+            error=error,
+            loudness=self._loudness(event),
+        )
+        write(change)
         if self._on_state is not None:
-            self._on_state(
-                StateChange(
-                    event=event,
-                    source=source,
-                    target=self._state,
-                    degraded_by=self._watch.degraded_by if self._watch is not None else (),
-                    error=error,
-                )
-            )
+            self._on_state(change)
         self._announce()
+
+    def _loudness(self, event: SupervisorEvent) -> Loudness:
+        if self._state is ConnectionState.READY or event is SupervisorEvent.STOP:
+            self._outages.over()
+        elif self._was_up and event in _TROUBLE:
+            return self._outages.heard(event, self._clock.utcnow())
+        return Loudness.QUIET
+
+    def _check_on_outage(self) -> None:
+        """A link that stays down tells nothing new: look at the time at each heartbeat."""
+        if self._state is not ConnectionState.READY and self._watch is not None:
+            event = SupervisorEvent.INCOMPLETE
+            if self._outages.heard(event, self._clock.utcnow()) is Loudness.ESCALATION:
+                _log.error("the connection has been degraded for long: %s", self._watch.degraded_by)
 
     def _announce(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()

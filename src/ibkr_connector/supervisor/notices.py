@@ -1,19 +1,35 @@
 """
-What the gateway's notices say about its link to IB and its data farms.
+What the gateway's notices say about its link to IB, its data farms and its port.
 
-Which code says what is a row of `codes.py`. Only the farm's name has to come from the text.
+Which code says what is a row of `codes`. Only a farm's name and a port have to come from the text.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Final
 
 from ibkr_connector.codes import farm_effect
 from ibkr_connector.gateway.port import GatewayNotice
 from ibkr_connector.model.status import FarmState
 
-__all__ = ["farm_name", "with_notice"]
+__all__ = ["farm_name", "moved_port", "with_notice"]
+
+_PORT: Final = re.compile(r"\d{1,5}", re.ASCII)
+_PORTS: Final = range(1, 65_536)
+
+
+def moved_port(text: str) -> int | None:
+    """
+    Return the port that the gateway says it listens on from now on; `None` when it names none.
+
+    It is the last number of the text (`... Please reconnect on the new port - 4003`).
+    """
+    numbers = _PORT.findall(text)
+    port = int(numbers[-1]) if numbers else 0
+    return port if port in _PORTS else None
 
 
 def farm_name(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from ibkr_connector.gateway.port import SessionInfo
 from ibkr_connector.model.status import ConnectionState, FarmState
 
+from .outages import Loudness
 from .states import SupervisorEvent
 
 __all__ = [
@@ -94,11 +95,15 @@ class SupervisorTiming:
     """
     The numbers of supervision, in seconds.
 
-    A silent gateway is found after at most `heartbeat_interval_s` plus two `heartbeat_timeout_s`.
+    A silent gateway is found within two `heartbeat_interval_s`: two probes that are not answered
+    take one at most, whatever `heartbeat_timeout_s` is.
     `sync_timeout_s` bounds each part, `resync_s` is how often missing ones are asked again. Waits
-    between attempts double from `base_s` to `cap_s` and start over only after a session that
-    lasted `stable_s`. For `client_id_wait_s` a client id in use (326) is asked for at its own
-    pace, because TWS frees it as soon as it notices that the old socket is dead.
+    between attempts are drawn from 0 to a step that doubles from `base_s` to `cap_s`, and start
+    over only after a session that lasted `stable_s`; in a planned outage the step is
+    `maintenance_s`. For `client_id_wait_s` a client id in use (326) is asked for at its own pace,
+    because TWS frees it as soon as it notices that the old socket is dead. An order goes without a
+    question when something was received within `fresh_s`; otherwise the gateway is asked, and has
+    `confirm_s` to answer. An outage longer than `escalate_s` is escalated.
     """
 
     heartbeat_interval_s: float = 60.0
@@ -112,17 +117,31 @@ class SupervisorTiming:
     client_id_wait_s: float = 120.0
     stable_s: float = 60.0
     close_s: float = 2.0
+    maintenance_s: float = 30.0
+    fresh_s: float = 5.0
+    confirm_s: float = 3.0
+    escalate_s: float = 900.0
+
+    @property
+    def probe_s(self) -> float:
+        """How long one heartbeat may take, so that two misses fit into one interval."""
+        return min(self.heartbeat_timeout_s, self.heartbeat_interval_s / 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateChange:
-    """One thing that happened to the connection; `degraded_by` is how it stands after it."""
+    """
+    One thing that happened to the connection; `degraded_by` is how it stands after it.
+
+    `loudness` says whether anybody should hear of it.
+    """
 
     event: SupervisorEvent
     source: ConnectionState
     target: ConnectionState
     degraded_by: tuple[str, ...] = ()
     error: BaseException | None = None
+    loudness: Loudness = Loudness.QUIET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,3 +159,8 @@ class SupervisorSnapshot:
     last_heartbeat: datetime | None = None
     heartbeat_rtt_ms: float | None = None
     last_error: str | None = None
+    planned_outage: str | None = None
+    planned_until: datetime | None = None
+    login_obstacle: str | None = None
+    is_escalated: bool = False
+    competing_session: bool = False

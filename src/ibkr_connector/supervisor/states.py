@@ -15,7 +15,7 @@ from typing import Final
 
 from ibkr_connector.model.status import ConnectionState
 
-__all__ = ["TABLE", "UP", "InvalidTransition", "SupervisorEvent", "advance", "as_mermaid"]
+__all__ = ["LOSSES", "TABLE", "UP", "InvalidTransition", "SupervisorEvent", "advance", "as_mermaid"]
 
 
 class SupervisorEvent(StrEnum):
@@ -29,6 +29,12 @@ class SupervisorEvent(StrEnum):
 
     LOST = "lost"
     """There is no session, or none that can be trusted: it ended, or it could not be had."""
+
+    RESET = "reset"
+    """As `LOST`, in a planned outage: IB resets its servers, or the gateway restarts."""
+
+    LOGIN = "login"
+    """As `LOST`, because the gateway waits for somebody to log in or to confirm it."""
 
     SYNCED = "synced"
     """Every part of the broker's state has been read."""
@@ -65,6 +71,8 @@ TABLE: Final[Mapping[ConnectionState, Mapping[SupervisorEvent, ConnectionState]]
             _S.CONNECTING: {
                 _E.OPENED: _S.SYNCING,
                 _E.LOST: _S.WAITING,
+                _E.RESET: _S.MAINTENANCE,
+                _E.LOGIN: _S.LOGIN_NEEDED,
                 _E.GIVE_UP: _S.IDLE,  # the first attempt failed: its error goes to the caller
                 _E.STOP: _S.STOPPED,
             },
@@ -74,6 +82,8 @@ TABLE: Final[Mapping[ConnectionState, Mapping[SupervisorEvent, ConnectionState]]
                 _E.LINK_DOWN: _S.SYNCING,  # counted when the parts are through
                 _E.LINK_UP: _S.SYNCING,  # the parts are read once more
                 _E.LOST: _S.WAITING,
+                _E.RESET: _S.MAINTENANCE,
+                _E.LOGIN: _S.LOGIN_NEEDED,
                 _E.GIVE_UP: _S.IDLE,  # as while connecting
                 _E.STOP: _S.STOPPED,
             },
@@ -81,6 +91,8 @@ TABLE: Final[Mapping[ConnectionState, Mapping[SupervisorEvent, ConnectionState]]
                 _E.LINK_DOWN: _S.DEGRADED,
                 _E.LINK_UP: _S.SYNCING,  # a gateway may report the end of a gap we never heard of
                 _E.LOST: _S.WAITING,
+                _E.RESET: _S.MAINTENANCE,
+                _E.LOGIN: _S.LOGIN_NEEDED,
                 _E.GIVE_UP: _S.IDLE,  # whoever wanted it went away just as it came up
                 _E.STOP: _S.STOPPED,
             },
@@ -90,10 +102,22 @@ TABLE: Final[Mapping[ConnectionState, Mapping[SupervisorEvent, ConnectionState]]
                 _E.LINK_DOWN: _S.DEGRADED,
                 _E.LINK_UP: _S.SYNCING,
                 _E.LOST: _S.WAITING,
+                _E.RESET: _S.MAINTENANCE,
+                _E.LOGIN: _S.LOGIN_NEEDED,
                 _E.GIVE_UP: _S.IDLE,  # as while ready
                 _E.STOP: _S.STOPPED,
             },
             _S.WAITING: {
+                _E.RETRY: _S.CONNECTING,
+                _E.GIVE_UP: _S.STOPPED,
+                _E.STOP: _S.STOPPED,
+            },
+            _S.MAINTENANCE: {
+                _E.RETRY: _S.CONNECTING,
+                _E.GIVE_UP: _S.STOPPED,
+                _E.STOP: _S.STOPPED,
+            },
+            _S.LOGIN_NEEDED: {
                 _E.RETRY: _S.CONNECTING,
                 _E.GIVE_UP: _S.STOPPED,
                 _E.STOP: _S.STOPPED,
@@ -109,6 +133,9 @@ TABLE: Final[Mapping[ConnectionState, Mapping[SupervisorEvent, ConnectionState]]
 
 UP: Final = frozenset({_S.READY, _S.DEGRADED})
 """States with a session that has been synchronised, whole or in part."""
+
+LOSSES: Final = frozenset({_E.LOST, _E.RESET, _E.LOGIN})
+"""Events after which there is no session, and another attempt is waited for."""
 
 
 class InvalidTransition(RuntimeError):  # noqa: N818  # says what happened

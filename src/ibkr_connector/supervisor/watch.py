@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from types import MappingProxyType
 from typing import Final, NoReturn
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.codes import LinkEffect
-from ibkr_connector.errors import ConnectionLostError, RequestTimeoutError
+from ibkr_connector.errors import ConnectionLostError, IBKRError, RequestTimeoutError
 from ibkr_connector.gateway.port import SessionEnded
 from ibkr_connector.resilience.pipeline import Pipeline
 from ibkr_connector.resilience.timers import Timers
@@ -48,6 +48,7 @@ class Watch:
         timers: Timers on the same clock.
         timing: The numbers.
         tell: Told what happened, as it happens.
+        on_beat: Called before each heartbeat.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Watch:
         timers: Timers,
         timing: SupervisorTiming,
         tell: Callable[[SupervisorEvent], None],
+        on_beat: Callable[[], None] = lambda: None,
     ) -> None:
         self.session = session
         self.heartbeat = Heartbeat(session, pipeline=pipeline, clock=clock)
@@ -69,11 +71,13 @@ class Watch:
         self._timers = timers
         self._timing = timing
         self._tell = tell
+        self._on_beat = on_beat
         self._missing: set[str] = set()
         self._link_is_up = True
         self._cause: SyncCause | None = None
         self._woken = asyncio.Event()
         self._told: tuple[str, ...] | None = None
+        self._suspected = asyncio.Event()
         self._ended = asyncio.Event()
         self._why: Exception | None = None
 
@@ -105,6 +109,23 @@ class Watch:
         self._woken.set()
         self._tell(SupervisorEvent.LINK_UP)
 
+    async def is_fresh(self) -> bool:
+        """
+        Tell whether the gateway lives: it said something lately, or it answers when it is asked.
+
+        No answer is no proof of its death, but enough to send nothing now; the heartbeat asks on.
+        """
+        timing, now = self._timing, self._clock.monotonic()
+        if now - self.session.last_received <= timing.fresh_s:
+            return True
+        try:
+            with self._timers.limit(now + min(timing.confirm_s, timing.probe_s)):
+                await self.session.probe()
+        except (TimeoutError, IBKRError):
+            self._suspected.set()
+            return False
+        return True
+
     async def run(self) -> Exception:
         """Serve the session until it is over, and return why it is."""
         if not self.session.is_open:
@@ -125,12 +146,19 @@ class Watch:
     async def _beat(self) -> NoReturn:
         timing = self._timing
         while True:
-            await self._clock.sleep(timing.heartbeat_interval_s)
-            if not await self.heartbeat.is_alive(timing.heartbeat_timeout_s):
+            await self._next_beat()
+            self._on_beat()
+            if not await self.heartbeat.is_alive(timing.probe_s):
                 reason = "the gateway no longer answers heartbeats"
                 self._blame(ConnectionLostError(reason))
                 self.session.abort(reason)
                 raise _Over
+
+    async def _next_beat(self) -> None:
+        at = self._clock.monotonic() + self._timing.heartbeat_interval_s
+        with suppress(TimeoutError), self._timers.limit(at):
+            await self._suspected.wait()
+        self._suspected.clear()
 
     async def _synchronise(self) -> NoReturn:
         cause: SyncCause | None = SyncCause.CONNECTED

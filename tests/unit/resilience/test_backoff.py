@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibkr_connector.resilience.backoff import delay
+from ibkr_connector.resilience.backoff import delay, full_jitter
 
 
 def test_the_step_doubles_up_to_the_cap() -> None:
@@ -34,3 +34,12 @@ def test_no_wait_is_longer_than_the_cap_or_nothing(
 def test_attempts_are_counted_from_one() -> None:
     with pytest.raises(ValueError, match="from 1"):
         delay(0, base_s=1.0, cap_s=60.0, draw=0.5)
+
+
+def test_full_jitter_draws_the_whole_step_and_never_spins() -> None:
+    steps = [full_jitter(n, base_s=1.0, cap_s=60.0, draw=1.0) for n in range(1, 9)]
+    assert steps == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert full_jitter(5, base_s=1.0, cap_s=60.0, draw=0.5) == 8.0
+    assert full_jitter(5, base_s=1.0, cap_s=60.0, draw=0.0) == 0.05
+    with pytest.raises(ValueError, match="counted from 1"):
+        full_jitter(0, base_s=1.0, cap_s=60.0, draw=0.5)

@@ -177,6 +177,7 @@ async def test_circuits_of_other_groups_stay_closed(rig: Rig) -> None:
         "market": BreakerState.CLOSED,
         "history": BreakerState.CLOSED,
         "account": BreakerState.CLOSED,
+        "preview": BreakerState.CLOSED,
     }
 
 

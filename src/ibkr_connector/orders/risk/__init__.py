@@ -20,6 +20,7 @@ from .valuation import (
     with_filled,
     worst_price,
 )
+from .verdicts import verdicts
 
 __all__ = [
     "RULES",
@@ -43,6 +44,7 @@ __all__ = [
     "needs_price",
     "order_unit_value",
     "unit_value",
+    "verdicts",
     "with_filled",
     "worst_price",
 ]

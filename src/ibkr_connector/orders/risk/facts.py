@@ -17,6 +17,7 @@ from ibkr_connector.model.account import Position
 from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.ids import ConId
 from ibkr_connector.model.orders import Action, OrderRequest
+from ibkr_connector.model.preview import WhatIf
 
 from .limits import RiskLimits
 
@@ -58,6 +59,8 @@ class RiskFacts:
     is_open: bool | None = None
     legs: tuple[RiskFacts, ...] = ()
     """Those of each leg, when the contract is a combination."""
+    margin: WhatIf | None = None
+    """What the broker says the order would do, where a rule has asked for it."""
 
     @property
     def reference(self) -> Decimal | None:
@@ -188,6 +191,7 @@ class Needs:
 
     price: bool = False
     shortable: bool = False
+    margin: bool = False
 
 
 class FactSource(Protocol):

@@ -1,0 +1,271 @@
+"""
+What every rule says of one order, those included that it passes: for people who decide.
+
+Owns: the words for what a passed rule has compared. The verdict itself is the rule's own: it is
+asked here once more, so that nothing is judged in two ways.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Final
+
+from ibkr_connector.model.orders import Action
+from ibkr_connector.model.preview import RuleVerdict, Verdict
+
+from .facts import Case
+from .rules import RULES, Rule
+from .valuation import closes, exposures, order_unit_value, order_value, position_after
+
+__all__ = ["MEASURES", "verdicts"]
+
+Compared = tuple[str, object, object]
+"""The limit's name, a value, and what it was held against."""
+
+
+def verdicts(case: Case) -> tuple[RuleVerdict, ...]:
+    """Return what each rule says, in the order of the rules; one rule may say several things."""
+    only_closes = closes(case)
+    return tuple(
+        verdict
+        for rule in RULES
+        for verdict in (
+            _of(rule, case)
+            if rule.for_closing or not only_closes
+            else (RuleVerdict(rule=rule.name, verdict=Verdict.WAIVED),)
+        )
+    )
+
+
+def _of(rule: Rule, case: Case) -> Iterator[RuleVerdict]:
+    broken = tuple(rule.violations(case))
+    for one in broken:
+        yield RuleVerdict(
+            rule=one.rule,
+            verdict=Verdict.BROKEN,
+            value=one.value,
+            limit=one.limit,
+            remedy=one.remedy,
+        )
+    if broken:
+        return
+    compared = tuple(MEASURES.get(rule.name, _nothing)(case))
+    for name, value, limit in compared:
+        yield RuleVerdict(rule=name, verdict=Verdict.PASSED, value=_text(value), limit=f"{limit}")
+    if not compared:
+        yield RuleVerdict(rule=rule.name, verdict=Verdict.NOT_SET)
+
+
+def _text(value: object) -> str:
+    return f"{value:.2f}" if isinstance(value, Decimal) and value % 1 else f"{value}"
+
+
+def _nothing(case: Case) -> Iterator[Compared]:
+    return iter(())
+
+
+# --- what is allowed ----------------------------------------------------------------------------
+
+
+def _allowed(case: Case) -> Iterator[Compared]:
+    limits = case.limits
+    for name, value, names in (
+        ("security type", case.contract.security_type, limits.security_types),
+        ("symbol", case.contract.symbol, limits.symbols),
+        ("order type", case.request.order_type, limits.order_types),
+        ("exchange", _exchange(case), limits.exchanges),
+        ("currency", case.contract.currency, limits.currencies),
+        ("account", "this account", limits.accounts),
+    ):
+        if names:
+            yield f"allowed {name}", value, f"{len(names)} named"
+
+
+def _denied(case: Case) -> Iterator[Compared]:
+    limits = case.limits
+    for name, value, names in (
+        ("security type", case.contract.security_type, limits.denied_security_types),
+        ("symbol", case.contract.symbol, limits.denied_symbols),
+        ("order type", case.request.order_type, limits.denied_order_types),
+        ("exchange", _exchange(case), limits.denied_exchanges),
+        ("currency", case.contract.currency, limits.denied_currencies),
+        ("account", "this account", limits.denied_accounts),
+    ):
+        if names:
+            yield f"denied {name}", value, f"{len(names)} named"
+
+
+def _exchange(case: Case) -> str:
+    return case.contract.exchange or case.contract.primary_exchange
+
+
+# --- how much -----------------------------------------------------------------------------------
+
+
+def _order_size(case: Case) -> Iterator[Compared]:
+    yield "MAX_ORDER_SIZE", case.request.quantity, case.limits.max_order_size
+
+
+def _order_worth(case: Case) -> Iterator[Compared]:
+    if case.limits.max_order_value is not None:
+        yield "max_order_value", order_value(case), case.limits.max_order_value
+
+
+def _portfolio_risk(case: Case) -> Iterator[Compared]:
+    if case.limits.max_portfolio_risk is not None:
+        share = _share(case, order_value(case))
+        yield "MAX_PORTFOLIO_RISK", share, case.limits.max_portfolio_risk
+
+
+def _position_size(case: Case) -> Iterator[Compared]:
+    if case.limits.max_position_size is not None:
+        yield "max_position_size", position_after(case), case.limits.max_position_size
+
+
+def _position_worth(case: Case) -> Iterator[Compared]:
+    after, each = position_after(case), order_unit_value(case)
+    if case.limits.max_position_value is not None and after is not None and each is not None:
+        yield "max_position_value", after * each, case.limits.max_position_value
+
+
+def _exposure(case: Case) -> Iterator[Compared]:
+    gross, _, _ = exposures(case)
+    if case.limits.max_exposure is not None:
+        yield "max_exposure", gross, case.limits.max_exposure
+    if case.limits.max_exposure_share is not None:
+        yield "max_exposure_share", _share(case, gross), case.limits.max_exposure_share
+
+
+def _concentration(case: Case) -> Iterator[Compared]:
+    if case.limits.max_concentration is not None:
+        _, of_symbol, _ = exposures(case)
+        yield "max_concentration", _share(case, of_symbol), case.limits.max_concentration
+
+
+def _buying_power(case: Case) -> Iterator[Compared]:
+    if not case.limits.check_buying_power:
+        return
+    margin = case.facts.margin
+    if margin is not None and margin.initial_margin.after is not None:
+        equity = margin.equity_with_loan.after
+        yield "buying power", f"initial margin {margin.initial_margin.after}", f"equity {equity}"
+    else:
+        yield "buying power", order_value(case), case.book.buying_power
+
+
+def _short_selling(case: Case) -> Iterator[Compared]:
+    limits = case.limits
+    watched = not limits.allow_short or limits.require_shortable
+    after = position_after(case)
+    if not watched or case.request.action is not Action.SELL or after is None:
+        return
+    short = f"{max(after, Decimal(0))} short with all open sells filled"
+    if not limits.allow_short:
+        yield "allow_short", short, "0"
+    else:
+        yield "require_shortable", short, "shares to borrow"
+
+
+def _share(case: Case, value: Decimal | None) -> str:
+    worth = case.net_liquidation
+    return "" if value is None or not worth else f"{value / worth:.4f}"
+
+
+# --- the market, losses, pace -------------------------------------------------------------------
+
+
+def _price_collar(case: Case) -> Iterator[Compared]:
+    request, collar = case.request, case.limits.price_collar
+    prices = (("limit_price", request.limit_price), ("stop_price", request.stop_price))
+    stated = [f"{key} {price}" for key, price in prices if price is not None]
+    if collar is not None and stated:
+        yield "price_collar", ", ".join(stated), f"{collar} from the market at {_reference(case)}"
+
+
+def _reference(case: Case) -> Decimal | None:
+    return case.facts.reference
+
+
+def _quote_age(case: Case) -> Iterator[Compared]:
+    limit, quoted, now = case.limits.max_quote_age_s, case.facts.quoted_at, case.book.now
+    if limit is not None and quoted is not None and now is not None:
+        yield "max_quote_age_s", f"{(now - quoted).total_seconds():.1f} s", f"{limit} s"
+
+
+def _open_market(case: Case) -> Iterator[Compared]:
+    if case.limits.require_open_market:
+        yield "require_open_market", "an open market", "an open market"
+
+
+def _halted(case: Case) -> Iterator[Compared]:
+    if case.limits.refuse_halted:
+        yield "refuse_halted", "not halted", "a contract that trades"
+
+
+def _losses(case: Case) -> Iterator[Compared]:
+    limits, book, worth = case.limits, case.book, case.net_liquidation
+    for name, limit, start, is_share in (
+        ("max_daily_loss", limits.max_daily_loss, book.day_start, False),
+        ("max_daily_loss_share", limits.max_daily_loss_share, book.day_start, True),
+        ("max_drawdown", limits.max_drawdown, book.peak, True),
+    ):
+        if limit is None or start is None or worth is None:
+            continue
+        loss = start - worth
+        yield name, f"{loss / start:.4f}" if is_share else f"{loss:.2f}", limit
+
+
+def _cooldown(case: Case) -> Iterator[Compared]:
+    if case.limits.halt_cooldown_s:
+        yield "halt_cooldown_s", "no cooldown", f"{case.limits.halt_cooldown_s} s after a loss"
+
+
+def _open_orders(case: Case) -> Iterator[Compared]:
+    if case.limits.max_open_orders is not None:
+        yield "max_open_orders", len(case.book.working) + 1, case.limits.max_open_orders
+
+
+def _rate(case: Case) -> Iterator[Compared]:
+    for name, limit, seconds in (
+        ("max_orders_per_second", case.limits.max_orders_per_second, 1),
+        ("max_orders_per_minute", case.limits.max_orders_per_minute, 60),
+    ):
+        now = case.book.now
+        if limit is not None and now is not None:
+            start = now - timedelta(seconds=seconds)
+            yield name, sum(one.at > start for one in case.book.placed) + 1, limit
+
+
+def _duplicate(case: Case) -> Iterator[Compared]:
+    if case.limits.duplicate_window_s is not None and not case.is_change:
+        yield "duplicate_window_s", "no such order", f"{case.limits.duplicate_window_s} s"
+
+
+MEASURES: Final[Mapping[str, Callable[[Case], Iterator[Compared]]]] = MappingProxyType(
+    {
+        "allowed": _allowed,
+        "denied": _denied,
+        "order size": _order_size,
+        "order value": _order_worth,
+        "portfolio risk": _portfolio_risk,
+        "position size": _position_size,
+        "position value": _position_worth,
+        "exposure": _exposure,
+        "concentration": _concentration,
+        "buying power": _buying_power,
+        "short selling": _short_selling,
+        "price collar": _price_collar,
+        "quote age": _quote_age,
+        "open market": _open_market,
+        "halted": _halted,
+        "losses": _losses,
+        "cooldown": _cooldown,
+        "open orders": _open_orders,
+        "order rate": _rate,
+        "duplicate": _duplicate,
+    }
+)
+"""What each rule compares, when it has a limit; a rule without a row says no value."""

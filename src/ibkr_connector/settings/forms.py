@@ -1,0 +1,27 @@
+"""Settings that are written in a form of their own: lists of client ids, windows of the week."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from ibkr_connector.model.outages import parse_windows
+
+__all__ = ["ClientNumber", "check_windows", "split_ids"]
+
+ClientNumber = Annotated[int, Field(ge=0, le=2**31 - 1)]
+"""A client id as the protocol takes it."""
+
+
+def split_ids(value: object) -> object:
+    """Take ids as text with commas, as environment and files have them, or as they are."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return [value] if isinstance(value, int) else value
+
+
+def check_windows(text: str) -> str:
+    """Refuse windows that cannot be read, naming what is wrong with them."""
+    parse_windows(text)
+    return text

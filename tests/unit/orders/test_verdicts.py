@@ -1,0 +1,169 @@
+"""What each rule is said to have compared, and that the verdict is the rule's own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ibkr_connector.model.ids import ConId
+from ibkr_connector.model.orders import Action, OrderRequest
+from ibkr_connector.model.preview import Figures, RuleVerdict, Verdict, WhatIf
+from ibkr_connector.orders.risk import (
+    RULES,
+    Book,
+    Case,
+    Held,
+    RiskFacts,
+    RiskLimits,
+    judge,
+    verdicts,
+)
+from ibkr_connector.orders.risk.verdicts import MEASURES
+from kit.order_desk import AAPL, NOON, buy
+
+ALL: dict[str, Any] = {
+    "max_order_value": Decimal(1_000_000),
+    "max_portfolio_risk": Decimal("0.9"),
+    "max_position_size": Decimal(5_000),
+    "max_position_value": Decimal(1_000_000),
+    "max_exposure": Decimal(1_000_000),
+    "max_exposure_share": Decimal(5),
+    "max_concentration": Decimal(5),
+    "price_collar": Decimal("0.2"),
+    "max_quote_age_s": Decimal(10),
+    "max_daily_loss": Decimal(50_000),
+    "max_daily_loss_share": Decimal("0.5"),
+    "max_drawdown": Decimal("0.5"),
+    "halt_cooldown_s": Decimal(60),
+    "max_open_orders": 10,
+    "max_orders_per_second": 5,
+    "max_orders_per_minute": 50,
+    "duplicate_window_s": Decimal(5),
+    "check_buying_power": True,
+    "allow_short": False,
+    "require_open_market": True,
+    "refuse_halted": True,
+    "symbols": frozenset({"AAPL"}),
+    "denied_order_types": frozenset({"MOC"}),
+}
+
+
+def case(request: OrderRequest | None = None, *, held: int = 200, **limits: Any) -> Case:
+    return Case(
+        request=request or buy(),
+        contract=AAPL,
+        account="DU1",
+        limits=RiskLimits(**({"max_order_size": Decimal(1_000)} | limits)),
+        facts=RiskFacts(
+            price=Decimal(100),
+            exchange_rate=Decimal(1),
+            bid=Decimal("99.90"),
+            ask=Decimal("100.10"),
+            quoted_at=NOON - timedelta(seconds=2),
+            is_live=True,
+            halted=False,
+            shortable=True,
+            is_open=True,
+        ),
+        book=Book(
+            now=NOON,
+            held=(
+                Held(
+                    con_id=ConId(265598),
+                    symbol="AAPL",
+                    quantity=Decimal(held),
+                    unit_value=Decimal(100),
+                ),
+            ),
+            net_liquidation=Decimal(100_000),
+            buying_power=Decimal(100_000),
+            day_start=Decimal(101_000),
+            peak=Decimal(110_000),
+        ),
+    )
+
+
+def by_rule(case: Case) -> dict[str, RuleVerdict]:
+    return {row.rule: row for row in verdicts(case)}
+
+
+def test_every_rule_has_words_for_what_it_compares() -> None:
+    assert set(MEASURES) == {rule.name for rule in RULES}
+
+
+def test_an_order_that_passes_everything_shows_every_value_and_limit() -> None:
+    short = replace(buy(), action=Action.SELL, quantity=Decimal(150))
+    rows = (*verdicts(case(**ALL)), *verdicts(case(short, held=300, **ALL)))
+    passed = [row for row in rows if row.verdict is Verdict.PASSED]
+    assert {row.verdict for row in rows} <= {Verdict.PASSED, Verdict.NOT_SET, Verdict.WAIVED}
+    assert all(row.value and row.limit and not row.remedy for row in passed)
+    assert {row.rule for row in rows if row.verdict is Verdict.NOT_SET} <= {"short selling"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "limit"),
+    [
+        ("MAX_ORDER_SIZE", "100", "1000"),
+        ("max_order_value", "10050.00", "1000000"),
+        ("MAX_PORTFOLIO_RISK", "0.1005", "0.9"),
+        ("max_position_size", "300", "5000"),
+        ("max_position_value", "30150.00", "1000000"),
+        ("max_quote_age_s", "2.0 s", "10 s"),
+        ("max_daily_loss", "1000.00", "50000"),
+        ("max_drawdown", "0.0909", "0.5"),
+        ("max_open_orders", "1", "10"),
+        ("max_orders_per_second", "1", "5"),
+        ("price_collar", "limit_price 100.50", "0.2 from the market at 100.00"),
+        ("allowed symbol", "AAPL", "1 named"),
+    ],
+)
+def test_values_and_limits_are_those_of_the_rules(rule: str, value: str, limit: str) -> None:
+    row = by_rule(case(**ALL))[rule]
+    assert (row.verdict, row.value, row.limit) == (Verdict.PASSED, value, limit)
+
+
+def test_a_limit_that_is_not_set_is_said_to_be_so() -> None:
+    rows = by_rule(case())
+    assert rows["MAX_ORDER_SIZE"].verdict is Verdict.PASSED
+    others = {row.verdict for name, row in rows.items() if name != "MAX_ORDER_SIZE"}
+    assert others == {Verdict.NOT_SET}
+
+
+def test_what_only_closes_has_rules_waived() -> None:
+    closing = replace(buy(50), action=Action.SELL)
+    rows = by_rule(case(closing, **ALL))
+    assert rows["losses"].verdict is Verdict.WAIVED
+    assert rows["MAX_ORDER_SIZE"].verdict is Verdict.PASSED
+
+
+def test_the_brokers_margin_is_shown_where_it_was_asked_for() -> None:
+    told = WhatIf(
+        initial_margin=Figures(after=Decimal(50)), equity_with_loan=Figures(after=Decimal(90))
+    )
+    asked = case(**ALL)
+    row = by_rule(replace(asked, facts=replace(asked.facts, margin=told)))["buying power"]
+    assert (row.value, row.limit) == ("initial margin 50", "equity 90")
+
+
+@given(
+    quantity=st.integers(1, 2_000),
+    price=st.decimals(50, 200, places=2),
+    selling=st.booleans(),
+    held=st.integers(-500, 500),
+)
+def test_the_verdict_is_the_rules_own(
+    quantity: int, price: Decimal, selling: bool, held: int
+) -> None:
+    request = replace(buy(quantity), limit_price=price)
+    request = replace(request, action=Action.SELL) if selling else request
+    asked = case(request, held=held, **(ALL | {"max_position_size": Decimal(400)}))
+    rows = [row for row in verdicts(asked) if row.verdict is Verdict.BROKEN]
+    assert [(row.rule, row.value, row.limit, row.remedy) for row in rows] == [
+        (one.rule, one.value, one.limit, one.remedy) for one in judge(asked)
+    ]
