@@ -22,6 +22,7 @@ import contextvars
 import os
 import threading
 import weakref
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -54,6 +55,8 @@ class Portal:
         self._lock = threading.Lock()
         self._open = False
         self._jobs: set[_Job[Any]] = set()
+        self._inboxes: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Inbox]
+        self._inboxes = weakref.WeakKeyDictionary()
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
 
@@ -98,7 +101,7 @@ class Portal:
         def deliver(outcome: _Outcome[T]) -> None:
             # The caller's loop may be closed: then there is nobody left to tell.
             with suppress(RuntimeError):
-                here.call_soon_threadsafe(arrive, outcome)
+                self._inbox_of(here).put(lambda: arrive(outcome))
 
         job = _Job(self, fn, deliver)
         self._submit(job)
@@ -175,7 +178,7 @@ class Portal:
             if not self._open:
                 raise self._closed()
             self._jobs.add(job)
-            self._loop.call_soon_threadsafe(job.begin)
+            self._inbox.put(job.begin)
 
     def _closed(self) -> NotConnectedError:
         if self._pid != os.getpid():
@@ -203,6 +206,7 @@ class Portal:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._inbox = _Inbox(self._loop)
         self._stopping = asyncio.Event()
         self._open = True
         self._started.set()
@@ -223,6 +227,12 @@ class Portal:
             left, self._jobs = self._jobs, set()
         for job in left:
             job.deliver(_Outcome(error=self._closed()))
+
+    def _inbox_of(self, loop: asyncio.AbstractEventLoop) -> _Inbox:
+        inbox = self._inboxes.get(loop)
+        if inbox is None:
+            inbox = self._inboxes[loop] = _Inbox(loop)
+        return inbox
 
     def _finished(self, job: _Job[T], outcome: _Outcome[T]) -> None:
         with self._lock:
@@ -254,6 +264,37 @@ class _Outcome(Generic[T]):
         if self.error is not None:
             raise self.error
         return cast("T", self.value)
+
+
+class _Inbox:
+    """
+    Calls for a loop, from any thread; those that come together wake it once.
+
+    To wake a loop is the dearest part of a call: a write to a pipe, and the other thread's turn.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = weakref.ref(loop)
+        self._calls: deque[Callable[[], object]] = deque()
+        self._woken = False
+
+    def put(self, call: Callable[[], object]) -> None:
+        """Run a call on the loop, in order; `RuntimeError` when it is closed."""
+        self._calls.append(call)
+        loop = self._loop()
+        if not self._woken and loop is not None:
+            self._woken = True
+            try:
+                loop.call_soon_threadsafe(self._empty)
+            except RuntimeError:
+                self._woken = False
+                raise
+
+    def _empty(self) -> None:
+        # Lowered before anything is taken: what comes from now on wakes the loop again.
+        self._woken = False
+        while self._calls:
+            self._calls.popleft()()
 
 
 class _Job(Generic[T]):

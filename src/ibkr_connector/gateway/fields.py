@@ -39,7 +39,12 @@ def encode(fields: Iterable[Any], *, make_empty: bool = True) -> bytes:
     """
     fields = tuple(fields)
     try:
-        return "".join([_text(value, make_empty=make_empty) + "\0" for value in fields]).encode()
+        texts = [
+            # most fields of an order are empty
+            "" if value == "" else _text(value, make_empty=make_empty)
+            for value in fields
+        ]
+        return ("\0".join(texts) + "\0").encode()
     except ValueError as exc:
         raise _family(fields)(f"nothing was sent: {exc}", replay_safe=False) from exc
 

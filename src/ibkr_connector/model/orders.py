@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 from .contracts import Action, Contract
 from .ids import ClientId, ExecId, OrderId, PermId
@@ -119,6 +120,9 @@ class SendDisposition(StrEnum):
     """They left the process, or the broker has answered."""
 
 
+_TERMS: Final = tuple(field.name for field in fields(OrderTerms))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRequest(Record):
     """
@@ -193,7 +197,7 @@ class OrderRequest(Record):
     @property
     def terms(self) -> OrderTerms:
         """Everything beyond side, size, limit, stop and time in force, as one record."""
-        return OrderTerms(**{field.name: getattr(self, field.name) for field in fields(OrderTerms)})
+        return OrderTerms(**{name: getattr(self, name) for name in _TERMS})
 
     @property
     def symbol(self) -> str:

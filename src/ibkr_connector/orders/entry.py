@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
 from ibkr_connector.gateway.port import OrderTicket
 from ibkr_connector.model.contracts import Contract, SecurityType
@@ -26,7 +26,7 @@ from ibkr_connector.model.terms import NO_TERMS
 
 from .states import AWAITING, CLOSED, State, status_of
 
-__all__ = ["OrderEntry"]
+__all__ = ["OrderEntry", "evolve"]
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -182,6 +182,24 @@ class OrderEntry:
         return self.contract.security_type is SecurityType.COMBO or any(
             _is_combination(fill) for fill in self.fills
         )
+
+
+_SLOTS: Final = {field.name: vars(OrderEntry)[field.name] for field in fields(OrderEntry)}
+_COPY: Final = tuple((slot.__get__, slot.__set__) for slot in _SLOTS.values())
+
+
+def evolve(entry: OrderEntry, **changes: Any) -> OrderEntry:
+    """
+    Return the order with some fields changed, as `dataclasses.replace` does three times slower.
+
+    Every message about every order comes through here, several times.
+    """
+    new: OrderEntry = object.__new__(OrderEntry)
+    for take, put in _COPY:
+        put(new, take(entry))
+    for name, value in changes.items():
+        _SLOTS[name].__set__(new, value)
+    return new
 
 
 def _is_combination(fill: Fill) -> bool:

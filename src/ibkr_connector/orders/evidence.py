@@ -274,8 +274,9 @@ class _Scribe:
         return Seen(notes=tuple(self._notes), ask=frozenset(self.ask), stranger=stranger)
 
     def write(self, note: Note) -> None:
-        if note.key in self.ledger:
-            note = replace(note, correlation_id=self.ledger.get(note.key).correlation_id)
+        entry = self.ledger.entry(note.key)
+        if entry is not None and note.correlation_id != entry.correlation_id:
+            note = replace(note, correlation_id=entry.correlation_id)
         self.ledger.record(note)
         self._notes.append(note)
 
@@ -307,6 +308,7 @@ class _Scribe:
             **(terms_news(order, entry) if order is not None else {}),
         }
         if any(value is not None for value in news.values()):
+            news["correlation_id"] = entry.correlation_id
             self.write(Learned(at=self.at, key=key, cause=self.cause, **news))
         entry = self.ledger.get(key)
         if entry.state is State.FILLED and entry.filled < entry.quantity and news["quantity"]:
@@ -345,6 +347,7 @@ class _Scribe:
                 reason=reason,
                 code=code,
                 disposition=disposition,
+                correlation_id=entry.correlation_id,
                 cause=self.cause,
             )
         )

@@ -85,19 +85,23 @@ class Exposure:
             held = tuple(self._held(row, figures) for row in known.positions)
             for row in held:
                 figures.held.setdefault(row.con_id, row)
-        working = tuple(
-            order
-            for entry in self._ledger.open_entries()
-            if entry.account in (account, "") and entry.key != without
-            for order in self._of_entry(entry, figures)
-        )
+        working: list[Working] = []
+        for entry in self._ledger.open_entries():
+            if entry.account not in (account, "") or entry.key == without:
+                continue
+            kept = self._kept.get(entry.key)
+            same = kept is not None and kept.entry is entry
+            if kept is not None and same and kept.rate == figures.rate(entry.contract.currency):
+                working += kept.working
+            else:
+                working += self._of_entry(entry, figures)
         if len(self._kept) > 2 * len(working) + _ROOM:
             still = {entry.key for entry in self._ledger.open_entries()}
             self._kept = {key: kept for key, kept in self._kept.items() if key in still}
         return Book(
             now=known.now,
             held=held,
-            working=working,
+            working=tuple(working),
             placed=self._recent(known, limits),
             net_liquidation=known.net_liquidation,
             buying_power=known.buying_power,
@@ -136,12 +140,9 @@ class Exposure:
         return True
 
     def _of_entry(self, entry: OrderEntry, figures: _Figures) -> tuple[Working, ...]:
-        rate = figures.rate(entry.contract.currency)
-        kept = self._kept.get(entry.key)
-        if kept is not None and kept.entry is entry and kept.rate == rate:
-            return kept.working
         working = tuple(self._working(entry, figures))
         if _stands_alone(entry):
+            rate = figures.rate(entry.contract.currency)
             self._kept[entry.key] = _Kept(entry, rate, working)
         return working
 
@@ -177,7 +178,10 @@ class Exposure:
 
     def _at_market(self, contract: Contract, account: str, figures: _Figures) -> Decimal | None:
         held = figures.held.get(contract.con_id)
-        values = (self._values.get((account, contract.con_id)), held and held.unit_value)
+        values = (
+            self._values.get((account, contract.con_id)),
+            None if held is None else held.unit_value,
+        )
         return max((value for value in values if value is not None), default=None)
 
     def _held(self, row: Position, figures: _Figures) -> Held:

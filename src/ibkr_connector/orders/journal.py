@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -67,6 +68,9 @@ _WORDS: Final[Mapping[type[Any], str]] = MappingProxyType(
 GATHER_S: Final = 0.002
 """How long what nobody waits for is gathered before it goes to disk together."""
 
+_Outcome = tuple[Exception | None, asyncio.Future[None] | None]
+"""Why the disk refused, and who waits for it."""
+
 Place = Path | PostgresPlace
 """Where a journal is: a file, or a table of a database."""
 
@@ -107,6 +111,8 @@ class Journal:
         self._closed = False
         self._posted: list[Note] = []
         self._flushing: asyncio.TimerHandle | None = None
+        self._outcomes: deque[_Outcome] = deque()
+        self._woken = False
         self.on_failure: Callable[[OrderError], None] | None = None
         """Told each time something could not be written."""
 
@@ -158,11 +164,7 @@ class Journal:
             return written
         self._flush()
         drafts = [_draft(note) for note in notes]
-
-        def tell(failure: Exception | None) -> None:
-            self._loop.call_soon_threadsafe(self._told, failure, written)
-
-        self._log.append(drafts, tell)
+        self._log.append(drafts, lambda failure: self._tell(failure, written))
         return written
 
     def post(self, notes: Sequence[Note]) -> None:
@@ -191,11 +193,23 @@ class Journal:
             self._flushing = None
         if self._posted:
             notes, self._posted = self._posted, []
+            self._log.post(
+                lambda: [_draft(note) for note in notes],
+                lambda failure: self._tell(failure, None),
+            )
 
-            def failed(failure: Exception | None) -> None:
-                self._loop.call_soon_threadsafe(self._told, failure, None)
+    def _tell(self, failure: Exception | None, written: asyncio.Future[None] | None) -> None:
+        """Bring an outcome home from the writer's thread; one commit wakes the loop once."""
+        self._outcomes.append((failure, written))
+        if not self._woken:
+            self._woken = True
+            self._loop.call_soon_threadsafe(self._take_outcomes)
 
-            self._log.post(lambda: [_draft(note) for note in notes], failed)
+    def _take_outcomes(self) -> None:
+        # lowered before anything is taken: what comes from now on wakes the loop again
+        self._woken = False
+        while self._outcomes:
+            self._told(*self._outcomes.popleft())
 
     def _told(self, failure: Exception | None, written: asyncio.Future[None] | None) -> None:
         error = None

@@ -28,7 +28,7 @@ from ibkr_connector.gateway.port import (
 from ibkr_connector.model.ids import ClientId, ExecId, OrderId, PermId
 from ibkr_connector.model.orders import Fill, SendDisposition, Transition
 
-from .entry import OrderEntry
+from .entry import OrderEntry, evolve
 from .notes import (
     Changed,
     Charged,
@@ -196,7 +196,7 @@ class Ledger:
             self._attempts[note.client_order_id] = self.attempts(note.client_order_id) + 1
 
     def _record_changed(self, note: Changed) -> None:
-        self._put(replace(self._entries[note.key], changed=note.ticket, updated=note.at))
+        self._put(evolve(self._entries[note.key], changed=note.ticket, updated=note.at))
 
     def _record_met(self, note: Met) -> None:
         order = note.order
@@ -242,7 +242,7 @@ class Ledger:
             cause=note.cause,
         )
         self._put(
-            replace(
+            evolve(
                 entry,
                 state=note.target,
                 disposition=note.disposition or disposition,
@@ -258,7 +258,7 @@ class Ledger:
     def _record_learned(self, note: Learned) -> None:
         entry = self._entries[note.key]
         self._put(
-            replace(
+            evolve(
                 entry,
                 perm_id=entry.perm_id if note.perm_id is None else note.perm_id,
                 quantity=_or(note.quantity, entry.quantity),
@@ -288,7 +288,7 @@ class Ledger:
         others = tuple(f for f in entry.fills if exec_base(f.exec_id)[0] != base)
         fills = (*others, fill) if fill.quantity else others
         self._put(
-            replace(
+            evolve(
                 entry,
                 fills=fills,
                 corrected=entry.corrected or corrects,
@@ -306,7 +306,7 @@ class Ledger:
         fills = tuple(
             _charged(fill, note) if fill.exec_id == note.exec_id else fill for fill in entry.fills
         )
-        self._put(replace(entry, fills=fills, updated=note.at))
+        self._put(evolve(entry, fills=fills, updated=note.at))
 
     def _record_nothing(self, note: Note) -> None:
         """Denied and refused things are for the audit: they change no order."""

@@ -36,6 +36,8 @@ def _new(said: Any, known: Any) -> Any:
 
 
 def _with_known_contracts(said: OrderTerms, known: OrderTerms) -> OrderTerms:
+    if not said.conditions or said.conditions == known.conditions:
+        return said
     if [*map(_bare, said.conditions)] != [*map(_bare, known.conditions)]:
         return said
     return replace(said, conditions=known.conditions)
