@@ -12,6 +12,7 @@ import os
 import threading
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from .model.streams import StreamState
     from .orders.closing import ClosingReport
     from .orders.history import OrderHistory
+    from .orders.risk.equity import EquityMarks
     from .orders.rule_book import RulesStatus
     from .orders.sizing import SizingBasis
     from .orders.waiting import Wait
@@ -798,6 +800,38 @@ class IBKRConnector:
         Source: the caches and the rules. Cost: 1 message for a contract that is new.
         """
         return await self._call(lambda engine: engine.sizing_basis(contract, account))
+
+    async def adjust_equity(
+        self,
+        amount: Decimal | int | str,
+        *,
+        account: str | None = None,
+        arrived: datetime | None = None,
+    ) -> EquityMarks | None:
+        """
+        Tell that money was paid in, or out when `amount` is negative: it is no gain and no loss.
+
+        To be called once the account's figures show the money, on the same day. A halt that
+        nothing but the money had caused ends.
+
+        Args:
+            amount: In the account's base currency.
+            account: May be left out when the login has one account.
+            arrived: Aware time; now when not given. What was there when the day's first figures
+                came is no part of the day's loss.
+
+        Returns:
+            What losses are measured against from now on; `None` when no limit is about losses.
+
+        Raises:
+            AccountError: No such amount or account, or its worth is not known.
+            NotConnectedError: There is no connection.
+
+        Source: you; TWS has no figure for it. Cost: none.
+        """
+        return await self._call(
+            _later(lambda engine: engine.adjust_equity(amount, account, arrived))
+        )
 
     async def reset_losses(self, account: str | None = None) -> None:
         """

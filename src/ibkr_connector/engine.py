@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from .account.desk import AccountDesk, choose_account
@@ -46,6 +47,8 @@ from .orders.everyone import Everyone
 from .orders.guard import Guard
 from .orders.journal import Journal, Place
 from .orders.kill_switch import KillSwitch
+from .orders.paid_in import take_paid_in
+from .orders.risk.equity import EquityMarks
 from .orders.rule_book import RuleBook
 from .orders.sizing import SizingBasis, basis_of
 from .resilience.operation import ENDPOINTS, Operation
@@ -158,6 +161,7 @@ class Engine:
             everyone=Everyone(
                 send=self._cancel_everyone, open_orders=self._ask_open_orders, clock=clock
             ),
+            look=self._take_paid_in,
             is_ready=lambda: self._supervisor.state is ConnectionState.READY,
         )
         self._address = Address(
@@ -306,6 +310,14 @@ class Engine:
             rate=self.account.view.exchange_rate(chosen, contract.currency),
         )
 
+    def adjust_equity(
+        self, amount: object, account: str | None, arrived: datetime | None = None, *, key: str = ""
+    ) -> EquityMarks | None:
+        """Take in that money was paid in or out of an account."""
+        self._need_session()
+        chosen = choose_account(account, self._settings.account_id, self.accounts)
+        return self._facts.adjust(chosen, amount, arrived=arrived, key=key)
+
     # --- calls that only the engine can make ----------------------------------------------------
 
     async def request(
@@ -399,6 +411,13 @@ class Engine:
             self.orders.suspend(_LINK_DOWN)
         else:
             self.orders.resume(_LINK_DOWN)
+
+    def _take_paid_in(self) -> None:
+        if self._supervisor.state is ConnectionState.READY:
+            take_paid_in(
+                self._settings.state_dir,
+                lambda one: self.adjust_equity(one.amount, one.account, one.arrived, key=one.key),
+            )
 
     async def _cancel_everyone(self) -> None:
         if self._settings.readonly:

@@ -14,14 +14,16 @@ from typing import Any
 
 from .account.desk import AccountDesk
 from .clock import Clock
-from .errors import IBKRError
+from .errors import AccountError, IBKRError
 from .gateway.borrowing import can_be_borrowed
 from .gateway.times import BadTimeError, zone
 from .market.desk import MarketDesk
 from .model.contracts import Action, ContractDetails
 from .model.market import DataType
 from .orders.equity_store import EquityStore
+from .orders.paid_in import check_paid_in
 from .orders.risk import AccountFacts, Needs, RiskFacts, RiskLimits
+from .orders.risk.equity import EquityMarks
 from .orders.risk.hours import is_open
 from .orders.rule_book import RuleBook
 
@@ -108,6 +110,25 @@ class RuleFacts:
     def observe(self, account: str) -> None:
         if (worth := self._account.summary(account).total_value) is not None:
             self._equity.observe(account, worth, self._rules.limits_of_account(account))
+
+    def adjust(
+        self, account: str, amount: object, *, arrived: object = None, key: str = ""
+    ) -> EquityMarks | None:
+        """
+        Take in that money was paid in or out, and what the account is worth with it.
+
+        Raises:
+            AccountError: There is no such amount, or the worth is not known.
+        """
+        number, moment = check_paid_in(amount, arrived or self._clock.utcnow())
+        worth = self._account.summary(account).total_value
+        if worth is None:
+            raise AccountError("the account's worth is not known", hint="wait for its figures")
+        self.observe(account)
+        limits = self._rules.limits_of_account(account)
+        return self._equity.adjust(
+            account, number, arrived=moment, worth=worth, limits=limits, key=key
+        )
 
     def is_open(self, details: ContractDetails, *, extended: bool) -> bool | None:
         """Tell whether a market is open now, in all of its hours or the regular ones."""

@@ -14,7 +14,7 @@ from ibkr_connector.clock import Clock
 from ibkr_connector.engine import Engine
 from ibkr_connector.settings import Settings
 from ibkr_connector.simulator import HostedSimulator
-from ibkr_connector.simulator.exchange.commands import Command, SetQuote
+from ibkr_connector.simulator.exchange.commands import AccountChanged, Command, SetQuote
 
 __all__ = [
     "AAPL",
@@ -24,6 +24,7 @@ __all__ = [
     "engine_at",
     "limits",
     "order",
+    "pay",
     "positions_are",
     "quote",
     "worth",
@@ -65,6 +66,18 @@ def quote(
             ask_size=Decimal(1_000_000),
         ),
     )
+
+
+def pay(gateway: HostedSimulator, amount: int) -> None:
+    """Pay money into the first account, or out of it, and tell the clients what it is worth now."""
+
+    def act(simulator: Any) -> None:
+        account = next(iter(simulator.gateway.accounts))
+        simulator.gateway.venue.ledgers[account].cash["USD"] += Decimal(amount)
+        simulator.gateway.deliver([AccountChanged(account=account)], simulator.clock.utcnow())
+        simulator.flush()
+
+    gateway.do(act)
 
 
 def at_the_venue(gateway: HostedSimulator) -> int:

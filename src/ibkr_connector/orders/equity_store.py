@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from ibkr_connector.clock import Clock
 
-from .risk.equity import EquityMarks, observe
+from .risk.equity import EquityMarks, adjust, observe
 from .risk.limits import RiskLimits
 from .risk.losses import watches_losses
 from .small_file import write_small_file
@@ -40,6 +40,7 @@ class EquityStore:
         self._path = directory / NAME
         self._clock = clock
         self._marks: dict[str, EquityMarks] = {}
+        self._told: tuple[str, ...] = ()
         self._is_broken = False
         self._read()
 
@@ -72,6 +73,39 @@ class EquityStore:
             )
         self._write()
 
+    def adjust(
+        self,
+        account: str,
+        amount: Decimal,
+        *,
+        arrived: datetime,
+        worth: Decimal,
+        limits: RiskLimits,
+        key: str = "",
+    ) -> EquityMarks | None:
+        """
+        Take in that money was paid in, or out when it is negative; the same key counts once.
+
+        Returns:
+            The marks from now on; `None` when nothing is remembered that could be wrong.
+        """
+        before = self.marks(account)
+        if before is None or (key and key in self._told):
+            return before
+        after = adjust(before, amount, arrived=arrived, worth=worth, limits=limits)
+        self._marks[account] = after
+        if key:
+            self._told = (*self._told[1 - _KEYS :], key)
+        _log.warning(
+            "%s was paid %s: the day began with %s, the highest was %s",
+            abs(amount),
+            "in" if amount > 0 else "out",
+            after.day_start,
+            after.peak,
+        )
+        self._write()
+        return after
+
     def reset(self, account: str | None = None) -> None:
         """Forget the marks of one account, or of all: the next worth seen starts them anew."""
         if account is None or self._is_broken:
@@ -84,6 +118,7 @@ class EquityStore:
     def _read(self) -> None:
         try:
             read = json.loads(self._path.read_text("utf-8"))
+            self._told = tuple(map(str, read.pop(_TOLD, ())))
             self._marks = {account: _marks(row) for account, row in read.items()}
         except FileNotFoundError:
             return
@@ -104,12 +139,18 @@ class EquityStore:
             )
 
     def _write(self) -> None:
-        rows = {account: _row(marks) for account, marks in self._marks.items()}
+        rows: dict[str, Any] = {account: _row(marks) for account, marks in self._marks.items()}
+        if self._told:
+            rows[_TOLD] = self._told
         try:
             write_small_file(self._path, json.dumps(rows))
         except OSError as error:
             # the marks are still known here; what is lost is what a restart would know
             _log.warning("cannot write %s: %s", self._path.name, error)
+
+
+_TOLD: Final = "paid in and out"
+_KEYS: Final = 100
 
 
 def _row(marks: EquityMarks) -> dict[str, str]:
@@ -120,15 +161,17 @@ def _row(marks: EquityMarks) -> dict[str, str]:
         "peak": str(marks.peak),
         "halted_until": "" if until is None else until.isoformat(),
         "halted_by": marks.halted_by,
+        "began": "" if marks.began is None else marks.began.isoformat(),
+        "day_peak": "" if marks.day_peak is None else str(marks.day_peak),
     }
 
 
 def _marks(row: Mapping[str, Any]) -> EquityMarks:
-    until = datetime.fromisoformat(row["halted_until"]) if row["halted_until"] else None
-    if until is not None and until.tzinfo is None:
-        raise ValueError("halted_until has no time zone")
+    # files of earlier versions do not say when the day began, nor the peak before it
+    until, began = _time(row["halted_until"]), _time(row.get("began", ""))
     day_start, peak = Decimal(row["day_start"]), Decimal(row["peak"])
-    if not (day_start.is_finite() and peak.is_finite()):
+    day_peak = Decimal(row["day_peak"]) if row.get("day_peak") else None
+    if not all(worth.is_finite() for worth in (day_start, peak, day_peak or peak)):
         raise ValueError("a worth is not finite")
     return EquityMarks(
         day=date.fromisoformat(row["day"]),
@@ -136,4 +179,13 @@ def _marks(row: Mapping[str, Any]) -> EquityMarks:
         peak=peak,
         halted_until=until,
         halted_by=str(row["halted_by"]),
+        began=began,
+        day_peak=day_peak,
     )
+
+
+def _time(text: str) -> datetime | None:
+    time = datetime.fromisoformat(text) if text else None
+    if time is not None and time.tzinfo is None:
+        raise ValueError("a time has no zone")
+    return time

@@ -67,6 +67,7 @@ class Guard:
         positions: What all accounts of the login hold; raises while that is not known.
         resolve: Turns a contract into its details.
         everyone: Cancels the orders of all others.
+        look: Looks for what other processes have left here.
         is_ready: Whether orders can be sent now.
         poll_s: How long between two looks.
     """
@@ -81,6 +82,7 @@ class Guard:
         positions: Callable[[], Sequence[Position]],
         resolve: Callable[[Contract | str], Awaitable[ContractDetails]],
         everyone: Everyone,
+        look: Callable[[], None],
         is_ready: Callable[[], bool],
         poll_s: float = 1.0,
     ) -> None:
@@ -91,6 +93,7 @@ class Guard:
         self._positions = positions
         self._resolve = resolve
         self._everyone = everyone
+        self._look = look
         self._is_ready = is_ready
         self._poll_s = poll_s
         self._busy = asyncio.Lock()
@@ -144,6 +147,7 @@ class Guard:
         while True:
             await self._clock.sleep(self._poll_s)
             self._rules.reload_when_changed()
+            self._look()
             state = self._kill.state()
             if state is not None and state.asks and state.key != self._tried and self._is_ready():
                 _log.critical("%s", state.sentence)

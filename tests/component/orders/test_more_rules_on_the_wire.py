@@ -11,8 +11,14 @@ from typing import Any
 
 import pytest
 
-from ibkr_connector import IBKRConnector, RiskLimitError, SendDisposition, TradingHaltedError
-from ibkr_connector.clock import ScaledClock
+from ibkr_connector import (
+    AccountError,
+    IBKRConnector,
+    RiskLimitError,
+    SendDisposition,
+    TradingHaltedError,
+)
+from ibkr_connector.clock import ScaledClock, SystemClock
 from ibkr_connector.settings import PermissionSettings, RiskSettings
 from ibkr_connector.simulator import HostedSimulator, Permissions
 from ibkr_connector.simulator.exchange.commands import Halt
@@ -24,6 +30,7 @@ from kit.rule_socket import (
     engine_at,
     limits,
     order,
+    pay,
     positions_are,
     quote,
     worth,
@@ -166,6 +173,38 @@ async def test_losses_stop_what_opens_and_not_what_closes(
         with pytest.raises(RiskLimitError, match=rule):
             await again.place_order(order(quantity=1, limit_price="50.00"))
     assert at_the_venue(ibkr_gateway) == placed
+
+
+async def test_money_paid_out_is_no_loss_once_it_is_told_and_money_paid_in_hides_none(
+    ibkr_gateway: HostedSimulator, make_connector: Make, config: Path
+) -> None:
+    limits(config, "max_daily_loss: 500\nhalt_cooldown_s: 3600")
+    quote(ibkr_gateway, "99.99", "100.00")
+    async with make_connector(ibkr_gateway.port) as ib:
+        start = await worth(ib)
+        pay(ibkr_gateway, -10_000)
+        await worth_is(ib, start - 10_000, start - 10_000)
+        with pytest.raises(RiskLimitError, match="max_daily_loss"):
+            await ib.place_order(order(quantity=1, limit_price="50.00"))
+        marks = await ib.adjust_equity(-10_000)
+        assert marks is not None
+        assert (marks.day_start, marks.halted_until) == (start - 10_000, None)
+        await ib.place_order(order(quantity=1, limit_price="50.00"))
+        # what comes in hides nothing: the next loss counts from the same start
+        pay(ibkr_gateway, 10_000)
+        await worth_is(ib, start, start)
+        await ib.adjust_equity("10000", arrived=SystemClock().utcnow())
+        bought = await ib.place_order(order(quantity=1000, **MARKET))
+        await ib.wait_for_fill(bought.order_id, timeout_s=10)
+        quote(ibkr_gateway, "99.00", "99.01")
+        await ib.place_order(order("SELL", 1, **MARKET))
+        await worth_is(ib, start - 1100, start - 900)
+        with pytest.raises(RiskLimitError, match="max_daily_loss"):
+            await ib.place_order(order(quantity=1, limit_price="51.00"))
+        for amount in (0, "much"):
+            with pytest.raises(AccountError, match="finite number and not 0"):
+                await ib.adjust_equity(amount)
+    assert at_the_venue(ibkr_gateway) == 3
 
 
 # --- pace ---------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from ibkr_connector.clock import ManualClock
 from ibkr_connector.orders.equity_store import EquityStore
 from ibkr_connector.orders.risk import RiskLimits
+from ibkr_connector.orders.risk.equity import EquityMarks
 from kit.order_desk import NOON
 
 LIMITS = RiskLimits(
@@ -77,3 +79,94 @@ def test_without_a_loss_limit_nothing_is_kept(tmp_path: Path) -> None:
     store = EquityStore(tmp_path, clock=ManualClock(NOON))
     store.observe("DU1", Decimal(1_000), RiskLimits(max_order_size=Decimal(1)))
     assert list(tmp_path.iterdir()) == []
+
+
+# --- money paid in and out ----------------------------------------------------------------------
+
+
+def halts(store: EquityStore, worth: int) -> bool:
+    store.observe("DU1", Decimal(worth), LIMITS)
+    marks = store.marks("DU1")
+    assert marks is not None
+    return marks.halted_until is not None
+
+
+def pay(store: EquityStore, amount: int, worth: int, **more: Any) -> EquityMarks:
+    given: dict[str, Any] = {"arrived": NOON, "worth": Decimal(worth), "limits": LIMITS} | more
+    marks = store.adjust("DU1", Decimal(amount), **given)
+    assert marks is not None
+    return marks
+
+
+def opened(tmp_path: Path, worth: int = 1_000) -> EquityStore:
+    store = EquityStore(tmp_path, clock=ManualClock(NOON))
+    store.observe("DU1", Decimal(worth), LIMITS)
+    return store
+
+
+def test_money_paid_in_hides_no_loss(tmp_path: Path) -> None:
+    untold, told = opened(tmp_path / "a"), opened(tmp_path / "b")
+    for store in (untold, told):
+        assert not halts(store, 1_500)
+    pay(told, 500, 1_500)
+    assert not halts(untold, 1_400)
+    assert halts(told, 1_400)
+
+
+def test_money_paid_out_is_no_loss_and_a_halt_that_it_caused_ends(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    assert halts(store, 700)
+    marks = pay(store, -300, 700)
+    assert (marks.day_start, marks.peak) == (Decimal(700), Decimal(700))
+    assert marks.halted_until is None
+    assert not halts(store, 650)
+    assert halts(store, 600)
+
+
+def test_a_halt_that_a_loss_explains_does_not_end(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    assert halts(store, 700)
+    # of the three hundred two were paid out, and one was lost
+    assert pay(store, -200, 700).halted_until is not None
+
+
+def test_the_peak_rises_by_the_money_and_not_twice(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.observe("DU1", Decimal(1_490), LIMITS)  # ten were lost, five hundred came
+    marks = pay(store, 500, 1_490)
+    assert marks.day_start == marks.peak == marks.day_peak == 1_500
+
+
+def test_what_came_before_the_day_began_is_in_its_first_worth(tmp_path: Path) -> None:
+    clock = ManualClock(NOON)
+    store = EquityStore(tmp_path, clock=clock)
+    store.observe("DU1", Decimal(1_000), LIMITS)
+    clock.advance(24 * 3600)
+    store.observe("DU1", Decimal(1_450), LIMITS)
+    marks = pay(store, 500, 1_450, arrived=NOON + timedelta(hours=20))
+    assert (marks.day_start, marks.peak) == (Decimal(1_450), Decimal(1_500))
+
+
+def test_the_same_word_counts_once_also_after_a_restart(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    pay(store, 500, 1_500, key="a")
+    assert pay(store, 500, 1_500, key="a").day_start == 1_500
+    after = EquityStore(tmp_path, clock=ManualClock(NOON))
+    assert not after.is_broken
+    assert pay(after, 500, 1_500, key="a").day_start == 1_500
+    assert pay(after, 500, 2_000, key="b").day_start == 2_000
+
+
+def test_without_marks_there_is_nothing_to_adjust(tmp_path: Path) -> None:
+    store = EquityStore(tmp_path, clock=ManualClock(NOON))
+    five = Decimal(5)
+    assert store.adjust("DU1", five, arrived=NOON, worth=five, limits=LIMITS) is None
+
+
+def test_a_file_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    row = (
+        '{"day": "2026-03-04", "day_start": "9", "peak": "9", "halted_until": "", "halted_by": ""}'
+    )
+    (tmp_path / "risk-state.json").write_text(f'{{"DU1": {row}}}')
+    store = EquityStore(tmp_path, clock=ManualClock(NOON))
+    assert pay(store, 5, 14).day_start == 14

@@ -1,9 +1,10 @@
 """
 What losses are measured against: the worth at the start of the day, and its peak.
 
-Owns: the step from one observation of the account's worth to the next marks. Pure; who keeps the
-marks on disk is `orders/equity_store.py`.
-*limit*: money paid in or out of the account counts as a gain or a loss.
+Owns: the step from one observation of the account's worth to the next marks, and from the word
+that money was paid in or out. Pure; who keeps the marks on disk is `orders/equity_store.py`.
+*limit*: TWS has no figure for deposits and withdrawals (facts: account tags), so money that nobody
+tells of counts as a gain or a loss.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from .facts import Book
 from .limits import RiskLimits
 from .losses import breaches
 
-__all__ = ["EquityMarks", "observe"]
+__all__ = ["EquityMarks", "adjust", "observe"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,8 @@ class EquityMarks:
     """
     What is remembered of one account.
 
-    `day` is the date of `day_start`; `halted_until` is set while a loss limit stands reached, and
+    `day` is the date of `day_start`, and `began` the moment at which that was seen. `day_peak` is
+    the peak as it was before that day. `halted_until` is set while a loss limit stands reached, and
     stays for the cooldown after that.
     """
 
@@ -33,6 +35,8 @@ class EquityMarks:
     peak: Decimal
     halted_until: datetime | None = None
     halted_by: str = ""
+    began: datetime | None = None
+    day_peak: Decimal | None = None
 
 
 def observe(
@@ -40,9 +44,9 @@ def observe(
 ) -> EquityMarks:
     """Return the marks after the account was seen to be worth that much."""
     if marks is None:
-        marks = EquityMarks(day=day, day_start=worth, peak=worth)
+        marks = EquityMarks(day=day, day_start=worth, peak=worth, began=now, day_peak=worth)
     if day > marks.day:
-        marks = replace(marks, day=day, day_start=worth)
+        marks = replace(marks, day=day, day_start=worth, began=now, day_peak=marks.peak)
     if worth > marks.peak:
         marks = replace(marks, peak=worth)
     book = Book(day_start=marks.day_start, peak=marks.peak)
@@ -51,3 +55,28 @@ def observe(
         return marks
     until = now + timedelta(seconds=float(limits.halt_cooldown_s))
     return replace(marks, halted_until=until, halted_by=", ".join(reached))
+
+
+def adjust(
+    marks: EquityMarks, amount: Decimal, *, arrived: datetime, worth: Decimal, limits: RiskLimits
+) -> EquityMarks:
+    """
+    Return the marks after the word that so much was paid in, or out when it is negative.
+
+    The money is in `worth` already. What was there when the day began is in its first worth too.
+    A peak of this day may be the money's own, so the peak before it is what rises; and a halt that
+    no limit explains any more has ended.
+    """
+    began = marks.began
+    is_new = arrived >= began if began is not None else True
+    earlier = marks.peak if marks.day_peak is None else marks.day_peak
+    marks = replace(
+        marks,
+        day_start=marks.day_start + amount if is_new else marks.day_start,
+        peak=max(earlier + amount, worth) if amount > 0 else max(marks.peak + amount, worth),
+        day_peak=earlier + amount,
+    )
+    book = Book(day_start=marks.day_start, peak=marks.peak)
+    if any(is_known for _, _, _, is_known in breaches(limits, book, worth)):
+        return marks
+    return replace(marks, halted_until=None, halted_by="")
