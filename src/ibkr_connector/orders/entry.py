@@ -110,6 +110,17 @@ class OrderEntry:
         return self.executed if self.corrected else max(self.executed, self.stated_filled or ZERO)
 
     @property
+    def counted(self) -> Decimal | None:
+        """How much was filled by the count that executions carry; `None` without one."""
+        counts = [fill.cumulative_quantity or ZERO for fill in self._counted()]
+        return max([*counts, self.executed]) or None
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether all of it is filled."""
+        return self.filled >= self.quantity
+
+    @property
     def average_price(self) -> Decimal | None:
         """
         The average of the executions; the broker's figure only while executions are missing.

@@ -21,12 +21,13 @@ from ibkr_connector.gateway.port import (
     OpenOrderSeen,
     OrderStatusSeen,
 )
-from ibkr_connector.model.ids import ClientId, OrderId, PermId
-from ibkr_connector.model.orders import Fill, SendDisposition
+from ibkr_connector.model.ids import ClientId, PermId
+from ibkr_connector.model.orders import SendDisposition
 
 from .entry import ZERO, OrderEntry
 from .fault_reading import FaultReading, read_fault
 from .ledger import Ledger, exec_base
+from .meeting import fill_of, foreign_key, order_of_completed, order_of_execution
 from .notes import Charged, Filled, Learned, Met, Moved, Note, Refused
 from .states import AWAITING, CLOSED, EVIDENCE, Event, InvalidTransitionError, State, advance
 from .term_news import terms_news
@@ -98,16 +99,23 @@ def see_completed(ledger: Ledger, order: CompletedOrder, *, at: datetime) -> See
     if entry is None:
         if order.perm_id is None:
             return scribe.seen(stranger=True)
-        entry = scribe.meet(_broker_order_of(order))
+        entry = scribe.meet(order_of_completed(order))
     # completed orders often say 0 of an order that was filled (measured on a paper account)
-    stated = order.filled_quantity or None
-    if order.status == "Filled" and stated is None and not entry.executed:
-        stated = entry.quantity
+    stated, quantity = order.filled_quantity or None, order.quantity
+    if order.status == "Filled" and not entry.corrected:
+        # all of it is what the last execution brought it to, whatever its size was changed to
+        stated = stated or entry.counted or quantity or entry.quantity
+        quantity = stated
     key = entry.key
-    scribe.learn(key, perm_id=order.perm_id, stated_filled=stated)
+    scribe.learn(key, perm_id=order.perm_id, quantity=quantity, stated_filled=stated)
     event = COMPLETED_WORDS.get(order.status)
     if event is None:
         return scribe.refuse(key, order.status)
+    entry = ledger.get(key)
+    if event is Event.FILL_ALL and not entry.adds_up:
+        # it was filled once, and executions were taken back since: it is over, and not filled
+        scribe.move(key, Event.CANCEL, reason="filled, and corrected to less since")
+        return scribe.seen()
     refused = order.reject_reason or entry.state is State.SUSPENDED
     if event is Event.CANCEL and refused and not entry.cancel_asked and not entry.filled:
         event = Event.REJECT
@@ -166,6 +174,9 @@ def _see_status(ledger: Ledger, status: OrderStatusSeen, scribe: _Scribe) -> See
     event = WORDS.get(status.status)
     if event is None:
         return scribe.refuse(key, status.status)
+    if event is Event.FILL_ALL and not ledger.get(key).adds_up:
+        scribe.doubt(key)
+        return scribe.seen()
     reason = ""
     if event is Event.SUSPEND and entry.state not in (State.SUSPENDED, State.REJECTED):
         reason = f"inactive at the broker {status.why_held}".strip()
@@ -191,6 +202,9 @@ def _see_order(ledger: Ledger, order: BrokerOrder, scribe: _Scribe, *, listed: b
     event = WORDS.get(order.status)
     if event is None:
         return scribe.refuse(key, order.status)
+    if event is Event.FILL_ALL and not ledger.get(key).adds_up:
+        scribe.doubt(key)
+        return scribe.seen()
     if order.reject_reason and event in (Event.SUSPEND, Event.CANCEL):
         event = Event.REJECT
     elif listed and order.status in LIVE_WORDS and entry.state in CLOSED:
@@ -215,24 +229,29 @@ def _see_execution(ledger: Ledger, execution: Execution, scribe: _Scribe) -> See
     if entry is None:
         if execution.perm_id is None and execution.order_id <= 0:
             return scribe.seen(stranger=True)
-        entry = scribe.meet(_broker_order_from(execution))
+        entry = scribe.meet(order_of_execution(execution))
         scribe.ask.add(entry.key)
     key = entry.key
     grown = None
     if not entry.order_type:  # known by its executions only, so its size grows with them
         grown = max(entry.quantity, execution.cumulative_quantity or ZERO)
+    elif (
+        owner is None and entry.changed is not None
+    ):  # more than it was is proof that our change of it was made
+        proven = entry.executed + execution.quantity > entry.quantity
+        grown = max(entry.quantity, entry.changed.quantity) if proven else None
     scribe.learn(key, perm_id=execution.perm_id, quantity=grown)
-    scribe.write(Filled(at=scribe.at, key=key, fill=_fill(execution), cause=scribe.cause))
+    scribe.write(Filled(at=scribe.at, key=key, fill=fill_of(execution), cause=scribe.cause))
     entry = ledger.get(key)
     if entry.executed > entry.quantity:
         scribe.refuse(key, f"{entry.executed} executed of {entry.quantity}")
-    if entry.filled >= entry.quantity:
+    if entry.adds_up:
         scribe.move(key, Event.FILL_ALL)
-    elif owner is None:
-        scribe.move(key, Event.FILL_PART)
     elif entry.state is State.FILLED:
         scribe.move(key, Event.UNFILL, reason="an execution was corrected")
         scribe.ask.add(key)
+    elif owner is None:
+        scribe.move(key, Event.FILL_PART)
     return scribe.seen()
 
 
@@ -281,7 +300,7 @@ class _Scribe:
         self._notes.append(note)
 
     def meet(self, order: BrokerOrder) -> OrderEntry:
-        key = f"perm:{order.perm_id}" if order.perm_id else _foreign_key(order)
+        key = f"perm:{order.perm_id}" if order.perm_id else foreign_key(order)
         self.write(Met(at=self.at, key=key, order=order, cause=self.cause))
         return self.ledger.get(key)
 
@@ -352,6 +371,14 @@ class _Scribe:
             )
         )
 
+    def doubt(self, key: str) -> None:
+        """Take "filled" before its executions for a life sign, and have them asked for."""
+        entry = self.ledger.get(key)
+        if entry.is_awaiting:
+            self.move(key, Event.WORK)
+        if self.ledger.get(key).is_open:
+            self.ask.add(key)
+
     def refuse(self, key: str, said: str) -> Seen:
         """Report what cannot be, change nothing, and have the broker asked."""
         state = self.ledger.get(key).state
@@ -363,75 +390,13 @@ class _Scribe:
 
 def _can_be_stillborn(entry: OrderEntry) -> bool:
     """Whether a code that proves a new order dead can be about this one."""
-    if entry.filled or entry.cancel_asked:
+    if entry.filled or entry.cancel_asked or entry.changed is not None:
         return False
     # on an order that lives, the same code may be about a change that was refused
     return (entry.state in AWAITING and not entry.seen) or entry.state in (
         State.SUSPENDED,
         State.CANCELLED,
         State.REJECTED,
-    )
-
-
-def _foreign_key(order: BrokerOrder) -> str:
-    return f"client:{order.client_id}/{order.order_id}"
-
-
-def _fill(execution: Execution) -> Fill:
-    return Fill(
-        exec_id=execution.exec_id,
-        order_id=execution.order_id,
-        perm_id=execution.perm_id,
-        client_id=execution.client_id,
-        contract=execution.contract,
-        action=execution.action,
-        quantity=execution.quantity,
-        price=execution.price,
-        time=execution.time,
-        exchange=execution.exchange,
-        account=execution.account,
-        order_ref=execution.order_ref,
-        cumulative_quantity=execution.cumulative_quantity,
-        average_price=execution.average_price,
-        recovered=execution.recovered,
-    )
-
-
-def _broker_order_from(execution: Execution) -> BrokerOrder:
-    """Describe an order of which only an execution is known; its size is at least that."""
-    return BrokerOrder(
-        order_id=execution.order_id,
-        client_id=execution.client_id,
-        perm_id=execution.perm_id,
-        order_ref=execution.order_ref,
-        account=execution.account,
-        contract=execution.contract,
-        action=execution.action,
-        quantity=execution.cumulative_quantity or execution.quantity,
-        order_type="",
-        limit_price=None,
-        stop_price=None,
-        time_in_force="",
-        status="Submitted",
-    )
-
-
-def _broker_order_of(order: CompletedOrder) -> BrokerOrder:
-    """Describe an order that was closed before it was seen; the wire names no client."""
-    return BrokerOrder(
-        order_id=OrderId(0),
-        client_id=ClientId(0),
-        perm_id=order.perm_id,
-        order_ref=order.order_ref,
-        account=order.account,
-        contract=order.contract,
-        action=order.action,
-        quantity=order.quantity or order.filled_quantity or ZERO,
-        order_type="",
-        limit_price=None,
-        stop_price=None,
-        time_in_force="",
-        status=order.status,
     )
 
 

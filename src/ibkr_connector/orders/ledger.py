@@ -280,7 +280,8 @@ class Ledger:
         base, revision = exec_base(note.fill.exec_id)
         charge = self._uncharged.pop(note.fill.exec_id, None)
         fill = note.fill if charge is None else _charged(note.fill, charge)
-        corrects = base in self._revisions
+        # the first that is heard of an execution can be its correction
+        corrects = base in self._revisions or revision > 1
         self._revisions[base] = (note.key, revision)
         for earlier in entry.fills:
             if exec_base(earlier.exec_id)[0] == base:

@@ -28,7 +28,7 @@ from ibkr_connector.orders.evidence import (
     see_listed,
 )
 from ibkr_connector.orders.ledger import Ledger, exec_base
-from ibkr_connector.orders.notes import Intended, Refused
+from ibkr_connector.orders.notes import Changed, Intended, Refused
 from ibkr_connector.orders.states import Event, State
 from kit.order_desk import AAPL, NOON, ticket
 
@@ -194,6 +194,64 @@ def test_a_bust_takes_the_fill_back(ledger: Ledger) -> None:
     assert (entry.fills, entry.filled, entry.status) == ((), Decimal(0), OrderStatus.SUBMITTED)
 
 
+def test_a_bust_of_a_finished_order_ends_it_cancelled_and_not_filled(ledger: Ledger) -> None:
+    tell(ledger, execution(), status("Filled", 100), execution("a.b.01.02", 0))
+    see_completed(ledger, completed("Filled"), at=NOON)
+    entry = ledger.get("ibc-a")
+    assert (entry.state, entry.filled) == (State.CANCELLED, Decimal(0))
+    assert "corrected" in entry.reason
+
+
+def test_a_correction_counts_also_when_it_is_the_first_that_is_heard(ledger: Ledger) -> None:
+    seen = tell(ledger, status("Filled", 100), execution("a.b.01.02", 90))[-1]
+    entry = ledger.get("ibc-a")
+    assert (entry.filled, entry.state) == (Decimal(90), State.WORKING)
+    assert seen.ask == frozenset({"ibc-a"})
+
+
+@pytest.mark.parametrize("said", ["openOrder", "orderStatus"])
+def test_filled_without_a_count_is_a_life_sign_and_the_executions_are_asked_for(
+    ledger: Ledger, said: str
+) -> None:
+    event = OpenOrderSeen(order=row("Filled")) if said == "openOrder" else status("Filled", 0)
+    seen = tell(ledger, event)[-1]
+    entry = ledger.get("ibc-a")
+    assert (entry.state, entry.filled, entry.seen) == (State.WORKING, Decimal(0), True)
+    assert seen.ask == frozenset({"ibc-a"})
+    tell(ledger, execution())
+    assert ledger.get("ibc-a").state is State.FILLED
+
+
+def changed(ledger: Ledger, quantity: int) -> None:
+    tell(ledger, status("Submitted"))
+    asked = replace(ticket(), quantity=Decimal(quantity))
+    ledger.record(Changed(at=NOON, key="ibc-a", ticket=asked))
+
+
+def test_more_executed_than_there_was_proves_that_our_change_was_made(ledger: Ledger) -> None:
+    changed(ledger, 150)
+    tell(ledger, execution(quantity=60))
+    assert ledger.get("ibc-a").quantity == Decimal(100)
+    tell(ledger, execution("a.c.01.01", quantity=60))
+    entry = ledger.get("ibc-a")
+    assert (entry.quantity, entry.filled, entry.state) == (150, 120, State.WORKING)
+    assert ledger.anomalies == 0
+
+
+def test_all_of_a_filled_order_is_what_its_last_execution_counted(ledger: Ledger) -> None:
+    tell(ledger, execution(quantity=40, cumulative_quantity=Decimal(70)))
+    see_completed(ledger, completed("Filled"), at=NOON)
+    entry = ledger.get("ibc-a")
+    assert (entry.state, entry.quantity, entry.filled) == (State.FILLED, 70, 70)
+
+
+def test_a_refusal_that_comes_after_the_end_is_about_the_change(ledger: Ledger) -> None:
+    changed(ledger, 150)
+    tell(ledger, status("Cancelled"))
+    see_fault(ledger, fault(201, dead=True), client_id=ME, at=NOON)
+    assert ledger.get("ibc-a").state is State.CANCELLED
+
+
 @pytest.mark.parametrize("commission_first", [True, False])
 def test_a_commission_joins_its_fill_in_either_order(
     ledger: Ledger, commission_first: bool
@@ -303,10 +361,11 @@ def test_more_executed_than_ordered_is_an_anomaly_and_still_counted(ledger: Ledg
 
 def test_an_order_id_that_rolled_back_does_not_adopt_another_order(ledger: Ledger) -> None:
     tell(ledger, status("Submitted"))
-    older = row("Filled", perm_id=PermId(111), order_ref="ibc-older")
+    older = row("Submitted", perm_id=PermId(111), order_ref="ibc-older")
     tell(ledger, OpenOrderSeen(order=older))
-    assert ledger.get("ibc-a").state is State.WORKING
-    assert ledger.get("perm:111").state is State.FILLED
+    tell(ledger, status("Filled", 100))
+    assert ledger.get("ibc-a").state is State.FILLED
+    assert ledger.get("perm:111").state is State.WORKING
 
 
 def test_a_copy_made_in_tws_keeps_the_reference_and_is_not_ours(ledger: Ledger) -> None:

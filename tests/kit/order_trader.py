@@ -1,0 +1,270 @@
+"""Somebody who trades with the real engine: supervisor, session, socket, desk, journal."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, assert_never
+
+from ibkr_connector.engine import Engine, journal_place
+from ibkr_connector.errors import IBKRError
+from ibkr_connector.model.ids import ClientId
+from ibkr_connector.model.orders import OrderReport, OrderStatus
+from ibkr_connector.orders.events import EventsMissed
+from ibkr_connector.settings import Settings
+from kit.jumpy_clock import JumpyClock
+from kit.order_steps import (
+    KINDS,
+    Again,
+    Bracket,
+    Cancel,
+    CancelAll,
+    Modify,
+    Pause,
+    Place,
+    TraderStep,
+    Volley,
+)
+
+__all__ = ["CLIENT", "NOON", "SPEED", "Trader", "journal_of"]
+
+CLIENT: Final = ClientId(1)
+NOON: Final = datetime(2026, 3, 4, 17, 0, tzinfo=UTC)
+SPEED: Final = 40.0
+"""Of the trader's clock: a deadline of 10 s passes in a quarter of one."""
+
+_RULES: Final = "max_order_size: 1000\n"
+_LIMIT_S: Final = 20.0
+"""Of the machine's clock: after it, what should have come to pass will not."""
+
+
+@dataclass
+class Trader:
+    """
+    Does steps, one after the other, and remembers in a file under which keys.
+
+    `heard` collects what is said of each order as it is said.
+    """
+
+    port: int
+    folder: Path
+    clock: JumpyClock = field(default_factory=lambda: JumpyClock(NOON, speed=SPEED))
+    asked: dict[str, dict[str, Any]] = field(default_factory=dict)
+    heard: list[OrderReport] = field(default_factory=list)
+    engine: Engine = field(init=False)
+
+    # --- life -----------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Begin on the journal and the keys that there are, and connect."""
+        self._keys = self.folder / "keys"
+        self._keys.touch()
+        lines = self._keys.read_text().splitlines()
+        self.asked = {one["client_order_id"]: one for one in map(json.loads, lines)}
+        self.engine = await Engine.open(_settings(self.port, self.folder), clock=self.clock)
+        self._reader = self.engine.orders.feed.subscribe(buffer=100_000)
+        self._listening = asyncio.create_task(self._listen(), name="listener")
+        await self.connected()
+
+    async def close(self) -> None:
+        """End as a program ends that ends well."""
+        await self.engine.aclose()
+        await self._listening
+
+    async def _listen(self) -> None:
+        done = 0
+        while True:
+            done, events = await self._reader.batch(done)
+            if not events:
+                return
+            for event in events:
+                assert not isinstance(event, EventsMissed)
+                if event.report is not None:
+                    self.heard.append(event.report)
+
+    async def connected(self) -> None:
+        """Wait until there is a session, whatever strikes meanwhile."""
+        async with asyncio.timeout(_LIMIT_S):
+            while True:
+                with suppress(IBKRError):
+                    await self.engine.connect()
+                    return
+                # the first connection failed, and the supervisor leaves the next to us
+                await self.clock.sleep(0.2)
+
+    async def agreed(self) -> None:
+        """Compare with the broker, over a line that may be found dead only now."""
+        async with asyncio.timeout(_LIMIT_S):
+            while True:
+                with suppress(IBKRError):
+                    await self.engine.wait_ready(None)
+                    await self.engine.orders.reconcile()
+                    return
+                await self.clock.sleep(0.2)
+
+    async def settled(self) -> None:
+        """Wait until nothing is uncertain or on its way any more."""
+        async with asyncio.timeout(_LIMIT_S):
+            for one in self.own():
+                await self.engine.orders.wait_for(one.order_id, _is_known)
+
+    # --- looking --------------------------------------------------------------------------------
+
+    def own(self) -> list[OrderReport]:
+        """Return the orders of this journal, oldest first."""
+        return [one for one in self.engine.orders.orders() if one.order_ref.startswith("ibc-")]
+
+    def trouble(self) -> list[str]:
+        """Return what only a restart would lift."""
+        return [why for why in self.engine.orders.halted_by if "restart" in why or "journal" in why]
+
+    # --- doing ----------------------------------------------------------------------------------
+
+    async def do(self, step: TraderStep) -> None:
+        """Do one step, most of them with a line; that it is refused or uncertain is no failure."""
+        if not (isinstance(step, Place) and step.patience_s == 0.05):
+            with suppress(IBKRError):
+                await self.engine.wait_ready(5.0)
+        match step:
+            case Place():
+                await self._place(step)
+            case Again(which=which):
+                await self._again(which)
+            case Bracket():
+                await self._bracket(step)
+            case Modify(which=which) if which < len(self.own()):
+                await self._modify(self.own()[which], step)
+            case Cancel(which=which) if which < len(self.own()):
+                order_id = self.own()[which].order_id
+                call = self.engine.orders.cancel(order_id, timeout_s=step.patience_s)
+                await _bear(call, leaves_after=step.leaves_after)
+            case Modify() | Cancel():
+                pass
+            case CancelAll():
+                await _bear(self.engine.closing.cancel_all())
+            case Volley(count=count):
+                await self._volley(count)
+            case Pause(seconds=seconds):
+                await self.clock.sleep(seconds)
+            case _:
+                assert_never(step)
+
+    def _keyed(self, **asked: Any) -> dict[str, Any]:
+        key = f"k{len(self.asked)}"
+        order = {"symbol": "AAPL", "client_order_id": key, **asked}
+        with self._keys.open("a") as keys:
+            keys.write(json.dumps(order) + "\n")
+        self.asked[key] = order
+        return order
+
+    async def _place(self, step: Place) -> None:
+        order = self._keyed(
+            action="BUY" if step.buy else "SELL",
+            quantity=step.quantity,
+            **KINDS[step.kind][0 if step.buy else 1],
+        )
+        call = self.engine.orders.place(order, wait=step.wait, timeout_s=step.patience_s)
+        await _bear(call, leaves_after=step.leaves_after)
+
+    async def _again(self, which: int) -> None:
+        asked = list(self.asked.values())
+        if which >= len(asked):
+            return
+        order = asked[which]
+        if "take_profit" in order:
+            await _bear(self.engine.orders.place_bracket(order))
+        else:
+            await _bear(self.engine.orders.place(order))
+
+    async def _bracket(self, step: Bracket) -> None:
+        # a stop on the far side of the market does not trade when it wakes
+        sides = ("110.00", "92.00") if step.buy else ("91.00", "111.00")
+        prices = ("93.00" if step.buy else "109.00",) if step.rests else ()
+        order = self._keyed(
+            action="BUY" if step.buy else "SELL",
+            quantity=step.quantity,
+            order_type="LMT" if prices else "MKT",
+            take_profit=sides[0],
+            stop_loss=sides[1],
+            **({"limit_price": prices[0]} if prices else {}),
+        )
+        await _bear(self.engine.orders.place_bracket(order), leaves_after=step.leaves_after)
+
+    async def _modify(self, order: OrderReport, step: Modify) -> None:
+        changes: dict[str, Any] = {"quantity": step.quantity}
+        if step.price is not None and order.limit_price is not None:
+            changes["limit_price"] = step.price
+        call = self.engine.orders.modify(order.order_id, changes)
+        await _bear(call, leaves_after=step.leaves_after)
+
+    async def _volley(self, count: int) -> None:
+        async def one(number: int) -> None:
+            order = self._keyed(
+                action="BUY", quantity=number + 1, order_type="LMT", limit_price=f"9{number}.00"
+            )
+            placing = asyncio.ensure_future(_bear(self.engine.orders.place(order)))
+            if number % 2:
+                await asyncio.sleep(0)
+                for found in self.own():
+                    if found.client_order_id == order["client_order_id"]:
+                        await _bear(self.engine.orders.cancel(found.order_id))
+            await placing
+
+        await asyncio.gather(*(one(number) for number in range(count)))
+
+
+def journal_of(folder: Path) -> Path:
+    """Return where the journal of a trader is."""
+    place = journal_place(_settings(1, folder))
+    assert isinstance(place, Path)
+    return place
+
+
+def _settings(port: int, folder: Path) -> Settings:
+    rules = folder / "rules"
+    rules.mkdir(exist_ok=True)
+    (rules / "risk_config.yaml").write_text(_RULES)
+    return Settings.load(
+        config_dir=rules,
+        port=port,
+        client_id=CLIENT,
+        readonly=False,
+        state_dir=folder / "state",
+        connect_timeout_s=5.0,
+        order_ack_timeout_s=20.0,
+        order_fill_timeout_s=8.0,
+        request_timeout_s=20.0,
+        sync_timeout_s=20.0,
+        heartbeat_interval_s=30.0,
+        heartbeat_timeout_s=10.0,
+        reconnect_base_s=0.2,
+        reconnect_cap_s=2.0,
+        client_id_wait_s=120.0,
+        messages_per_second=100,
+        breaker_reset_s=1.0,
+    )
+
+
+async def _bear(call: Coroutine[Any, Any, Any], *, leaves_after: int | None = None) -> None:
+    """Make a call and bear what our own errors say; a caller who leaves is cancelled."""
+    task = asyncio.ensure_future(call)
+    if leaves_after is not None:
+        for _ in range(leaves_after):
+            await asyncio.sleep(0)
+        task.cancel()
+    try:
+        await task
+    except IBKRError:
+        pass
+    except asyncio.CancelledError:
+        if leaves_after is None:
+            raise
+
+
+def _is_known(report: OrderReport) -> bool:
+    return report.status not in (OrderStatus.UNCERTAIN, OrderStatus.PENDING)
