@@ -13,6 +13,7 @@ import threading
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
 
@@ -31,8 +32,10 @@ from .settings import Settings
 
 if TYPE_CHECKING:
     from .engine import Engine
+    from .gateway.capture import Captured
     from .model.account import AccountSummary, Position
     from .model.brackets import BracketReport, BracketRequest
+    from .model.capabilities import Capabilities
     from .model.market import BarSeries, MarketData, Quote, QuoteSet
     from .model.streams import StreamState
     from .orders.closing import ClosingReport
@@ -235,6 +238,40 @@ class IBKRConnector:
             key: value.isoformat() if isinstance(value, datetime) else value
             for key, value in health.items()
         }
+
+    async def capabilities(self) -> Capabilities:
+        """
+        Return what gateway and client can do together, what is missing, and why.
+
+        Raises:
+            NotConnectedError: There is no connection.
+
+        Source: the handshake and the settings. Cost: none.
+        """
+        return await self._call(_later(lambda engine: engine.capabilities()))
+
+    async def start_capture(self, path: Path | str) -> None:
+        """
+        Write every message between us and the gateway to a new file, account ids masked.
+
+        Logins of connections that are open already stand at its beginning, so that
+        `ibkr sim play` can answer from it. It goes on through reconnects until `stop_capture`.
+
+        Raises:
+            ConfigurationError: A capture is under way, or the file exists or cannot be made.
+            NotConnectedError: There is no connection.
+        """
+        await self._call(_later(lambda engine: engine.start_capture(Path(path))))
+
+    async def stop_capture(self) -> Captured:
+        """
+        End the capture and return what it holds, when all of it is on the disk.
+
+        Raises:
+            ConfigurationError: There is none.
+            IBKRError: Something could not be written; what could stands in the file.
+        """
+        return await self._call(lambda engine: engine.stop_capture())
 
     async def run(self, strategy: Coroutine[Any, Any, T]) -> T:
         """

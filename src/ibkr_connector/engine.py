@@ -11,11 +11,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from .account.desk import AccountDesk, choose_account
 from .clock import Clock, SystemClock
 from .errors import IBKRError, NotConnectedError, ReadOnlyError
+from .gateway.capabilities import capabilities_of
+from .gateway.capture import Capture, Captured
 from .gateway.everyone import cancel_everyone
 from .gateway.link import GatewayLink
 from .gateway.port import (
@@ -33,11 +36,10 @@ from .market.lines import LineCount
 from .market.streaming import Streaming
 from .market.subscriptions import Subscriptions
 from .model.account import AccountSummary, Position
+from .model.capabilities import Capabilities
 from .model.contracts import Contract
-from .model.ids import ClientId
 from .model.market import DataType
 from .model.orders import OrderReport
-from .model.outages import parse_windows
 from .model.status import ConnectionState, ConnectionStatus, DriftStatus
 from .orders.closing import Closing
 from .orders.desk import OrdersDesk
@@ -45,27 +47,24 @@ from .orders.drift_watch import DriftWatch
 from .orders.equity_store import EquityStore
 from .orders.everyone import Everyone
 from .orders.guard import Guard
-from .orders.journal import Journal, Place
+from .orders.journal import Journal
 from .orders.kill_switch import KillSwitch
 from .orders.paid_in import take_paid_in
 from .orders.risk.equity import EquityMarks
 from .orders.rule_book import RuleBook
 from .orders.sizing import SizingBasis, basis_of
 from .resilience.operation import ENDPOINTS, Operation
-from .resilience.pipeline import Pipeline, PipelineTuning
+from .resilience.pipeline import Pipeline
 from .rule_facts import RuleFacts
-from .settings import Settings, check_accounts, check_port
-from .storage.postgres import PostgresPlace
-from .supervisor import (
-    Address,
-    IdPolicy,
-    Launcher,
-    Outages,
-    StateChange,
-    Supervisor,
-    SupervisorTiming,
-    SyncCause,
-    SyncPart,
+from .settings import Settings, check_accounts
+from .supervisor import StateChange, Supervisor, SyncCause, SyncPart
+from .tuning import (
+    address_of,
+    journal_place,
+    launcher_of,
+    outages_of,
+    pipeline_tuning,
+    supervisor_timing,
 )
 
 __all__ = ["Engine"]
@@ -90,7 +89,7 @@ class Engine:
         self._drift: DriftWatch | None = None
         self._api_is_readonly = False
         self._link = GatewayLink(is_fresh=lambda: self._supervisor.is_fresh())
-        self._pipeline = Pipeline(clock=clock, tuning=_pipeline_tuning(settings))
+        self._pipeline = Pipeline(clock=clock, tuning=pipeline_tuning(settings))
         self.instruments = Resolver(gateway=self._link, pipeline=self._pipeline, clock=clock)
         lines = LineCount({"lines": 100, "ticks": 5, "depth": 3})
         self.streams = Subscriptions(
@@ -164,13 +163,8 @@ class Engine:
             look=self._take_paid_in,
             is_ready=lambda: self._supervisor.state is ConnectionState.READY,
         )
-        self._address = Address(
-            port=settings.effective_port,
-            client_ids=[ClientId(one) for one in (settings.client_id, *settings.client_id_pool)],
-            policy=IdPolicy(settings.client_id_policy),
-            may_change_id=lambda: not self.orders.open_count,
-            check_port=lambda port: check_port(port, settings.mode),
-        )
+        self._capture = Capture(clock)
+        self._address = address_of(settings, may_change_id=lambda: not self.orders.open_count)
         self._supervisor: Supervisor[Session] = Supervisor(
             open_session=self._open_session,
             attach=self._link.attach,
@@ -179,14 +173,10 @@ class Engine:
             parts=self._sync_parts(),
             pipeline=self._pipeline,
             clock=clock,
-            timing=_timing(settings),
+            timing=supervisor_timing(settings),
             address=self._address,
-            outages=Outages(
-                parse_windows(settings.reset_windows), escalate_s=settings.outage_escalate_s
-            ),
-            login_obstacle=Launcher(
-                log=settings.ibc_log, host=settings.host, command_port=settings.ibc_command_port
-            ).login_obstacle,
+            outages=outages_of(settings),
+            login_obstacle=launcher_of(settings).login_obstacle,
             on_state=self._on_state,
         )
 
@@ -231,6 +221,8 @@ class Engine:
         await self.orders.aclose()
         await self._pipeline.aclose()
         await self._journal.aclose()
+        if self._capture.is_on:
+            await self.stop_capture()
 
     # --- reading --------------------------------------------------------------------------------
 
@@ -281,6 +273,25 @@ class Engine:
             login_obstacle=seen.login_obstacle,
             is_escalated=seen.is_escalated,
             competing_session=seen.competing_session,
+        )
+
+    def start_capture(self, path: Path) -> None:
+        """Write every message from now on, with the logins of the sessions that are open."""
+        self._capture.start(path)
+
+    async def stop_capture(self) -> Captured:
+        """Write no more, and return what was written when it is on the disk."""
+        return await asyncio.to_thread(self._capture.stop())
+
+    def capabilities(self) -> Capabilities:
+        """Return what the connection can do."""
+        session = self._link.session
+        if session is None:
+            raise NotConnectedError("what a gateway can do is known when it is connected")
+        return capabilities_of(
+            session.info.server_version,
+            readonly=self._settings.readonly,
+            api_is_readonly=self._api_is_readonly,
         )
 
     def summary(self, account: str | None) -> AccountSummary:
@@ -361,6 +372,7 @@ class Engine:
             sink=self._on_event,
             connect_timeout_s=settings.connect_timeout_s,
             request_timeout_s=settings.request_timeout_s,
+            capture=self._capture,
         )
 
     def _verify(self, info: SessionInfo) -> None:
@@ -431,37 +443,3 @@ class Engine:
     def _need_session(self) -> None:
         if self._link.session is None:
             raise NotConnectedError("account figures are not served without a connection")
-
-
-def journal_place(settings: Settings) -> Place:
-    """Return where the order journal of these settings is: one per mode and client id."""
-    name = f"orders-{settings.mode}-client{settings.client_id}"
-    if settings.journal_url is not None:
-        return PostgresPlace(url=settings.journal_url.get_secret_value(), name=name)
-    return settings.state_dir / f"{name}.sqlite3"
-
-
-def _pipeline_tuning(settings: Settings) -> PipelineTuning:
-    return PipelineTuning(
-        request_timeout_s=settings.request_timeout_s,
-        messages_per_second=settings.messages_per_second,
-        retry_max_attempts=settings.retry_max_attempts,
-        retry_base_s=settings.retry_base_s,
-        retry_cap_s=settings.retry_cap_s,
-        breaker_fail_max=settings.breaker_fail_max,
-        breaker_reset_s=settings.breaker_reset_s,
-    )
-
-
-def _timing(settings: Settings) -> SupervisorTiming:
-    return SupervisorTiming(
-        heartbeat_interval_s=settings.heartbeat_interval_s,
-        heartbeat_timeout_s=settings.heartbeat_timeout_s,
-        sync_timeout_s=settings.sync_timeout_s,
-        reconnect=settings.reconnect,
-        max_attempts=settings.reconnect_max_attempts,
-        base_s=settings.reconnect_base_s,
-        cap_s=settings.reconnect_cap_s,
-        client_id_wait_s=settings.client_id_wait_s,
-        escalate_s=settings.outage_escalate_s,
-    )

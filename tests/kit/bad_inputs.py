@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import ibkr_connector.engine  # noqa: F401  # for the same reason
 from ibkr_connector import IBKRConnector
-from ibkr_connector.engine import journal_place
+from ibkr_connector.tuning import journal_place
 from ibkr_connector.errors import IBKRError, OrderValidationError
 from ibkr_connector.orders.journal import check, read
 from ibkr_connector.settings import Settings

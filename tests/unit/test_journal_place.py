@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ibkr_connector.engine import journal_place
+from ibkr_connector.tuning import journal_place
 from ibkr_connector.settings import Settings
 from ibkr_connector.storage.postgres import PostgresPlace
 

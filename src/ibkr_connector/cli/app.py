@@ -372,7 +372,7 @@ def _settings(profile: str | None, **overrides: Any) -> Settings:
 
 def _journal_place(settings: Settings) -> Place:
     # the engine brings ib_async with it, which takes a third of a second to import
-    from ibkr_connector.engine import journal_place  # noqa: PLC0415
+    from ibkr_connector.tuning import journal_place  # noqa: PLC0415
 
     return journal_place(settings)
 

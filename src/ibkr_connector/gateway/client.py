@@ -30,6 +30,7 @@ from ibkr_connector.errors import (
 )
 from ibkr_connector.model.orders import SendDisposition
 
+from .capture import Tap
 from .decoder import UNREADABLE, HonestDecoder
 from .fields import encode
 from .frames import FrameError, Framer, frame
@@ -81,6 +82,7 @@ class Socket(Connection):
         self._flushed = asyncio.Event()
         self._flushed.set()
         self.closed = asyncio.Event()
+        self.tap: Tap | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Set the socket's options, and ask to be told of every byte that has to wait."""
@@ -115,6 +117,12 @@ class Socket(Connection):
         while self.transport is not None and not self._flushed.is_set():
             await self._flushed.wait()
 
+    def sendMsg(self, msg: bytes) -> None:
+        """Write bytes; whoever listens in hears of them first."""
+        if self.transport is not None and self.tap is not None:
+            self.tap.sent(msg)
+        super().sendMsg(msg)
+
     def disconnect(self) -> None:
         """Drop the connection and what waits in the buffer."""
         if self.transport is not None:
@@ -133,10 +141,17 @@ class GatewayClient(Client):
     decoder: HonestDecoder
     conn: Socket
 
-    def __init__(self, wrapper: Any, *, on_end: Callable[[DisconnectReason, str], None]) -> None:
+    def __init__(
+        self,
+        wrapper: Any,
+        *,
+        on_end: Callable[[DisconnectReason, str], None],
+        tap: Tap | None = None,
+    ) -> None:
         super().__init__(wrapper)
         self.decoder = HonestDecoder(wrapper, 0)
         self.conn = Socket(received=self._on_bytes, lost=self._on_lost)
+        self.conn.tap = self._tap = tap
         self.phase = Phase.NAME
         self.greeting = ""
         self.throttled = 0
@@ -233,6 +248,8 @@ class GatewayClient(Client):
         for payload in payloads:
             if self.phase is Phase.CLOSED or (self._ready.done() and not self._apiReady):
                 return
+            if self._tap is not None:
+                self._tap.received(payload)
             fields = payload.decode(errors="backslashreplace").split("\0")
             fields.pop()
             self._numMsgRecv += 1
@@ -329,6 +346,8 @@ class GatewayClient(Client):
         if not self._ready.cancelled():
             self._ready.exception()
         self.conn.disconnect()
+        if self._tap is not None:
+            self._tap.ended(by_us=reason is not DisconnectReason.PEER)
         self._msgQ.clear()
         self.connState = Client.DISCONNECTED
         self._apiReady = False

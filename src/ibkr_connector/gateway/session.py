@@ -33,7 +33,9 @@ from ibkr_connector.resilience.timers import Timers
 
 from . import translate
 from .account_subscriptions import AccountSubscriptions
+from .adoption import adopt
 from .asking import ask
+from .capture import Capture
 from .client import GatewayClient
 from .combo_echo import ComboEcho
 from .faults import border, connect_error, lost, silence
@@ -83,6 +85,7 @@ class Session:
         clock: Clock,
         sink: Callable[[GatewayEvent], None],
         request_timeout_s: float,
+        capture: Capture | None = None,
     ) -> None:
         self._clock = clock
         self._combos = ComboEcho(sink, client_id=client_id)
@@ -95,11 +98,13 @@ class Session:
         self._wrapper = GatewayWrapper(
             self._ib, clock=clock, sink=self._combos, grace_s=request_timeout_s
         )
-        self._client = GatewayClient(self._wrapper, on_end=self._ended)
+        self._client = GatewayClient(
+            self._wrapper, on_end=self._ended, tap=None if capture is None else capture.tap()
+        )
         self._accounts = AccountSubscriptions(self._client, self._wrapper)
         self.streams = Streams(self._client, self._wrapper, clock=clock)
         self._wrapper.on_data_lost = self._forget
-        self._adopt_ib()
+        adopt(self._ib, wrapper=self._wrapper, client=self._client, client_id=client_id)
 
     @classmethod
     async def open(
@@ -112,6 +117,7 @@ class Session:
         sink: Callable[[GatewayEvent], None],
         connect_timeout_s: float,
         request_timeout_s: float,
+        capture: Capture | None = None,
     ) -> Self:
         """
         Connect and log in; nothing is asked for, and nothing is left behind by a failure.
@@ -124,6 +130,7 @@ class Session:
             sink: Takes every event.
             connect_timeout_s: For everything together, from the name to the login.
             request_timeout_s: How long the answer of an abandoned question may still come.
+            capture: Hears every message, when it is on.
 
         Raises:
             GatewayUnavailableError: Nobody listens, the host is not known, or it is no gateway.
@@ -138,6 +145,7 @@ class Session:
             clock=clock,
             sink=sink,
             request_timeout_s=request_timeout_s,
+            capture=capture,
         )
         await session._connect(connect_timeout_s)
         return session
@@ -176,20 +184,6 @@ class Session:
             self._wrapper.login_zone = zone_of_greeting(self._client.greeting)
         except BadTimeError as exc:
             _log.warning("times without a zone will be read as UTC: %s", exc)
-
-    def _adopt_ib(self) -> None:
-        ib = self._ib
-        # At each 1102 it opens another account summary, until TWS refuses (ib.py _onError).
-        ib.errorEvent -= ib._onError
-        ib.RaiseRequestErrors = True
-        ib.wrapper = self._wrapper
-        ib.client = self._client
-        self._wrapper.clientId = self._address[2]
-        # It logs whole trades at level INFO, and a handler on the root logger would write them.
-        # Whoever has set a level of his own keeps it.
-        library = logging.getLogger("ib_async")
-        if library.level == logging.NOTSET:
-            library.setLevel(logging.WARNING)
 
     # --- life -----------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ibkr_connector import IBKRConnector, limit_order, market_order
-from ibkr_connector.engine import journal_place
+from ibkr_connector.tuning import journal_place
 from ibkr_connector.settings import Settings
 from ibkr_connector.simulator import HostedSimulator
 

@@ -278,6 +278,8 @@ async def test_a_read_only_api_serves_whoever_does_not_trade(tmp_path: Path) -> 
         made.simulator.inject(ReadOnlyApi())
         await made.run(made.engine.connect())
         assert made.state is S.READY
+        assert not made.engine.capabilities().has("order_lists")
+        assert made.engine.capabilities().server_version == 178
 
 
 async def test_a_read_only_api_refuses_whoever_wants_to_trade_and_says_why(tmp_path: Path) -> None:

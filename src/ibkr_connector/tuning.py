@@ -1,0 +1,81 @@
+"""Settings in the words of the parts: what each part is to be told of them, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .model.ids import ClientId
+from .model.outages import parse_windows
+from .orders.journal import Place
+from .resilience.pipeline import PipelineTuning
+from .settings import Settings, check_port
+from .storage.postgres import PostgresPlace
+from .supervisor import Address, IdPolicy, Launcher, Outages, SupervisorTiming
+
+__all__ = [
+    "address_of",
+    "journal_place",
+    "launcher_of",
+    "outages_of",
+    "pipeline_tuning",
+    "supervisor_timing",
+]
+
+
+def journal_place(settings: Settings) -> Place:
+    """Return where the order journal of these settings is: one per mode and client id."""
+    name = f"orders-{settings.mode}-client{settings.client_id}"
+    if settings.journal_url is not None:
+        return PostgresPlace(url=settings.journal_url.get_secret_value(), name=name)
+    return settings.state_dir / f"{name}.sqlite3"
+
+
+def pipeline_tuning(settings: Settings) -> PipelineTuning:
+    """Return the numbers of the policies."""
+    return PipelineTuning(
+        request_timeout_s=settings.request_timeout_s,
+        messages_per_second=settings.messages_per_second,
+        retry_max_attempts=settings.retry_max_attempts,
+        retry_base_s=settings.retry_base_s,
+        retry_cap_s=settings.retry_cap_s,
+        breaker_fail_max=settings.breaker_fail_max,
+        breaker_reset_s=settings.breaker_reset_s,
+    )
+
+
+def supervisor_timing(settings: Settings) -> SupervisorTiming:
+    """Return the numbers of supervision."""
+    return SupervisorTiming(
+        heartbeat_interval_s=settings.heartbeat_interval_s,
+        heartbeat_timeout_s=settings.heartbeat_timeout_s,
+        sync_timeout_s=settings.sync_timeout_s,
+        reconnect=settings.reconnect,
+        max_attempts=settings.reconnect_max_attempts,
+        base_s=settings.reconnect_base_s,
+        cap_s=settings.reconnect_cap_s,
+        client_id_wait_s=settings.client_id_wait_s,
+        escalate_s=settings.outage_escalate_s,
+    )
+
+
+def address_of(settings: Settings, *, may_change_id: Callable[[], bool]) -> Address:
+    """Return where to connect, and under which client id."""
+    return Address(
+        port=settings.effective_port,
+        client_ids=[ClientId(one) for one in (settings.client_id, *settings.client_id_pool)],
+        policy=IdPolicy(settings.client_id_policy),
+        may_change_id=may_change_id,
+        check_port=lambda port: check_port(port, settings.mode),
+    )
+
+
+def outages_of(settings: Settings) -> Outages:
+    """Return which outages are planned."""
+    return Outages(parse_windows(settings.reset_windows), escalate_s=settings.outage_escalate_s)
+
+
+def launcher_of(settings: Settings) -> Launcher:
+    """Return where the gateway's launcher leaves its traces."""
+    return Launcher(
+        log=settings.ibc_log, host=settings.host, command_port=settings.ibc_command_port
+    )
