@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .model.brackets import BracketReport, BracketRequest
     from .model.capabilities import Capabilities
     from .model.market import BarSeries, MarketData, Quote, QuoteSet
+    from .model.preview import OrderPreview
     from .model.streams import StreamState
     from .orders.closing import ClosingReport
     from .orders.history import OrderHistory
@@ -584,6 +585,7 @@ class IBKRConnector:
         *,
         wait: Wait = "submitted",
         timeout_s: float | None = None,
+        token: str | None = None,
     ) -> OrderReport:
         """
         Place one order and return at the broker's first word about it.
@@ -595,12 +597,14 @@ class IBKRConnector:
             wait: `submitted`; `sent` returns when the bytes have left the socket, `filled` when
                 the order is closed: filled, or cancelled on the way.
             timeout_s: How long to wait for that; the setting's value when not given.
+            token: Of a preview of exactly this order; needed where `require_preview` is set.
 
         Returns:
             `order_id, status, timestamp` and everything else known.
 
         Raises:
-            OrderValidationError: The order makes no sense as written; nothing was sent.
+            OrderValidationError: The order makes no sense as written, or its token is missing,
+                used, expired or another order's; nothing was sent.
             RiskLimitError: One or more of your limits are broken; nothing was sent.
             ReadOnlyError, TradingHaltedError: Trading is off; nothing was sent.
             OrderRejectedError: The gateway or the exchange said no (TWS 201, 110 and others).
@@ -612,8 +616,40 @@ class IBKRConnector:
         """
         return await self._call(
             lambda engine: engine.hold(
-                lambda desk: desk.place(order, wait=wait, timeout_s=timeout_s)
+                lambda desk: desk.place(order, wait=wait, timeout_s=timeout_s, token=token)
             )
+        )
+
+    async def preview_order(
+        self,
+        order: OrderRequest | Mapping[str, Any],
+        *,
+        by: str = "",
+        timeout_s: float | None = None,
+    ) -> OrderPreview:
+        """
+        Tell what an order would do, without placing it.
+
+        Args:
+            order: As for `place_order`.
+            by: Who asks: a person or an agent. Stored with the order if it is placed by the token.
+            timeout_s: How long to wait for the broker; ten seconds when not given.
+
+        Returns:
+            The broker's margins, commission and warnings, every rule with value, limit and verdict,
+            and a `token` that lets exactly this order go once, within `preview_ttl_s`. It has none
+            when a rule or the broker would refuse the order: `broken`, `rejected_reason`.
+
+        Raises:
+            OrderValidationError: The order makes no sense as written; nothing was asked.
+            RequestTimeoutError: The broker has not answered in time; no order was placed.
+            ReadOnlyError: The connector is read-only, and sends not even a question.
+            ContractError, NotConnectedError: Nothing was asked.
+
+        Source: `placeOrder` (3) with its what-if flag. Replay: safe. Cost: 1 message.
+        """
+        return await self._call(
+            lambda engine: engine.orders.preview(order, by=by, timeout_s=timeout_s)
         )
 
     async def place_bracket(

@@ -53,6 +53,7 @@ from .orders.paid_in import take_paid_in
 from .orders.risk.equity import EquityMarks
 from .orders.rule_book import RuleBook
 from .orders.sizing import SizingBasis, basis_of
+from .orders.vouchers import Vouchers
 from .resilience.operation import ENDPOINTS, Operation
 from .resilience.pipeline import Pipeline
 from .rule_facts import RuleFacts
@@ -142,6 +143,9 @@ class Engine:
             readonly=settings.readonly,
             ack_timeout_s=settings.order_ack_timeout_s,
             fill_timeout_s=settings.order_fill_timeout_s,
+            vouchers=Vouchers(
+                clock=clock, ttl_s=settings.preview_ttl_s, required=settings.require_preview
+            ),
         )
         self.closing = Closing(
             desk=self.orders,

@@ -109,6 +109,19 @@ class Decision(Record):
     broker: WhatIf
     price: Decimal | None = None
 
+    @property
+    def sentence(self) -> str:
+        """The decision in words."""
+        who = f" by {self.by}" if self.by else ""
+        passed = sum(rule.verdict is Verdict.PASSED for rule in self.rules)
+        margin = self.broker.initial_margin.change
+        cost = self.broker.commission
+        return (
+            f"previewed{who} at {self.previewed_at:%Y-%m-%d %H:%M:%S} UTC, {passed} rules passed, "
+            f"initial margin {'unknown' if margin is None else f'{margin:+}'}, "
+            f"commission {'unknown' if cost is None else cost}"
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderPreview(Record):

@@ -13,8 +13,9 @@ from ibkr_connector.model.orders import OrderReport
 from ibkr_connector.resilience.operation import ENDPOINTS, Operation
 from ibkr_connector.resilience.pipeline import Pipeline
 
+from .admission import Admission
 from .book import Book
-from .dispatch import uncertainty
+from .dispatch import Dispatch, uncertainty
 from .entry import OrderEntry
 from .inquiry import Inquiry
 from .states import Event
@@ -32,6 +33,8 @@ class Cancelling:
         gateway: OrderGateway,
         pipeline: Pipeline,
         inquiry: Inquiry,
+        admission: Admission,
+        dispatch: Dispatch,
         timeout_s: float,
     ) -> None:
         self._book = book
@@ -39,6 +42,8 @@ class Cancelling:
         self._gateway = gateway
         self._pipeline = pipeline
         self._inquiry = inquiry
+        self._admission = admission
+        self._dispatch = dispatch
         self._timeout_s = timeout_s
         self._refusals: dict[str, OrderFault] = {}
 
@@ -50,8 +55,22 @@ class Cancelling:
         """Whether something was said against the last cancellation of that order."""
         return key in self._refusals
 
+    async def ask(self, entry: OrderEntry, *, timeout_s: float | None) -> OrderReport:
+        """Do what a caller asks for; see `OrdersDesk.cancel`."""
+        if not entry.is_open:
+            return entry.report()
+        self._admission.check_writable()
+        if not entry.is_own or entry.client_id != self._gateway.client_id:
+            raise OrderStateError(
+                f"order {entry.order_id} was placed by another client and cannot be cancelled here",
+                hint=f"cancel it in TWS, or connect with client id {entry.client_id}",
+            )
+        if self._dispatch.call_off(entry.key):
+            return (await self._book.until(entry.key, lambda now: not now.is_open)).report()
+        return await self.cancel(entry, timeout_s=timeout_s)
+
     async def cancel(self, entry: OrderEntry, *, timeout_s: float | None) -> OrderReport:
-        """Ask for it and tell how it ended; see `OrdersDesk.cancel`."""
+        """Ask the broker for it and tell how it ended."""
         key = entry.key
         limit_s = self._timeout_s if timeout_s is None else timeout_s
         session = self._inquiry.session

@@ -174,7 +174,8 @@ class Closing:
                     "quantity": abs(row.quantity),
                     "account": row.account,
                 }
-            )
+            ),
+            is_exit=True,
         )
         try:
             report = await self._desk.wait_for(

@@ -24,20 +24,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from ibkr_connector.clock import Clock
-from ibkr_connector.errors import (
-    OrderError,
-    OrderStateError,
-    TradingHaltedError,
-)
-from ibkr_connector.gateway.port import (
-    GatewayEvent,
-    OrderGateway,
-    OrderTicket,
-    PositionRow,
-)
+from ibkr_connector.errors import OrderError, TradingHaltedError
+from ibkr_connector.gateway.port import GatewayEvent, OrderGateway, OrderTicket, PositionRow
 from ibkr_connector.model.brackets import BracketReport, BracketRequest
 from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.orders import OrderReport, OrderRequest, SendDisposition
+from ibkr_connector.model.preview import OrderPreview
 from ibkr_connector.resilience.pipeline import Pipeline
 
 from .admission import JOURNAL_FAILED, Admission
@@ -56,9 +48,11 @@ from .journal import Journal
 from .kill_switch import KillState
 from .modifying import Modifying
 from .placing import Placing
+from .preview import Previews
 from .reconcile import Reconciliation
 from .risk import FactSource, LimitSource
 from .states import Event, State
+from .vouchers import Vouchers
 from .waiting import Wait
 from .what_if import WhatIfQuestions
 
@@ -85,6 +79,7 @@ class OrdersDesk:
         kill: Tells whether the kill switch is engaged.
         ack_timeout_s: How long `place` waits for evidence of the broker.
         fill_timeout_s: How long it waits for the end of an order, where that is asked for.
+        vouchers: Tokens of previews, and whether they are needed.
         timing: The other waits.
         on_report: Told on each change of an order, on the loop; must not raise.
         token: Makes the unique part of references.
@@ -106,6 +101,7 @@ class OrdersDesk:
         kill: Callable[[], KillState | None] | None = None,
         ack_timeout_s: float = 10.0,
         fill_timeout_s: float = 60.0,
+        vouchers: Vouchers | None = None,
         timing: DeskTiming | None = None,
         on_report: Callable[[OrderReport], None] | None = None,
         token: Callable[[], str] = lambda: secrets.token_hex(13),
@@ -113,6 +109,7 @@ class OrdersDesk:
         self._gateway = gateway
         self._clock = clock
         timing = timing or DeskTiming()
+        vouchers = vouchers or Vouchers(clock=clock)
         journal.on_failure = self._journal_failed
         self._book = Book(journal=journal, clock=clock, on_report=on_report)
         self._ledger = self._book.ledger
@@ -125,7 +122,7 @@ class OrdersDesk:
             timing=timing,
             spawn=self._jobs.spawn,
         )
-        self._questions = WhatIfQuestions(gateway=gateway, ledger=self._ledger, pipeline=pipeline)
+        questions = WhatIfQuestions(gateway=gateway, ledger=self._ledger, pipeline=pipeline)
         self._admission = Admission(
             resolve=resolve,
             limits=limits,
@@ -134,7 +131,7 @@ class OrdersDesk:
             account=account,
             readonly=readonly,
             ledger=self._ledger,
-            margins=self._questions.ask,
+            margins=questions.ask,
             kill=kill,
         )
         self._dispatch = Dispatch(
@@ -152,14 +149,24 @@ class OrdersDesk:
             admission=self._admission,
             dispatch=self._dispatch,
             check_trading=self._check_trading,
+            vouchers=vouchers,
             ack_timeout_s=ack_timeout_s,
             fill_timeout_s=fill_timeout_s,
+        )
+        self._previews = Previews(
+            admission=self._admission,
+            placing=self._placing,
+            questions=questions,
+            vouchers=vouchers,
+            clock=clock,
         )
         self._cancelling = Cancelling(
             book=self._book,
             gateway=gateway,
             pipeline=pipeline,
             inquiry=self._inquiry,
+            admission=self._admission,
+            dispatch=self._dispatch,
             timeout_s=timing.cancel_timeout_s,
         )
 
@@ -230,31 +237,22 @@ class OrdersDesk:
         *,
         wait: Wait = "submitted",
         timeout_s: float | None = None,
+        token: str | None = None,
+        is_exit: bool = False,
     ) -> OrderReport:
         """
         Place one order, once, and return what the broker first says of it.
 
-        Args:
-            request: An `OrderRequest`, or a mapping with its keys (`symbol, quantity, action,
-                order_type, limit_price` …). With a `client_order_id` the call may be repeated,
-                also after a restart: the same key is the same order. Only an order of which
-                provably nothing was sent is placed anew under its key.
-            wait: `submitted` for the broker's first word, `sent` to return when the bytes have
-                left, `filled` to return when the order is closed, whichever way.
-            timeout_s: How long to wait for that, once the order is on its way, instead of the
-                desk's own time.
+        With a `client_order_id` the call may be repeated, also after a restart: the same key is the
+        same order. Only an order of which provably nothing was sent is placed anew under its key.
+        An exit is an order of our own making that closes a position, and needs no token.
 
-        Returns:
-            The order as submitted, partially filled or filled; as cancelled when the broker ended
-            it at once without calling it rejected (an IOC order that found nobody). With `sent`
-            it may be pending.
+        One that the broker ended at once without rejecting it (IOC) is returned as cancelled.
 
         Raises:
-            OrderValidationError: It makes no sense as written, or its key names another order.
-            ReadOnlyError: The connector is read-only.
-            TradingHaltedError: Trading is stopped.
-            RiskLimitError: It breaks limits; all of them are named.
-            NotConnectedError: Nothing was sent.
+            OrderValidationError: It makes no sense as written, its key names another order, or its
+                token is missing or no good.
+            ReadOnlyError, TradingHaltedError, RiskLimitError, NotConnectedError: Nothing was sent.
             OrderRejectedError: The broker said no; carries its code and text.
             OrderUncertainError: Sent, and no evidence yet; the desk goes on asking.
             RequestTimeoutError: With `filled`: it is still open, and goes on; carries `report`.
@@ -262,7 +260,19 @@ class OrdersDesk:
 
         Source: `placeOrder` (3). Replay: only under a `client_order_id`. Cost: 1 message.
         """
-        return await self._placing.place(request, wait=wait, timeout_s=timeout_s)
+        return await self._placing.place(
+            request, wait=wait, timeout_s=timeout_s, token=token, is_exit=is_exit
+        )
+
+    async def preview(
+        self,
+        request: OrderRequest | Mapping[str, Any],
+        *,
+        by: str = "",
+        timeout_s: float | None = None,
+    ) -> OrderPreview:
+        """Tell what an order would do, and give a token for it; see the connector's docstring."""
+        return await self._previews.preview(request, by=by, timeout_s=timeout_s)
 
     async def place_bracket(
         self,
@@ -284,6 +294,7 @@ class OrdersDesk:
 
         Source: `placeOrder` (3). Replay: only under a `client_order_id`. Cost: 3 messages.
         """
+        self._placing.refuse_unseen("a bracket", bracket)
         return await self._families.place(bracket, wait=wait, timeout_s=timeout_s)
 
     async def modify(
@@ -293,13 +304,13 @@ class OrdersDesk:
         Change an order of ours, and return it when the broker shows it changed.
 
         Raises:
-            OrderValidationError: The changes make no sense for it; nothing was sent.
             OrderStateError: It cannot be changed, or the broker refused (`code`): it goes on.
             OrderUncertainError: Sent, and no word of the broker in time.
             OrderError, NotConnectedError: As `place` raises them; nothing was sent.
 
         Source: `placeOrder` (3) with the same id. Replay: safe. Cost: 1 message.
         """
+        self._placing.refuse_unseen("a change", (order_id, dict(changes)))
         entry = self._finder.find(order_id)
         return await self._modifying.modify(entry, changes, timeout_s=timeout_s)
 
@@ -307,9 +318,8 @@ class OrdersDesk:
         """
         Ask the broker to cancel an order of ours, and return how that ended.
 
-        A cancellation is a request, and a fill can be faster. So a closed order is returned as it
-        is, whether it closed before or after this call: `status` says `cancelled`, `filled` or
-        `rejected`, and `filled_quantity` what was filled before. Cancelling twice is harmless.
+        A cancellation is a request, and a fill can be faster: a closed order is returned as it is,
+        whether it closed before or after this call. Cancelling twice is harmless.
 
         Raises:
             OrderNotFoundError: No order with that id is known.
@@ -321,19 +331,7 @@ class OrdersDesk:
 
         Source: `cancelOrder` (4). Replay: safe. Cost: 1 message.
         """
-        entry = self._finder.find(order_id)
-        key = entry.key
-        if not entry.is_open:
-            return entry.report()
-        self._admission.check_writable()
-        if not entry.is_own or entry.client_id != self._gateway.client_id:
-            raise OrderStateError(
-                f"order {order_id} was placed by another client and cannot be cancelled here",
-                hint=f"cancel it in TWS, or connect with client id {entry.client_id}",
-            )
-        if self._dispatch.call_off(key):
-            return (await self._book.until(key, lambda now: not now.is_open)).report()
-        return await self._cancelling.cancel(entry, timeout_s=timeout_s)
+        return await self._cancelling.ask(self._finder.find(order_id), timeout_s=timeout_s)
 
     def ours(self) -> tuple[OrderReport, ...]:
         """Return the open orders placed under our client id, which we can cancel."""

@@ -30,7 +30,7 @@ from .admission import Examined
 from .book import Book
 from .entry import OrderEntry
 from .inquiry import Inquiry
-from .notes import Intended
+from .notes import Decided, Intended
 from .references import order_ref
 from .states import Event, State
 from .tickets import ticket_of
@@ -116,11 +116,13 @@ class Dispatch:
         self._ledger.record(note)
         return note
 
-    async def carry(self, note: Intended, waiting: Waiting) -> None:
+    async def carry(
+        self, note: Intended, waiting: Waiting, *, decided: Decided | None = None
+    ) -> None:
         """Take an intended order to the broker and wait for its first word."""
         key, ticket = note.key, note.ticket
         try:
-            await self._book.journal.append([note])
+            await self._book.journal.append([note] if decided is None else [note, decided])
             await self._pipeline.run(
                 Operation(
                     policy=ENDPOINTS["place_order"],

@@ -209,7 +209,7 @@ class Guard:
             account=row.account,
             client_order_id=key,
         )
-        await self._desk.place(order)
+        await self._desk.place(order, is_exit=True)
 
     def _ended(self, error: BaseException | None) -> None:
         if error is not None:

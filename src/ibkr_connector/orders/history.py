@@ -25,6 +25,7 @@ from .ledger import Ledger, exec_base
 from .notes import (
     Changed,
     Charged,
+    Decided,
     Denied,
     Drifted,
     Filled,
@@ -245,6 +246,8 @@ def _words(note: Note) -> str:
             price = "" if ticket.limit_price is None else f" at {ticket.limit_price}"
             what = f"{ticket.action} {ticket.quantity} {ticket.contract} {ticket.order_type}{price}"
             return f"intended: {what}, order id {ticket.order_id} of client {note.client_id}"
+        case Decided(decision=decision):
+            return f"decided: {decision.sentence}"
         case Changed(ticket=ticket):
             return f"to be changed: {ticket.quantity} {ticket.order_type}, {_prices(ticket)}"
         case Met(order=order):

@@ -30,6 +30,7 @@ from ibkr_connector.storage.writer import Chain, Draft, Entry, Writer, sound
 from .notes import (
     Changed,
     Charged,
+    Decided,
     Denied,
     Drifted,
     Filled,
@@ -47,6 +48,7 @@ __all__ = ["Journal", "JournalEntry", "Place", "check", "note_of", "read", "veri
 _KINDS: Final[Mapping[str, type[Any]]] = MappingProxyType(
     {
         "intent": Intended,
+        "decision": Decided,
         "change": Changed,
         "foreign": Met,
         "step": Moved,

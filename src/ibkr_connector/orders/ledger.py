@@ -32,6 +32,7 @@ from .entry import OrderEntry, evolve
 from .notes import (
     Changed,
     Charged,
+    Decided,
     Denied,
     Drifted,
     Filled,
@@ -366,6 +367,7 @@ class Ledger:
 _RECORD: Final[Mapping[type[Any], Callable[[Ledger, Any], None]]] = MappingProxyType(
     {
         Intended: Ledger._record_intended,
+        Decided: Ledger._record_nothing,
         Changed: Ledger._record_changed,
         Met: Ledger._record_met,
         Moved: Ledger._record_moved,

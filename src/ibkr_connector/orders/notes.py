@@ -14,12 +14,14 @@ from decimal import Decimal
 from ibkr_connector.gateway.port import BrokerOrder, OrderTicket
 from ibkr_connector.model.ids import ClientId, ExecId, PermId
 from ibkr_connector.model.orders import Fill, OrderTerms, SendDisposition
+from ibkr_connector.model.preview import Decision
 
 from .states import Event, State
 
 __all__ = [
     "Changed",
     "Charged",
+    "Decided",
     "Denied",
     "Drifted",
     "Filled",
@@ -44,6 +46,17 @@ class Intended:
     client_order_id: str | None = None
     correlation_id: str = ""
     cause: str = "place"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """Who looked at an order before it was placed, and on which facts; written with its intent."""
+
+    at: datetime
+    key: str
+    decision: Decision
+    correlation_id: str = ""
+    cause: str = "preview"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +194,7 @@ class Drifted:
 
 Note = (
     Intended
+    | Decided
     | Changed
     | Met
     | Moved

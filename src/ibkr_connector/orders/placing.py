@@ -10,7 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ibkr_connector.errors import IBKRError, OrderRejectedError, OrderUncertainError
+from ibkr_connector.errors import (
+    IBKRError,
+    OrderRejectedError,
+    OrderUncertainError,
+    OrderValidationError,
+)
 from ibkr_connector.model.orders import OrderReport, OrderRequest, SendDisposition
 from ibkr_connector.observe.correlation import current_correlation_id
 
@@ -20,8 +25,9 @@ from .conditions import qualify_conditions
 from .dispatch import Dispatch
 from .entry import OrderEntry
 from .jobs import Jobs
-from .notes import Denied
+from .notes import Decided, Denied, Intended
 from .validation import as_request, check_request, check_times
+from .vouchers import Voucher, Vouchers, decision_of
 from .waiting import Wait, Waiting, as_waiting
 
 __all__ = ["Placing"]
@@ -38,6 +44,7 @@ class Placing:
         admission: Admission,
         dispatch: Dispatch,
         check_trading: Callable[[], None],
+        vouchers: Vouchers,
         ack_timeout_s: float,
         fill_timeout_s: float,
     ) -> None:
@@ -47,6 +54,7 @@ class Placing:
         self._admission = admission
         self._dispatch = dispatch
         self._check_trading = check_trading
+        self._vouchers = vouchers
         self._ack_timeout_s = ack_timeout_s
         self._fill_timeout_s = fill_timeout_s
 
@@ -60,7 +68,13 @@ class Placing:
         return as_waiting(wait, timeout_s, ack_s=self._ack_timeout_s, fill_s=self._fill_timeout_s)
 
     async def place(
-        self, request: OrderRequest | Mapping[str, Any], *, wait: Wait, timeout_s: float | None
+        self,
+        request: OrderRequest | Mapping[str, Any],
+        *,
+        wait: Wait,
+        timeout_s: float | None,
+        token: str | None,
+        is_exit: bool,
     ) -> OrderReport:
         """Place one order; see `OrdersDesk.place`."""
         try:
@@ -72,20 +86,44 @@ class Placing:
             known = await self.known(checked)
             if known is None:
                 self._check_trading()
+                self._vouchers.check(token, is_exit=is_exit)
                 examined = await self.examine(checked, with_margin=True)
                 # from here to the spawn nothing awaits, so nobody can come in between
                 known = placed_before(self._ledger, checked, examined.contract)
             if known is None:
                 self._check_trading()
                 self._admission.check_risk(examined)
+                voucher = self._vouchers.take(token, examined)
         except IBKRError as error:
             self.deny(request, error)
             raise
         if known is not None:
             return await self._dispatch.answer(known.key, waiting)
         note = self._dispatch.intend(examined)
-        self._jobs.spawn(self._dispatch.carry(note, waiting))
+        decided = None if voucher is None else self._decided(note, voucher)
+        self._jobs.spawn(self._dispatch.carry(note, waiting, decided=decided))
         return await self._dispatch.answer(note.key, waiting)
+
+    def refuse_unseen(self, what: str, asked: object) -> None:
+        """
+        Refuse what cannot be previewed, where only previewed orders are placed.
+
+        Raises:
+            OrderValidationError: This is such a place.
+        """
+        try:
+            self._vouchers.refuse(what)
+        except OrderValidationError as error:
+            self.deny(asked, error)
+            raise
+
+    def _decided(self, note: Intended, voucher: Voucher) -> Decided:
+        return Decided(
+            at=note.at,
+            key=note.key,
+            decision=decision_of(voucher, self._book.clock),
+            correlation_id=note.correlation_id,
+        )
 
     async def examine(self, request: OrderRequest, *, with_margin: bool = False) -> Examined:
         """Examine a request that is not known; its time must not be over."""

@@ -7,6 +7,7 @@ is said of it, now or later, is about an order of the ledger.
 
 from __future__ import annotations
 
+from ibkr_connector.errors import IBKRConnectionError, RequestTimeoutError
 from ibkr_connector.gateway.port import OrderGateway
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.ids import OrderId
@@ -51,6 +52,11 @@ class WhatIfQuestions:
             ticket = ticket_of(request, contract, account, order_id=order_id, order_ref="")
             return await self._gateway.what_if(ticket)
 
-        return await self._pipeline.run(
-            Operation(policy=ENDPOINTS["what_if"], call=ask, deadline_s=timeout_s)
-        )
+        try:
+            return await self._pipeline.run(
+                Operation(policy=ENDPOINTS["what_if"], call=ask, deadline_s=timeout_s)
+            )
+        except (IBKRConnectionError, RequestTimeoutError) as error:
+            # we do not ask twice by ourselves, but who asks again does nothing twice
+            error.replay_safe = True
+            raise

@@ -346,6 +346,12 @@ class Settings(_Given):
     order_fill_timeout_s: float = Field(
         default=60, gt=0, description="Wait for the end of an order placed with `wait=filled`."
     )
+    require_preview: bool = Field(
+        default=False, description="Place only orders that were previewed, by their token."
+    )
+    preview_ttl_s: float = Field(
+        default=60, gt=0, le=3600, description="How long the token of a preview is good."
+    )
 
     heartbeat_interval_s: float = Field(default=60, gt=0, description="Between two heartbeats.")
     heartbeat_timeout_s: float = Field(

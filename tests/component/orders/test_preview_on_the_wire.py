@@ -1,0 +1,166 @@
+"""Previews through the connector and a real socket: questions are cut, lost, late, and placed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ibkr_connector import IBKRConnector, OrderValidationError, RequestTimeoutError, RiskLimitError
+from ibkr_connector.errors import CircuitOpenError, ConnectionLostError
+from ibkr_connector.model.orders import OrderStatus, limit_order
+from ibkr_connector.model.preview import Verdict
+from ibkr_connector.orders.journal import read
+from ibkr_connector.simulator import Cut, Drop, GatewaySimulator, Hold, HostedSimulator
+from ibkr_connector.simulator.wire.requests.orders import PlaceOrder
+from kit.order_socket import wire
+
+Make = Callable[..., IBKRConnector]
+ORDER: dict[str, Any] = {
+    "symbol": "AAPL",
+    "action": "BUY",
+    "quantity": 10,
+    "order_type": "LMT",
+    "limit_price": "1.05",
+}
+BUY = limit_order("AAPL", "BUY", 10, limit_price=Decimal("1.05"))
+
+
+def there(gw: GatewaySimulator) -> int:
+    return len(tuple(gw.venue.open_orders())) + len(tuple(gw.venue.closed_orders()))
+
+
+def questions(gw: GatewaySimulator) -> list[PlaceOrder]:
+    log = [one.request for one in gw.log]
+    return [one for one in log if isinstance(one, PlaceOrder) and one.order.flag("whatIf")]
+
+
+async def test_what_was_previewed_is_placed_once_and_the_decision_is_in_its_history(
+    ibkr_gateway: HostedSimulator, make_connector: Make
+) -> None:
+    async with make_connector(ibkr_gateway.port) as ib:
+        made = await ib.preview_order(ORDER, by="Ada")
+        assert made.is_allowed
+        assert made.initial_margin.change is not None
+        assert made.initial_margin.change >= 0
+        assert made.equity_with_loan.after is not None
+        assert made.broker.commission is not None
+        assert {row.verdict for row in made.rules} <= {Verdict.PASSED, Verdict.NOT_SET}
+        assert ibkr_gateway.do(there) == 0
+        report = await ib.place_order(made.order, token=made.token)
+        assert report.status is OrderStatus.SUBMITTED
+        with pytest.raises(OrderValidationError, match="used"):
+            await ib.place_order(made.order, token=made.token)
+        assert ibkr_gateway.do(there) == 1
+        steps = (await ib.order_history(report.order_id)).steps
+        assert [step.kind for step in steps[:2]] == ["intent", "decision"]
+        assert "by Ada" in steps[1].what
+
+
+async def test_a_profile_that_needs_previews_places_nothing_else_and_can_still_get_out(
+    ibkr_gateway: HostedSimulator, make_connector: Make
+) -> None:
+    async with make_connector(ibkr_gateway.port, require_preview=True) as ib:
+        for order in (ORDER, {**ORDER, "client_order_id": "k"}):
+            with pytest.raises(OrderValidationError, match="token is missing"):
+                await ib.place_order(order)
+        with pytest.raises(OrderValidationError, match="a bracket has no preview"):
+            await ib.place_bracket({**ORDER, "take_profit": "2.00", "stop_loss": "1.00"})
+        assert ibkr_gateway.do(there) == 0
+        market = {**ORDER, "order_type": "MKT", "limit_price": None}
+        made = await ib.preview_order(market)
+        report = await ib.place_order(market, token=made.token, wait="filled")
+        assert report.status is OrderStatus.FILLED
+        with pytest.raises(OrderValidationError, match="a change has no preview"):
+            await ib.modify_order(report.order_id, {"quantity": 11})
+        closed = await ib.close_position("AAPL")
+        assert [one.status for one in closed.closed] == [OrderStatus.FILLED]
+
+
+async def test_what_the_rules_refuse_is_shown_and_has_no_token(
+    ibkr_gateway: HostedSimulator, make_connector: Make
+) -> None:
+    async with make_connector(ibkr_gateway.port, max_order_size=5) as ib:
+        made = await ib.preview_order(ORDER)
+        (broken,) = made.broken
+        assert (broken.rule, broken.value, broken.limit) == ("MAX_ORDER_SIZE", "10", "5")
+        assert made.token is None
+        with pytest.raises(RiskLimitError):
+            await ib.place_order(ORDER)
+
+
+@pytest.mark.parametrize("handled", [True, False])
+async def test_a_cut_while_the_broker_is_asked_leaves_no_order_and_no_trace(
+    tmp_path: Path, handled: bool
+) -> None:
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        gw.inject(Cut(on="PlaceOrder", handled=handled))
+        with pytest.raises(ConnectionLostError):
+            await desk.desk.preview(BUY)
+        await desk.ended.wait()
+        await desk.connect()
+        await desk.desk.reconcile()
+        assert (there(gw), desk.desk.orders(), desk.desk.anomalies) == (0, (), 0)
+        made = await desk.desk.preview(BUY)
+        await desk.desk.place(made.order, token=made.token)
+        assert there(gw) == 1
+        ids = [one.order_id for one in questions(gw)]
+        assert desk.desk.orders()[0].order_id > max(ids)
+
+
+async def test_field_problem_32_a_question_that_is_never_answered_ends_at_its_deadline(
+    tmp_path: Path,
+) -> None:
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        gw.inject(Drop(reply="OpenOrder", times=1))
+        with pytest.raises(RequestTimeoutError) as caught:
+            await desk.desk.preview(BUY, timeout_s=0.3)
+        assert caught.value.retryable
+        assert desk.session is not None
+        assert desk.session.open_calls == 0
+        assert (there(gw), desk.desk.orders()) == (0, ())
+        assert (await desk.desk.preview(BUY)).is_allowed
+
+
+async def test_an_answer_after_the_deadline_does_not_touch_the_ledger(tmp_path: Path) -> None:
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        gw.inject(Hold(reply="OpenOrder", seconds=0.4, times=1))
+        with pytest.raises(RequestTimeoutError):
+            await desk.desk.preview(BUY, timeout_s=0.2)
+        # a second question is answered after the late answer, so that has come by then
+        gw.inject(Hold(reply="OpenOrder", seconds=0.6, times=1))
+        made = await desk.desk.preview(BUY)
+        assert made.is_allowed
+        assert (desk.desk.orders(), desk.desk.anomalies, there(gw)) == ((), 0, 0)
+        assert [entry.kind for entry in read(desk.path)] == ["opened"]
+        report = await desk.desk.place(BUY)
+        assert report.order_id not in {one.order_id for one in questions(gw)}
+        assert report.status is OrderStatus.SUBMITTED
+
+
+async def test_a_caller_who_goes_away_while_the_broker_is_asked_leaves_nothing(
+    tmp_path: Path,
+) -> None:
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        gw.inject(Hold(reply="OpenOrder", seconds=0.2, times=1))
+        asking = asyncio.ensure_future(desk.desk.preview(BUY))
+        while not questions(gw):
+            await asyncio.sleep(0)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        assert (await desk.desk.preview(BUY)).is_allowed
+        assert (desk.desk.orders(), there(gw)) == ((), 0)
+
+
+async def test_unanswered_questions_do_not_stop_orders(tmp_path: Path) -> None:
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        gw.inject(Drop(reply="OpenOrder", where={"whatIf": "1"}))
+        for _ in range(6):
+            with pytest.raises((RequestTimeoutError, CircuitOpenError)):
+                await desk.desk.preview(BUY, timeout_s=0.05)
+        assert (await desk.desk.place(BUY)).status is OrderStatus.SUBMITTED
