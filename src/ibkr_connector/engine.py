@@ -147,6 +147,8 @@ class Engine:
                 clock=clock, ttl_s=settings.preview_ttl_s, required=settings.require_preview
             ),
         )
+        feed = self.orders.feed
+        self.rules.on_change = lambda status: feed.publish(status.event(clock.utcnow()))
         self.closing = Closing(
             desk=self.orders,
             clock=clock,

@@ -20,6 +20,7 @@ __all__ = [
     "OrderAnomaly",
     "OrderChanged",
     "OrderEvent",
+    "RulesReloaded",
 ]
 
 
@@ -110,6 +111,20 @@ class DriftFound(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RulesReloaded(Record):
+    """
+    The files of the rules were read again, and something has changed.
+
+    `source` says where the rules in force come from. `problem` says what is wrong with the files:
+    then the earlier rules stay in force; it is empty when they are whole.
+    """
+
+    at: datetime
+    source: str
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventsMissed(Record):
     """Events were dropped here because the reader was too slow; ask for reports instead."""
 
@@ -124,6 +139,7 @@ OrderEvent = (
     | FillCharged
     | OrderAnomaly
     | DriftFound
+    | RulesReloaded
     | EventsMissed
 )
 """Everything that a stream says."""

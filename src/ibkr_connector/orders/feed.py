@@ -126,8 +126,12 @@ class EventFeed:
         late = any(isinstance(note, Filled) and note.fill.recovered for note in notes)
         for note in notes:
             for event in _events(note, ledger, late=late or note.cause in _ASKED):
-                for reader in tuple(self._readers):
-                    reader.put(event)
+                self.publish(event)
+
+    def publish(self, event: OrderEvent) -> None:
+        """Tell every reader of something that is about no order."""
+        for reader in tuple(self._readers):
+            reader.put(event)
 
     def close(self) -> None:
         """End every stream behind what it still holds."""

@@ -8,8 +8,9 @@ environment, and that a broken file changes nothing but what is said about it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,7 @@ from ibkr_connector.model.contracts import Contract
 from ibkr_connector.settings import PermissionSettings, RiskSettings, Settings, load_rules
 from ibkr_connector.settings.files import PERMISSIONS_NAME, RISK_NAME
 
+from .events import RulesReloaded
 from .risk import RiskLimits
 
 __all__ = ["RuleBook", "RulesStatus"]
@@ -43,6 +45,10 @@ class RulesStatus:
         said = f"{self.source}, replaced {self.reloads} times" if self.reloads else self.source
         return f"{said}; {self.problem}" if self.problem else said
 
+    def event(self, at: datetime) -> RulesReloaded:
+        """The same as what streams tell."""
+        return RulesReloaded(at=at, source=self.source, problem=self.problem)
+
 
 class RuleBook:
     """Tell the limits for a contract in an account; a `LimitSource`."""
@@ -55,6 +61,8 @@ class RuleBook:
         self._problem = ""
         self._seen = self._marks()
         self._had = self._found()
+        self.on_change: Callable[[RulesStatus], None] = lambda status: None
+        """Told when files were read again and rules or problem are others than before."""
         self._say_start()
 
     @property
@@ -83,11 +91,14 @@ class RuleBook:
     def reload(self) -> RulesStatus:
         """Read the files again; when they are broken the rules stay as they are, and it is said."""
         self._seen = self._marks()
+        before = self.status
         try:
             self._replace(*load_rules(self._settings, had=self._had))
         except ConfigurationError as error:
             self._problem = f"the earlier rules stay in force: {error}"
             _log.error("%s", self._problem)
+        if self.status != before:
+            self.on_change(self.status)
         return self.status
 
     def reload_when_changed(self) -> bool:

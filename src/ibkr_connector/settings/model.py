@@ -176,7 +176,8 @@ class RiskSettings(_Given):
         description="How long the same order is refused a second time.",
     )
     check_buying_power: bool = Field(
-        default=False, description="Refuse what is worth more than the account's buying power."
+        default=False,
+        description="Refuse what the account cannot carry, by the broker's what-if or an estimate.",
     )
     allow_short: bool = Field(default=True, description="Whether to sell more than is held.")
     require_shortable: bool = Field(

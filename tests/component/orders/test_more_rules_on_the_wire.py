@@ -20,7 +20,7 @@ from ibkr_connector import (
 )
 from ibkr_connector.clock import ScaledClock, SystemClock
 from ibkr_connector.settings import PermissionSettings, RiskSettings
-from ibkr_connector.simulator import HostedSimulator, Permissions
+from ibkr_connector.simulator import HostedSimulator, IgnoreRequest, Permissions
 from ibkr_connector.simulator.exchange.commands import Halt
 from kit.rule_socket import (
     AAPL,
@@ -205,6 +205,30 @@ async def test_money_paid_out_is_no_loss_once_it_is_told_and_money_paid_in_hides
             with pytest.raises(AccountError, match="finite number and not 0"):
                 await ib.adjust_equity(amount)
     assert at_the_venue(ibkr_gateway) == 3
+
+
+async def test_buying_power_is_what_the_brokers_what_if_says_and_an_estimate_without_it(
+    make_ibkr_gateway: MakeGateway, make_connector: Make, config: Path
+) -> None:
+    gateway = make_ibkr_gateway(accounts={"DU1": Decimal(20_000)})
+    limits(config, "check_buying_power: true")
+    quote(gateway)
+    asked = order(quantity=300)  # thirty thousand: on margin the account carries it
+    async with make_connector(gateway.port) as ib:
+        with pytest.raises(RiskLimitError) as broken:
+            await ib.place_order(order(quantity=900))
+        assert rules(broken.value) == ["buying power"]
+        assert "initial margin" in broken.value.violations[0].value
+        assert "what-if" in broken.value.violations[0].limit
+        assert at_the_venue(gateway) == 0
+        await ib.place_order(asked)
+        assert at_the_venue(gateway) == 1
+        # the broker is silent: what opens may be worth the buying power and no more
+        gateway.do(lambda simulator: simulator.inject(IgnoreRequest(on="PlaceOrder")))
+        with pytest.raises(RiskLimitError) as estimated:
+            await ib.place_order(order(quantity=900, limit_price="100.01"))
+        assert "by estimate" in estimated.value.violations[0].limit
+    assert at_the_venue(gateway) == 1
 
 
 # --- pace ---------------------------------------------------------------------------------------

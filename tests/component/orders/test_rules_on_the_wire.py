@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 
 from ibkr_connector import IBKRConnector, RiskLimitError, TradingHaltedError
 from ibkr_connector.errors import IBKRError
+from ibkr_connector.orders.events import OrderEvent, RulesReloaded
+from ibkr_connector.orders.feed import OrderEventStream
 from ibkr_connector.orders.sizing import size_by_equity
 from ibkr_connector.simulator import HostedSimulator
 from kit.rule_socket import MARKET, at_the_venue, limits, order, positions_are, quote, worth
@@ -165,17 +168,39 @@ def before(ib: IBKRConnector) -> Decimal:
 
 
 async def test_a_broken_file_leaves_the_rules_in_force_and_the_status_says_so(
-    ibkr_gateway: HostedSimulator, make_connector: Make, config: Path
+    ibkr_gateway: HostedSimulator,
+    make_connector: Make,
+    config: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     limits(config, "max_position_size: 10")
-    async with make_connector(ibkr_gateway.port) as ib:
+    async with make_connector(ibkr_gateway.port) as ib, ib.stream_order_events() as events:
         (config / "risk_config.yaml").write_text("max_order_size: lots\n")
-        assert "lots" in (await ib.reload_rules()).problem
+        with caplog.at_level(logging.ERROR, "ibkr_connector.orders"):
+            assert "lots" in (await ib.reload_rules()).problem
+        assert "the earlier rules stay in force" in caplog.text
+        told = await anext(events)
+        assert isinstance(told, RulesReloaded)
+        assert "lots" in told.problem
+        assert told.source == "risk_config.yaml"
         assert "the earlier rules stay in force" in ib.get_connection_status().rules
         with pytest.raises(RiskLimitError, match="max_position_size"):
             await ib.place_order(order(quantity=11))
         await ib.place_order(order(quantity=10, limit_price="50.00"))
+        limits(config, "max_position_size: 20")
+        await ib.reload_rules()
+        kept = [event async for event in until_mended(events)]
+        assert [type(event) for event in kept].count(RulesReloaded) == 1
     assert at_the_venue(ibkr_gateway) == 1
+
+
+async def until_mended(events: OrderEventStream) -> AsyncIterator[OrderEvent]:
+    """Give events up to the one that says that the files are whole."""
+    async with asyncio.timeout(10):
+        async for event in events:
+            yield event
+            if isinstance(event, RulesReloaded) and not event.problem:
+                return
 
 
 async def test_a_change_of_the_file_is_found_without_being_told(

@@ -156,8 +156,11 @@ def test_concentration_is_that_of_the_worst_symbol() -> None:
 def test_buying_power_pays_for_the_legs_that_open_something() -> None:
     limits = replace(LIMITS, check_buying_power=True)
     book = replace(BOOK, buying_power=Decimal(1200))
-    assert broken(limits, book=book) == ["buying power"]
-    assert broken(limits, book=replace(book, held=(held(1, -3),))) == []
+    # what options bind that are sold to open, only the broker knows
+    assert broken(limits, book=replace(book, buying_power=Decimal(10**9))) == ["buying power"]
+    covered = (held(2, 6),)
+    assert broken(limits, book=replace(book, held=covered)) == ["buying power"]
+    assert broken(limits, book=replace(book, held=covered, buying_power=Decimal(1500))) == []
 
 
 def test_it_only_closes_when_every_leg_does() -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ibkr_connector.model.contracts import Contract, SecurityType
 from ibkr_connector.model.ids import ConId
 from ibkr_connector.model.orders import Action, OrderRequest, OrderType
+from ibkr_connector.model.preview import Figures, WhatIf
 from ibkr_connector.orders.risk import (
     RULES,
     Book,
@@ -189,6 +190,50 @@ def test_buying_power_is_needed_for_what_opens_only() -> None:
     assert broken(book=short, check_buying_power=True) == []
     less = replace(short, buying_power=Decimal("4019"))
     assert broken(book=less, check_buying_power=True) == ["buying power"]
+
+
+def told(margin: str | None, equity: str | None, **more: Any) -> RiskFacts:
+    """What is known when the broker has said what the order would bind."""
+
+    def after(text: str | None) -> Figures:
+        return Figures(after=None if text is None else Decimal(text))
+
+    what_if = WhatIf(initial_margin=after(margin), equity_with_loan=after(equity), **more)
+    return replace(FACTS, margin=what_if)
+
+
+def test_the_brokers_own_what_if_decides_about_buying_power() -> None:
+    poor = replace(BOOK, buying_power=Decimal(1))
+    assert needs_of(buy(), RiskLimits(max_order_size=Decimal(1), check_buying_power=True)).margin
+    assert not needs_of(buy(), RiskLimits(max_order_size=Decimal(1))).margin
+    for facts, rules in (
+        (told("500", "500"), []),
+        (told("500.01", "500"), ["buying power"]),
+        (told("1", "500", rejected_reason="no permission"), ["buying power"]),
+        # without its figures, the estimate
+        (told(None, "500"), ["buying power"]),
+        (told("1", None), ["buying power"]),
+        (FACTS, ["buying power"]),
+    ):
+        assert broken(book=poor, facts=facts, check_buying_power=True) == rules
+    assert broken(book=poor, facts=told("9", "1")) == []
+
+
+def test_an_estimate_says_that_it_is_one_and_there_is_none_for_options_sold_to_open() -> None:
+    limits = RiskLimits(max_order_size=Decimal(1_000), check_buying_power=True)
+    poor = replace(BOOK, buying_power=Decimal(1))
+    case = Case(request=buy(), contract=AAPL, account="DU1", limits=limits, facts=FACTS, book=poor)
+    assert "what-if has not answered" in judge(case)[0].limit
+    call = Contract(
+        symbol="AAPL",
+        security_type=SecurityType.OPTION,
+        con_id=ConId(5),
+        multiplier=Decimal(100),
+    )
+    sold = replace(case, request=sell(1), contract=call, book=BOOK)
+    assert "the broker's what-if" in judge(sold)[0].remedy
+    assert judge(replace(sold, facts=told("1", "2"))) == ()
+    assert judge(replace(sold, request=buy(1))) == ()
 
 
 @pytest.mark.parametrize(

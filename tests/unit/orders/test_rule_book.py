@@ -11,8 +11,9 @@ import pytest
 
 from ibkr_connector.errors import ConfigurationError
 from ibkr_connector.model.contracts import SecurityType, forex, stock
-from ibkr_connector.orders.rule_book import RuleBook
+from ibkr_connector.orders.rule_book import RuleBook, RulesStatus
 from ibkr_connector.settings import RiskSettings, Settings
+from kit.order_desk import NOON
 
 AAPL, EURUSD = stock("AAPL"), forex("EUR.USD")
 
@@ -234,3 +235,26 @@ def test_rules_that_were_given_have_no_files_to_look_at() -> None:
     assert not rules.reload_when_changed()
     rules.reload()
     assert size(rules) == 3
+
+
+def test_every_change_is_told_once() -> None:
+    write("max_order_size: 500\n")
+    rules = RuleBook(Settings.load())
+    told: list[RulesStatus] = []
+    rules.on_change = told.append
+    rules.reload()
+    write("max_order_size: lots\n")
+    rules.reload()
+    rules.reload()
+    write("max_order_size: 500\n")
+    rules.reload()
+    write("max_order_size: 400\n")
+    rules.reload()
+    assert [(status.reloads, bool(status.problem)) for status in told] == [
+        (0, True),
+        (0, False),
+        (1, False),
+    ]
+    event = told[0].event(NOON)
+    assert (event.at, event.source) == (NOON, "risk_config.yaml")
+    assert "lots" in event.problem

@@ -125,6 +125,7 @@ def needs_of(request: OrderRequest, limits: RiskLimits) -> Needs:
     return Needs(
         price=valued or quoted or collared,
         shortable=limits.require_shortable and sells,
+        margin=limits.check_buying_power,
     )
 
 

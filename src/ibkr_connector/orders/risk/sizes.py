@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
+from ibkr_connector.model.contracts import SecurityType
 from ibkr_connector.model.orders import Action, Violation
 
 from .facts import Case
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 _POSITIONS = "the account's positions"
+_WRITTEN = frozenset({SecurityType.OPTION, SecurityType.FUTURE_OPTION, SecurityType.WARRANT})
 _WORTH = "a positive net liquidation value"
 
 
@@ -137,14 +139,52 @@ def concentration(case: Case) -> Iterator[Violation]:
 
 
 def buying_power(case: Case) -> Iterator[Violation]:
-    """What is not closing is worth at most the buying power that the account has left."""
+    """
+    The account can carry the order, as the broker's own what-if says.
+
+    Where that has not answered, the value of what opens something is at most the buying power that
+    is left: an estimate, and there is none for options that are sold to open, which can bind many
+    times their price.
+    *limit*: the what-if counts what is held; nobody says whether it counts what other open orders
+    would bind. Their value counts in the exposure.
+    """
+    margin = case.facts.margin
     if not case.limits.check_buying_power:
         return
+    if margin is not None and margin.rejected_reason:
+        yield Violation(
+            rule="buying power",
+            value=f"an order that the broker would refuse ({margin.rejected_reason})",
+            limit="what the broker's what-if takes",
+            remedy="order less, close something first, or correct what it names",
+        )
+        return
+    needed = None if margin is None else margin.initial_margin.after
+    equity = None if margin is None else margin.equity_with_loan.after
+    if needed is None or equity is None:
+        yield from _estimated_power(case)
+    elif needed > equity:
+        yield Violation(
+            rule="buying power",
+            value=f"an initial margin of {needed:.2f}",
+            limit=f"{equity:.2f}, the equity with loan value by the broker's what-if",
+            remedy="order less, or close something first",
+        )
+
+
+def _estimated_power(case: Case) -> Iterator[Violation]:
     power, value, after = case.book.buying_power, order_value(case), position_after(case)
     each = order_unit_value(case)
     limit = "the account's buying power" if power is None else f"{power:.2f}"
-    if power is None or value is None or each is None or after is None:
+    writes = any(
+        leg.request.action is Action.SELL
+        and leg.contract.security_type in _WRITTEN
+        and (position_after(leg) or Decimal(0)) > 0
+        for leg in case.legs or (case,)
+    )
+    if power is None or value is None or each is None or after is None or writes:
         names = [
+            *(["the broker's what-if"] if writes else []),
             *unknown_of(case),
             *(["the account's buying power"] if power is None else []),
             *([_POSITIONS] if after is None else []),
@@ -156,7 +196,7 @@ def buying_power(case: Case) -> Iterator[Violation]:
         yield Violation(
             rule="buying power",
             value=f"{opening:.2f}",
-            limit=limit,
+            limit=f"{limit}, by estimate: the broker's what-if has not answered",
             remedy="order less, or close something first",
         )
 
