@@ -23,7 +23,6 @@ from .gateway.everyone import cancel_everyone
 from .gateway.link import GatewayLink
 from .gateway.port import (
     AccountValueChanged,
-    BrokerOrder,
     GatewayEvent,
     GatewayNotice,
     SessionEnded,
@@ -164,7 +163,10 @@ class Engine:
             positions=lambda: self.positions(None),
             resolve=self.instruments.resolve,
             everyone=Everyone(
-                send=self._cancel_everyone, open_orders=self._ask_open_orders, clock=clock
+                send=self._cancel_everyone,
+                gateway=self._link,
+                pipeline=self._pipeline,
+                clock=clock,
             ),
             look=self._take_paid_in,
             is_ready=lambda: self._supervisor.state is ConnectionState.READY,
@@ -441,10 +443,6 @@ class Engine:
         if self._settings.readonly:
             raise ReadOnlyError("the connector is read-only")
         await self.request("cancel everyone", cancel_everyone, policy="cancel_order")
-
-    async def _ask_open_orders(self) -> tuple[BrokerOrder, ...]:
-        ask = Operation(policy=ENDPOINTS["open_orders"], call=self._link.open_orders)
-        return await self._pipeline.run(ask)
 
     def _need_session(self) -> None:
         if self._link.session is None:

@@ -14,12 +14,12 @@ from typing import Any, Final
 
 import ibkr_connector.engine  # noqa: F401  # for the same reason
 from ibkr_connector import IBKRConnector
-from ibkr_connector.tuning import journal_place
 from ibkr_connector.errors import IBKRError, OrderValidationError
 from ibkr_connector.orders.journal import check, read
 from ibkr_connector.settings import Settings
 from ibkr_connector.simulator import GatewaySimulator, HostedSimulator
 from ibkr_connector.simulator.wire.requests import PlaceOrder
+from ibkr_connector.tuning import journal_place
 
 __all__ = ["Bad", "Scene", "as_nobody", "full_disk"]
 

@@ -11,7 +11,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from ibkr_connector.clock import Clock
-from ibkr_connector.gateway.port import BrokerOrder
+from ibkr_connector.gateway.port import BrokerOrder, OrderGateway
+from ibkr_connector.resilience.operation import ENDPOINTS, Operation
+from ibkr_connector.resilience.pipeline import Pipeline
 
 from .states import Event
 from .words import WORDS
@@ -30,7 +32,8 @@ class Everyone:
 
     Args:
         send: Sends the one message; raises when the connector may not.
-        open_orders: Asks for the open orders of all clients and of TWS itself.
+        gateway: Asked for the open orders of all clients and of TWS itself.
+        pipeline: The one way to it.
         clock: Source of all times.
     """
 
@@ -38,11 +41,13 @@ class Everyone:
         self,
         *,
         send: Callable[[], Awaitable[None]],
-        open_orders: Callable[[], Awaitable[Sequence[BrokerOrder]]],
+        gateway: OrderGateway,
+        pipeline: Pipeline,
         clock: Clock,
     ) -> None:
         self._send = send
-        self._open_orders = open_orders
+        self._pipeline = pipeline
+        self._list = Operation(policy=ENDPOINTS["open_orders"], call=gateway.open_orders)
         self._clock = clock
 
     async def cancel(self) -> tuple[str, ...]:
@@ -57,7 +62,8 @@ class Everyone:
         for look in range(_LOOKS):
             if look:
                 await self._clock.sleep(_PAUSE_S)
-            alive = [row for row in await self._open_orders() if WORDS.get(row.status) not in _OVER]
+            listed = await self._pipeline.run(self._list)
+            alive = [row for row in listed if WORDS.get(row.status) not in _OVER]
             if not alive:
                 break
         return tuple(

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+import signal
+import threading
 from collections.abc import Awaitable, Callable
+from types import FrameType
 
 from ibkr_connector.clock import SystemClock
-from ibkr_connector.errors import IBKRError
+from ibkr_connector.errors import ConfigurationError, IBKRError, WrongThreadError
 from ibkr_connector.settings import Settings
 
 from .guard import KillReport
 from .kill_switch import KillState, KillSwitch
 
 __all__ = ["KillControl"]
+
+_log = logging.getLogger("ibkr_connector.orders")
 
 
 class KillControl:
@@ -67,6 +73,55 @@ class KillControl:
             return KillReport(
                 reason=state.reason, problems=(f"nothing is cancelled or closed yet: {error}",)
             )
+
+    def engage_on_signal(
+        self, number: int, *, cancel: bool = False, flatten: bool = False, everyone: bool = False
+    ) -> None:
+        """
+        Engage whenever this process gets a signal, as `kill -USR1` sends it.
+
+        What is asked for with it is done by the running connector within a second. A handler that
+        was there before is called afterwards; where there was none, the process goes on, also after
+        `SIGTERM`.
+
+        Args:
+            number: Such as `signal.SIGUSR1`.
+            cancel: As for `engage`, and so are the others.
+
+        Raises:
+            WrongThreadError: Python takes handlers from the main thread only.
+            ConfigurationError: The system does not let that signal be handled.
+        """
+        try:
+            name, before = signal.Signals(number).name, signal.getsignal(number)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"there is no signal {number!r} on this system", hint="use signal.SIGTERM"
+            ) from error
+
+        def handle(number: int, frame: FrameType | None) -> None:
+            try:
+                self._switch.engage(
+                    f"signal {name}", cancel=cancel, flatten=flatten, everyone=everyone
+                )
+            except IBKRError as error:
+                # it would be raised in whatever the program does at the moment
+                _log.critical("the kill switch is NOT engaged by the signal %s: %s", name, error)
+            if callable(before):
+                before(number, frame)
+
+        if threading.current_thread() is not threading.main_thread():
+            raise WrongThreadError(
+                f"the signal {name} can be handled from the main thread only",
+                hint="call it where the program starts, before other threads",
+            )
+        try:
+            signal.signal(number, handle)
+        except OSError as error:
+            raise ConfigurationError(
+                f"the system does not let the signal {name} be handled",
+                hint="use another one, such as SIGUSR1",
+            ) from error
 
     async def carry_out(self) -> KillReport:
         """

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from ibkr_connector import (
+    ConfigurationError,
     IBKRConnector,
     OrderNotFoundError,
     OrderStateError,
     OrderValidationError,
+    TradingHaltedError,
+    WrongThreadError,
 )
 from ibkr_connector.clock import SystemClock
 from ibkr_connector.orders.kill_switch import KillSwitch
@@ -107,6 +113,37 @@ async def test_a_read_only_connector_cancels_nobodys_orders(
         assert not report.is_done
     assert open_at_the_venue(ibkr_gateway) == 2
     assert asked(ibkr_gateway, GlobalCancel) == 0
+
+
+@pytest.fixture
+def quiet() -> Iterator[None]:
+    """Put the handler of the signal back, and survive one that comes late."""
+    before = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGUSR1, before)
+
+
+async def test_a_signal_engages_the_switch_and_the_running_connector_does_what_was_asked(
+    ibkr_gateway: HostedSimulator, make_connector: Make, config: Path, quiet: None
+) -> None:
+    limits(config)
+    heard: list[int] = []
+    signal.signal(signal.SIGUSR1, lambda number, frame: heard.append(number))
+    async with make_connector(ibkr_gateway.port) as ib:
+        ib.kill_switch.engage_on_signal(signal.SIGUSR1, cancel=True)
+        mine = await ib.place_order(order(limit_price="1.00"))
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert (await ib.wait_for_fill(mine.order_id, timeout_s=10)).status == "cancelled"
+        with pytest.raises(TradingHaltedError, match="signal SIGUSR1"):
+            await ib.place_order(order(limit_price="2.00"))
+        assert heard == [signal.SIGUSR1]
+        for number, said in ((signal.SIGKILL, "SIGKILL"), (4711, "4711")):
+            with pytest.raises(ConfigurationError, match=said) as refused:
+                ib.kill_switch.engage_on_signal(number)
+            assert refused.value.hint
+        with pytest.raises(WrongThreadError, match="main thread"):
+            await asyncio.to_thread(ib.kill_switch.engage_on_signal, signal.SIGUSR1)
+    assert at_the_venue(ibkr_gateway) == 1
 
 
 async def test_row_25_an_order_of_another_client_is_seen_and_not_cancelled_or_changed_here(
