@@ -799,7 +799,7 @@ class IBKRConnector:
 
         Source: our ledger, kept by events. Cost: none.
         """
-        return await self._call(_later(lambda engine: engine.orders.report(order_id)))
+        return await self._call(lambda engine: engine.orders.look_up(order_id))
 
     async def wait_for_status(
         self, order_id: int, statuses: Collection[OrderStatus], *, timeout_s: float | None = None

@@ -38,10 +38,9 @@ from .model.account import AccountSummary, Position
 from .model.capabilities import Capabilities
 from .model.contracts import Contract
 from .model.market import DataType
-from .model.orders import OrderReport
 from .model.status import ConnectionState, ConnectionStatus, DriftStatus
 from .orders.closing import Closing
-from .orders.desk import OrdersDesk
+from .orders.desk import DeskTiming, OrdersDesk
 from .orders.drift_watch import DriftWatch
 from .orders.equity_store import EquityStore
 from .orders.everyone import Everyone
@@ -145,6 +144,7 @@ class Engine:
             vouchers=Vouchers(
                 clock=clock, ttl_s=settings.preview_ttl_s, required=settings.require_preview
             ),
+            timing=DeskTiming(keep_closed_s=settings.keep_closed_orders_s),
         )
         feed = self.orders.feed
         self.rules.on_change = lambda status: feed.publish(status.event(clock.utcnow()))
@@ -363,10 +363,6 @@ class Engine:
         """
         await self._supervisor.ride_out(self._settings.hold_orders_s)
         return await place(self.orders)
-
-    async def order_report(self, order_id: int) -> OrderReport:
-        """Return what is known of an order."""
-        return self.orders.report(order_id)
 
     # --- wiring ---------------------------------------------------------------------------------
 

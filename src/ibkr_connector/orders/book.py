@@ -21,7 +21,8 @@ from .feed import EventFeed
 from .journal import Journal
 from .ledger import Ledger
 from .notes import Note
-from .states import Event
+from .retention import Retention
+from .states import Event, State
 
 __all__ = ["Book"]
 
@@ -42,9 +43,34 @@ class Book:
         self.journal: Final = journal
         self.clock: Final = clock
         self.feed: Final = EventFeed()
+        self.retention: Final = Retention(ledger=self.ledger, journal=journal, clock=clock)
         self._timers = Timers(clock)
         self._on_report = on_report
         self._waiting: dict[str, list[tuple[Condition, asyncio.Future[None]]]] = {}
+
+    async def open(self) -> None:
+        """
+        Read the journal; what an earlier process left without an answer is uncertain from here on.
+
+        Raises:
+            ConfigurationError: The journal cannot be understood.
+        """
+        self.ledger.replay(await self.journal.notes())
+        for entry in tuple(self.ledger):
+            if entry.state in (State.INTENDED, State.SENT):
+                # between the intent and the note that the bytes left, nobody knows how far they got
+                unknown = entry.disposition is SendDisposition.UNSENT
+                self.move(
+                    entry.key,
+                    Event.LOSE,
+                    cause="restart",
+                    reason="the process ended before the broker had answered",
+                    disposition=SendDisposition.MAYBE_WRITTEN if unknown else None,
+                )
+
+    async def forget_for_ever(self, keep_s: float) -> None:
+        """Let closed orders for which nobody waits leave memory, as long as the desk lives."""
+        await self.retention.run(keep_s, self._waiting)
 
     def take(self, seen: Seen) -> Seen:
         """Write down what was recorded, and tell those who wait for it."""

@@ -28,7 +28,7 @@ from ibkr_connector.errors import OrderError, TradingHaltedError
 from ibkr_connector.gateway.port import GatewayEvent, OrderGateway, OrderTicket, PositionRow
 from ibkr_connector.model.brackets import BracketReport, BracketRequest
 from ibkr_connector.model.contracts import Contract, ContractDetails
-from ibkr_connector.model.orders import OrderReport, OrderRequest, SendDisposition
+from ibkr_connector.model.orders import OrderReport, OrderRequest
 from ibkr_connector.model.preview import OrderPreview
 from ibkr_connector.resilience.pipeline import Pipeline
 
@@ -51,7 +51,7 @@ from .placing import Placing
 from .preview import Previews
 from .reconcile import Reconciliation
 from .risk import FactSource, LimitSource
-from .states import Event, State
+from .states import State
 from .vouchers import Vouchers
 from .waiting import Wait
 from .what_if import WhatIfQuestions
@@ -113,7 +113,8 @@ class OrdersDesk:
         journal.on_failure = self._journal_failed
         self._book = Book(journal=journal, clock=clock, on_report=on_report)
         self._ledger = self._book.ledger
-        self._finder = Finder(self._ledger, gateway)
+        self._keep_closed_s = timing.keep_closed_s
+        self._finder = Finder(self._book, gateway)
         self._jobs = Jobs(on_end=self._jobs_ended)
         self._inquiry = Inquiry(
             book=self._book,
@@ -210,19 +211,9 @@ class OrdersDesk:
         Raises:
             ConfigurationError: The journal cannot be understood.
         """
-        self._ledger.replay(await self._book.journal.notes())
-        for entry in tuple(self._ledger):
-            if entry.state in (State.INTENDED, State.SENT):
-                # between the intent and the note that the bytes left, nobody knows how far they got
-                unknown = entry.disposition is SendDisposition.UNSENT
-                self._book.move(
-                    entry.key,
-                    Event.LOSE,
-                    cause="restart",
-                    reason="the process ended before the broker had answered",
-                    disposition=SendDisposition.MAYBE_WRITTEN if unknown else None,
-                )
+        await self._book.open()
         await self._jobs.start()
+        self._jobs.spawn(self._book.forget_for_ever(self._keep_closed_s))
 
     async def aclose(self) -> None:
         """End the desk's tasks; idempotent. Unanswered orders are uncertain in the journal."""
@@ -311,7 +302,7 @@ class OrdersDesk:
         Source: `placeOrder` (3) with the same id. Replay: safe. Cost: 1 message.
         """
         self._placing.refuse_unseen("a change", (order_id, dict(changes)))
-        entry = self._finder.find(order_id)
+        entry = await self._finder.look_up(order_id)
         return await self._modifying.modify(entry, changes, timeout_s=timeout_s)
 
     async def cancel(self, order_id: int, *, timeout_s: float | None = None) -> OrderReport:
@@ -331,7 +322,8 @@ class OrdersDesk:
 
         Source: `cancelOrder` (4). Replay: safe. Cost: 1 message.
         """
-        return await self._cancelling.ask(self._finder.find(order_id), timeout_s=timeout_s)
+        entry = await self._finder.look_up(order_id)
+        return await self._cancelling.ask(entry, timeout_s=timeout_s)
 
     def ours(self) -> tuple[OrderReport, ...]:
         """Return the open orders placed under our client id, which we can cancel."""
@@ -339,12 +331,16 @@ class OrdersDesk:
 
     def report(self, order_id: int) -> OrderReport:
         """
-        Return what is known of an order now; `order_id` may also be its permanent id.
+        Return what memory has of an order now; `order_id` may also be its permanent id.
 
         Raises:
             OrderNotFoundError: No such order is known.
         """
         return self._finder.find(order_id).report()
+
+    async def look_up(self, order_id: int) -> OrderReport:
+        """Return what is known of an order, also of one that left memory; otherwise as `report`."""
+        return (await self._finder.look_up(order_id)).report()
 
     def orders(self, *, open_only: bool = False) -> tuple[OrderReport, ...]:
         """Return every order that is known, those of other clients included, oldest first."""
@@ -382,7 +378,7 @@ class OrdersDesk:
             OrderNotFoundError: No such order is known.
             RequestTimeoutError: It did not within `timeout_s`.
         """
-        entry = self._finder.find(order_id)
+        entry = await self._finder.look_up(order_id)
         return await self._book.until_report(entry.key, condition, timeout_s=timeout_s)
 
     @property

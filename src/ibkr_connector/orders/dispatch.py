@@ -65,6 +65,7 @@ class Dispatch:
         self._abandoned: set[str] = set()
         self._callers: dict[str, int] = {}
         self._failures: dict[str, IBKRError] = {}
+        book.retention.on_forgotten.append(lambda key: self._failures.pop(key, None))
 
     def call_off(self, key: str) -> bool:
         """Stop an order that was not handed over yet; tell whether it was in time."""

@@ -226,6 +226,9 @@ def _see_execution(ledger: Ledger, execution: Execution, scribe: _Scribe) -> See
         order_id=execution.order_id,
         order_ref=execution.order_ref,
     )
+    owner, known = ledger.revision(base)
+    if revision <= known:  # the order had been forgotten, and is known again
+        return scribe.seen()
     if entry is None:
         if execution.perm_id is None and execution.order_id <= 0:
             return scribe.seen(stranger=True)

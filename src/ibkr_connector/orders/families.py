@@ -83,6 +83,8 @@ class Families:
             entry, *exits = checked.orders()
             entry = await qualify_conditions(entry, self._admission.resolve)
             known = await self._placing.known(entry)
+            for child in exits:
+                await self._book.retention.recall_placed(child.client_order_id)
             if known is None:
                 self._check_trading()
                 examined = [await self._placing.examine(entry, with_margin=True)]

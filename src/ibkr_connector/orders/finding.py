@@ -6,8 +6,9 @@ from ibkr_connector.errors import IBKRError, OrderNotFoundError
 from ibkr_connector.gateway.port import OrderGateway
 from ibkr_connector.model.ids import OrderId, PermId
 
+from .book import Book
 from .entry import OrderEntry
-from .ledger import Ledger
+from .history import order_history
 
 __all__ = ["Finder"]
 
@@ -15,8 +16,9 @@ __all__ = ["Finder"]
 class Finder:
     """Find orders by their order id or their permanent id."""
 
-    def __init__(self, ledger: Ledger, gateway: OrderGateway) -> None:
-        self._ledger = ledger
+    def __init__(self, book: Book, gateway: OrderGateway) -> None:
+        self._book = book
+        self._ledger = book.ledger
         self._gateway = gateway
 
     def find(self, order_id: int) -> OrderEntry:
@@ -37,6 +39,22 @@ class Finder:
         if entry is None:
             raise OrderNotFoundError(f"no order {order_id} is known", request_id=order_id)
         return entry
+
+    async def look_up(self, order_id: int) -> OrderEntry:
+        """
+        Return the order with that number, from the journal when it has left memory.
+
+        Raises:
+            OrderNotFoundError: No such order is known.
+        """
+        try:
+            return self.find(order_id)
+        except OrderNotFoundError:
+            if not self._book.retention.has_forgotten:
+                raise
+        told = await order_history(self._book.journal, order_id)
+        await self._book.retention.recall(told.order.order_ref)
+        return self.find(told.order.perm_id or order_id)
 
     def ours(self) -> list[OrderEntry]:
         """Return the open orders of this client id whose intents our journal has."""

@@ -23,6 +23,7 @@ from .book import Book
 from .drift_watch import INTERVAL_S, DriftWatch
 from .evidence import see, see_completed, see_listed
 from .reconcile import Miss, Picture, Reconciliation, Verdict, is_judged, judge
+from .retention import KEEP_CLOSED_S
 from .states import CLOSED, Event, State
 
 __all__ = ["DeskTiming", "Inquiry"]
@@ -48,12 +49,14 @@ class DeskTiming:
         grace_s: Before an absence is looked at a second time.
         lookup_cap_s: Longest pause between two questions while something is uncertain.
         cancel_timeout_s: For the broker's verdict on a cancellation.
+        keep_closed_s: Until a closed order leaves memory; the journal keeps it.
     """
 
     verdict_window_s: float = 2.0
     grace_s: float = 5.0
     lookup_cap_s: float = 60.0
     cancel_timeout_s: float = 10.0
+    keep_closed_s: float = KEEP_CLOSED_S
 
 
 class Inquiry:
@@ -78,6 +81,7 @@ class Inquiry:
         self._latest: tuple[int, Picture] | None = None
         self._misses: dict[str, Miss] = {}
         self._sent_in: dict[str, int] = {}
+        book.retention.on_forgotten.append(lambda key: self._sent_in.pop(key, None))
         self._windows: set[str] = set()
         self._strangers: set[str] = set()
         self._following: asyncio.Task[None] | None = None

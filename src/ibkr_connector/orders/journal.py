@@ -141,6 +141,22 @@ class Journal:
         entries = await asyncio.to_thread(_entries, self._path)
         return tuple(_note(entry.kind, entry.seq, entry.body) for entry in entries)
 
+    def notes_of(self, key: str) -> tuple[Note, ...]:
+        """
+        Return everything written of one order, oldest first; blocks, and may run on any thread.
+
+        A commission that came before its execution was written without a name, and is found too.
+        """
+        written = [(e.seq, _note(e.kind, e.seq, e.body)) for e in _entries(self._path, key=key)]
+        executed = {note.fill.exec_id for _, note in written if isinstance(note, Filled)}
+        if executed:
+            for entry in _entries(self._path, key=""):
+                if entry.kind == _WORDS[Charged]:
+                    note = _note(entry.kind, entry.seq, entry.body)
+                    if isinstance(note, Charged) and note.exec_id in executed:
+                        written.append((entry.seq, note))
+        return tuple(note for _, note in sorted(written, key=lambda pair: pair[0]))
+
     async def entries(self) -> tuple[JournalEntry, ...]:
         """
         Return everything handed in so far as it is written, oldest first.

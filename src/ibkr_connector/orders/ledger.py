@@ -13,17 +13,13 @@ gateway was reset, and an order copied in TWS keeps the reference of its model.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from ibkr_connector.gateway.port import (
     BrokerOrder,
-    CommissionReported,
-    Execution,
-    OpenOrderSeen,
-    OrderStatusSeen,
 )
 from ibkr_connector.model.ids import ClientId, ExecId, OrderId, PermId
 from ibkr_connector.model.orders import Fill, SendDisposition, Transition
@@ -51,9 +47,6 @@ __all__ = ["Ledger", "exec_base"]
 N = TypeVar("N", bound=Note)
 V = TypeVar("V")
 
-Evidence = OrderStatusSeen | OpenOrderSeen | Execution | CommissionReported
-"""Messages that come by themselves and are about orders."""
-
 
 class Ledger:
     """Hold the orders; the only place in which an order's state is assigned."""
@@ -73,6 +66,8 @@ class Ledger:
         self._attempts: dict[str, int] = {}
         self._clock = 0
         self._touched: dict[str, int] = {}
+        self.recall: Callable[[str], None] | None = None
+        """Told a reference that is not known, it may bring the order back (`retention.py`)."""
         self.anomalies = 0
         """How often something was said that cannot be."""
 
@@ -139,6 +134,8 @@ class Ledger:
             if entry is not None and _may_be(entry, perm_id=perm_id, order_ref=order_ref):
                 return entry
         if order_ref:
+            if order_ref not in self._by_ref and self.recall is not None:
+                self.recall(order_ref)
             entry = self.entry(self._by_ref.get(order_ref))
             same_client = client_id is None or (entry and entry.client_id == client_id)
             if entry is not None and same_client and _may_be(entry, perm_id=perm_id):
@@ -163,6 +160,37 @@ class Ledger:
     def record(self, note: Note) -> None:
         """Change the ledger by one note."""
         _RECORD[type(note)](self, note)
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """Let closed orders go, and everything that is known by them; see `restore`."""
+        gone = {key: self._entries.pop(key) for key in keys}
+        if not gone:
+            return
+        for key, entry in gone.items():
+            self._touched.pop(key, None)
+            if entry.client_order_id is not None:
+                self._attempts.pop(entry.client_order_id, None)
+        bases = {base for base, (key, _) in self._revisions.items() if key in gone}
+        for index in (self._by_perm, self._by_id, self._by_ref, self._by_client_order_id):
+            _drop(index, lambda _, key: key in gone)
+        _drop(self._revisions, lambda base, _: base in bases)
+        _drop(self._replaced, lambda exec_id, _: exec_base(exec_id)[0] in bases)
+        self._said = {mark for mark in self._said if mark[0] not in gone}
+
+    def restore(self, notes: Sequence[Note]) -> None:
+        """Take back an order that was forgotten, from all notes of it; what is newer stays so."""
+        first = notes[0]
+        if not isinstance(first, Intended):
+            return
+        slot, asked = (first.client_id, first.ticket.order_id), first.client_order_id
+        newer, latest = self._by_id.get(slot), self.by_client_order_id(asked or "")
+        for note in notes:
+            self.record(note)
+        if newer is not None:
+            self._by_id[slot] = newer
+        if asked is not None and latest is not None and latest.created >= first.at:
+            self._by_client_order_id[asked] = latest.key
+        self._touched.pop(first.key, None)
 
     def _record_intended(self, note: Intended) -> None:
         ticket = note.ticket
@@ -406,6 +434,11 @@ def _charged(fill: Fill, charge: Charged) -> Fill:
         commission_currency=charge.currency,
         realized_pnl=charge.realized_pnl,
     )
+
+
+def _drop(index: dict[Any, Any], is_gone: Callable[[Any, Any], bool]) -> None:
+    for name in [name for name, value in index.items() if is_gone(name, value)]:
+        del index[name]
 
 
 def _or(new: V | None, old: V) -> V:

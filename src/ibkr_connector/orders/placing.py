@@ -133,6 +133,7 @@ class Placing:
     async def known(self, request: OrderRequest) -> OrderEntry | None:
         """Find the order of the same key; its contract is looked up to be compared."""
         key = request.client_order_id
+        await self._book.retention.recall_placed(key)
         if key is None or self._ledger.by_client_order_id(key) is None:
             return None
         details = await self._admission.resolve(request.contract)

@@ -354,6 +354,12 @@ class Settings(_Given):
         default=60, gt=0, le=3600, description="How long the token of a preview is good."
     )
 
+    keep_closed_orders_s: float = Field(
+        default=129_600,
+        ge=3600,
+        description="Until a closed order leaves memory; the journal keeps it for ever.",
+    )
+
     heartbeat_interval_s: float = Field(default=60, gt=0, description="Between two heartbeats.")
     heartbeat_timeout_s: float = Field(
         default=10, gt=0, description="A heartbeat unanswered this long counts as missed."
