@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -204,6 +205,23 @@ async def two_orders_of_one_key(scene: Scene) -> None:
     assert scene.sent == 1
     await ib.place_order(order(client_order_id="mine", limit_price="2.00"))
 
+
+async def placed_and_waited(scene: Scene, **how: Any) -> None:
+    await (await scene.connected()).place_order(order(), **how)
+
+
+CALLS: Final = (
+    Bad(name="wait for nothing there is", act=partial(placed_and_waited, wait="forever"),
+        says=("wait must be one of 'sent', 'submitted', 'filled'; got 'forever'",)),
+    Bad(name="wait of no time", act=partial(placed_and_waited, timeout_s=0),
+        says=("timeout_s must be a finite number of seconds above 0; got 0",)),
+    Bad(name="wait for ever", act=partial(placed_and_waited, timeout_s=math.inf),
+        says=("timeout_s must be a finite number", "got inf")),
+    Bad(name="wait in words", act=partial(placed_and_waited, timeout_s="soon"),
+        says=("timeout_s must be", "got 'soon'")),
+    Bad(name="token of nobody", act=partial(placed_and_waited, token="x" * 20),
+        says=("token",)),
+)  # fmt: skip
 
 CONTRACTS: Final = (
     Bad(name="unknown symbol", order=order(symbol="ZZZZ"), error=ContractNotFoundError,
@@ -537,6 +555,7 @@ BAD: Final = (
     *TIMES,
     *KEYS,
     *TEXTS,
+    *CALLS,
     *CONTRACTS,
     *ACCOUNTS,
     *RULES,
@@ -591,4 +610,4 @@ async def test_what_is_wrong_is_named_and_sends_nothing_and_loses_nothing(
 def orders_placed_on_purpose(bad: Bad) -> int:
     """How many good orders came before the bad thing."""
     names = {"two_orders_of_one_key", "change", "change_of_a_cancelled_one"}
-    return int(bad.act is not None and bad.act.__name__ in names)
+    return int(getattr(bad.act, "__name__", "") in names)

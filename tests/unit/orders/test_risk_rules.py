@@ -559,3 +559,13 @@ def test_a_session_may_cross_midnight_and_hours_may_be_unreadable() -> None:
     assert is_open("", UTC, NOON) is None
     assert is_open("always", UTC, NOON) is None
     assert is_open("20261399:0930-20261399:1600", UTC, NOON) is None
+
+
+def test_a_last_trade_alone_has_no_known_age() -> None:
+    aged: dict[str, Any] = {"max_quote_age_s": Decimal(60)}
+    for sides, rules in (
+        ({"bid": None}, []),
+        ({"ask": None}, []),
+        ({"bid": None, "ask": None, "last": Decimal(100)}, ["max_quote_age_s"]),
+    ):
+        assert broken(facts=replace(FACTS, **sides), **aged) == rules

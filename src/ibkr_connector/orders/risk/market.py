@@ -49,7 +49,12 @@ def price_collar(case: Case) -> Iterator[Violation]:
 
 
 def quote_age(case: Case) -> Iterator[Violation]:
-    """The prices that an order is judged by are neither old, nor delayed, nor frozen."""
+    """
+    The prices that an order is judged by are neither old, nor delayed, nor frozen.
+
+    The age is that of the gateway's answer. Bids and asks are of that moment; a last trade may be
+    of any, so a quote without both sides has no known age.
+    """
     limit = case.limits.max_quote_age_s
     if limit is None:
         return
@@ -57,6 +62,9 @@ def quote_age(case: Case) -> Iterator[Violation]:
     said = f"{limit} s"
     if facts.quoted_at is None or now is None or facts.is_live is None:
         yield unknown("max_quote_age_s", said, case=case, names=["a quote and its age"])
+        return
+    if facts.bid is None and facts.ask is None:
+        yield unknown("max_quote_age_s", said, case=case, names=["a bid or an ask"])
         return
     age = Decimal(str((now - facts.quoted_at).total_seconds()))
     if not facts.is_live or age > limit:
