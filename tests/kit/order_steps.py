@@ -478,8 +478,8 @@ _BROKEN: Final = st.one_of(
 )
 
 _WORDS: Final = st.one_of(
-    st.builds(CancelRace, code=st.sampled_from([10148, 10147, 161, 135]), times=st.just(1)),
-    st.builds(CancelRace, cancelled_first=st.just(True), times=st.just(1)),
+    st.builds(CancelRace, code=st.sampled_from([10148, 10147, 161, 135]), times=st.just(4)),
+    st.builds(CancelRace, cancelled_first=st.just(True), times=st.just(2)),
     st.builds(Reject, manner=st.sampled_from(sorted(Manner))),
     st.builds(RejectionManner, manner=st.sampled_from(sorted(Manner)), times=_TIMES),
     st.builds(

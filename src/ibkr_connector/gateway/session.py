@@ -153,9 +153,15 @@ class Session:
     async def _connect(self, budget_s: float) -> None:
         host, port, client_id = self._address
         timers = Timers(self._clock)
+        is_in = False
         try:
-            with timers.limit(self._clock.monotonic() + budget_s):
-                await self._client.open(host, port, client_id)
+            try:
+                with timers.limit(self._clock.monotonic() + budget_s):
+                    await self._client.open(host, port, client_id)
+            finally:
+                await timers.aclose()
+            # nothing awaits from here on: whoever is cancelled sooner leaves no socket behind
+            is_in = True
             self._info = SessionInfo(
                 host=host,
                 port=port,
@@ -175,8 +181,7 @@ class Session:
         except OSError as exc:
             raise connect_error(exc, host=host, port=port) from exc
         finally:
-            await timers.aclose()
-            if self._info is None:
+            if not is_in:
                 self._client.end(DisconnectReason.ASKED, "connecting failed")
                 await self._client.closed()
         self._wrapper.requests.keep_clear_of(self._client.next_id)
@@ -227,10 +232,13 @@ class Session:
 
     async def aclose(self) -> None:
         """Let written bytes leave, then close; idempotent, and bounded in time."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSE_WITHIN_S):
-                await self._client.conn.flushed()
-        self._client.end(DisconnectReason.ASKED, "closed by us")
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_CLOSE_WITHIN_S):
+                    await self._client.conn.flushed()
+        finally:
+            # also when whoever closes is cancelled: a socket left open keeps the client id taken
+            self._client.end(DisconnectReason.ASKED, "closed by us")
         await self._client.closed()
 
     def _forget(self) -> None:

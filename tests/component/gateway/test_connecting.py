@@ -19,6 +19,7 @@ from ibkr_connector.errors import (
 from ibkr_connector.gateway.port import GatewayEvent
 from ibkr_connector.gateway.session import Session
 from ibkr_connector.model.ids import ClientId
+from ibkr_connector.simulator import GatewaySimulator
 from kit.scripted_gateway import ScriptedGateway
 
 BUDGET_S = 0.15
@@ -173,3 +174,37 @@ async def test_a_cancelled_attempt_closes_its_socket() -> None:
         with pytest.raises(asyncio.CancelledError):
             await attempt
         await gateway.hung_up.wait()
+
+
+async def test_a_connect_that_is_cancelled_at_any_moment_leaves_no_socket_behind() -> None:
+    async with GatewaySimulator() as gateway:
+        for turns in range(60):
+            opening = asyncio.create_task(open_session(gateway.port))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            opening.cancel()
+            [ended] = await asyncio.gather(opening, return_exceptions=True)
+            if isinstance(ended, Session):
+                await ended.aclose()
+            async with asyncio.timeout(5):
+                while gateway.connections:
+                    await asyncio.sleep(0)
+        assert isinstance(ended, Session)
+
+
+async def test_a_close_that_is_cancelled_closes_nevertheless() -> None:
+    async with GatewaySimulator() as gateway:
+        for turns in range(4):
+            session = await open_session(gateway.port)
+            # what waits in the buffer is waited for, before it is closed
+            session._client.conn._flushed.clear()
+            closing = asyncio.create_task(session.aclose())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            closing.cancel()
+            await asyncio.gather(closing, return_exceptions=True)
+            if not turns:
+                await session.aclose()  # it had not begun
+            async with asyncio.timeout(5):
+                while gateway.connections:
+                    await asyncio.sleep(0)
