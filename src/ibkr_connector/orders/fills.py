@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Protocol
 
 from ibkr_connector.errors import ConfigurationError, HistoricalDataError, NoDataError
@@ -22,6 +23,7 @@ from ibkr_connector.model.orders import Action, OrderReport
 from ibkr_connector.model.record import Record
 
 from .entry import ZERO
+from .fill_plot import draw_fills
 from .history import RecordedOrder
 
 __all__ = ["BarSource", "FillAnalysis", "FillFigures", "analyse_fills", "arrival_prices"]
@@ -104,6 +106,27 @@ class FillAnalysis(Record):
             ) from missing
         columns = [field.name for field in fields(FillFigures)]
         return pandas.DataFrame([row.as_dict() for row in self.rows], columns=columns)
+
+    def plot(self, path: Path | str | None = None) -> Any:
+        """
+        Draw slippage, commissions and time to fill, and return the `matplotlib.figure.Figure`.
+
+        Args:
+            path: Where to save it as well; the ending says as what (`fills.png`, `fills.svg`).
+
+        Raises:
+            ConfigurationError: matplotlib is not installed, or the file cannot be written.
+        """
+        figure = draw_fills(self.rows)
+        if path is not None:
+            try:
+                figure.savefig(path)
+            except (OSError, ValueError) as error:
+                raise ConfigurationError(
+                    f"the plot cannot be saved to {path}: {error}",
+                    hint="name a file that ends in .png, in a folder that you can write to",
+                ) from error
+        return figure
 
 
 def analyse_fills(

@@ -127,3 +127,42 @@ async def test_a_table_has_a_row_for_each_order(
     with pytest.raises(ConfigurationError) as caught:
         analysis.to_pandas()
     assert "ibkr-connector[data]" in str(caught.value)
+
+
+async def test_the_plot_has_a_bar_for_each_figure_and_gaps_for_what_is_unknown(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path) as at:
+        orders = await traded(at)
+    reference = orders[0].report.order_ref
+    known = analyse_fills(orders, arrival={reference: Decimal("99.5")})
+    unknown = analyse_fills(orders)
+    figure = known.plot(tmp_path / "fills.png")
+    assert (tmp_path / "fills.png").read_bytes().startswith(b"\x89PNG")
+    heights = [[bar.get_height() for bar in panel.patches] for panel in figure.axes]
+    assert [round(height, 2) for [height] in heights] == [50.25, 1.0, 5.0]
+    assert "USD" in figure.axes[1].get_ylabel()
+    [gap] = unknown.plot().axes[0].patches
+    assert gap.get_height() != gap.get_height()  # not a number
+    assert len(analyse_fills(()).plot().axes) == 3
+
+
+async def test_a_plot_that_cannot_be_made_says_what_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = analyse_fills(())
+    for path in (tmp_path / "nowhere" / "fills.png", tmp_path / "fills.nothing"):
+        with pytest.raises(ConfigurationError, match="cannot be saved"):
+            empty.plot(path)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ConfigurationError, match="needs matplotlib") as told:
+        empty.plot()
+    assert "[notebook]" in str(told.value.hint)
+
+
+async def test_the_table_is_a_data_frame_of_decimals(tmp_path: Path) -> None:
+    async with bench(tmp_path) as at:
+        orders = await traded(at)
+    table = analyse_fills(orders).to_pandas()
+    assert table.loc[0, "average_price"] == Decimal(100)
+    assert list(table["executions"]) == [2]
