@@ -94,14 +94,20 @@ def take_paid_in(directory: Path, apply: Callable[[PaidIn], object]) -> None:
     """Apply what was left and not taken yet; what cannot be is put aside, and that is said."""
     for path in sorted(directory.glob(f"{_PREFIX}*.json")):
         try:
-            apply(_read(path))
-        except FileNotFoundError:
-            continue
-        except (OSError, ValueError, KeyError, TypeError, IBKRError) as error:
-            _log.error("%s is put aside and counts for nothing: %s", path.name, error)
-            path.replace(path.with_suffix(".bad"))
-        else:
-            path.unlink(missing_ok=True)
+            _take(path, apply)
+        except OSError as error:
+            # it is looked at again, and its key counts once
+            _log.error("%s cannot be read or taken away: %s", path.name, error)
+
+
+def _take(path: Path, apply: Callable[[PaidIn], object]) -> None:
+    try:
+        apply(_read(path))
+    except (ValueError, KeyError, TypeError, IBKRError) as error:
+        _log.error("%s is put aside and counts for nothing: %s", path.name, error)
+        path.replace(path.with_suffix(".bad"))
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> PaidIn:

@@ -64,6 +64,18 @@ def test_what_is_refused_is_put_aside(tmp_path: Path) -> None:
     assert left.with_suffix(".bad").exists()
 
 
+def test_what_cannot_be_taken_away_is_said_and_stops_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "paid-in-a.json").mkdir()
+    leave_paid_in(tmp_path, Decimal(5), arrived=NOON, account=None)
+    taken: list[PaidIn] = []
+    with caplog.at_level(logging.ERROR, "ibkr_connector.orders"):
+        take_paid_in(tmp_path, taken.append)
+    assert "paid-in-a.json cannot be read" in caplog.text
+    assert len(taken) == 1
+
+
 def test_a_place_that_takes_no_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("")
     with pytest.raises(ConfigurationError, match="cannot write") as failed:
