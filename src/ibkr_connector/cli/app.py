@@ -17,7 +17,7 @@ from ibkr_connector.observe.logs import configure_logging
 from ibkr_connector.orders.journal import Place
 from ibkr_connector.settings import Settings, setting_sources
 
-from . import kill, paid_in
+from . import kill, order, paid_in
 from .demo import DemoPlan, run_demo
 from .orders import (
     cancel_orders,
@@ -46,6 +46,7 @@ config_app = typer.Typer(help="Look at the settings.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 kill.register(app)
 paid_in.register(app)
+order.register(app)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Profile = Annotated[str | None, typer.Option(help="Profile of the settings.")]
