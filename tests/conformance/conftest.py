@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from ibkr_connector.clock import SystemClock
+from ibkr_connector.engine import Engine
 from ibkr_connector.gateway.port import GatewayEvent
 from ibkr_connector.gateway.session import Session
 from ibkr_connector.model.ids import ClientId
+from ibkr_connector.settings import Settings
+from ibkr_connector.simulator import GatewaySimulator
 from kit.fake_gateway import FakeGateway
 
 
@@ -60,8 +63,6 @@ async def fake() -> AsyncIterator[Subject]:
 
 @asynccontextmanager
 async def simulated() -> AsyncIterator[Subject]:
-    from ibkr_connector.simulator import GatewaySimulator
-
     heard = Heard()
     async with GatewaySimulator() as simulator:
         session = await Session.open(
@@ -79,9 +80,51 @@ async def simulated() -> AsyncIterator[Subject]:
             await session.aclose()
 
 
-SUBJECTS: Final = {"fake": fake}
-if importlib.util.find_spec("ibkr_connector.simulator.server") is not None:
-    SUBJECTS["simulator"] = simulated
+SUBJECTS: Final = {"fake": fake, "simulator": simulated}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what trades on the simulator, and where `--gateway` is given on that paper account."""
+    if "trading" in metafunc.fixturenames:
+        named = metafunc.config.getoption("--gateway")
+        metafunc.parametrize("trading", ["simulator", *([named] if named else [])], indirect=True)
+
+
+@pytest.fixture
+async def trading(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Engine]:
+    """A connected engine on a gateway; what it has placed is cancelled at the end."""
+    if request.param == "simulator":
+        async with (
+            GatewaySimulator() as simulator,
+            engine(tmp_path, "127.0.0.1", simulator.port) as made,
+        ):
+            yield made
+    else:
+        host, _, port = request.param.rpartition(":")
+        async with engine(tmp_path, host, int(port)) as made:
+            yield made
+
+
+@asynccontextmanager
+async def engine(directory: Path, host: str, port: int) -> AsyncIterator[Engine]:
+    # the mode is paper: a login with a live account is refused before anything is sent
+    settings = Settings.load(
+        host=host,
+        port=port,
+        client_id=97,
+        paper_trading=True,
+        readonly=False,
+        state_dir=directory / "state",
+        max_order_size=10,
+    )
+    made = await Engine.open(settings)
+    try:
+        await made.connect()
+        await made.wait_ready(60)
+        yield made
+        await made.closing.cancel_all()
+    finally:
+        await made.aclose()
 
 
 @pytest.fixture(params=SUBJECTS)
