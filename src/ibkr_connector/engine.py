@@ -99,6 +99,7 @@ class Engine:
             resolve=self.instruments.resolve,
             is_open=lambda details, regular: self._facts.is_open(details, extended=not regular),
             stale_after_s=settings.stream_stale_after_s,
+            data_flow=lambda: self._supervisor.note_competing(is_competing=False),
         )
         self.streaming = Streaming(
             self.streams,

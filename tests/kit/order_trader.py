@@ -11,12 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, assert_never
 
-from ibkr_connector.engine import Engine, journal_place
+from ibkr_connector.engine import Engine
 from ibkr_connector.errors import IBKRError
 from ibkr_connector.model.ids import ClientId
 from ibkr_connector.model.orders import OrderReport, OrderStatus
 from ibkr_connector.orders.events import EventsMissed
 from ibkr_connector.settings import Settings
+from ibkr_connector.tuning import journal_place
 from kit.jumpy_clock import JumpyClock
 from kit.order_steps import (
     KINDS,

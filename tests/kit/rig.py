@@ -153,6 +153,8 @@ async def rig(
     directory: Path, *, connect: bool = True, start: datetime = START, **settings: Any
 ) -> AsyncIterator[Rig]:
     """Run a gateway and an engine that is connected to it."""
+    # a day passes in seconds, and remembering where each callback came from takes most of them
+    asyncio.get_running_loop().set_debug(False)
     # ib_async's net behind the pacing goes by the loop's own time, which hardly passes here
     with patch.object(GatewayClient, "MaxRequests", 0):
         async with _rig(directory, connect=connect, start=start, **settings) as made:

@@ -127,6 +127,11 @@ class SupervisorTiming:
         """How long one heartbeat may take, so that two misses fit into one interval."""
         return min(self.heartbeat_timeout_s, self.heartbeat_interval_s / 2)
 
+    @property
+    def trust_s(self) -> float:
+        """How long a byte proves that the gateway lives; shorter than between two heartbeats."""
+        return min(self.fresh_s, self.heartbeat_interval_s / 2)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateChange:

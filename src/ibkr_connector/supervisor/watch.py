@@ -116,7 +116,7 @@ class Watch:
         No answer is no proof of its death, but enough to send nothing now; the heartbeat asks on.
         """
         timing, now = self._timing, self._clock.monotonic()
-        if now - self.session.last_received <= timing.fresh_s:
+        if now - self.session.last_received <= timing.trust_s:
             return True
         try:
             with self._timers.limit(now + min(timing.confirm_s, timing.probe_s)):
