@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 
 from ibkr_connector.codes import Scope, lookup
 from ibkr_connector.errors import IBKRError, OrderStateError, OrderValidationError
 from ibkr_connector.gateway.port import OrderFault, OrderGateway, OrderTicket
-from ibkr_connector.model.orders import OrderReport, OrderRequest, OrderStatus, OrderType
+from ibkr_connector.model.orders import Action, OrderReport, OrderRequest, OrderStatus, OrderType
 from ibkr_connector.observe.correlation import current_correlation_id
 from ibkr_connector.resilience.operation import ENDPOINTS, Operation
 from ibkr_connector.resilience.pipeline import Pipeline
@@ -48,6 +49,7 @@ _CHANGEABLE: Final = (
     "limit_offset",
     "offset",
     "display_size",
+    "adaptive",
 )
 """What TWS lets be changed; for anything else the order is cancelled and placed anew."""
 
@@ -221,17 +223,22 @@ def _as_request(entry: OrderEntry) -> OrderRequest:
     assert ticket is not None  # it is ours
     # of a trail the broker tells where its stop is now; that is no term of it
     trails = ticket.order_type in _TRAILS
+    terms = entry.terms
+    if trails and ticket.limit_price is not None and ticket.stop_price is not None:
+        # the distance of its first limit from its first stop is what has stayed
+        offset = terms.limit_offset or abs(ticket.limit_price - ticket.stop_price)
+        terms = replace(terms, limit_offset=offset)
     return OrderRequest(
         contract=ticket.contract,
         action=ticket.action,
         quantity=entry.quantity,
         order_type=ticket.order_type,
-        limit_price=ticket.limit_price if trails else entry.limit_price,
+        limit_price=None if trails else entry.limit_price,
         stop_price=None if trails else entry.stop_price,
         time_in_force=type(ticket.time_in_force)(entry.time_in_force),
         outside_regular_hours=entry.outside_regular_hours,
         account=ticket.account,
-        **dict(entry.terms),
+        **dict(terms),
     )
 
 
@@ -243,8 +250,13 @@ def _apply(request: OrderRequest, changes: Mapping[str, Any]) -> OrderRequest:
             faults.append(f"{key} of an order cannot be changed; cancel it and place another")
         elif key not in _CHANGEABLE:
             faults.append(unknown_key(key, _CHANGEABLE))
-    if request.order_type in _TRAILS and "stop_price" in changes:
-        faults.append("stop_price of a trailing order follows the market; change the trail")
+    if request.order_type in _TRAILS and "limit_price" in changes:
+        faults.append("limit_price of a trailing order follows its stop; change limit_offset")
+    if "adaptive" in changes and (request.adaptive is None or changes["adaptive"] is None):
+        faults.append(
+            "adaptive can change its priority, but neither begin nor end; cancel the order and "
+            "place another"
+        )
     values = read_values(changes, _READERS, faults)
     if faults:
         raise OrderValidationError("; ".join(faults))
@@ -258,11 +270,16 @@ def _apply(request: OrderRequest, changes: Mapping[str, Any]) -> OrderRequest:
 
 def _ticket(entry: OrderEntry, wanted: OrderRequest) -> OrderTicket:
     assert entry.ticket is not None  # it is ours
+    stop = wanted.stop_price
+    is_same_trail = wanted.order_type in _TRAILS and _trail(wanted) == _trail(_as_request(entry))
+    if stop is None and is_same_trail:
+        # sent without its stop, a trail would begin anew from the market, maybe further away
+        stop = entry.stop_price
     return replace(
         entry.ticket,
         quantity=wanted.quantity,
         limit_price=wanted.limit_price,
-        stop_price=wanted.stop_price,
+        stop_price=stop,
         time_in_force=wanted.time_in_force,
         outside_regular_hours=wanted.outside_regular_hours,
         terms=wanted.terms,
@@ -270,5 +287,15 @@ def _ticket(entry: OrderEntry, wanted: OrderRequest) -> OrderTicket:
     )
 
 
+def _trail(request: OrderRequest) -> tuple[Decimal | None, Decimal | None]:
+    return request.trail_amount, request.trail_percent
+
+
 def _is_as(entry: OrderEntry, wanted: OrderRequest) -> bool:
+    stop, told = wanted.stop_price, entry.stop_price
+    if wanted.order_type in _TRAILS and stop is not None:
+        # it may have followed the market from there already
+        if told is None or (told < stop if wanted.action is Action.SELL else told > stop):
+            return False
+        wanted = replace(wanted, stop_price=None)
     return _as_request(entry) == wanted

@@ -16,6 +16,7 @@ from ibkr_connector.errors import (
 from ibkr_connector.model.orders import OrderReport, OrderStatus, TimeInForce
 from ibkr_connector.orders.journal import read
 from ibkr_connector.simulator import Answer, Cut, GatewaySimulator
+from ibkr_connector.simulator.exchange.commands import SetQuote
 from kit.order_socket import Wire, wire
 
 REST: dict[str, Any] = {
@@ -73,6 +74,96 @@ async def test_a_change_is_made_when_the_venue_holds_it(
         assert order.perm_id == changed.perm_id == report.perm_id
         assert desk.desk.report(report.order_id) == changed
         assert desk.desk.anomalies == 0
+
+
+# --- trails -------------------------------------------------------------------------------------
+
+
+def hold(gw: GatewaySimulator, bid: str) -> None:
+    """Hold Apple's market at a quote, and let trails follow it."""
+    price = Decimal(bid)
+    now = gw.clock.utcnow()
+    command = SetQuote(con_id=265598, bid=price, ask=price + Decimal("0.10"), last=price)
+    gw.gateway.deliver(gw.venue.execute(command, now), now)
+    gw.flush()
+
+
+TRAIL: dict[str, Any] = {"symbol": "AAPL", "action": "SELL", "quantity": 100, "trail_amount": 10}
+
+
+async def trailing(gw: GatewaySimulator, desk: Wire, **more: Any) -> OrderReport:
+    """Place a trail at 100, and let the market go to 120 and back to 115."""
+    hold(gw, "100.00")
+    report = await desk.desk.place(TRAIL | more)
+    await desk.desk.wait_for(
+        report.order_id, lambda now: now.status is OrderStatus.SUBMITTED, timeout_s=5
+    )
+    hold(gw, "120.00")
+    hold(gw, "115.00")
+    (order,) = gw.venue.open_orders()
+    assert order.trigger_price == Decimal(110)
+    await desk.desk.reconcile()  # the broker tells where the stop is
+    return desk.desk.report(report.order_id)
+
+
+async def test_a_trails_stop_is_moved(tmp_path: Path) -> None:
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        report = await trailing(gw, desk, order_type="TRAIL")
+        changed = await desk.desk.modify(report.order_id, {"stop_price": "112.50"})
+        (order,) = gw.venue.open_orders()
+        assert order.trigger_price == Decimal("112.50") == changed.stop_price
+        assert changed.terms == report.terms
+        hold(gw, "125.00")
+        assert gw.venue.open_orders()[0].trigger_price == Decimal(115)
+
+
+async def test_a_change_of_something_else_leaves_a_trails_stop_where_it_is(tmp_path: Path) -> None:
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        report = await trailing(gw, desk, order_type="TRAIL")
+        await desk.desk.modify(report.order_id, {"quantity": 90})
+        (order,) = gw.venue.open_orders()
+        # begun anew from the market it would stand at 105
+        assert (order.terms.quantity, order.trigger_price) == (90, Decimal(110))
+        await desk.desk.modify(report.order_id, {"trail_amount": 12})
+        assert gw.venue.open_orders()[0].trigger_price == Decimal(103)
+
+
+async def test_the_limit_of_a_trail_keeps_its_distance_through_changes(tmp_path: Path) -> None:
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        asked = {"order_type": "TRAIL LIMIT", "stop_price": 90, "limit_price": "89.50"}
+        report = await trailing(gw, desk, **asked)
+        await desk.desk.modify(report.order_id, {"quantity": 90})
+        changed = await desk.desk.modify(report.order_id, {"limit_offset": "0.75"})
+        assert changed.terms.limit_offset == Decimal("0.75")
+        (order,) = gw.venue.open_orders()
+        assert order.trigger_price == Decimal(110)
+        assert order.terms.limit_offset == Decimal("0.75")
+        hold(gw, "108.00")
+        (order,) = gw.venue.open_orders()
+        assert order.working_price == Decimal("109.25")
+        with pytest.raises(OrderValidationError, match="follows its stop; change limit_offset"):
+            await desk.desk.modify(report.order_id, {"limit_price": 1})
+
+
+@pytest.mark.parametrize("priority", ["Urgent", "Patient"])
+async def test_the_priority_of_the_adaptive_algorithm_is_changed(
+    tmp_path: Path, priority: str
+) -> None:
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        report = await working(desk, adaptive="normal")
+        changed = await desk.desk.modify(report.order_id, {"adaptive": priority.lower()})
+        assert changed.terms.adaptive == priority
+        (order,) = gw.venue.open_orders()
+        assert order.terms.algo.parameters == {"adaptivePriority": priority}
+        with pytest.raises(OrderValidationError, match="neither begin nor end"):
+            await desk.desk.modify(report.order_id, {"adaptive": None})
+
+
+async def test_an_algorithm_does_not_begin_on_a_working_order(tmp_path: Path) -> None:
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        report = await working(desk)
+        with pytest.raises(OrderValidationError, match="neither begin nor end"):
+            await desk.desk.modify(report.order_id, {"adaptive": "urgent"})
 
 
 async def test_what_changes_nothing_sends_nothing(tmp_path: Path) -> None:

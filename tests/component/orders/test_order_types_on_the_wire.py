@@ -94,6 +94,21 @@ TYPES: list[tuple[dict[str, Any], dict[str, Any]]] = [
             "trail_stop_price": Decimal(8000),
         },
     ),
+    (
+        {
+            "order_type": "TRAIL LIMIT",
+            "trail_percent": "2.5",
+            "limit_price": "8000.50",
+            "stop_price": "8000",
+        },
+        {
+            "order_type": "TRAIL LIMIT",
+            "trailing_percent": Decimal("2.5"),
+            "limit_price": Decimal("8000.50"),
+            "limit_offset": None,
+            "trail_stop_price": Decimal(8000),
+        },
+    ),
     ({"order_type": "MOC"}, {"order_type": "MOC"}),
     (
         {"order_type": "LOC", "limit_price": "1.05"},

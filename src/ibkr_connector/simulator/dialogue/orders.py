@@ -187,6 +187,7 @@ def _modify(session: ClientSession, request: ask.PlaceOrder, *, known: int, now:
         terms=_terms(session, request, order.instrument, now=now),
         transmit=request.order.text("transmit") != "0",
         note=said_by(request.order),
+        rows=request.groups,
     )
     session.gateway.execute(command, now)
 

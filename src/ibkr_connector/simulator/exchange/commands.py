@@ -79,6 +79,7 @@ class ModifyOrder:
     terms: Terms
     transmit: bool = True
     note: Mapping[str, str] = field(default_factory=dict)
+    rows: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -257,6 +257,7 @@ class Intake:
             trigger_price=order.trigger_price if is_same_trigger or elected else None,
             priority=order.priority if keeps else self._register.next_priority(),
             note={**order.note, **command.note},
+            rows={**order.rows, **command.rows},
         )
         if changed.remaining == 0:
             changed = replace(changed, status=Status.FILLED, closed_at=now)
