@@ -22,7 +22,7 @@ from .gateway.stream_port import StreamKind
 from .market.stream import BarStream, DepthStream, QuoteStream, TradeStream
 from .market.streaming import StreamWish, Ticket
 from .model.contracts import Contract
-from .model.orders import OrderReport, OrderRequest, OrderStatus
+from .model.orders import AnyOrder, OrderReport, OrderStatus
 from .model.status import BreakerState, ConnectionState, ConnectionStatus
 from .observe.correlation import correlation
 from .orders.feed import OrderEventStream
@@ -581,7 +581,7 @@ class IBKRConnector:
 
     async def place_order(
         self,
-        order: OrderRequest | Mapping[str, Any],
+        order: AnyOrder,
         *,
         wait: Wait = "submitted",
         timeout_s: float | None = None,
@@ -591,8 +591,9 @@ class IBKRConnector:
         Place one order and return at the broker's first word about it.
 
         Args:
-            order: A typed request, or a mapping with `symbol` (or `contract`), `action`,
-                `quantity`, `order_type` and what the type needs (`limit_price`, `stop_price`).
+            order: A typed request, a draft of `ibkr_connector.build`, or a mapping with `symbol`
+                (or `contract` or `legs`), `action`, `quantity`, `order_type` and what the type
+                needs (`limit_price`, `stop_price`).
                 `client_order_id` makes the call idempotent: the same id is the same order.
             wait: `submitted`; `sent` returns when the bytes have left the socket, `filled` when
                 the order is closed: filled, or cancelled on the way.
@@ -622,7 +623,7 @@ class IBKRConnector:
 
     async def preview_order(
         self,
-        order: OrderRequest | Mapping[str, Any],
+        order: AnyOrder,
         *,
         by: str = "",
         timeout_s: float | None = None,

@@ -38,6 +38,18 @@ def run(arguments: list[str], folder: Path) -> str:
         ("quote_and_order.py", ["live", "1 submitted ibc", "cancelled"]),
         ("orders.py", ["trailing: submitted", "exit: submitted", "when: submitted", "none left"]),
         ("streams.py", ["quote EUR", "LIVE", "3 bids 3 asks", "bar 1 min final", "NOSUCHTHING"]),
+        (
+            "drafts.py",
+            [
+                "<BUY 10 AAPL LMT, limit price 1.05, time in force GTC, outside regular hours, "
+                "adaptive Patient>",
+                "waiting: submitted",
+                "spread: submitted",
+                "bracket: submitted",
+                "exit: submitted\nexit: submitted",
+                "none left",
+            ],
+        ),
         ("errors.py", ["200 False", "quantity must be above 0", "HistoricalDataError"]),
     ],
 )

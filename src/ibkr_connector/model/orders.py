@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final, Protocol
 
 from .contracts import Action, Contract
 from .ids import ClientId, ExecId, OrderId, PermId
@@ -30,7 +31,9 @@ from .terms import (
 __all__ = [
     "Action",
     "AdaptivePriority",
+    "AnyOrder",
     "Condition",
+    "DescribesOrder",
     "ExecutionCondition",
     "Fill",
     "Joined",
@@ -203,6 +206,19 @@ class OrderRequest(Record):
     def symbol(self) -> str:
         """The text form or the contract's symbol, for messages."""
         return self.contract if isinstance(self.contract, str) else self.contract.symbol
+
+
+class DescribesOrder(Protocol):
+    """What stands for a request without being one, as the drafts of `ibkr_connector.build` do."""
+
+    @property
+    def request(self) -> OrderRequest:
+        """The order that it describes."""
+        ...
+
+
+AnyOrder = OrderRequest | DescribesOrder | Mapping[str, Any]
+"""Every way to say what is ordered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

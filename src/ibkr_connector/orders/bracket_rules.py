@@ -11,7 +11,7 @@ from ibkr_connector.errors import OrderValidationError
 from ibkr_connector.model.brackets import BracketRequest
 from ibkr_connector.model.orders import Action, TimeInForce
 
-from .reading import NAMES, as_request
+from .reading import NAMES, WHAT, as_request
 from .term_rules import is_finite
 from .validation import check_request
 from .values import read_number, read_values, read_word, unknown_key
@@ -44,13 +44,13 @@ def as_bracket(bracket: BracketRequest | Mapping[str, Any]) -> BracketRequest:
     faults: list[str] = []
     values = read_values(bracket, _READERS, faults)
     faults += [f"{key} is missing" for key in ("take_profit", "stop_loss") if key not in bracket]
-    known = (*NAMES, "contract", *_READERS)
+    known = (*NAMES, *WHAT, *_READERS)
     for key in bracket:
         if key not in known:
             faults.append(unknown_key(key, known))
     entry = None
     try:
-        entry = as_request({key: bracket[key] for key in bracket if key in (*NAMES, "contract")})
+        entry = as_request({key: bracket[key] for key in bracket if key in (*NAMES, *WHAT)})
     except OrderValidationError as error:
         faults.append(error.message)
     if faults or entry is None:

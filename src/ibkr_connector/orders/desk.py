@@ -28,7 +28,7 @@ from ibkr_connector.errors import OrderError, TradingHaltedError
 from ibkr_connector.gateway.port import GatewayEvent, OrderGateway, OrderTicket, PositionRow
 from ibkr_connector.model.brackets import BracketReport, BracketRequest
 from ibkr_connector.model.contracts import Contract, ContractDetails
-from ibkr_connector.model.orders import OrderReport, OrderRequest
+from ibkr_connector.model.orders import AnyOrder, OrderReport
 from ibkr_connector.model.preview import OrderPreview
 from ibkr_connector.resilience.pipeline import Pipeline
 
@@ -224,7 +224,7 @@ class OrdersDesk:
 
     async def place(
         self,
-        request: OrderRequest | Mapping[str, Any],
+        request: AnyOrder,
         *,
         wait: Wait = "submitted",
         timeout_s: float | None = None,
@@ -257,7 +257,7 @@ class OrdersDesk:
 
     async def preview(
         self,
-        request: OrderRequest | Mapping[str, Any],
+        request: AnyOrder,
         *,
         by: str = "",
         timeout_s: float | None = None,

@@ -7,8 +7,7 @@ and handed to `dispatch.py`; and that every refusal is written down for the audi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from ibkr_connector.errors import (
     IBKRError,
@@ -16,7 +15,7 @@ from ibkr_connector.errors import (
     OrderUncertainError,
     OrderValidationError,
 )
-from ibkr_connector.model.orders import OrderReport, OrderRequest, SendDisposition
+from ibkr_connector.model.orders import AnyOrder, OrderReport, OrderRequest, SendDisposition
 from ibkr_connector.observe.correlation import current_correlation_id
 
 from .admission import Admission, Examined, placed_before
@@ -69,7 +68,7 @@ class Placing:
 
     async def place(
         self,
-        request: OrderRequest | Mapping[str, Any],
+        request: AnyOrder,
         *,
         wait: Wait,
         timeout_s: float | None,

@@ -7,14 +7,13 @@ does, and leaves nothing behind but its token: no intent, no count, no line in t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.errors import OrderValidationError
-from ibkr_connector.model.orders import OrderRequest
+from ibkr_connector.model.orders import AnyOrder
 from ibkr_connector.model.preview import OrderPreview, RuleVerdict, Verdict
 from ibkr_connector.observe.correlation import current_correlation_id
 
@@ -49,9 +48,7 @@ class Previews:
         self._vouchers = vouchers
         self._clock = clock
 
-    async def preview(
-        self, request: OrderRequest | Mapping[str, Any], *, by: str, timeout_s: float | None
-    ) -> OrderPreview:
+    async def preview(self, request: AnyOrder, *, by: str, timeout_s: float | None) -> OrderPreview:
         """Look at one order; see `OrdersDesk.preview`."""
         self._placing.waiting("submitted", timeout_s)
         _check_name(by)

@@ -13,10 +13,12 @@ from types import MappingProxyType
 from typing import Any, Final, cast
 
 from ibkr_connector.errors import OrderValidationError
+from ibkr_connector.model.brackets import BracketRequest
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.orders import (
     Action,
     AdaptivePriority,
+    AnyOrder,
     OcaType,
     OrderRequest,
     OrderType,
@@ -40,14 +42,14 @@ from .values import (
     unknown_key,
 )
 
-__all__ = ["NAMES", "READERS", "as_request"]
+__all__ = ["NAMES", "READERS", "WHAT", "as_request"]
 
 NAMES: Final = tuple(
     "symbol" if field.name == "contract" else field.name for field in fields(OrderRequest)
 )
 """Keys of the plain mapping, in the order of `OrderRequest`."""
 
-_WHAT: Final = ("symbol", "contract", "legs")
+WHAT: Final = ("symbol", "contract", "legs")
 """The keys that say what is traded."""
 
 _TYPE_NAMES: Final[Mapping[str, OrderType]] = MappingProxyType(
@@ -72,9 +74,9 @@ _TYPE_NAMES: Final[Mapping[str, OrderType]] = MappingProxyType(
 """Spellings of the types that are understood besides their own."""
 
 
-def as_request(order: OrderRequest | Mapping[str, Any]) -> OrderRequest:
+def as_request(order: AnyOrder) -> OrderRequest:
     """
-    Read a plain mapping into a request; a request is returned as it is.
+    Read a plain mapping into a request; a request is returned as it is, a draft as its request.
 
     Keys are those of `OrderRequest`, with `symbol` (text form), `contract` or `legs` (a list of
     `ComboLeg` or mappings of its fields) for what is traded.
@@ -86,23 +88,29 @@ def as_request(order: OrderRequest | Mapping[str, Any]) -> OrderRequest:
     """
     if isinstance(order, OrderRequest):
         return order
+    described = getattr(order, "request", None)
+    if isinstance(described, OrderRequest):
+        return described
+    if isinstance(order, BracketRequest):
+        raise OrderValidationError("a bracket is three orders; use place_bracket")
     if not hasattr(order, "keys"):
         raise OrderValidationError(
-            f"an order is an OrderRequest or a mapping; got {type(order).__name__}"
+            f"an order is an OrderRequest, a draft or a mapping; got {type(order).__name__}"
         )
-    faults = [unknown_key(key, NAMES) for key in order if key not in NAMES and key not in _WHAT]
-    given = [key for key in _WHAT if order.get(key) is not None]
+    mapping = cast("Mapping[str, Any]", order)
+    faults = [unknown_key(key, NAMES) for key in mapping if key not in NAMES and key not in WHAT]
+    given = [key for key in WHAT if mapping.get(key) is not None]
     if len(given) > 1:
         faults.append(f"{' and '.join(given)} name the same thing; give one of them")
     what = given[-1] if given else "symbol"
     contract = None
     try:
         read = read_legs if what == "legs" else read_contract
-        contract = read(what if what == "legs" else "symbol", order.get(what))
+        contract = read(what if what == "legs" else "symbol", mapping.get(what))
     except ValueError as error:
         faults.append(str(error))
-    values = read_values(order, READERS, faults)
-    faults += [f"{key} is missing" for key in ("action", "quantity") if key not in order]
+    values = read_values(mapping, READERS, faults)
+    faults += [f"{key} is missing" for key in ("action", "quantity") if key not in mapping]
     if faults:
         raise OrderValidationError("; ".join(faults))
     return OrderRequest(contract=cast("Contract | str", contract), **values)

@@ -16,6 +16,7 @@ from enum import IntEnum, StrEnum
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
+from ibkr_connector.model.brackets import BracketRequest
 from ibkr_connector.model.contracts import ComboLeg, Contract
 from ibkr_connector.model.orders import (
     ExecutionCondition,
@@ -222,6 +223,7 @@ def unknown_key(key: object, known: tuple[str, ...]) -> str:
 
 _KINDS: Final[tuple[Any, ...]] = (
     OrderRequest,
+    BracketRequest,
     ComboLeg,
     PriceCondition,
     TimeCondition,
