@@ -23,7 +23,7 @@ async def main(port: int) -> None:
         bracket = await ib.place_bracket(entry.bracket(take_profit=2, stop_loss=1))
         print("bracket:", bracket.entry.status)
 
-        exits = one_cancels_all("exits", sell("AAPL", 10).limit(9000), sell("AAPL", 10).stop(1))
+        exits = one_cancels_all("exits", sell("AAPL", 10).limit(900), sell("AAPL", 10).stop(1))
         for order in exits:
             print("exit:", (await ib.place_order(order)).status)
 
