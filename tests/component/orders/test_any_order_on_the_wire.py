@@ -88,7 +88,7 @@ def _texts(sent: PlaceOrder) -> dict[str, Any]:
     return {
         name: Decimal(text) if name in NUMBERS and text else text
         for name in NAMES
-        if (text := sent.order.text(name)) not in ("", "0")
+        if (text := sent.order.text(name)) not in ("", "" if name in NUMBERS else "0")
     }
 
 
@@ -100,7 +100,7 @@ def _expected(request: OrderRequest) -> dict[str, Any]:
     if trails:
         auxiliary = request.trail_amount
     elif kind is OrderType.RELATIVE:
-        auxiliary = request.offset or None
+        auxiliary = request.offset or Decimal(0)
     group = request.oca_group
     fields = {
         "action": request.action.value,
