@@ -273,7 +273,7 @@ class Engine:
             open_orders=self.orders.open_count,
             last_error=seen.last_error,
             rules=self.rules.status.sentence,
-            halted_by=self.orders.halted_by,
+            halted_by=(*self.orders.halted_by, *self.equity.halts),
             kill_switch=self.guard.kill_sentence,
             uncertain_orders=self.orders.uncertain_count,
             drift=DriftStatus() if self._drift is None else self._drift.status,

@@ -98,9 +98,10 @@ class ConnectionStatus(Record):
     `heartbeat_rtt_ms` is the round trip of the last answered heartbeat. `degraded_by` names what
     is missing while the state is `degraded`. `rules` says where the trading rules come from and
     what is wrong with their files; `halted_by` is every reason for which new orders are refused
-    now, and `kill_switch` the one among them that people engage, empty when it is released.
-    `uncertain_orders` counts those of which nobody knows yet what became of them; `drift` is what
-    the half-hourly comparison with the broker found. Times are UTC.
+    now, those that let closing orders go included, and `kill_switch` the one among them that people
+    engage, empty when it is released. `uncertain_orders` counts those of which nobody knows yet
+    what became of them; `drift` is what the half-hourly comparison with the broker found. Times are
+    UTC.
 
     `port` and `client_id` are those of the connection, which may have moved from the configured
     ones. `planned_outage` is the reset window that explains why it is not ready, and

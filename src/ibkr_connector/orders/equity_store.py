@@ -17,6 +17,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from ibkr_connector.clock import Clock
+from ibkr_connector.observe.logs import mask_accounts
 
 from .risk.equity import EquityMarks, adjust, observe
 from .risk.limits import RiskLimits
@@ -53,9 +54,20 @@ class EquityStore:
         """Return what is remembered of an account; `None` when nothing is known."""
         return None if self._is_broken else self._marks.get(account)
 
+    @property
+    def halts(self) -> tuple[str, ...]:
+        """Say of each account that only closing orders go, and why; safe from any thread."""
+        now = self._clock.utcnow()
+        marks = tuple(self._marks.items())
+        said = [(account, row.halt(now)) for account, row in marks]
+        return tuple(f"account {mask_accounts(who)}: {why}" for who, why in said if why)
+
     def observe(self, account: str, worth: Decimal, limits: RiskLimits) -> None:
         """Take in what an account is worth now."""
-        if self._is_broken or not watches_losses(limits):
+        known = self._marks.get(account)
+        # limits that were taken off must be seen to be reached no more
+        is_of_use = watches_losses(limits) or (known is not None and known.is_reached)
+        if self._is_broken or not is_of_use:
             return
         now = self._clock.utcnow()
         day = now.astimezone(_DAY).date()
@@ -162,6 +174,7 @@ def _row(marks: EquityMarks) -> dict[str, str]:
         "halted_until": "" if until is None else until.isoformat(),
         "halted_by": marks.halted_by,
         "began": "" if marks.began is None else marks.began.isoformat(),
+        "is_reached": "yes" if marks.is_reached else "",
         "day_peak": "" if marks.day_peak is None else str(marks.day_peak),
     }
 
@@ -180,6 +193,7 @@ def _marks(row: Mapping[str, Any]) -> EquityMarks:
         halted_until=until,
         halted_by=str(row["halted_by"]),
         began=began,
+        is_reached=bool(row.get("is_reached", "")),
         day_peak=day_peak,
     )
 

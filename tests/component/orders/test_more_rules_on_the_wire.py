@@ -164,6 +164,9 @@ async def test_losses_stop_what_opens_and_not_what_closes(
         with pytest.raises(RiskLimitError) as broken:
             await ib.place_order(order(quantity=1, limit_price="50.00"))
         assert rules(broken.value) == [rule]
+        (why,) = ib.get_connection_status().halted_by
+        assert f"a loss limit is reached ({rule})" in why
+        assert "DU1234567" not in why
         await positions_are(ib, held)
         sold = await ib.place_order(order("SELL", held, **MARKET))
         assert (await ib.wait_for_fill(sold.order_id, timeout_s=10)).filled_quantity == held
@@ -189,6 +192,7 @@ async def test_money_paid_out_is_no_loss_once_it_is_told_and_money_paid_in_hides
         marks = await ib.adjust_equity(-10_000)
         assert marks is not None
         assert (marks.day_start, marks.halted_until) == (start - 10_000, None)
+        assert ib.get_connection_status().halted_by == ()
         await ib.place_order(order(quantity=1, limit_price="50.00"))
         # what comes in hides nothing: the next loss counts from the same start
         pay(ibkr_gateway, 10_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -170,3 +171,27 @@ def test_a_file_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     (tmp_path / "risk-state.json").write_text(f'{{"DU1": {row}}}')
     store = EquityStore(tmp_path, clock=ManualClock(NOON))
     assert pay(store, 5, 14).day_start == 14
+
+
+def test_the_status_says_why_only_closing_orders_go(tmp_path: Path) -> None:
+    clock = ManualClock(NOON)
+    store = EquityStore(tmp_path, clock=clock)
+
+    def seen(worth: int, limits: RiskLimits = LIMITS) -> list[str]:
+        store.observe("DU1234567", Decimal(worth), limits)
+        return list(store.halts)
+
+    reached = "account DU1***67: a loss limit is reached (max_daily_loss): only closing orders go"
+    assert seen(1_000) == []
+    assert seen(850) == [reached]
+    assert list(EquityStore(tmp_path, clock=clock).halts) == [reached]
+    clock.advance(600)
+    assert list(store.halts) == [reached]  # nobody has seen that it recovered
+    assert seen(990) == []
+    assert seen(850) == [reached]
+    assert seen(850, replace(LIMITS, max_daily_loss=None)) == [
+        "account DU1***67: a loss limit was reached (max_daily_loss): only closing orders go to "
+        "2026-03-04 17:11:00 UTC"
+    ]
+    clock.advance(60)
+    assert list(store.halts) == []

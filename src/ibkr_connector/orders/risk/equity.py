@@ -26,7 +26,8 @@ class EquityMarks:
     What is remembered of one account.
 
     `day` is the date of `day_start`, and `began` the moment at which that was seen. `day_peak` is
-    the peak as it was before that day. `halted_until` is set while a loss limit stands reached, and
+    the peak as it was before that day. `is_reached` says that a loss limit stood reached when the
+    account was last seen; `halted_until` is set while a loss limit stands reached, and
     stays for the cooldown after that.
     """
 
@@ -37,6 +38,16 @@ class EquityMarks:
     halted_by: str = ""
     began: datetime | None = None
     day_peak: Decimal | None = None
+    is_reached: bool = False
+
+    def halt(self, now: datetime) -> str:
+        """Say why only closing orders go; empty when that is not so."""
+        if self.is_reached:
+            return f"a loss limit is reached ({self.halted_by}): only closing orders go"
+        if self.halted_until is not None and now < self.halted_until:
+            until = f"{self.halted_until:%Y-%m-%d %H:%M:%S} UTC"
+            return f"a loss limit was reached ({self.halted_by}): only closing orders go to {until}"
+        return ""
 
 
 def observe(
@@ -52,9 +63,9 @@ def observe(
     book = Book(day_start=marks.day_start, peak=marks.peak)
     reached = [rule for rule, _, _, is_known in breaches(limits, book, worth) if is_known]
     if not reached:
-        return marks
+        return replace(marks, is_reached=False) if marks.is_reached else marks
     until = now + timedelta(seconds=float(limits.halt_cooldown_s))
-    return replace(marks, halted_until=until, halted_by=", ".join(reached))
+    return replace(marks, halted_until=until, halted_by=", ".join(reached), is_reached=True)
 
 
 def adjust(
@@ -79,4 +90,4 @@ def adjust(
     book = Book(day_start=marks.day_start, peak=marks.peak)
     if any(is_known for _, _, _, is_known in breaches(limits, book, worth)):
         return marks
-    return replace(marks, halted_until=None, halted_by="")
+    return replace(marks, halted_until=None, halted_by="", is_reached=False)
