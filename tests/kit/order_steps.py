@@ -167,12 +167,14 @@ class Place:
     Place an order under a key of its own.
 
     `wait` is for what the call waits and `patience_s` for how long; `leaves_after` are the turns of
-    the loop after which the caller is cancelled.
+    the loop after which the caller is cancelled. One that is `previewed` goes by its token, and
+    not at all when there is none.
     """
 
     kind: str
     buy: bool = True
     quantity: int = 5
+    previewed: bool = False
     wait: Wait = "submitted"
     patience_s: float | None = None
     leaves_after: int | None = None
@@ -387,6 +389,7 @@ _PLACE: Final = st.builds(
     kind=st.sampled_from([*sorted(KINDS), *["market", "crosses"] * 4]),
     buy=st.booleans(),
     quantity=st.integers(1, 9),
+    previewed=st.sampled_from([False, False, False, False, True]),
     wait=st.sampled_from(["submitted", "submitted", "sent", "filled"]),
     patience_s=_PATIENCE,
     leaves_after=_LEAVES,

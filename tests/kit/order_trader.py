@@ -169,7 +169,15 @@ class Trader:
             quantity=step.quantity,
             **KINDS[step.kind][0 if step.buy else 1],
         )
-        call = self.engine.orders.place(order, wait=step.wait, timeout_s=step.patience_s)
+        token = None
+        if step.previewed:
+            with suppress(IBKRError):
+                token = (await self.engine.orders.preview(order, timeout_s=20.0)).token
+            if token is None:
+                return
+        call = self.engine.orders.place(
+            order, wait=step.wait, timeout_s=step.patience_s, token=token
+        )
         await _bear(call, leaves_after=step.leaves_after)
 
     async def _again(self, which: int) -> None:

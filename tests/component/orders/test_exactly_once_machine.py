@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from ibkr_connector.orders.journal import read
 from ibkr_connector.simulator import CancelRace, Cut, Drop, GatewaySimulator, HalfOpen, Hold
 from kit.order_steps import (
     STORIES,
@@ -128,6 +130,25 @@ async def test_a_story_that_once_found_a_fault_has_a_good_end(
     story: list[Step], tmp_path: Path
 ) -> None:
     await play(story, tmp_path)
+
+
+async def test_previews_between_cuts_and_restarts_leave_no_order_but_the_one_that_was_seen(
+    tmp_path: Path,
+) -> None:
+    story: list[Step] = [
+        Happens(Cut(on="PlaceOrder", handled=True, times=1)),
+        Place(kind="market", previewed=True),
+        Pause(20.0),
+        Happens(Hold(reply="OpenOrder", seconds=0.6, times=1)),
+        Place(kind="rests", previewed=True),
+        Pause(20.0),
+        Place(kind="crosses", previewed=True),
+        NewProcess(),
+        Place(kind="market", previewed=True),
+    ]
+    await play(story, tmp_path)
+    kinds = Counter(entry.kind for entry in read(journal_of(tmp_path)))
+    assert kinds["intent"] == kinds["decision"] == 2
 
 
 @pytest.mark.timeout(0)
