@@ -55,7 +55,9 @@ class Book:
         Raises:
             ConfigurationError: The journal cannot be understood.
         """
-        self.ledger.replay(await self.journal.notes())
+        notes = await self.journal.opening_notes()
+        self.retention.learn(notes)
+        self.ledger.replay(notes)
         for entry in tuple(self.ledger):
             if entry.state in (State.INTENDED, State.SENT):
                 # between the intent and the note that the bytes left, nobody knows how far they got

@@ -25,6 +25,7 @@ from .ledger import Ledger, exec_base
 from .notes import (
     Changed,
     Charged,
+    Checkpoint,
     Decided,
     Denied,
     Drifted,
@@ -283,6 +284,8 @@ def _words(note: Note) -> str:
             return f"anomaly: {note.said} while {note.state}"
         case Drifted():
             return f"drift: {note.kind} {note.subject}: {note.ours}, the broker has {note.brokers}"
+        case Checkpoint():
+            return f"checkpoint: {len(note.live)} orders are in memory"
         case Denied():
             return f"denied: {note.reason}"
         case Opened():

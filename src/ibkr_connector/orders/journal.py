@@ -23,13 +23,21 @@ from pydantic import TypeAdapter, ValidationError
 from ibkr_connector.clock import Clock
 from ibkr_connector.errors import ConfigurationError, OrderError
 from ibkr_connector.model.record import Record
-from ibkr_connector.storage.append import AppendLog, check_entries, read_entries
-from ibkr_connector.storage.postgres import PostgresLog, PostgresPlace, check_table, read_table
+from ibkr_connector.storage.append import AppendLog, check_entries, read_entries, read_since
+from ibkr_connector.storage.postgres import (
+    PostgresLog,
+    PostgresPlace,
+    check_table,
+    read_table,
+    read_table_since,
+)
 from ibkr_connector.storage.writer import Chain, Draft, Entry, Writer, sound
 
 from .notes import (
+    CHECKPOINT,
     Changed,
     Charged,
+    Checkpoint,
     Decided,
     Denied,
     Drifted,
@@ -59,6 +67,7 @@ _KINDS: Final[Mapping[str, type[Any]]] = MappingProxyType(
         "denied": Denied,
         "drift": Drifted,
         "opened": Opened,
+        "checkpoint": Checkpoint,
     }
 )
 """The words on disk; a word, once used, keeps its meaning for ever."""
@@ -139,6 +148,12 @@ class Journal:
         """Return everything written so far, oldest first."""
         self._flush()
         entries = await asyncio.to_thread(_entries, self._path)
+        return tuple(_note(entry.kind, entry.seq, entry.body) for entry in entries)
+
+    async def opening_notes(self) -> tuple[Note, ...]:
+        """Return what a start needs, oldest first: see `Checkpoint`."""
+        self._flush()
+        entries = await asyncio.to_thread(_opening, self._path)
         return tuple(_note(entry.kind, entry.seq, entry.body) for entry in entries)
 
     def notes_of(self, key: str) -> tuple[Note, ...]:
@@ -292,7 +307,20 @@ def verify(path: Place) -> int:
 
 
 def _open(path: Place) -> Writer:
-    return PostgresLog.open(path) if isinstance(path, PostgresPlace) else AppendLog.open(path)
+    if isinstance(path, PostgresPlace):
+        return PostgresLog.open(path, anchor=CHECKPOINT)
+    return AppendLog.open(path, anchor=CHECKPOINT)
+
+
+def _opening(path: Place) -> list[Entry]:
+    newest = _entries(path, key=CHECKPOINT, limit=1)
+    if not newest:
+        return _entries(path)
+    seq, keys = newest[0].seq, json.loads(newest[0].body)["live"]
+    loose = _WORDS[Charged]
+    if isinstance(path, PostgresPlace):
+        return read_table_since(path, seq, keys=keys, loose=loose)
+    return read_since(path, seq, keys=keys, loose=loose)
 
 
 def _entries(path: Place, *, key: str | None = None, limit: int | None = None) -> list[Entry]:

@@ -28,6 +28,7 @@ from .entry import OrderEntry, evolve
 from .notes import (
     Changed,
     Charged,
+    Checkpoint,
     Decided,
     Denied,
     Drifted,
@@ -153,7 +154,8 @@ class Ledger:
         """
         for note in notes:
             unclaimed = isinstance(note, Charged) and not note.key
-            begins = isinstance(note, Intended) or (with_foreign and isinstance(note, Met))
+            begins = isinstance(note, Intended | Checkpoint)
+            begins = begins or (with_foreign and isinstance(note, Met))
             if begins or unclaimed or note.key in self._entries:
                 self.record(note)
 
@@ -164,8 +166,6 @@ class Ledger:
     def forget(self, keys: Iterable[str]) -> None:
         """Let closed orders go, and everything that is known by them; see `restore`."""
         gone = {key: self._entries.pop(key) for key in keys}
-        if not gone:
-            return
         for key, entry in gone.items():
             self._touched.pop(key, None)
             if entry.client_order_id is not None:
@@ -338,6 +338,10 @@ class Ledger:
         )
         self._put(evolve(entry, fills=fills, updated=note.at))
 
+    def _record_checkpoint(self, note: Checkpoint) -> None:
+        for client_id, order_id in note.highest.items():
+            self._highest[client_id] = max(self.highest_order_id(client_id), order_id)
+
     def _record_nothing(self, note: Note) -> None:
         """Denied and refused things are for the audit: they change no order."""
 
@@ -395,6 +399,7 @@ class Ledger:
 _RECORD: Final[Mapping[type[Any], Callable[[Ledger, Any], None]]] = MappingProxyType(
     {
         Intended: Ledger._record_intended,
+        Checkpoint: Ledger._record_checkpoint,
         Decided: Ledger._record_nothing,
         Changed: Ledger._record_changed,
         Met: Ledger._record_met,

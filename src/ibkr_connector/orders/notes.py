@@ -7,20 +7,24 @@ they happened; replaying them gives the same ledger, because live events take th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from ibkr_connector.gateway.port import BrokerOrder, OrderTicket
-from ibkr_connector.model.ids import ClientId, ExecId, PermId
+from ibkr_connector.model.ids import ClientId, ExecId, OrderId, PermId
 from ibkr_connector.model.orders import Fill, OrderTerms, SendDisposition
 from ibkr_connector.model.preview import Decision
 
 from .states import Event, State
 
 __all__ = [
+    "CHECKPOINT",
     "Changed",
     "Charged",
+    "Checkpoint",
     "Decided",
     "Denied",
     "Drifted",
@@ -192,8 +196,29 @@ class Drifted:
     cause: str = "drift check"
 
 
+CHECKPOINT: Final = "checkpoint"
+"""The key of checkpoints, by which a start finds the newest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """
+    Orders have left memory: a start needs what comes from here on, and all of what is `live`.
+
+    `highest` is the largest order id of each client id, since ids never go back.
+    """
+
+    at: datetime
+    live: tuple[str, ...]
+    highest: Mapping[ClientId, OrderId]
+    key: str = CHECKPOINT
+    correlation_id: str = ""
+    cause: str = "retention"
+
+
 Note = (
     Intended
+    | Checkpoint
     | Decided
     | Changed
     | Met

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Final
@@ -28,7 +28,7 @@ from ibkr_connector.model.ids import ClientId, OrderId
 from .entry import OrderEntry
 from .journal import Journal
 from .ledger import Ledger
-from .notes import Note
+from .notes import Checkpoint, Note
 from .references import PREFIX, order_ref
 
 __all__ = ["KEEP_CLOSED_S", "Retention", "settled"]
@@ -57,6 +57,12 @@ class Retention:
         """Told each key that is forgotten, so that others forget it too."""
         ledger.recall = self._recall_now
 
+    def learn(self, notes: Iterable[Note]) -> None:
+        """Take in what a start reads: what was forgotten before stays in the journal."""
+        for note in notes:
+            if isinstance(note, Checkpoint):
+                self._clients |= note.highest.keys()
+
     @property
     def has_forgotten(self) -> bool:
         """Whether the journal may know more orders than memory."""
@@ -80,6 +86,8 @@ class Retention:
         )
         self._clients |= {e.client_id for e in map(self._ledger.get, keys) if e.is_own}
         self._ledger.forget(keys)
+        if keys:
+            self._journal.post([self._checkpoint(now)])
         for key in keys:
             self._used.pop(key, None)
             for forget in self.on_forgotten:
@@ -116,6 +124,15 @@ class Retention:
             attempt = 1
             while await self.recall(_ref(client_order_id, client_id, attempt)):
                 attempt += 1
+
+    def _checkpoint(self, now: datetime) -> Checkpoint:
+        """Tell what a start needs; orders of others are told by the broker."""
+        clients = self._clients | {entry.client_id for entry in self._ledger}
+        return Checkpoint(
+            at=now,
+            live=tuple(entry.key for entry in self._ledger if entry.is_own),
+            highest={one: self._ledger.highest_order_id(one) for one in sorted(clients)},
+        )
 
     def _recall_now(self, reference: str) -> None:
         """Read an order of which the broker speaks; blocks the loop for a moment, which is rare."""

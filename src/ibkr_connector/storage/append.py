@@ -13,15 +13,17 @@ tell a false story.
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from ibkr_connector.errors import ConfigurationError
 
+from .chain import GENESIS
 from .writer import Chain, Draft, Entry, Row, Writer, entry_of, follow, sound
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "Entry",
     "check_entries",
     "read_entries",
+    "read_since",
     "verify_entries",
 ]
 
@@ -75,9 +78,14 @@ class AppendLog(Writer):
         super().__init__(head)
 
     @classmethod
-    def open(cls, path: Path) -> AppendLog:
+    def open(cls, path: Path, *, anchor: str | None = None) -> AppendLog:
         """
         Open the log, making file and folders that only the user can read; verify the chain.
+
+        Args:
+            path: The file.
+            anchor: Key of entries from which a start may verify; the newest of them is taken, and
+                only `check_entries` looks at what is older.
 
         Raises:
             ConfigurationError: Another connector writes to it, or the file is not a sound log.
@@ -93,7 +101,7 @@ class AppendLog(Writer):
         try:
             database = _open_database(path)
             try:
-                head = _head(database)
+                head = _head(database, anchor)
             except BaseException:
                 database.close()
                 raise
@@ -124,33 +132,60 @@ def read_entries(path: Path, *, key: str | None = None, limit: int | None = None
     Raises:
         ConfigurationError: There is no such log, or the file is not one.
     """
+    return _read(path, key=key, limit=limit)
+
+
+def read_since(path: Path, seq: int, *, keys: Collection[str], loose: str) -> list[Entry]:
+    """
+    Read what a start needs, oldest first: everything from an entry on, and what belongs to it.
+
+    Args:
+        path: The file.
+        seq: Number of the entry from which on everything is read.
+        keys: Of these, and of all that occur since then, everything is read.
+        loose: Kind of entries without a key that are read as well.
+
+    Raises:
+        ConfigurationError: There is no such log, or the file is not one.
+    """
+    query = f"""
+        {_SELECT} WHERE seq >= :seq
+        UNION {_SELECT} WHERE key IN (SELECT value FROM json_each(:keys))
+        UNION {_SELECT} WHERE key IN (SELECT key FROM entries WHERE seq > :seq AND key <> '')
+        UNION {_SELECT} WHERE key = '' AND kind = :loose
+        ORDER BY seq
+    """
+    return _select(path, query, {"seq": seq, "keys": json.dumps([*keys]), "loose": loose})
+
+
+def _read(path: Path, *, key: str | None, limit: int | None) -> list[Entry]:
+    condition = "" if key is None else " WHERE key = :key"
+    query = f"SELECT * FROM ({_SELECT}{condition} ORDER BY seq DESC LIMIT :newest) ORDER BY seq"
+    return _select(path, query, {"key": key, "newest": -1 if limit is None else limit})
+
+
+def _select(path: Path, query: str, values: Mapping[str, object]) -> list[Entry]:
     if not path.is_file():
         raise ConfigurationError(f"there is no journal at {path}")
     try:
         try:
-            return _read(path, str(path), key=key, limit=limit)
+            return _rows(str(path), query, values)
         except sqlite3.OperationalError:
             # sqlite wants a file beside a log in WAL mode, which a read-only folder refuses;
             # without a write-ahead file nothing is missing from the log itself
             if path.with_name(f"{path.name}-wal").exists():
                 raise
-            return _read(path, f"{path.absolute().as_uri()}?immutable=1", key=key, limit=limit)
+            return _rows(f"{path.absolute().as_uri()}?immutable=1", query, values)
     except sqlite3.Error as error:
         raise ConfigurationError(f"the journal {path} cannot be read: {error}") from error
 
 
-def _read(path: Path, address: str, *, key: str | None, limit: int | None) -> list[Entry]:
-    condition, values = ("", ()) if key is None else (" WHERE key = ?", (key,))
-    newest = -1 if limit is None else limit
-    is_uri = address != str(path)
+def _rows(address: str, query: str, values: Mapping[str, object]) -> list[Entry]:
+    is_uri = address.startswith("file:")
     with closing(sqlite3.connect(address, isolation_level=None, uri=is_uri)) as database:
         database.execute("PRAGMA query_only = ON")
-        _check_schema(database, path)
-        rows = database.execute(
-            f"SELECT * FROM ({_SELECT}{condition} ORDER BY seq DESC LIMIT ?) ORDER BY seq",
-            (*values, newest),
-        )
-        return [entry_of(row) for row in rows]
+        _check_schema(database, address)
+        return [entry_of(row) for row in database.execute(query, values)]
 
 
 def check_entries(path: Path) -> Chain:
@@ -217,7 +252,7 @@ def _open_database(path: Path) -> sqlite3.Connection:
     return database
 
 
-def _check_schema(database: sqlite3.Connection, path: Path) -> None:
+def _check_schema(database: sqlite3.Connection, path: Path | str) -> None:
     if database.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION_ID:
         raise ConfigurationError(f"{path} is a database, but not a journal of this package")
     version = database.execute("PRAGMA user_version").fetchone()[0]
@@ -228,6 +263,13 @@ def _check_schema(database: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def _head(database: sqlite3.Connection) -> tuple[int, str]:
-    chain = follow(entry_of(row) for row in database.execute(f"{_SELECT} ORDER BY seq"))
+def _head(database: sqlite3.Connection, anchor: str | None) -> tuple[int, str]:
+    before = database.execute(
+        "SELECT seq, digest FROM entries "
+        "WHERE seq = (SELECT max(seq) FROM entries WHERE key = ?) - 1",
+        (anchor,),
+    ).fetchone()
+    after, digest = before or (0, GENESIS)
+    rows = database.execute(f"{_SELECT} WHERE seq > ? ORDER BY seq", (after,))
+    chain = follow((entry_of(row) for row in rows), after=after, digest=digest)
     return sound(chain).entries, chain.head

@@ -15,16 +15,17 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from ibkr_connector.errors import ConfigurationError
 
+from .chain import GENESIS
 from .writer import Chain, Entry, Row, Writer, entry_of, follow, sound
 
-__all__ = ["PostgresLog", "PostgresPlace", "check_table", "read_table"]
+__all__ = ["PostgresLog", "PostgresPlace", "check_table", "read_table", "read_table_since"]
 
 T = TypeVar("T")
 
@@ -95,9 +96,11 @@ class PostgresLog(Writer):
         super().__init__(head)
 
     @classmethod
-    def open(cls, place: PostgresPlace) -> PostgresLog:
+    def open(cls, place: PostgresPlace, *, anchor: str | None = None) -> PostgresLog:
         """
         Open the log, making its table in an empty database; verify the chain. Blocks.
+
+        `anchor` is the key of entries from which a start may verify, as for a file.
 
         Raises:
             ConfigurationError: The database cannot be used, another connector writes to this
@@ -107,7 +110,7 @@ class PostgresLog(Writer):
         connection: Any = None
         try:
             connection = _attempt(place, loop.run_until_complete, _connected(place))
-            head = _attempt(place, loop.run_until_complete, _taken(connection, place))
+            head = _attempt(place, loop.run_until_complete, _taken(connection, place, anchor))
         except BaseException:
             if connection is not None:
                 loop.run_until_complete(_closed(connection))
@@ -151,6 +154,37 @@ def read_table(
         finally:
             await _closed(connection)
         return entries
+
+    return _attempt(place, asyncio.run, reading())
+
+
+def read_table_since(
+    place: PostgresPlace, seq: int, *, keys: Collection[str], loose: str
+) -> list[Entry]:
+    """
+    Read what a start needs, as `read_since` does of a file. Blocks.
+
+    Raises:
+        ConfigurationError: There is no such journal, or the database cannot be read.
+    """
+
+    async def reading() -> list[Entry]:
+        connection = await _connected(place)
+        try:
+            await _check_table(connection, place)
+            rows = await connection.fetch(
+                f"SELECT {_COLUMNS} FROM ibkr_journal_entries WHERE journal = $1 AND (seq >= $2 "
+                "OR key = ANY($3) OR (key = '' AND kind = $4) OR key IN (SELECT key FROM "
+                "ibkr_journal_entries WHERE journal = $1 AND seq > $2 AND key <> '')) "
+                "ORDER BY seq",
+                place.name,
+                seq,
+                [*keys],
+                loose,
+            )
+        finally:
+            await _closed(connection)
+        return [entry_of(tuple(row)) for row in rows]
 
     return _attempt(place, asyncio.run, reading())
 
@@ -211,7 +245,7 @@ async def _closed(connection: Any) -> None:
     await asyncio.sleep(0)  # the loop's turn in which the socket is let go
 
 
-async def _taken(connection: Any, place: PostgresPlace) -> Chain:
+async def _taken(connection: Any, place: PostgresPlace, anchor: str | None) -> Chain:
     """Make the table when it is missing, take the lock, and follow the chain."""
     async with connection.transaction():
         # two first starts at once would both make the table
@@ -226,7 +260,20 @@ async def _taken(connection: Any, place: PostgresPlace) -> Chain:
             f"another connector writes to the journal {place}",
             hint="stop it, or give this one another profile",
         )
-    return sound(follow(await _entries(connection, place.name)))
+    before = await connection.fetchrow(
+        "SELECT seq, digest FROM ibkr_journal_entries WHERE journal = $1 AND seq = "
+        "(SELECT max(seq) FROM ibkr_journal_entries WHERE journal = $1 AND key = $2) - 1",
+        place.name,
+        anchor,
+    )
+    after, digest = (0, GENESIS) if before is None else tuple(before)
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM ibkr_journal_entries WHERE journal = $1 AND seq > $2 ORDER BY seq",
+        place.name,
+        after,
+    )
+    entries = (entry_of(tuple(row)) for row in rows)
+    return sound(follow(entries, after=after, digest=digest))
 
 
 async def _check_table(connection: Any, place: PostgresPlace) -> None:

@@ -211,9 +211,14 @@ def sound(chain: Chain) -> Chain:
     return chain
 
 
-def follow(entries: Iterable[Entry]) -> Chain:
-    """Follow the chain from the first entry and say how far it holds."""
-    seq, digest = 0, GENESIS
+def follow(entries: Iterable[Entry], *, after: int = 0, digest: str = GENESIS) -> Chain:
+    """
+    Follow the chain and say how far it holds.
+
+    Args:
+        entries: From the first on, or from the one `after` that entry, whose digest is `digest`.
+    """
+    seq = after
     for entry in entries:
         fields: tuple[str | int, ...] = (
             entry.seq,

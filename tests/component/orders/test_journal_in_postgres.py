@@ -16,9 +16,11 @@ from ibkr_connector.clock import ManualClock
 from ibkr_connector.errors import ConfigurationError, OrderError
 from ibkr_connector.model.ids import ClientId
 from ibkr_connector.model.orders import OrderStatus, market_order
+from ibkr_connector.orders.book import Book
 from ibkr_connector.orders.history import order_history, read_history, read_orders
 from ibkr_connector.orders.journal import Journal, check, read, verify
-from ibkr_connector.orders.notes import Denied, Intended, Opened
+from ibkr_connector.orders.notes import Denied, Intended, Moved, Opened
+from ibkr_connector.orders.states import Event, State
 from ibkr_connector.simulator import GatewaySimulator
 from ibkr_connector.storage.postgres import PostgresPlace
 from kit.order_desk import NOON, ticket
@@ -90,6 +92,35 @@ async def test_journals_of_several_names_share_a_table(place: PostgresPlace) -> 
     assert [len(await journal.notes()) for journal in (first, second)] == [2, 2]
     await first.aclose()
     await second.aclose()
+
+
+@on_a_server
+async def test_orders_leave_memory_and_are_found_again(place: PostgresPlace) -> None:
+    clock = ManualClock(NOON)
+    intent = Intended(
+        at=NOON, key="ibc-a", client_id=ClientId(1), ticket=ticket(), client_order_id="k"
+    )
+    end = Moved(
+        at=NOON,
+        key="ibc-a",
+        event=Event.CANCEL,
+        source=State.INTENDED,
+        target=State.CANCELLED,
+    )
+    for expected in (1, 0):
+        clock.advance(86_400.0)
+        journal = await Journal.open(place, clock=clock)
+        if expected:
+            await journal.append([intent, end])
+        book = Book(journal=journal, clock=clock)
+        await book.open()
+        assert len(book.ledger) == expected
+        assert book.retention.sweep(3600.0, ()) == expected
+        assert await book.retention.recall("ibc-a")
+        assert book.ledger.get("ibc-a").state is State.CANCELLED
+        await book.aclose()
+        await journal.aclose()
+    assert (await asyncio.to_thread(check, place)).first_broken is None
 
 
 @on_a_server

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ibkr_connector.errors import OrderNotFoundError, OrderValidationError
 from ibkr_connector.gateway.port import CommissionReported
-from ibkr_connector.model.ids import ClientId, OrderId
+from ibkr_connector.model.ids import ClientId, ExecId, OrderId
 from ibkr_connector.model.orders import OrderReport, OrderStatus
 from ibkr_connector.orders.journal import Journal, verify
 from ibkr_connector.orders.ledger import Ledger
@@ -88,6 +88,51 @@ async def test_after_a_restart_the_old_ones_are_forgotten_again(tmp_path: Path) 
         assert await b.run(lambda: b.desk.place(buy(client_order_id="k"))) == before
         assert len(b.venue.sent) == 1
         assert verify(b.path) > 0
+
+
+async def test_a_start_reads_what_is_live_and_not_what_was_forgotten(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        sizes = []
+        for number in range(4):
+            await placed(b, f"k{number}")
+            b.clock.advance(DAYS)
+            assert forget(b) == 1
+            await b.restart()
+            sizes.append(len(await b.journal.opening_notes()))
+        assert max(sizes) <= 2  # the checkpoint, and that it was opened
+        assert len(await b.journal.notes()) > 20
+        assert verify(b.path) == len(await b.journal.notes())
+
+
+async def test_order_ids_do_not_go_back_when_all_orders_are_forgotten(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        first = await placed(b)
+        b.clock.advance(DAYS)
+        forget(b)
+        await b.restart()
+        b.venue._next_id = 1
+        assert (await placed(b, "next")).order_id == first.order_id + 1
+
+
+async def test_what_happens_to_an_order_after_it_was_forgotten_outlives_a_start(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path) as b:
+        before = await placed(b)
+        b.clock.advance(DAYS)
+        forget(b)
+        held = b.venue.by_ref(before.order_ref)
+        assert held is not None
+        bust = replace(held.executions[0], exec_id=corrected(before), quantity=Decimal(0))
+        b.desk.apply(bust)
+        assert b.desk.report(before.order_id).filled_quantity == 0
+        await b.restart()
+        assert b.desk.report(before.order_id).filled_quantity == 0
+
+
+def corrected(report: OrderReport) -> ExecId:
+    base, _, revision = report.fills[0].exec_id.rpartition(".")
+    return ExecId(f"{base}.{int(revision) + 1:02}")
 
 
 async def test_the_broker_may_still_speak_of_a_forgotten_order(tmp_path: Path) -> None:

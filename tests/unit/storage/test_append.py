@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ibkr_connector.errors import ConfigurationError
-from ibkr_connector.storage.append import AppendLog, Draft, read_entries, verify_entries
+from ibkr_connector.storage.append import (
+    AppendLog,
+    Draft,
+    read_entries,
+    read_since,
+    verify_entries,
+)
 from ibkr_connector.storage.chain import GENESIS, link
 
 
@@ -219,3 +226,43 @@ def test_two_fields_never_run_into_each_other(fields: list[str], cut: int) -> No
     at = min(cut, len(fields) - 2)
     joined = [*fields[:at], fields[at] + fields[at + 1], *fields[at + 2 :]]
     assert link(GENESIS, fields) != link(GENESIS, joined)
+
+
+def forge(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("DROP TRIGGER IF EXISTS entries_stay")
+        database.execute(statement)
+
+
+def test_a_start_verifies_from_its_anchor_on_and_the_command_everything(path: Path) -> None:
+    log = AppendLog.open(path)
+    write(log, *(draft(key) for key in ("a", "here", "b", "here", "a")))
+    log.close()
+    forge(path, "UPDATE entries SET body = '{1}' WHERE seq = 2")
+    AppendLog.open(path, anchor="here").close()
+    for anchor in (None, "nowhere"):
+        with pytest.raises(ConfigurationError, match="entry 2 does not fit"):
+            AppendLog.open(path, anchor=anchor)
+    with pytest.raises(ConfigurationError, match="entry 2 does not fit"):
+        verify_entries(path)
+    forge(path, "UPDATE entries SET body = '{1}' WHERE seq = 4")
+    with pytest.raises(ConfigurationError, match="entry 4 does not fit"):
+        AppendLog.open(path, anchor="here")
+
+
+def test_an_anchor_may_be_the_first_entry(path: Path) -> None:
+    log = AppendLog.open(path)
+    write(log, draft("here"), draft("a"))
+    log.close()
+    AppendLog.open(path, anchor="here").close()
+    assert verify_entries(path) == 2
+
+
+def test_what_a_start_needs_is_read_in_order(path: Path) -> None:
+    log = AppendLog.open(path)
+    keys = ("old", "live", "", "back", "live", "here", "back", "new")
+    write(log, *(replace(draft(key), kind="step" if key else "loose") for key in keys))
+    log.close()
+    found = read_since(path, 6, keys=["live"], loose="loose")
+    assert [entry.seq for entry in found] == [2, 3, 4, 5, 6, 7, 8]
+    assert [entry.seq for entry in read_since(path, 6, keys=[], loose="none")] == [4, 6, 7, 8]
