@@ -105,6 +105,8 @@ TYPE_RULES: Final[Mapping[OrderType, TypeRule]] = MappingProxyType(
 )
 """Every order type that can be placed."""
 
+_TAKES: Final = MappingProxyType({kind: rule.takes for kind, rule in TYPE_RULES.items()})
+
 
 def price_faults(request: OrderRequest) -> Iterator[str]:
     """Compare the prices with those of the order's type; the type itself is known to be one."""
@@ -114,7 +116,7 @@ def price_faults(request: OrderRequest) -> Iterator[str]:
         if price is None:
             if key in rule.needs and not (key == "limit_price" and request.leg_prices):
                 yield f"{key} is missing; an order of type {kind} needs it"
-        elif key not in rule.takes:
+        elif key not in _TAKES[kind]:
             yield f"{key} does not belong to an order of type {kind}; got {price}, leave it out"
         elif not is_finite(price):
             yield f"{key} must be a finite Decimal; got {price!r}"
@@ -135,7 +137,7 @@ def price_faults(request: OrderRequest) -> Iterator[str]:
         if len(given) != 1:
             what = "both were given" if given else "none was given"
             yield f"an order of type {kind} needs one of {' and '.join(pair)}; {what}"
-    if request.time_in_force in frozenset(TimeInForce) - rule.times:
+    if request.time_in_force not in rule.times and isinstance(request.time_in_force, TimeInForce):
         yield (
             f"time_in_force {request.time_in_force} does not go with an order of type {kind}; "
             f"use one of {', '.join(time for time in TimeInForce if time in rule.times)}"
@@ -144,6 +146,8 @@ def price_faults(request: OrderRequest) -> Iterator[str]:
 
 def term_faults(request: OrderRequest) -> Iterator[str]:
     """Check everything beyond side, size, prices and type."""
+    if _is_plain(request):
+        return
     yield from _time_faults(request)
     yield from _size_faults(request)
     yield from _group_faults(request)
@@ -219,6 +223,26 @@ def _group_faults(request: OrderRequest) -> Iterator[str]:
         yield not_one_of("oca_type", request.oca_type, OcaType.__members__)
     if request.oca_group is None:
         yield "oca_group is missing; oca_type says what its orders do to each other"
+
+
+def _is_plain(request: OrderRequest) -> bool:
+    """Whether it has none of the terms checked here; most orders, so they are spared the checks."""
+    return (
+        request.conditions == ()
+        and request.good_till is None
+        and request.good_after is None
+        and request.oca_group is None
+        and request.oca_type is None
+        and request.minimum_quantity is None
+        and request.display_size is None
+        and request.adaptive is None
+        and request.leg_prices == ()
+        and request.trigger_method is TriggerMethod.DEFAULT
+        and request.time_in_force is not TimeInForce.GTD
+        and request.all_or_none is request.hidden is request.non_guaranteed is False
+        and request.conditions_cancel is request.conditions_outside_regular_hours is False
+        and isinstance(request.outside_regular_hours, bool)
+    )
 
 
 def _leg_faults(request: OrderRequest) -> Iterator[str]:

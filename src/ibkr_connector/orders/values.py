@@ -88,14 +88,16 @@ def read_values(
 ) -> dict[str, Any]:
     """Read the values that a mapping has; what cannot be read is added to the faults."""
     values: dict[str, Any] = {}
-    for key, read in readers.items():
-        if key not in source:
+    for key in source:
+        read = readers.get(key)
+        if read is None:
             continue
+        value = source[key]
         # in a mapping, None says that nothing is said
-        if source[key] is None and key in _MAY_BE_UNSAID:
+        if value is None and key in _MAY_BE_UNSAID:
             continue
         try:
-            values[key] = read(key, source[key])
+            values[key] = read(key, value)
         except ValueError as error:
             faults.append(str(error))
     return values

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ibkr_connector import IBKRConnector
+from ibkr_connector.build import buy
 from ibkr_connector.errors import OrderValidationError, RiskLimitError
 from ibkr_connector.instruments.resolver import Resolver
 from ibkr_connector.model.contracts import Action, ComboLeg, OpenClose, SecurityType, combo
@@ -298,3 +299,27 @@ async def test_getting_out_of_a_leg_takes_the_combinations_with_it(
             ("AAPL", "SELL", 8)
         ]
         assert done.is_done
+
+
+async def test_a_combination_is_quoted_previewed_and_bracketed_like_anything_else(
+    ibkr_gateway: HostedSimulator, make_connector: Make, config: Path
+) -> None:
+    limits(config, "max_order_value: 100000")
+    quote(ibkr_gateway)
+    quote(ibkr_gateway, "399.90", "400.10", con_id=MSFT)
+    async with make_connector(ibkr_gateway.port) as ib:
+        seen = await ib.get_quote("4*AAPL - MSFT")
+        assert (seen.bid, seen.ask) == (Decimal("-0.50"), Decimal("0.50"))
+        preview = await ib.preview_order(buy("4*AAPL - MSFT", 2).limit("-900.25"))
+        assert preview.broker is not None
+        assert preview.broker.initial_margin.change is not None
+        assert at_the_venue(ibkr_gateway) == 0
+        legs = [
+            {"symbol": "AAPL", "action": "BUY", "ratio": 4},
+            {"symbol": "MSFT", "action": "SELL"},
+        ]
+        entry = REST | {"legs": legs, "take_profit": -800, "stop_loss": -950}
+        del entry["symbol"]
+        bracket = await ib.place_bracket(entry)
+        assert [one.contract.text for one in bracket.orders] == ["4*AAPL - MSFT"] * 3
+        assert [one.action for one in bracket.orders] == ["BUY", "SELL", "SELL"]
