@@ -133,7 +133,7 @@ async def _trade(pipe: Connection, trader: Trader) -> None:
             pipe.send(heard)
         await trader.agreed()
         await trader.settled()
-        own, trouble = trader.own(), trader.trouble()
+        own, trouble = await trader.told(), trader.trouble()
         await trader.close()
         pipe.send((own, trouble, trader.heard))
     except Exception as error:  # noqa: BLE001  # whatever it is, the other side must hear of it

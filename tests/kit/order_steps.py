@@ -46,7 +46,9 @@ __all__ = [
     "ByHand",
     "Cancel",
     "CancelAll",
+    "Flatten",
     "Foreign",
+    "Forget",
     "Happens",
     "Jump",
     "Killed",
@@ -235,7 +237,19 @@ class Pause:
     seconds: float
 
 
-TraderStep = Place | Again | Bracket | Modify | Cancel | CancelAll | Volley | Pause
+@dataclass(frozen=True, slots=True)
+class Flatten:
+    """Cancel everything and close every position at the market."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Let every order leave memory to which nothing can happen any more."""
+
+
+TraderStep = (
+    Place | Again | Bracket | Modify | Cancel | CancelAll | Volley | Pause | Flatten | Forget
+)
 
 
 # --- what the world does --------------------------------------------------------------------------
@@ -421,6 +435,9 @@ _TRADER: Final[st.SearchStrategy[TraderStep]] = st.one_of(
     st.builds(Cancel, which=_WHICH),
     st.builds(CancelAll),
     st.builds(Volley, st.integers(2, 6)),
+    st.builds(Flatten),
+    st.builds(Forget),
+    st.builds(Forget),
 )
 
 _LOST: Final = st.one_of(

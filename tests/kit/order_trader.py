@@ -15,7 +15,8 @@ from ibkr_connector.engine import Engine
 from ibkr_connector.errors import IBKRError
 from ibkr_connector.model.ids import ClientId
 from ibkr_connector.model.orders import OrderReport, OrderStatus
-from ibkr_connector.orders.events import EventsMissed
+from ibkr_connector.orders.events import EventsMissed, RulesReloaded
+from ibkr_connector.orders.history import read_orders
 from ibkr_connector.settings import Settings
 from ibkr_connector.tuning import journal_place
 from kit.jumpy_clock import JumpyClock
@@ -25,6 +26,8 @@ from kit.order_steps import (
     Bracket,
     Cancel,
     CancelAll,
+    Flatten,
+    Forget,
     Modify,
     Pause,
     Place,
@@ -85,7 +88,7 @@ class Trader:
                 return
             for event in events:
                 assert not isinstance(event, EventsMissed)
-                if event.report is not None:
+                if not isinstance(event, RulesReloaded) and event.report is not None:
                     self.heard.append(event.report)
 
     async def connected(self) -> None:
@@ -120,6 +123,17 @@ class Trader:
         """Return the orders of this journal, oldest first."""
         return [one for one in self.engine.orders.orders() if one.order_ref.startswith("ibc-")]
 
+    async def told(self) -> list[OrderReport]:
+        """Return every order of ours as we tell of it, those that have left memory too."""
+        orders = self.engine.orders
+        await orders._book.journal.append([])
+        written = await asyncio.to_thread(read_orders, journal_of(self.folder))
+        return [
+            await orders.look_up(one.report.perm_id or one.report.order_id)
+            for one in written
+            if one.is_own
+        ]
+
     def trouble(self) -> list[str]:
         """Return what only a restart would lift."""
         return [why for why in self.engine.orders.halted_by if "restart" in why or "journal" in why]
@@ -150,6 +164,11 @@ class Trader:
                 await _bear(self.engine.closing.cancel_all())
             case Volley(count=count):
                 await self._volley(count)
+            case Flatten():
+                await _bear(self.engine.closing.flatten())
+            case Forget():
+                book = self.engine.orders._book
+                book.retention.sweep(0.0, book._waiting)
             case Pause(seconds=seconds):
                 await self.clock.sleep(seconds)
             case _:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from ibkr_connector.model.orders import OrderReport, OrderStatus, SendDisposition
+from ibkr_connector.orders.history import read_orders
 from ibkr_connector.orders.journal import read, verify
 from ibkr_connector.simulator import GatewaySimulator
 from ibkr_connector.simulator.exchange.records import Execution, Status, VenueOrder
@@ -38,6 +39,9 @@ def check_end(
     executed: dict[str, list[Execution]] = {}
     for execution, _ in gw.venue.executions():
         executed.setdefault(execution.order.order_ref, []).append(execution)
+    costs = {execution.exec_id: cost.amount for execution, cost in gw.venue.executions()}
+    for fill in (fill for one in known.values() for fill in one.fills):
+        assert fill.commission == costs.get(fill.exec_id), f"charged otherwise: {fill}"
     for reference, report in known.items():
         _check_order(report, there.get(reference), executed.get(reference, []))
     keys = Counter(
@@ -90,7 +94,8 @@ def check_said(
             assert not order.status.is_open, f"called dead, and lives: {_short(report, order)}"
         if report.status is OrderStatus.REJECTED:
             assert report.reason, f"rejected without a reason: {_short(report)}"
-            if report.disposition is SendDisposition.UNSENT:
+            unplaced = report.reason.startswith("not placed")
+            if unplaced or report.disposition is SendDisposition.UNSENT:
                 assert order is None, f"not unsent: {_short(report, order)}"
 
 
@@ -108,17 +113,23 @@ def check_wire(gw: GatewaySimulator) -> None:
     """No reference was sent under two order ids, and nothing was asked that is not simulated."""
     ids: dict[str, set[int]] = {}
     for exchange in gw.log:
-        if isinstance(exchange.request, PlaceOrder) and not exchange.request.order.flag("whatIf"):
-            reference = exchange.request.order.text("orderRef")
-            ids.setdefault(reference, set()).add(exchange.request.order_id)
+        request = exchange.request
+        if isinstance(request, PlaceOrder) and not request.order.flag("whatIf"):
+            ids.setdefault(request.order.text("orderRef"), set()).add(request.order_id)
     assert all(len(numbers) == 1 for numbers in ids.values()), f"sent twice: {ids}"
     gw.check()
 
 
-def check_journal(path: Path, there: Mapping[str, VenueOrder]) -> None:
-    """The chain of the journal holds, and every order at the venue has its intent in it, once."""
+def check_journal(path: Path, there: Mapping[str, VenueOrder], own: Iterable[OrderReport]) -> None:
+    """The chain of the journal holds, and it has every intent, once, and what became of each."""
     entries = read(path)
     assert verify(path) == len(entries)
     intents = Counter(entry.key for entry in entries if entry.kind == "intent")
     assert all(count == 1 for count in intents.values()), f"intended twice: {intents}"
     assert there.keys() <= intents.keys(), "the venue has what the journal does not know"
+    written = {one.report.order_ref: one.report for one in read_orders(path) if one.is_own}
+    for report in own:
+        found = written[report.order_ref]
+        same = (report.status, report.filled_quantity, report.quantity, report.commission)
+        told = (found.status, found.filled_quantity, found.quantity, found.commission)
+        assert told == same, f"told: {_short(report)}; written: {_short(found)}"

@@ -75,7 +75,7 @@ async def play(story: list[Step], folder: Path) -> None:
         assert trouble == []
         check_said(trader.heard, there, lied=any(lies(step) for step in story))
         check_wire(simulator)
-        check_journal(journal_of(folder), there)
+        check_journal(journal_of(folder), there, own)
 
 
 async def end(trader: MortalTrader) -> tuple[Sequence[OrderReport], list[str]]:

@@ -53,14 +53,14 @@ async def play(story: list[Step], folder: Path) -> None:
             world.clear()
             await trader.agreed()
             await trader.settled()
-            there = world.ours()
-            check_end(trader.own(), there, simulator)
+            there, own = world.ours(), await trader.told()
+            check_end(own, there, simulator)
             assert trader.trouble() == []
         finally:
             await trader.close()
         check_said(trader.heard, there, lied=any(lies(step) for step in story))
         check_wire(simulator)
-        check_journal(journal_of(folder), there)
+        check_journal(journal_of(folder), there, own)
 
 
 async def happen(step: Step, world: World, trader: Trader) -> None:
