@@ -428,6 +428,7 @@ class Engine:
             self.orders.suspend(_LINK_DOWN)
         else:
             self.orders.resume(_LINK_DOWN)
+            self.streams.link_is_up()
 
     def _take_paid_in(self) -> None:
         if self._supervisor.state is ConnectionState.READY:

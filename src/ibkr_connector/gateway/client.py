@@ -158,6 +158,7 @@ class GatewayClient(Client):
         self._framer = Framer()
         self._on_end = on_end
         self._held: list[str] | None = None
+        self._defer: Callable[[str], None] | None = None
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._order_turn = asyncio.Lock()
         self.throttleStart += self._on_throttle
@@ -281,10 +282,17 @@ class GatewayClient(Client):
         if not self.isConnected():
             raise NotConnectedError("there is no session")
         message = encode(fields, make_empty=makeEmpty).decode()
-        if self._held is not None:
+        take, self._defer = self._defer, None
+        if take is not None:
+            take(message)
+        elif self._held is not None:
             self._held.append(message)
         else:
             self.sendMsg(message)
+
+    def defer(self, take: Callable[[str], None]) -> None:
+        """Hand the next message over instead of sending it; whoever takes it sends it later."""
+        self._defer = take
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[list[str]]:

@@ -39,6 +39,7 @@ from .capture import Capture
 from .client import GatewayClient
 from .combo_echo import ComboEcho
 from .faults import border, connect_error, lost, silence
+from .hatch import HATCH_KEYS
 from .port import (
     BrokerOrder,
     CompletedOrder,
@@ -55,7 +56,7 @@ from .quoting import take_snapshot
 from .streams import Streams
 from .times import BadTimeError, date_text, zone_of_greeting
 from .what_if import ask_what_if
-from .wrapper import HATCH_KEYS, GatewayWrapper
+from .wrapper import GatewayWrapper
 
 __all__ = ["Session"]
 
@@ -447,4 +448,4 @@ class Session:
             return result
         finally:
             HATCH_KEYS.reset(token)
-            self._wrapper.forget_hatch(keys, unanswered=not answered)
+            self._wrapper.hatch.forget(keys, unanswered=not answered)

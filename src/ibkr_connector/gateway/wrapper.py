@@ -14,10 +14,10 @@ for what was asked through the escape hatch, and we never read it.
 
 from __future__ import annotations
 
-import contextvars
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
+from functools import partial
 from typing import Any
 
 from ib_async.wrapper import RequestError, Wrapper
@@ -30,6 +30,7 @@ from ibkr_connector.model.ids import ConId
 from . import translate
 from .fault_router import FaultRouter
 from .faults import handshake_error, lost
+from .hatch import Hatch
 from .port import (
     AccountValueChanged,
     BrokerOrder,
@@ -46,14 +47,9 @@ from .stream_port import NoStreams, StreamTable
 from .times import BadTimeError, parse_time
 from .what_if import WhatIfs
 
-__all__ = ["HATCH_KEYS", "GatewayWrapper"]
+__all__ = ["GatewayWrapper"]
 
 _log = logging.getLogger(__name__)
-
-HATCH_KEYS: contextvars.ContextVar[list[Any] | None] = contextvars.ContextVar(
-    "hatch_keys", default=None
-)
-"""Keys of ib_async's request table that the current use of the escape hatch has made."""
 
 
 class GatewayWrapper(Wrapper):
@@ -131,11 +127,7 @@ class GatewayWrapper(Wrapper):
         self.streams.end_all()
         for listing in self.listings:
             listing.fail(lost(listing.name))
-        for future in self._futures.values():
-            if not future.done():
-                future.set_exception(ConnectionError("the session ended"))
-                # Whoever awaits it gets it; an abandoned one is not worth a message.
-                future.exception()
+        self.hatch.end_all()
         self.reset()
 
     # --- errors ---------------------------------------------------------------------------------
@@ -416,25 +408,24 @@ class GatewayWrapper(Wrapper):
     # --- ib_async's own bookkeeping -------------------------------------------------------------
 
     def startReq(self, key: Any, contract: Any = None, container: Any = None) -> Any:
-        """Note the key, so that an abandoned use of the escape hatch leaves nothing."""
-        if (keys := HATCH_KEYS.get()) is not None:
-            keys.append(key)
-        return super().startReq(key, contract, container)
+        """Enter a question of the escape hatch, when nobody else asks the same without an id."""
+        begin = partial(super().startReq, key, contract, container)
+        return self.hatch.start(key, begin, container=container)
 
-    def forget_hatch(self, keys: list[Any], *, unanswered: bool) -> None:
-        """
-        Drop what one use of the escape hatch has left in ib_async's tables.
+    def _endReq(self, key: Any, result: Any = None, success: Any = True) -> None:  # noqa: FBT002
+        """End one, and let the next of its name have its turn."""
+        super()._endReq(key, result, success)
+        self.hatch.ended(key)
 
-        Args:
-            keys: What it asked for.
-            unanswered: Drop also the questions that are open, because nobody waits for them.
-        """
-        for key in keys:
-            if unanswered and (future := self._futures.pop(key, None)) is not None:
-                future.cancel()
-            if key not in self._futures:
-                self._results.pop(key, None)
-                self._reqId2Contract.pop(key, None)
+    def reset(self) -> None:
+        """Empty ib_async's tables, which makes new ones."""
+        super().reset()
+        self.hatch = Hatch(
+            lambda: self.ib.client,
+            futures=self._futures,
+            results=self._results,
+            contracts=self._reqId2Contract,
+        )
 
     def tcpDataArrived(self) -> None:
         """Note that the gateway lives."""

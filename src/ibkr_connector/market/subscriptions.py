@@ -306,6 +306,11 @@ class Subscriptions:
             self._watchdog.is_linked = True
             self._lose(GapReason.LINK_DOWN)
         elif effect is LinkEffect.DATA_KEPT:
+            self.link_is_up()
+
+    def link_is_up(self) -> None:
+        """The gateway has its link to IB, and the streams that were not lost go on; idempotent."""
+        if not self._watchdog.is_linked:
             self._watchdog.is_linked = True
             for one in self._subscriptions.values():
                 if one.phase is Phase.LIVE and one.is_gap_of(GapReason.LINK_DOWN):
