@@ -8,17 +8,28 @@ is one sentence to the engine.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Coroutine,
+    Iterable,
+    Mapping,
+)
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
 
+from .clock import SystemClock
 from .errors import ConfigurationError, NotConnectedError, WrongThreadError
 from .gateway.stream_port import StreamKind
+from .handlers import Handlers
 from .market.stream import BarStream, DepthStream, QuoteStream, TradeStream
 from .market.streaming import StreamWish, Ticket
 from .model.contracts import Contract
@@ -33,6 +44,7 @@ from .settings import Settings
 if TYPE_CHECKING:
     from .engine import Engine
     from .gateway.capture import Captured
+    from .handlers import HandlerProblem, HandlerState, Handling
     from .model.account import AccountSummary, Position
     from .model.brackets import BracketReport, BracketRequest
     from .model.capabilities import Capabilities
@@ -40,6 +52,7 @@ if TYPE_CHECKING:
     from .model.preview import OrderPreview
     from .model.streams import StreamState
     from .orders.closing import ClosingReport
+    from .orders.events import OrderEvent
     from .orders.history import OrderHistory
     from .orders.risk.equity import EquityMarks
     from .orders.rule_book import RulesStatus
@@ -81,6 +94,7 @@ class IBKRConnector:
     _lock: threading.Lock
     _runtime: Runtime | None
     _pid: int
+    _handlers: Handlers
 
     def __new__(cls, profile: str | None = None, **overrides: Any) -> Self:
         """
@@ -120,6 +134,7 @@ class IBKRConnector:
         self._lock = threading.Lock()
         self._runtime = None
         self._pid = os.getpid()
+        self._handlers = Handlers(SystemClock().monotonic)
         return self
 
     def _check_same(self, wanted: Settings) -> None:
@@ -192,6 +207,7 @@ class IBKRConnector:
                 raise WrongThreadError("disconnect() was called on the connector's own I/O thread")
             self._runtime = None
         await runtime.end()
+        await asyncio.to_thread(self._handlers.stop)
 
     async def __aenter__(self) -> Self:
         await self.connect()
@@ -944,6 +960,54 @@ class IBKRConnector:
         return OrderEventStream(
             lambda read: self._call(lambda engine: read(engine.orders.feed)), buffer=buffer
         )
+
+    # --- handlers -------------------------------------------------------------------------------
+
+    def handle(
+        self,
+        stream: AsyncIterator[T],
+        handler: Callable[[T], Awaitable[object] | object],
+        *,
+        name: str | None = None,
+        slow_after_s: float = 1.0,
+        remove_after: int | None = None,
+    ) -> Handling:
+        """
+        Call a function with everything that a stream brings: `ib.handle(ib.stream_quotes(x), f)`.
+
+        It runs on a thread of its own, so that one that raises, blocks or never returns harms no
+        connection and no other handler. Its errors are logged with its name, counted, and told to
+        `on_handler_error`; it is called with the next record. It ends with its stream, by `stop()`
+        of what is returned, or with the connection object.
+
+        Args:
+            stream: Any stream of this connector.
+            handler: A function or a coroutine function of one record.
+            name: What logs and problems call it; the function's own name when not given.
+            slow_after_s: A call that takes longer is told of.
+            remove_after: Failures in a row after which it is not called any more.
+        """
+        return self._handlers.start(
+            stream, handler, name=name, slow_after_s=slow_after_s, remove_after=remove_after
+        )
+
+    def on_order_event(
+        self, handler: Callable[[OrderEvent], Awaitable[object] | object], **options: Any
+    ) -> Handling:
+        """Call a function with everything that happens to orders; options as of `handle`."""
+        return self.handle(self.stream_order_events(), handler, **options)
+
+    def on_handler_error(self, hook: Callable[[HandlerProblem], object]) -> None:
+        """
+        Have told what goes wrong with handlers: which one, what it raised and on which record.
+
+        The hook runs on the thread of that handler, and what it raises itself is logged.
+        """
+        self._handlers.on_error(hook)
+
+    def handler_states(self) -> tuple[HandlerState, ...]:
+        """Return how each handler has fared: calls, failures, slow calls. Cost: none."""
+        return self._handlers.states()
 
     # --- escape hatch ---------------------------------------------------------------------------
 

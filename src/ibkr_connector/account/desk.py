@@ -49,7 +49,7 @@ class AccountDesk:
                 call=lambda: self._gateway.portfolio(account),
             )
         )
-        self.view.replace_portfolio(account, rows)
+        self.view.replace_portfolio(account, rows, self._clock.utcnow())
 
     def summary(self, account: str) -> AccountSummary:
         """Return the figures of one account."""

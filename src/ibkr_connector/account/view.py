@@ -37,7 +37,7 @@ class AccountView:
         self._values: dict[str, dict[tuple[str, str], AccountValue]] = {}
         self._values_as_of: dict[str, datetime] = {}
         self._positions: dict[tuple[str, ConId | None], _Cached] = {}
-        self._portfolio: dict[tuple[str, ConId | None], PortfolioRow] = {}
+        self._portfolio: dict[tuple[str, ConId | None], tuple[PortfolioRow, datetime]] = {}
         # an order asks for all of this, and what it asks for changes every few minutes
         self._summaries: dict[str, AccountSummary] = {}
         self._rates: dict[tuple[str, str], Decimal | None] = {}
@@ -52,17 +52,24 @@ class AccountView:
                 self._keep_position(event, now)
             case PortfolioRow():
                 self._held.clear()
-                self._portfolio[event.account, event.contract.con_id] = event
+                self._portfolio[event.account, event.contract.con_id] = (event, now)
             case _:
                 pass
 
     def replace_values(self, values: Iterable[AccountValue], now: datetime) -> None:
-        """Start again from a complete answer."""
-        self._values.clear()
+        """
+        Start again from a complete answer.
+
+        An answer may be what was told long ago: a figure that is known keeps its age.
+        """
+        known, self._values = self._values, {}
         self._summaries.clear()
         self._rates.clear()
         for value in values:
-            self._keep_value(value, now)
+            kept = self._values.setdefault(value.account, {})
+            kept[value.tag, value.currency] = value
+            if known.get(value.account, {}).get((value.tag, value.currency)) != value:
+                self._values_as_of[value.account] = now
 
     def replace_positions(self, rows: Iterable[PositionRow], now: datetime) -> None:
         """Start again from a complete answer: what is not in it is no longer held."""
@@ -71,13 +78,16 @@ class AccountView:
         for row in rows:
             self._keep_position(row, now)
 
-    def replace_portfolio(self, account: str, rows: Iterable[PortfolioRow]) -> None:
-        """Start one account's market values again from a complete answer."""
+    def replace_portfolio(self, account: str, rows: Iterable[PortfolioRow], now: datetime) -> None:
+        """Start one account's market values again from a complete answer; what is known ages on."""
         self._held.clear()
-        for key in [key for key in self._portfolio if key[0] == account]:
+        known = {key: kept for key, kept in self._portfolio.items() if key[0] == account}
+        for key in known:
             del self._portfolio[key]
         for row in rows:
-            self._portfolio[account, row.contract.con_id] = row
+            before = known.get((account, row.contract.con_id))
+            as_of = before[1] if before is not None and before[0] == row else now
+            self._portfolio[account, row.contract.con_id] = (row, as_of)
 
     def summary(self, account: str) -> AccountSummary:
         """
@@ -159,7 +169,7 @@ class AccountView:
 
     def _position(self, cached: _Cached) -> Position:
         row = cached.row
-        shown = self._portfolio.get((row.account, row.contract.con_id))
+        shown, shown_at = self._portfolio.get((row.account, row.contract.con_id), (None, None))
         # a market value that was computed for another quantity would be a wrong number
         fresh = shown if shown is not None and shown.quantity == row.quantity else None
         multiplier = row.contract.multiplier or Decimal(1)
@@ -171,6 +181,7 @@ class AccountView:
             avg_price=row.average_cost / multiplier,
             as_of=cached.as_of,
             current_price=shown.market_price if shown is not None else None,
+            price_as_of=shown_at,
             market_value=fresh.market_value if fresh is not None else None,
             unrealized_pnl=fresh.unrealized_pnl if fresh is not None else None,
             realized_pnl=shown.realized_pnl if shown is not None else None,

@@ -5,14 +5,18 @@
 The two subscriptions of a session to accounts: the summary of all, and the window of one.
 
 Each is opened once and then kept, because TWS counts them: two summaries by id, of which a
-cancelled one may go on counting (facts, account summary: 322), and one window per connection.
+cancelled one may go on counting (facts, account summary: 322), and one window per connection. The
+summary has the same id in every session. Where it is refused all the same, the figures are taken
+from the windows, one account after the other.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Final
 
+from ibkr_connector.errors import IBKRConnectionError, IBKRError
 from ibkr_connector.model.account import AccountValue
 from ibkr_connector.resilience.single_flight import SingleFlight
 
@@ -22,6 +26,8 @@ from .port import PortfolioRow
 from .wrapper import GatewayWrapper
 
 __all__ = ["AccountSubscriptions"]
+
+_log = logging.getLogger(__name__)
 
 _SUMMARY_TAGS: Final = (
     "AccountType,NetLiquidation,TotalCashValue,SettledCash,AccruedCash,BuyingPower,"
@@ -41,8 +47,8 @@ class AccountSubscriptions:
         self._client = client
         self._wrapper = wrapper
         self._flights = SingleFlight()
-        self._summary_id = wrapper.requests.new_id()
         self._summary_open = False
+        self._summary_refused = False
         self._window_turn = asyncio.Lock()
         self._window_account: str | None = None
 
@@ -53,8 +59,19 @@ class AccountSubscriptions:
 
     async def summary(self) -> tuple[AccountValue, ...]:
         """Return the figures of every account as last told."""
-        if not self._summary_open:
-            await self._flights.run("account_summary", self._open_summary)
+        if not self._summary_open and not self._summary_refused:
+            try:
+                await self._flights.run("account_summary", self._open_summary)
+            except IBKRConnectionError:
+                raise
+            except IBKRError as refused:
+                # Not asked again in this session: each new try may take a slot that is never freed.
+                self._summary_refused = True
+                _log.warning("account figures come from the account windows: %s", refused)
+        if self._summary_refused:
+            for account in self._client.getAccounts():
+                await self.portfolio(account)
+            return tuple(self._wrapper.window_values.values())
         return tuple(self._wrapper.summary.values())
 
     async def portfolio(self, account: str) -> tuple[PortfolioRow, ...]:
@@ -72,7 +89,7 @@ class AccountSubscriptions:
             "account_summary",
             send=lambda number: self._client.reqAccountSummary(number, "All", _SUMMARY_TAGS),
             stop=self._client.cancelAccountSummary,
-            request_id=self._summary_id,
+            request_id=self._wrapper.requests.constant_id,
         )
         self._summary_open = True
 

@@ -54,19 +54,24 @@ class Requests:
 
     def __init__(self) -> None:
         self._open: dict[int, Pending] = {}
-        self._first = self._next = _BAND
+        self._first, self._next = _BAND, _BAND + 1
 
     def __len__(self) -> int:
         return len(self._open)
 
     def keep_clear_of(self, order_id: int) -> None:
         """Choose the band so that order ids counting up from `order_id` never enter it."""
-        if order_id > _HALF_BAND and self._next == _BAND:
-            self._first = self._next = 1
+        if order_id > _HALF_BAND and self._next == _BAND + 1:
+            self._first, self._next = 1, 2
 
     def owns(self, request_id: int) -> bool:
         """Whether the id was given out here, open or not."""
         return self._first <= request_id < self._next
+
+    @property
+    def constant_id(self) -> RequestId:
+        """The one id that is given to nobody else, the same in every session."""
+        return RequestId(self._first)
 
     def new_id(self) -> RequestId:
         """Take the next id."""

@@ -74,6 +74,7 @@ class GatewayWrapper(Wrapper):
         self.window = self._listing(PortfolioRow, "portfolio", clock, grace_s=grace_s)
         self.now = self._listing(int, "current_time", clock, grace_s=grace_s)
         self.summary: dict[tuple[str, str, str], AccountValue] = {}
+        self.window_values: dict[tuple[str, str, str], AccountValue] = {}
         self.window_rows: dict[tuple[str, ConId | None], PortfolioRow] = {}
         self.login_zone: tzinfo = UTC
         self.last_received = clock.monotonic()
@@ -291,6 +292,7 @@ class GatewayWrapper(Wrapper):
     def updateAccountValue(self, tag: str, val: str, currency: str, account: str) -> None:
         """One figure of the account window."""
         seen = translate.account_value(account, tag, val, currency=currency)
+        self.window_values[account, tag, currency] = seen
         self.emit(AccountValueChanged(value=seen))
         super().updateAccountValue(tag, val, currency, account)
 

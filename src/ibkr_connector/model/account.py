@@ -53,7 +53,8 @@ class Position(Record):
 
     `quantity` is negative when short. `avg_cost` is IB's cost per contract with multiplier and
     commission in it; `avg_price` is the same per unit of price. `current_price` and
-    `unrealized_pnl` are `None` until the account window has told them.
+    `unrealized_pnl` are `None` until the account window has told them; `price_as_of` is when it
+    last did, which for a quiet position may be long before `as_of`.
     """
 
     account: str
@@ -66,6 +67,7 @@ class Position(Record):
     market_value: Decimal | None = None
     unrealized_pnl: Decimal | None = None
     realized_pnl: Decimal | None = None
+    price_as_of: datetime | None = None
 
     @property
     def symbol(self) -> str:

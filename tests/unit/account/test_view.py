@@ -93,7 +93,7 @@ def test_a_price_per_unit_is_the_cost_without_the_multiplier() -> None:
 def test_the_account_window_adds_market_values() -> None:
     view = AccountView()
     view.replace_positions([position("2")], NOW)
-    view.replace_portfolio("DU1", [shown("2")])
+    view.replace_portfolio("DU1", [shown("2")], NOW)
     [held] = view.positions(None)
     assert (held.current_price, held.market_value) == (Decimal(5), Decimal(1000))
     assert (held.unrealized_pnl, held.realized_pnl) == (Decimal(100), Decimal(7))
@@ -102,7 +102,7 @@ def test_the_account_window_adds_market_values() -> None:
 def test_a_value_of_another_quantity_is_not_shown() -> None:
     view = AccountView()
     view.replace_positions([position("2")], NOW)
-    view.replace_portfolio("DU1", [shown("2")])
+    view.replace_portfolio("DU1", [shown("2")], NOW)
     view.apply(position("3"), LATER)
     [held] = view.positions(None)
     assert held.quantity == Decimal(3)
@@ -127,7 +127,7 @@ def test_accounts_are_kept_apart() -> None:
     view.apply(position("5", account="DU2"), NOW)
     assert [held.quantity for held in view.positions("DU2")] == [Decimal(5)]
     assert len(view.positions(None)) == 2
-    view.replace_portfolio("DU2", [])
+    view.replace_portfolio("DU2", [], NOW)
     view.apply(GatewayNotice(code=2104, text="farm"), NOW)
     assert len(view.positions(None)) == 2
 
@@ -156,3 +156,25 @@ def test_which_account_a_call_means() -> None:
         choose_account(None, None, ("DU1", "DU2"))
     with pytest.raises(AccountError, match="not one of this login"):
         choose_account("DU9", None, ("DU1",))
+
+
+def test_an_old_answer_that_is_given_again_keeps_its_age() -> None:
+    view, rows = AccountView(), [value("NetLiquidation", "1000"), value("TotalCashValue", "900")]
+    view.replace_values(rows, NOW)
+    view.replace_values(rows, LATER)
+    assert view.summary("DU1").as_of == NOW
+    view.replace_values([rows[0], value("TotalCashValue", "901")], LATER)
+    assert view.summary("DU1").as_of == LATER
+
+
+def test_a_market_price_tells_its_own_age() -> None:
+    view = AccountView()
+    view.replace_positions([position("2")], NOW)
+    view.replace_portfolio("DU1", [shown("2")], NOW)
+    view.replace_positions([position("2")], LATER)
+    view.replace_portfolio("DU1", [shown("2")], LATER)
+    (held,) = view.positions("DU1")
+    assert (held.as_of, held.price_as_of) == (LATER, NOW)
+    view.apply(shown("2"), LATER)
+    (held,) = view.positions("DU1")
+    assert held.price_as_of == LATER

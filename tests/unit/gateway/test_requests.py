@@ -40,11 +40,19 @@ async def test_ids_stay_clear_of_order_ids() -> None:
     assert not requests.owns(first + 1)
     far = Requests()
     far.keep_clear_of(2**30 - 5)
-    assert far.new_id() == 1
+    assert (far.constant_id, far.new_id()) == (1, 2)
     assert not far.owns(2**30)
     near = Requests()
     near.keep_clear_of(500)
     assert near.new_id() == first
+
+
+async def test_the_constant_id_is_the_same_in_every_session_and_given_to_nobody_else() -> None:
+    first, second = Requests(), Requests()
+    second.new_id()
+    assert first.constant_id == second.constant_id
+    assert first.owns(first.constant_id)
+    assert first.constant_id not in {first.new_id() for _ in range(100)}
 
 
 async def test_rows_of_an_abandoned_question_are_forgotten_after_its_grace() -> None:
