@@ -104,7 +104,8 @@ class Session:
         )
         self._accounts = AccountSubscriptions(self._client, self._wrapper)
         self.streams = Streams(self._client, self._wrapper, clock=clock)
-        self._wrapper.on_data_lost = self._forget
+        self.streams.on_lost = self._accounts.forget
+        self._wrapper.on_data_lost = self.streams.forget
         adopt(self._ib, wrapper=self._wrapper, client=self._client, client_id=client_id)
 
     @classmethod
@@ -241,10 +242,6 @@ class Session:
             # also when whoever closes is cancelled: a socket left open keeps the client id taken
             self._client.end(DisconnectReason.ASKED, "closed by us")
         await self._client.closed()
-
-    def _forget(self) -> None:
-        self._accounts.forget()
-        self.streams.forget()
 
     def _ended(self, reason: DisconnectReason, detail: str) -> None:
         self._wrapper.end_all()
@@ -444,7 +441,7 @@ class Session:
         try:
             with border("request"):
                 result = await call(self._ib)
-            answered = True
+                answered = True
             return result
         finally:
             HATCH_KEYS.reset(token)

@@ -104,6 +104,7 @@ class Streams:
         self._touched: list[Line] = []
         self._now: datetime | None = None
         self._second = ("", datetime.fromtimestamp(0, UTC))
+        self.on_lost: Callable[[], None] = lambda: None
         wrapper.streams = self
         self._install()
 
@@ -149,6 +150,7 @@ class Streams:
         """The broker has lost every stream, and perhaps the data type with them (TWS 1101)."""
         self.end_all()
         self._data_type = None
+        self.on_lost()
 
     def end_all(self) -> None:
         """No line is open any more; whoever opened them hears of that elsewhere."""
