@@ -121,6 +121,7 @@ FOUND: dict[str, list[Step]] = {
         Lines(reset=True),
         Storm(3),
     ],
+    "a process that ended while it was logging in": [*[Storm(4), NewProcess()] * 4],
 }
 """Stories that have found a fault, or a shorter one that would have found the same."""
 
