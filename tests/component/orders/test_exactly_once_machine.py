@@ -121,7 +121,9 @@ FOUND: dict[str, list[Step]] = {
         Lines(reset=True),
         Storm(3),
     ],
-    "a process that ended while it was logging in": [*[Storm(4), NewProcess()] * 4],
+    "a process that ended while it was logging in": [
+        step for _ in range(4) for step in (Storm(4), NewProcess())
+    ],
 }
 """Stories that have found a fault, or a shorter one that would have found the same."""
 
