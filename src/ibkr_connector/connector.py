@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from .model.brackets import BracketReport, BracketRequest
     from .model.capabilities import Capabilities
     from .model.market import BarSeries, MarketData, Quote, QuoteSet
+    from .model.pacing import PacingStatus
     from .model.preview import OrderPreview
     from .model.streams import StreamState
     from .orders.closing import ClosingReport
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from .orders.rule_book import RulesStatus
     from .orders.sizing import SizingBasis
     from .orders.waiting import Wait
+    from .resilience.events import Hook
 
 __all__ = ["IBKRConnector"]
 
@@ -289,6 +291,41 @@ class IBKRConnector:
             IBKRError: Something could not be written; what could stands in the file.
         """
         return await self._call(lambda engine: engine.stop_capture())
+
+    async def pacing_status(self) -> PacingStatus:
+        """
+        Take a picture of the pacing: budgets, what is used of them, and who waits in which lane.
+
+        Raises:
+            NotConnectedError: `connect` was not called.
+
+        Source: our own counts. Cost: none.
+        """
+        return await self._call(_later(lambda engine: engine.pipeline.pacing_status()))
+
+    async def reset_breaker(self, name: str) -> None:
+        """
+        Close a circuit breaker by hand, when what it protects from is known to be over.
+
+        Args:
+            name: A key of `get_connection_status().breakers`, as in `"history"`.
+
+        Raises:
+            ConfigurationError: No circuit breaker has that name.
+        """
+        await self._call(_later(lambda engine: engine.pipeline.reset_breaker(name)))
+
+    def on_pipeline_event(self, hook: Hook) -> Callable[[], None]:
+        """
+        Call `hook` for each call that ended, each repeat, each change of a circuit and of the pace.
+
+        It runs on the I/O thread, so it must be quick; what it raises is logged and counted. Call
+        what is returned to end it.
+
+        Raises:
+            NotConnectedError: `connect` was not called.
+        """
+        return self._engine().pipeline.hooks.add(hook)
 
     async def run(self, strategy: Coroutine[Any, Any, T]) -> T:
         """
@@ -1027,15 +1064,18 @@ class IBKRConnector:
     # --- the hop --------------------------------------------------------------------------------
 
     async def _call(self, do: Callable[[Engine], Awaitable[T]]) -> T:
-        runtime = self._running()
-        engine = runtime.engine
-        if engine is None:
-            raise NotConnectedError("the connection is still being made")
+        runtime, engine = self._running(), self._engine()
         with correlation():
             return await runtime.portal.call(lambda: do(engine))
 
     def _follow(self, wish: StreamWish) -> Callable[[], Awaitable[Ticket]]:
         return lambda: self._call(lambda engine: engine.streaming.open(wish))
+
+    def _engine(self) -> Engine:
+        engine = self._running().engine
+        if engine is None:
+            raise NotConnectedError("the connection is still being made")
+        return engine
 
     def _running(self) -> Runtime:
         runtime = self._runtime

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 
 from .account.desk import AccountDesk, choose_account
 from .clock import Clock, SystemClock
+from .codes import pacing_effect
 from .errors import IBKRError, NotConnectedError, ReadOnlyError
 from .gateway.capabilities import capabilities_of
 from .gateway.capture import Capture, Captured
@@ -31,7 +32,6 @@ from .gateway.port import (
 from .gateway.session import Session
 from .instruments.resolver import Resolver
 from .market.desk import MarketDesk
-from .market.lines import LineCount
 from .market.streaming import Streaming
 from .market.subscriptions import Subscriptions
 from .model.account import AccountSummary, Position
@@ -88,14 +88,13 @@ class Engine:
         self._drift: DriftWatch | None = None
         self._api_is_readonly = False
         self._link = GatewayLink(is_fresh=lambda: self._supervisor.is_fresh())
-        self._pipeline = Pipeline(clock=clock, tuning=pipeline_tuning(settings))
+        self.pipeline = self._pipeline = Pipeline(clock=clock, tuning=pipeline_tuning(settings))
         self.instruments = Resolver(gateway=self._link, pipeline=self._pipeline, clock=clock)
-        lines = LineCount({"lines": 100, "ticks": 5, "depth": 3})
         self.streams = Subscriptions(
             gateway=self._link,
             pipeline=self._pipeline,
             clock=clock,
-            lines=lines,
+            lines=self._pipeline.lines,
             resolve=self.instruments.resolve,
             is_open=lambda details, regular: self._facts.is_open(details, extended=not regular),
             stale_after_s=settings.stream_stale_after_s,
@@ -113,7 +112,7 @@ class Engine:
             resolve=self.instruments.resolve,
             data_type=DataType[settings.market_data_type.upper()],
             delayed_fallback=settings.delayed_fallback,
-            lines=lines,
+            lines=self._pipeline.lines,
             followed=self.streams.newest,
         )
         self.account = AccountDesk(gateway=self._link, pipeline=self._pipeline, clock=clock)
@@ -378,6 +377,7 @@ class Engine:
             connect_timeout_s=settings.connect_timeout_s,
             request_timeout_s=settings.request_timeout_s,
             capture=self._capture,
+            outlet=self._pipeline.outlet,
         )
 
     def _verify(self, info: SessionInfo) -> None:
@@ -416,6 +416,8 @@ class Engine:
         self.streams.note(event)
         if isinstance(event, AccountValueChanged) and event.value.tag == "NetLiquidation":
             self._facts.observe(event.value.account)
+        if isinstance(event, GatewayNotice) and (effect := pacing_effect(event.code, event.text)):
+            self._pipeline.hear(effect)
         if isinstance(event, GatewayNotice | SessionEnded):
             self._supervisor.note(event)
 

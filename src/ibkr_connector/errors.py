@@ -102,6 +102,9 @@ class IBKRError(Exception):
     gateway_fault: ClassVar[bool] = False
     """Whether this speaks against the gateway's health, so that a circuit breaker counts it."""
 
+    is_complaint: ClassVar[bool] = False
+    """Whether the gateway, when it answers with this, says that it is asked too often."""
+
     def __init__(
         self,
         message: str = "",
@@ -199,6 +202,7 @@ class PacingError(IBKRError):
     """The gateway's limits leave no room for this call in time."""
 
     replay_safe = True
+    is_complaint = True
 
 
 class RequestTimeoutError(IBKRError):

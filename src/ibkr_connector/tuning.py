@@ -32,9 +32,14 @@ def journal_place(settings: Settings) -> Place:
 
 def pipeline_tuning(settings: Settings) -> PipelineTuning:
     """Return the numbers of the policies."""
+    # half a message a second for each line (IB campus), and a tenth less to be on the safe side
+    gateway_limit = settings.market_data_lines // 2
+    budget = settings.messages_per_second or max(10, gateway_limit * 9 // 10)
     return PipelineTuning(
         request_timeout_s=settings.request_timeout_s,
-        messages_per_second=settings.messages_per_second,
+        messages_per_second=budget,
+        gateway_limit=gateway_limit,
+        market_data_lines=settings.market_data_lines,
         retry_max_attempts=settings.retry_max_attempts,
         retry_base_s=settings.retry_base_s,
         retry_cap_s=settings.retry_cap_s,

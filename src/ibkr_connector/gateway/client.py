@@ -34,6 +34,7 @@ from .capture import Tap
 from .decoder import UNREADABLE, HonestDecoder
 from .fields import encode
 from .frames import FrameError, Framer, frame
+from .outlet import Outlet
 from .port import DisconnectReason
 
 __all__ = ["GatewayClient", "Phase"]
@@ -52,6 +53,9 @@ _SOCKET_OPTIONS: Final = (
 
 _NEXT_VALID_ID: Final = "9"
 _MANAGED_ACCOUNTS: Final = "15"
+
+_CALL_OFF: Final = frozenset({2, 11, 25, 51, 56, 57, 90, 98})
+"""Messages that end a request by its own id (ibapi message.py): nobody waits for their effect."""
 
 
 class Phase(StrEnum):
@@ -147,8 +151,12 @@ class GatewayClient(Client):
         *,
         on_end: Callable[[DisconnectReason, str], None],
         tap: Tap | None = None,
+        outlet: Outlet | None = None,
     ) -> None:
         super().__init__(wrapper)
+        self._outlet = outlet
+        if outlet is not None:
+            self.MaxRequests = outlet.net_limit
         self.decoder = HonestDecoder(wrapper, 0)
         self.conn = Socket(received=self._on_bytes, lost=self._on_lost)
         self.conn.tap = self._tap = tap
@@ -287,7 +295,11 @@ class GatewayClient(Client):
             take(message)
         elif self._held is not None:
             self._held.append(message)
+        elif self._outlet is not None and fields[0] in _CALL_OFF:
+            self._outlet.post(lambda: self.sendMsg(message) if self.isConnected() else None)
         else:
+            if self._outlet is not None:
+                self._outlet.sent()
             self.sendMsg(message)
 
     def defer(self, take: Callable[[str], None]) -> None:
@@ -323,6 +335,8 @@ class GatewayClient(Client):
                     "the session ended before anything was sent",
                     disposition=SendDisposition.UNSENT,
                 )
+            if self._outlet is not None:
+                self._outlet.sent(len(messages))
             self.conn.sendMsg(b"".join([frame(message.encode()) for message in messages]))
             self._timeQ.extend([asyncio.get_running_loop().time()] * len(messages))
             await self.conn.flushed()
@@ -335,7 +349,9 @@ class GatewayClient(Client):
 
     def _on_throttle(self) -> None:
         self.throttled += 1
-        _log.warning(
+        if self._outlet is not None:
+            self._outlet.alarm()
+        _log.error(
             "%d requests wait in ib_async's throttle; pacing let too many pass", len(self._msgQ)
         )
 

@@ -40,6 +40,7 @@ from .client import GatewayClient
 from .combo_echo import ComboEcho
 from .faults import border, connect_error, lost, silence
 from .hatch import HATCH_KEYS
+from .outlet import Outlet
 from .port import (
     BrokerOrder,
     CompletedOrder,
@@ -87,6 +88,7 @@ class Session:
         sink: Callable[[GatewayEvent], None],
         request_timeout_s: float,
         capture: Capture | None = None,
+        outlet: Outlet | None = None,
     ) -> None:
         self._clock = clock
         self._combos = ComboEcho(sink, client_id=client_id)
@@ -100,7 +102,10 @@ class Session:
             self._ib, clock=clock, sink=self._combos, grace_s=request_timeout_s
         )
         self._client = GatewayClient(
-            self._wrapper, on_end=self._ended, tap=None if capture is None else capture.tap()
+            self._wrapper,
+            on_end=self._ended,
+            tap=None if capture is None else capture.tap(),
+            outlet=outlet,
         )
         self._accounts = AccountSubscriptions(self._client, self._wrapper)
         self.streams = Streams(self._client, self._wrapper, clock=clock)
@@ -120,6 +125,7 @@ class Session:
         connect_timeout_s: float,
         request_timeout_s: float,
         capture: Capture | None = None,
+        outlet: Outlet | None = None,
     ) -> Self:
         """
         Connect and log in; nothing is asked for, and nothing is left behind by a failure.
@@ -148,6 +154,7 @@ class Session:
             sink=sink,
             request_timeout_s=request_timeout_s,
             capture=capture,
+            outlet=outlet,
         )
         await session._connect(connect_timeout_s)
         return session

@@ -73,6 +73,7 @@ class Breaker:
         self._generation = 0
         self._probing = False
         self._opened_at = 0.0
+        self.last_failure: Exception | None = None
         self._circuit = pybreaker.CircuitBreaker(
             fail_max=fail_max,
             # Never asked by us, and never allowed to decide: it would use the wall clock.
@@ -120,6 +121,7 @@ class Breaker:
 
     def reset(self) -> None:
         """Close the circuit and forget all failures, those of calls still under way included."""
+        self.last_failure = None
         self._circuit.close()
 
     def _remaining_s(self) -> float:
@@ -159,6 +161,7 @@ class Breaker:
                 self._succeeded(generation)
             return
         self._probing = False
+        self.last_failure = error
         raised_at = error.__traceback__
         with suppress(type(error)):
             self._circuit.call(_fail, error)

@@ -8,13 +8,22 @@ it may be made again. Nothing here knows how those policies are carried out.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
 from typing import Final, Generic, TypeVar
 
-__all__ = ["ENDPOINTS", "EndpointPolicy", "Group", "HistoryKey", "Lane", "Operation", "Replay"]
+__all__ = [
+    "ENDPOINTS",
+    "LIVE_BARS",
+    "EndpointPolicy",
+    "Group",
+    "HistoryKey",
+    "Lane",
+    "Operation",
+    "Replay",
+]
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -61,9 +70,10 @@ class EndpointPolicy:
         group: Circuit breaker that sees its results.
         lane: Place in the queue for the wire.
         replay: Whether it may be made again after a failure.
-        cost: Messages it puts on the wire, the cancel that ends it included.
+        cost: Messages it puts on the wire together; one that calls it off later waits by itself.
         deadline_s: The whole call, waits and repeats included; `None` takes the pipeline's own.
         attempt_s: One attempt once it is on the wire; `None` is all that is left of the deadline.
+        apart_s: Two calls with the same `subject` are this far apart.
     """
 
     name: str
@@ -73,6 +83,7 @@ class EndpointPolicy:
     cost: int = 1
     deadline_s: float | None = None
     attempt_s: float | None = None
+    apart_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +92,14 @@ class HistoryKey:
     What the historical limits count a request under.
 
     Args:
-        contract_key: Contract, exchange and tick type (fewer than six in two seconds).
-        identical_key: Everything that makes two requests the same (one in 15 seconds).
+        contract_key: Contract, exchange and tick type (fewer than six in two seconds); empty where
+            that does not count.
+        identical_key: Everything that makes two requests the same (one in 15 seconds); empty where
+            that does not count.
         weight: How often it counts; BID_ASK counts twice.
         small_bars: Bars of 30 s and less, to which alone the hard rules apply.
+        opens: Whether it is one of the historical requests that are open until they are answered;
+            live bars are not.
 
     Source: IB campus, historical data limitations; for larger bars IB lifted the hard rules.
     """
@@ -93,16 +108,26 @@ class HistoryKey:
     identical_key: str
     weight: int = 1
     small_bars: bool = False
+    opens: bool = True
+
+
+LIVE_BARS: Final = HistoryKey(contract_key="", identical_key="", small_bars=True, opens=False)
+"""What a new stream of 5-second bars counts under: the ten-minute rule alone (IB campus)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation(Generic[T_co]):
-    """One call on its way through the pipeline; `call` starts a fresh attempt each time."""
+    """
+    One call on its way through the pipeline; `call` starts a fresh attempt each time.
+
+    `subject` is what the call is about, where the endpoint limits how often it may be asked.
+    """
 
     policy: EndpointPolicy
     call: Callable[[], Awaitable[T_co]]
     deadline_s: float | None = None
     history: HistoryKey | None = None
+    subject: Hashable = None
 
     @property
     def name(self) -> str:
@@ -134,6 +159,7 @@ def _row(  # three positional arguments, because a table is read by columns
     cost: int = 1,
     deadline_s: float | None = None,
     attempt_s: float | None = None,
+    apart_s: float = 0.0,
 ) -> EndpointPolicy:
     return EndpointPolicy(
         name=name,
@@ -143,6 +169,7 @@ def _row(  # three positional arguments, because a table is read by columns
         cost=cost,
         deadline_s=deadline_s,
         attempt_s=attempt_s,
+        apart_s=apart_s,
     )
 
 
@@ -163,8 +190,8 @@ _ROWS: Final = (
     _row("portfolio", Group.ACCOUNT, Lane.CONTROL, replay=_SAFE, attempt_s=10.0),
     # TWS slows ambiguous look-ups down by itself (IB campus: reqContractDetails).
     _row("contract_details", Group.MARKET, Lane.DATA, replay=_SAFE, attempt_s=15.0),
-    # A snapshot ends by itself after eleven seconds (IB campus); its cancel is the second message.
-    _row("quote", Group.MARKET, Lane.DATA, replay=_SAFE, cost=2, attempt_s=15.0),
+    # A snapshot ends by itself after eleven seconds (IB campus); its cancellation waits its turn.
+    _row("quote", Group.MARKET, Lane.DATA, replay=_SAFE, attempt_s=15.0),
     # A stream is open when its request is written; its data or its refusal come later.
     _row("subscribe", Group.MARKET, Lane.DATA, replay=_SAFE),
     _row("subscribe_typed", Group.MARKET, Lane.DATA, replay=_SAFE, cost=2),
@@ -172,7 +199,15 @@ _ROWS: Final = (
     _row("unsubscribe", Group.MARKET, Lane.CONTROL, replay=_NEVER, deadline_s=5.0),
     _row("bars", Group.HISTORY, Lane.HISTORY, replay=_SAFE, deadline_s=60.0, attempt_s=45.0),
     # Repeating is the supervisor's business: it must see each miss.
-    _row("heartbeat", Group.CONNECTION, Lane.CONTROL, replay=_NEVER, deadline_s=10.0),
+    # A second question within a second is ignored (seen on TWS 10.45).
+    _row(
+        "heartbeat",
+        Group.CONNECTION,
+        Lane.CONTROL,
+        replay=_NEVER,
+        deadline_s=10.0,
+        apart_s=1.0,
+    ),
     # The escape hatch: nobody knows what it does, so nobody repeats it.
     _row("request", Group.MARKET, Lane.DATA, replay=_NEVER),
 )

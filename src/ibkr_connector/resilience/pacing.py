@@ -1,58 +1,51 @@
 """
 Who may write to the wire, and when.
 
-Two limits hold at once. The gateway counts messages per second: aiolimiter's leaky bucket meters
-those, small enough that no window of a second ever holds more than the budget. It also counts
-historical requests: `windows.py` keeps those rules. Whoever does not fit queues in the lane of his
-operation, lanes are served by urgency, and inside a lane first come goes first unless a historical
-rule holds him up. The last places in the bucket are kept for orders and cancels.
+Three limits hold at once. The gateway counts messages by the second: `wire.py` meters those. It
+counts historical requests: `history.py` keeps those rules. And of a few things it wants no two
+within so many seconds. Whoever does not fit queues in the lane of his operation. Lanes are served
+by urgency, and inside a lane first come goes first unless a rule holds him up. So that nobody
+starves, one message in ten goes to whoever of the less urgent has waited longest; a cancellation
+overtakes even him.
 
-A request that cannot fit before its deadline is told so at once and leaves the queue to others.
+A call that cannot fit before its deadline is told so at once and leaves the queue to others.
 
-limit: fifty historical requests open at the same time (IB) are not counted here.
+limit: a flood of cancellations as fast as the whole budget does starve the rest; there are never
+more of them than open orders.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any, Final, cast
-
-from aiolimiter import AsyncLimiter
+from typing import Any, Final
 
 from ibkr_connector.clock import Clock
+from ibkr_connector.codes import PacingEffect
 from ibkr_connector.errors import NotConnectedError, PacingError
 from ibkr_connector.model.orders import SendDisposition
+from ibkr_connector.model.pacing import HistoryStatus, LaneStatus
 
-from .operation import Lane, Operation
+from .history import HistoryGovernor
+from .operation import HistoryKey, Lane, Operation
 from .timers import Timer, Timers
-from .windows import SLACK_S, HistoryGovernor
+from .windows import SLACK_S, KeyedWindows
+from .wire import Wire
 
 __all__ = ["Pacer"]
-
-BURST: Final = 10
-"""Messages that may leave at once; more would make the steady rate slower."""
 
 TICK_S: Final = 0.001
 """The queue is not looked at more often; a rest of rounding must not become a loop."""
 
-SMALLEST_BUDGET: Final = 6
-"""A budget below this cannot hold the reserve and the dearest call."""
+IN_TURN: Final = 9
+"""After so many messages that overtook somebody, the one who has waited longest goes."""
 
-RESERVED: Final[Mapping[Lane, int]] = MappingProxyType(
-    {
-        Lane.CANCEL: 0,
-        Lane.ORDER: 1,
-        Lane.CONTROL: 2,
-        Lane.DATA: 2,
-        Lane.HISTORY: 2,
-    }
-)
-"""Places in the bucket that a lane must leave to more urgent ones."""
+LOOK_AGAIN_S: Final = 5.0
+"""How often a limit that grows back is looked at."""
+
+NEVER: Final = float("inf")
 
 
 class Pacer:
@@ -66,32 +59,25 @@ class Pacer:
     """
 
     def __init__(self, *, clock: Clock, timers: Timers, messages_per_second: int) -> None:
-        if messages_per_second < SMALLEST_BUDGET:
-            raise ValueError(
-                f"the budget must be at least {SMALLEST_BUDGET} messages a second, "
-                f"not {messages_per_second}"
-            )
         self._clock = clock
         self._timers = timers
-        self._governor = HistoryGovernor()
-        self._burst = min(BURST, max(4, messages_per_second // 4))
-        # A bucket lets `burst + rate * window` through in its worst window: solve for the rate.
-        self._rate = (messages_per_second - self._burst) / (1.0 + SLACK_S)
-        self._wire = _Meter(clock, self._burst, self._burst / self._rate)
-        # A hair more than one message's time, so that rounding never costs a second turn.
-        self._step_s = 1.001 / self._rate
-        self._lanes: Mapping[Lane, deque[_Waiter]] = {lane: deque() for lane in Lane}
+        self.wire = Wire(clock, messages_per_second)
+        self.history = HistoryGovernor()
+        self._apart: dict[float, KeyedWindows] = {}
+        self._lanes: Mapping[Lane, _Queue] = {lane: _Queue() for lane in Lane}
+        self.complaints = 0
+        self._overtook = 0
         self._timer: Timer | None = None
         self._closed = False
 
     @property
     def queued(self) -> int:
         """How many calls wait for the wire."""
-        return sum(map(len, self._lanes.values()))
+        return sum(len(queue.waiters) for queue in self._lanes.values())
 
     async def admit(self, op: Operation[Any], *, until: float) -> float:
         """
-        Wait for an operation's turn to put its messages on the wire.
+        Wait for an operation's turn to put its messages on the wire; `release` it at its end.
 
         Returns:
             The seconds it waited.
@@ -102,95 +88,247 @@ class Pacer:
         """
         if self._closed:
             raise _closing()
-        if op.cost > self._burst - RESERVED[op.lane]:
+        if op.cost > self.wire.burst - self.wire.spare(op.lane):
             raise ValueError(f"a cost of {op.cost} never fits lane {op.lane.name}")
         now = self._clock.monotonic()
-        if not self.queued and self._try(op, now) == 0.0:
+        if not self.queued and self._try(op, op.lane, now) == 0.0:
+            self._lanes[op.lane].note(0.0)
             return 0.0
         expected_s = self._expected_s(op, now)
         if now + expected_s > until:
             raise _too_late(expected_s)
-        await self._queue(op, until)
-        return self._clock.monotonic() - now
+        await self._wait(op, now, until=until)
+        waited_s = self._clock.monotonic() - now
+        self._lanes[op.lane].note(waited_s)
+        return waited_s
+
+    def release(self, op: Operation[Any]) -> None:
+        """Say that an operation that was admitted has ended."""
+        if op.history is None or not op.history.opens:
+            return
+        history = op.history
+        if self._lanes[Lane.CONTROL].waiters:
+            # the message that calls it off may still wait there: the gateway counts until then
+            self._enqueue(Lane.CONTROL, _Waiter.message(lambda: self._closed_one(history), cost=0))
+        else:
+            self._closed_one(history)
+
+    def post(self, send: Callable[[], None], *, lane: Lane = Lane.CONTROL) -> None:
+        """
+        Send one message that nobody waits for, now if there is room and else in its turn.
+
+        Args:
+            send: Writes it, if there still is something to write to; must not raise.
+            lane: Where it queues.
+        """
+        if not self._closed:
+            self._enqueue(lane, _Waiter.message(send, cost=1))
+
+    def hear(self, effect: PacingEffect) -> bool:
+        """
+        Take what the gateway says about its limits; market data lines are not counted here.
+
+        Returns:
+            Whether it is news that makes the pace slower.
+        """
+        now = self._clock.monotonic()
+        match effect:
+            case PacingEffect.NEAR:
+                news = self.wire.warned(now)
+            case PacingEffect.MESSAGES:
+                news = self.wire.complained(now)
+            case PacingEffect.HISTORY:
+                news = self.history.complained(now)
+            case _:
+                news = False
+        self.complaints += news
+        return news
+
+    def charge(self) -> None:
+        """Count a message that has left without asking."""
+        self.wire.charge(self._clock.monotonic())
 
     def close(self) -> None:
-        """Send everybody home who still waits."""
+        """Send everybody home who still waits, and drop the messages nobody waits for."""
         self._closed = True
         self._disarm()
         for queue in self._lanes.values():
-            while queue:
-                turn = queue.popleft().turn
-                if not turn.done():
-                    turn.set_exception(_closing())
-
-    async def _queue(self, op: Operation[Any], until: float) -> None:
-        waiter = _Waiter(op=op, turn=asyncio.get_running_loop().create_future())
-        queue = self._lanes[op.lane]
-        queue.append(waiter)
-        self._serve()
-        try:
-            with self._timers.limit(until):
-                await waiter.turn
-        except TimeoutError:
-            raise _too_late(self._expected_s(op, self._clock.monotonic())) from None
-        finally:
-            if waiter in queue:
+            while queue.waiters:
+                waiter = queue.waiters[0]
                 queue.remove(waiter)
+                if waiter.turn is not None and not waiter.turn.done():
+                    waiter.turn.set_exception(_closing())
+
+    def lanes(self) -> Mapping[str, LaneStatus]:
+        """Return what each lane is doing, by name."""
+        now = self._clock.monotonic()
+        return {lane.name.lower(): queue.status(now) for lane, queue in self._lanes.items()}
+
+    def history_status(self) -> HistoryStatus:
+        """Return how much of the historical limits is used."""
+        return self.history.status(self._clock.monotonic())
+
+    # --- waiting --------------------------------------------------------------------------------
+
+    async def _wait(self, op: Operation[Any], now: float, *, until: float) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiter = _Waiter(op=op, cost=op.cost, turn=turn)
+        self._enqueue(op.lane, waiter)
+        try:
+            if not turn.done():
+                with self._timers.limit(until):
+                    await turn
+            turn.result()
+        except BaseException as error:
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
+                # served and gone in the same turn: its place is used, its slot is not
+                self.release(op)
+            if isinstance(error, TimeoutError):
+                expected_s = self._expected_s(op, self._clock.monotonic())
+                raise _too_late(expected_s) from None
+            raise
+        finally:
+            if not waiter.has_gone:
+                self._lanes[op.lane].remove(waiter)
+
+    def _enqueue(self, lane: Lane, waiter: _Waiter) -> None:
+        waiter.since = self._clock.monotonic()
+        self._lanes[lane].add(waiter)
+        self._serve()
+
+    # --- serving --------------------------------------------------------------------------------
 
     def _serve(self) -> None:
         """Admit everybody whose turn has come, and come back when the next one's may have."""
-        now = self._clock.monotonic()
-        again_s = float("inf")
-        for queue in self._lanes.values():
-            held: list[_Waiter] = []
-            while queue:
-                waiter = queue[0]
-                if not waiter.turn.done():
-                    wait_s = self._try(waiter.op, now)
-                    if wait_s > 0:
-                        again_s = min(again_s, wait_s)
-                        if self._held_s(waiter.op, now) == 0:
-                            break
-                        held.append(queue.popleft())
-                        continue
-                    waiter.turn.set_result(None)
-                queue.popleft()
-            # The wire is full when somebody is left: nobody less urgent may overtake him.
-            wire_is_full = bool(queue)
-            queue.extendleft(reversed(held))
-            if wire_is_full:
-                break
         self._disarm()
-        if again_s < float("inf"):
+        now, again_s = self._clock.monotonic(), NEVER
+        while True:
+            served, wait_s = self._serve_one(now)
+            again_s = min(again_s, wait_s)
+            if not served:
+                break
+        if again_s < NEVER:
+            self._disarm()
             self._timer = self._timers.call_at(now + max(again_s, TICK_S), self._serve)
 
-    def _try(self, op: Operation[Any], now: float) -> float:
-        """Take the budget if all of it is there now; return the seconds until it may be."""
-        if (held_s := self._held_s(op, now)) > 0:
+    def _serve_one(self, now: float) -> tuple[bool, float]:
+        """Admit whoever comes next, if the wire has room; tell when to look again."""
+        again_s = NEVER
+        turn: tuple[Lane, _Waiter] | None = None
+        longest: tuple[Lane, _Waiter] | None = None
+        for lane, queue in self._lanes.items():
+            waiter, held_s = self._first(queue, now)
+            again_s = min(again_s, held_s)
+            if waiter is None:
+                continue
+            if turn is None:
+                turn = (lane, waiter)
+            elif longest is None or waiter.since < longest[1].since:
+                longest = (lane, waiter)
+        if turn is None:
+            return False, again_s
+        lane, waiter = turn
+        as_lane = lane
+        if longest is not None and self._overtook >= IN_TURN and lane is not Lane.CANCEL:
+            # in his turn; before an order with the means of one, or it would never come
+            as_lane = Lane.ORDER if lane is Lane.ORDER else longest[0]
+            lane, waiter = longest
+        wait_s = self._try_wire(waiter, as_lane, now)
+        if wait_s > 0:
+            return False, min(again_s, wait_s)
+        self._lanes[lane].remove(waiter)
+        if longest is None or waiter is longest[1]:
+            self._overtook = 0
+        elif longest[1].since <= waiter.since:
+            self._overtook += waiter.cost
+        waiter.go()
+        return True, again_s
+
+    def _first(self, queue: _Queue, now: float) -> tuple[_Waiter | None, float]:
+        """Return the first of a lane whom no rule holds up, and when that may change if nobody."""
+        again_s = NEVER
+        for waiter in queue.waiters:
+            if waiter.is_gone:
+                continue
+            held_s = waiter.not_before - now
+            if held_s <= 0:
+                held_s = self._held_s(waiter.op, now)
+                if held_s <= 0:
+                    return waiter, NEVER
+                if self.history.is_learning:
+                    held_s = min(held_s, LOOK_AGAIN_S)
+                # until then it can only become later; a slot that is free again is seen at once
+                waiter.not_before = now if held_s == NEVER else now + held_s
+            again_s = min(again_s, held_s)
+        return None, again_s
+
+    def _try(self, op: Operation[Any], lane: Lane, now: float) -> float:
+        held_s = self._held_s(op, now)
+        if held_s > 0:
             return held_s
-        if not self._wire.has_capacity(op.cost + RESERVED[op.lane]):
-            return self._step_s
-        self._wire.take(op.cost)
-        if op.history is not None:
-            self._governor.take(op.history, now)
+        return self._try_wire(_Waiter(op=op, cost=op.cost), lane, now)
+
+    def _try_wire(self, waiter: _Waiter, lane: Lane, now: float) -> float:
+        """Take the budget if all of it is there now; return the seconds until it may be."""
+        op = waiter.op
+        if waiter.cost:
+            wait_s = self.wire.wait_s(now, waiter.cost, lane)
+            if wait_s > 0:
+                return wait_s
+            self.wire.take(now, waiter.cost)
+        if op is not None:
+            if op.history is not None:
+                self.history.take(op.history, now)
+            if op.policy.apart_s:
+                self._windows_of(op).take((op.name, op.subject), now, 1)
         return 0.0
 
-    def _held_s(self, op: Operation[Any], now: float) -> float:
-        return 0.0 if op.history is None else self._governor.wait_s(op.history, now)
+    def _held_s(self, op: Operation[Any] | None, now: float) -> float:
+        """Return how long a rule other than the message budget holds a call up."""
+        if op is None:
+            return 0.0
+        held_s = 0.0
+        if op.policy.apart_s:
+            held_s = self._windows_of(op).wait_s((op.name, op.subject), now, 1)
+        if op.history is not None:
+            if op.history.opens and not self.history.has_slot:
+                return NEVER
+            held_s = max(held_s, self.history.wait_s(op.history, now))
+        return held_s
+
+    def _windows_of(self, op: Operation[Any]) -> KeyedWindows:
+        span_s = op.policy.apart_s
+        windows = self._apart.get(span_s)
+        if windows is None:
+            windows = self._apart[span_s] = KeyedWindows(1, span_s + SLACK_S)
+        return windows
+
+    def _closed_one(self, history: HistoryKey) -> None:
+        self.history.release(history)
+        if self.queued:
+            self._serve()
 
     def _expected_s(self, op: Operation[Any], now: float) -> float:
-        # The least it can be: those who go first, at the steady rate of the wire, or the
-        # historical rules with those that are held up already.
-        first = [waiter.op for lane in Lane if lane <= op.lane for waiter in self._lanes[lane]]
-        small = [
-            ahead.history.weight
-            for ahead in first
-            if ahead.history is not None and ahead.history.small_bars
-        ]
-        wire_s = (sum(ahead.cost for ahead in first) - len(small)) / self._rate
-        if op.history is None:
-            return wire_s
-        return max(wire_s, self._governor.wait_s(op.history, now, ahead=sum(small)))
+        # The least it can be, so that nobody is sent away who would have had his turn.
+        queue = self._lanes[op.lane]
+        own = [one for one in queue.waiters if not one.is_gone] if queue.ruled else []
+        held = [one for one in own if one.not_before > now]
+        number = len(queue.waiters) - len(held)
+        cost = sum(self._lanes[lane].cost for lane in Lane if lane <= op.lane)
+        # whoever is first of his lane may be let through out of turn, one message in ten
+        ahead = min(cost - sum(one.cost for one in held), number * (IN_TURN + 1))
+        expected_s = self.wire.expected_s(now, ahead + op.cost, op.lane)
+        if op.policy.apart_s:
+            subject = (op.name, op.subject)
+            same = sum(
+                one.op is not None and (one.op.name, one.op.subject) == subject for one in own
+            )
+            windows = self._windows_of(op)
+            expected_s = max(expected_s, windows.wait_s(subject, now, 1 + same))
+        if op.history is not None:
+            keys = [one.op.history for one in own if one.op is not None and one.op.history]
+            expected_s = max(expected_s, self.history.expected_s(op.history, now, keys))
+        return expected_s
 
     def _disarm(self) -> None:
         if self._timer is not None:
@@ -198,39 +336,77 @@ class Pacer:
             self._timer = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False)
 class _Waiter:
-    op: Operation[Any]
-    turn: asyncio.Future[None]
+    """One who waits: a call, or a message that nobody waits for."""
 
+    op: Operation[Any] | None = None
+    cost: int = 1
+    turn: asyncio.Future[None] | None = None
+    send: Callable[[], None] | None = None
+    since: float = 0.0
+    not_before: float = float("-inf")
+    has_gone: bool = False
 
-class _Meter(AsyncLimiter):
-    """aiolimiter's bucket, read and filled in one step, on our clock."""
-
-    __slots__ = ("_clock",)
-
-    def __init__(self, clock: Clock, max_rate: float, time_period: float) -> None:
-        super().__init__(max_rate, time_period)
-        self._clock = clock
+    @classmethod
+    def message(cls, send: Callable[[], None], *, cost: int) -> _Waiter:
+        return cls(cost=cost, send=send)
 
     @property
-    def _loop(self) -> asyncio.AbstractEventLoop:
-        # All it asks of a loop on the paths used here is the time (aiolimiter 1.3 leakybucket.py
-        # `_leak`); a test notices when that changes.
-        return cast("asyncio.AbstractEventLoop", _LoopTime(self._clock))
+    def is_gone(self) -> bool:
+        """Whether its caller has left, who takes it out of the queue in his next turn."""
+        return self.turn is not None and self.turn.done()
 
-    def take(self, amount: int) -> None:
-        """Fill in what `has_capacity` has just said fits."""
-        # acquire() with room never suspends, so one step is all of it.
-        with suppress(StopIteration):
-            self.acquire(amount).send(None)
+    @property
+    def is_ruled(self) -> bool:
+        """Whether a rule other than the message budget may hold it up."""
+        return self.op is not None and bool(self.op.history or self.op.policy.apart_s)
+
+    def go(self) -> None:
+        if self.turn is not None:
+            self.turn.set_result(None)
+        if self.send is not None:
+            self.send()
 
 
-class _LoopTime:
-    __slots__ = ("time",)
+class _Queue:
+    """One lane: who waits in it, and how it went for those before."""
 
-    def __init__(self, clock: Clock) -> None:
-        self.time = clock.monotonic
+    __slots__ = ("cost", "longest_s", "passed", "ruled", "waited_s", "waiters")
+
+    def __init__(self) -> None:
+        self.waiters: deque[_Waiter] = deque()
+        self.cost = 0
+        self.ruled = 0
+        self.passed = 0
+        self.waited_s = 0.0
+        self.longest_s = 0.0
+
+    def add(self, waiter: _Waiter) -> None:
+        self.waiters.append(waiter)
+        self.cost += waiter.cost
+        self.ruled += waiter.is_ruled
+
+    def remove(self, waiter: _Waiter) -> None:
+        self.waiters.remove(waiter)
+        self.cost -= waiter.cost
+        self.ruled -= waiter.is_ruled
+        waiter.has_gone = True
+
+    def note(self, waited_s: float) -> None:
+        self.passed += 1
+        self.waited_s += waited_s
+        self.longest_s = max(self.longest_s, waited_s)
+
+    def status(self, now: float) -> LaneStatus:
+        waiting = [one for one in self.waiters if not one.is_gone]
+        return LaneStatus(
+            queued=len(waiting),
+            oldest_s=max((now - one.since for one in waiting), default=0.0),
+            passed=self.passed,
+            mean_wait_s=self.waited_s / self.passed if self.passed else 0.0,
+            longest_wait_s=self.longest_s,
+        )
 
 
 def _too_late(expected_s: float) -> PacingError:

@@ -16,26 +16,33 @@ what it was: a wait for budget that did not fit (`PacingError`, nothing sent), o
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from types import TracebackType
 from typing import Self, TypeVar
 
 from ibkr_connector.clock import Clock
-from ibkr_connector.errors import IBKRError, RequestTimeoutError
+from ibkr_connector.codes import PacingEffect
+from ibkr_connector.errors import ConfigurationError, IBKRError, RequestTimeoutError
 from ibkr_connector.model.orders import SendDisposition
+from ibkr_connector.model.pacing import PacingStatus
 from ibkr_connector.model.status import BreakerState
 from ibkr_connector.observe.correlation import current_correlation_id
 
 from .breaker import Breaker
+from .events import EventKind, Hooks, PipelineEvent
+from .lines import LineBudget
 from .operation import Group, Operation, Replay
+from .outlet import MessageOutlet, paid
 from .pacing import Pacer
 from .retry import Retry
 from .timers import Timers
 
 __all__ = ["EventKind", "Pipeline", "PipelineEvent", "PipelineTuning"]
+
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -46,55 +53,19 @@ class PipelineTuning:
     The numbers of the policies.
 
     `request_timeout_s` is the deadline of every endpoint that sets none of its own; the wait before
-    a repeat starts at `retry_base_s`, doubles, and never exceeds `retry_cap_s`.
+    a repeat starts at `retry_base_s`, doubles, and never exceeds `retry_cap_s`. `gateway_limit` is
+    how many messages a second the gateway itself takes, `market_data_lines` what the login has.
     """
 
     request_timeout_s: float = 30.0
     messages_per_second: int = 45
+    gateway_limit: int = 50
+    market_data_lines: int = 100
     retry_max_attempts: int = 4
     retry_base_s: float = 0.2
     retry_cap_s: float = 5.0
     breaker_fail_max: int = 5
     breaker_reset_s: float = 30.0
-
-
-class EventKind(StrEnum):
-    """What happened in the pipeline."""
-
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    RETRYING = "retrying"
-    CIRCUIT = "circuit"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PipelineEvent:
-    """
-    One thing that happened, for logs and metrics.
-
-    Args:
-        kind: What; a `circuit` event belongs to a group and to no call.
-        group: Circuit group.
-        name: Endpoint.
-        correlation_id: Follows the user's call.
-        attempt: Attempts made so far.
-        elapsed_s: Since the call began.
-        paced_s: Part of it spent waiting for the message budget.
-        wait_s: Wait before the coming attempt.
-        error: What failed.
-        circuit: State the circuit has gone to.
-    """
-
-    kind: EventKind
-    group: Group
-    name: str = ""
-    correlation_id: str | None = None
-    attempt: int = 0
-    elapsed_s: float = 0.0
-    paced_s: float = 0.0
-    wait_s: float | None = None
-    error: BaseException | None = None
-    circuit: BreakerState | None = None
 
 
 class Pipeline:
@@ -105,7 +76,7 @@ class Pipeline:
         clock: The one time base of all policies.
         tuning: Their numbers.
         draw: Random numbers from 0 to 1 for jitter; a generator of its own when not given.
-        on_event: Told what happens, on the loop; must be quick and must not raise.
+        on_event: The first of `hooks`.
     """
 
     def __init__(
@@ -120,10 +91,16 @@ class Pipeline:
         draw = draw or random.Random().random
         self._clock = clock
         self._tuning = tuning
-        self._on_event = on_event
+        self.hooks = Hooks()
+        if on_event is not None:
+            self.hooks.add(on_event)
+        self.lines = LineBudget(tuning.market_data_lines, clock=clock)
         self._timers = Timers(clock)
         self._pacer = Pacer(
             clock=clock, timers=self._timers, messages_per_second=tuning.messages_per_second
+        )
+        self.outlet = MessageOutlet(
+            self._pacer, net_limit=max(tuning.gateway_limit, tuning.messages_per_second)
         )
         self._retry = Retry(
             clock=clock,
@@ -161,7 +138,10 @@ class Pipeline:
             trip.attempt += 1
             breaker.check()
             trip.paced_s += await self._pacer.admit(op, until=until)
-            return await breaker.call(on_the_wire)
+            try:
+                return await breaker.call(on_the_wire)
+            finally:
+                self._pacer.release(op)
 
         async def on_the_wire() -> T:
             now = self._clock.monotonic()
@@ -170,12 +150,16 @@ class Pipeline:
                 raise _timed_out(op, 0.0, SendDisposition.UNSENT)
             limit = self._timers.limit(ends)
             try:
-                with limit:
+                with limit, paid(op.cost):
                     return await op.call()
             except TimeoutError as expired:
                 if not limit.expired:
                     raise
                 raise _timed_out(op, ends - now, None) from expired
+            except IBKRError as error:
+                if error.is_complaint:
+                    self.hear(PacingEffect.HISTORY if op.history else PacingEffect.NEAR)
+                raise
 
         def retrying(_attempt: int, wait_s: float, error: BaseException) -> None:
             self._tell(EventKind.RETRYING, op, trip, error=error, wait_s=wait_s)
@@ -203,10 +187,46 @@ class Pipeline:
             if group is None or name is group:
                 breaker.reset()
 
+    def reset_breaker(self, name: str) -> None:
+        """
+        Close one circuit by hand and forget what it has counted.
+
+        Raises:
+            ConfigurationError: No circuit has that name.
+        """
+        try:
+            group = Group(name)
+        except ValueError:
+            raise ConfigurationError(
+                f"no circuit breaker is called {name!r}",
+                hint=f"there are {', '.join(group.value for group in Group)}",
+            ) from None
+        self.reset_breakers(group)
+
+    def hear(self, effect: PacingEffect) -> None:
+        """Take what the gateway says about its limits: go slower for a while."""
+        if self._pacer.hear(effect):
+            _log.warning("the gateway says that it is asked too often (%s): slowing down", effect)
+            self.hooks.tell(PipelineEvent(kind=EventKind.SLOWED, limit=effect))
+
     @property
     def queued(self) -> int:
         """How many calls wait for the message budget."""
         return self._pacer.queued
+
+    def pacing_status(self) -> PacingStatus:
+        """Return how much of the gateway's limits is used, and who waits."""
+        wire = self._pacer.wire
+        return PacingStatus(
+            budget=wire.budget,
+            budget_now=wire.rate,
+            used=wire.used(self._clock.monotonic()),
+            lanes=self._pacer.lanes(),
+            history=self._pacer.history_status(),
+            lines=self.lines.status(),
+            complaints=self._pacer.complaints,
+            net_alarms=self.outlet.net_alarms,
+        )
 
     async def aclose(self) -> None:
         """Send home whoever waits for budget, and end the timers; idempotent."""
@@ -239,9 +259,9 @@ class Pipeline:
         error: BaseException | None = None,
         wait_s: float | None = None,
     ) -> None:
-        if self._on_event is None:
+        if not self.hooks:
             return
-        self._on_event(
+        self.hooks.tell(
             PipelineEvent(
                 kind=kind,
                 group=op.policy.group,
@@ -255,9 +275,27 @@ class Pipeline:
             )
         )
 
-    def _circuit_changed(self, name: str, _old: BreakerState, new: BreakerState) -> None:
-        if self._on_event is not None:
-            self._on_event(PipelineEvent(kind=EventKind.CIRCUIT, group=Group(name), circuit=new))
+    def _circuit_changed(self, name: str, old: BreakerState, new: BreakerState) -> None:
+        group = Group(name)
+        breaker = self._breakers[group]
+        opened = new is BreakerState.OPEN
+        _log.log(
+            logging.WARNING if opened else logging.INFO,
+            "the circuit of %s is %s (was %s)",
+            name,
+            new.value,
+            old.value,
+        )
+        self.hooks.tell(
+            PipelineEvent(
+                kind=EventKind.CIRCUIT,
+                group=group,
+                circuit=new,
+                was=old,
+                wait_s=self._tuning.breaker_reset_s if opened else None,
+                error=breaker.last_failure if opened else None,
+            )
+        )
 
 
 @dataclass(slots=True, kw_only=True)

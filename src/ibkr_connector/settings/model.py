@@ -403,8 +403,11 @@ class Settings(_Given):
         description="Port of IBC's command server on `host`: says whether the launcher runs.",
     )
 
-    messages_per_second: int = Field(
-        default=45, ge=10, le=100, description="Budget of messages to the gateway."
+    market_data_lines: int = Field(
+        default=100, ge=20, le=10_000, description="Market data lines of the login."
+    )
+    messages_per_second: int | None = Field(
+        default=None, ge=10, le=1000, description="To the gateway; 0.45 a line when not set."
     )
     retry_max_attempts: int = Field(
         default=4, ge=1, description="Attempts of a call that may be repeated."

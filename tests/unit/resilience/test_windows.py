@@ -1,20 +1,11 @@
-"""The historical limits, against a plain count of every window."""
+"""So many in so many seconds, against a plain count of every window."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibkr_connector.resilience.operation import HistoryKey
-from ibkr_connector.resilience.windows import KEYS_KEPT, SLACK_S, HistoryGovernor, Window
-
-
-def key(
-    contract: str = "C", identical: str = "I", *, weight: int = 1, small_bars: bool = True
-) -> HistoryKey:
-    return HistoryKey(
-        contract_key=contract, identical_key=identical, weight=weight, small_bars=small_bars
-    )
+from ibkr_connector.resilience.windows import KEYS_KEPT, KeyedWindows, Window
 
 
 def worst(moments: list[float], span_s: float) -> int:
@@ -52,56 +43,45 @@ def test_the_end_of_a_long_queue_waits_one_window_after_the_other() -> None:
     assert Window(2, 10.0).wait_s(0.0, 3) == 10.0
 
 
-def test_sixty_small_requests_fit_ten_minutes() -> None:
-    governor = HistoryGovernor()
-    for number in range(60):
-        assert governor.wait_s(key(f"C{number}", f"I{number}"), float(number)) == 0.0
-        governor.take(key(f"C{number}", f"I{number}"), float(number))
-    assert governor.wait_s(key("new", "new"), 60.0) == 600.0 + SLACK_S - 60.0
-    assert governor.wait_s(key("new", "new"), 600.0 + SLACK_S) == 0.0
+def test_a_limit_that_was_lowered_lets_the_surplus_run_out_first() -> None:
+    window = Window(10, 1.0)
+    for tenth in range(10):
+        window.take(tenth / 10, 1)
+    window.limit = 4
+    assert window.wait_s(0.9, 1) == 0.6 + 1.0 - 0.9, "six of the ten must have left, and one more"
+    assert window.used(1.6) == 3
+    assert window.wait_s(1.6, 1) == 0.0
 
 
-def test_bid_ask_counts_twice() -> None:
-    governor = HistoryGovernor()
-    for number in range(30):
-        governor.take(key(f"C{number}", f"I{number}", weight=2), float(number))
-    assert governor.wait_s(key("new", "new"), 30.0) > 500.0
+@given(
+    limit=st.integers(3, 8),
+    pauses=st.lists(st.floats(0.0, 0.4), min_size=1, max_size=60),
+    early_s=st.floats(0.0, 0.2),
+)
+def test_who_leaves_places_to_others_finds_them_free_within_the_time_he_was_told(
+    limit: int, pauses: list[float], early_s: float
+) -> None:
+    window, now, spare = Window(limit, 1.0), 0.0, 2
+    for pause in pauses:
+        now += pause
+        now += window.opens_s(now, 1, early_s=early_s, spare=spare)
+        now += 1e-9
+        window.take(now, 1)
+        assert window.used(now) <= limit
+        assert window.wait_s(now, spare) <= early_s + 1e-6
 
 
-def test_the_sixth_request_for_one_contract_waits_two_seconds() -> None:
-    governor = HistoryGovernor()
-    for number in range(5):
-        assert governor.wait_s(key("C", f"I{number}"), 1.0) == 0.0
-        governor.take(key("C", f"I{number}"), 1.0)
-    assert governor.wait_s(key("C", "I5"), 1.0) == 2.0 + SLACK_S
-    assert governor.wait_s(key("other", "I5"), 1.0) == 0.0
-
-
-def test_an_identical_request_waits_fifteen_seconds() -> None:
-    governor = HistoryGovernor()
-    governor.take(key(), 1.0)
-    assert governor.wait_s(key(), 3.5) == 15.0 + SLACK_S - 2.5
-    assert governor.wait_s(key(), 16.0 + SLACK_S) == 0.0
-
-
-def test_bars_of_a_minute_and_more_are_not_limited() -> None:
-    governor = HistoryGovernor()
-    for _ in range(200):
-        assert governor.wait_s(key(small_bars=False), 1.0) == 0.0
-        governor.take(key(small_bars=False), 1.0)
-    assert governor.keys == 0
-
-
-def test_those_who_wait_already_are_counted() -> None:
-    governor = HistoryGovernor()
-    for number in range(50):
-        governor.take(key(f"C{number}", f"I{number}"), 0.0)
-    assert governor.wait_s(key("new", "new"), 0.0, ahead=9) == 0.0
-    assert governor.wait_s(key("new", "new"), 0.0, ahead=10) == 600.0 + SLACK_S
+def test_each_key_has_a_window_of_its_own() -> None:
+    windows = KeyedWindows(1, 15.0)
+    windows.take("A", 1.0, 1)
+    assert windows.wait_s("A", 2.0, 1) == 14.0
+    assert windows.wait_s("B", 2.0, 1) == 0.0
+    assert windows.wait_s("B", 2.0, 3) == 30.0, "the third of three"
+    assert (windows.room("A", 2.0), windows.room("B", 2.0)) == (0, 1)
 
 
 def test_keys_that_no_longer_limit_anything_are_dropped() -> None:
-    governor = HistoryGovernor()
+    windows = KeyedWindows(1, 15.0)
     for number in range(5 * KEYS_KEPT):
-        governor.take(key(f"C{number}", f"I{number}"), number * 20.0)
-        assert governor.keys <= 2 * KEYS_KEPT + 2
+        windows.take(number, number * 20.0, 1)
+        assert len(windows) <= KEYS_KEPT + 1
