@@ -4,12 +4,13 @@ Measure and print.
     python -m benchmarks [--rounds N]
     python -m benchmarks connector [--rounds N] [--json]
     python -m benchmarks orders [--rounds N] [--json]
+    python -m benchmarks reconnect [--rounds N] [--json]
     python -m benchmarks simulator [NAME ...] [--profile] [--json]
 
 The connector is measured beside bare ib_async, in turns, against one gateway, and what counts are
 the ratios; `orders` is the whole desk beside bare `placeOrder`, and where the time goes. Without a
-name both are. The simulator is measured against what it promises. `orders` and `simulator` exit
-with 1 when a target is missed.
+name both are. `reconnect` is the way from a socket that is back to `ready`. The simulator is
+measured against what it promises. All but the first exit with 1 when a target is missed.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ from ibkr_connector import IBKRConnector, Settings, limit_order
 from .desk import compare
 from .desk import report as desk_report
 from .gateway import BLAST, BLAST_CON_ID, BLAST_TICKS, running
+from .reconnect import compare as reconnects
+from .reconnect import report as reconnect_report
 from .simulator import FIGURES, measure, report
 
 CALLS: Final = 40
@@ -193,7 +196,9 @@ def _import_s(module: str) -> float:
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="?", choices=["connector", "orders", "simulator"])
+    parser.add_argument(
+        "what", nargs="?", choices=["connector", "orders", "reconnect", "simulator"]
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(FIGURES))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--profile", action="store_true", help="look into what misses its target")
@@ -206,6 +211,8 @@ def main() -> int:
         return _simulator(
             tuple(arguments.names), with_profile=arguments.profile, is_json=arguments.json
         )
+    if arguments.what == "reconnect":
+        return _reconnect(arguments.rounds, is_json=arguments.json)
     if arguments.what == "orders":
         return _orders(arguments.rounds, is_json=arguments.json)
     _connector(arguments.rounds, is_json=arguments.json)
@@ -235,6 +242,13 @@ def _orders(rounds: int, *, is_json: bool) -> int:
         found = compare(port, turns=rounds)
     print(json.dumps(dict(found.ratios)) if is_json else desk_report(found))
     return 1 if found.missed() else 0
+
+
+def _reconnect(rounds: int, *, is_json: bool) -> int:
+    logging.getLogger("ib_async").setLevel(logging.CRITICAL)
+    found = reconnects(rounds)
+    print(json.dumps(dict(found.ratios)) if is_json else reconnect_report(found))
+    return 0 if found.is_met else 1
 
 
 def _connector(rounds: int, *, is_json: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,9 @@ from benchmarks.desk import FIGURES as DESK_FIGURES
 from benchmarks.desk import compare
 from benchmarks.desk import report as desk_report
 from benchmarks.gateway import running
+from benchmarks.reconnect import Reconnects
+from benchmarks.reconnect import compare as reconnects
+from benchmarks.reconnect import report as reconnect_report
 from benchmarks.simulator import FIGURES, Figure, Measured, report
 
 ROOT = Path(__file__).parents[2]
@@ -59,3 +63,23 @@ def test_a_latency_is_bounded_from_above_and_a_rate_from_below() -> None:
     assert not latency.is_met(latency.target + 0.01)
     assert rate.is_met(rate.target)
     assert not rate.is_met(rate.target - 0.01)
+
+
+def test_the_way_back_to_ready_is_told_in_times_of_a_bare_connect() -> None:
+    found = Reconnects(bare=0.2, ready=0.26, ready_with_streams=2.0)
+    assert found.is_met
+    assert not Reconnects(bare=0.2, ready=0.27, ready_with_streams=0.3).is_met
+    assert "1.30  target 1.3: met" in reconnect_report(found)
+    assert "10.00" in reconnect_report(found)
+
+
+@pytest.mark.skipif(
+    os.environ.get("HYPOTHESIS_PROFILE") != "soak", reason="three gateways take a while to start"
+)
+@pytest.mark.timeout(180)
+def test_the_way_back_to_ready_is_measured_beside_a_bare_connect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IBKR_CONFIG_DIR", str(tmp_path))
+    found = reconnects(1, orders=2, streams=3)
+    assert all(ratio > 0 for ratio in found.ratios.values())

@@ -200,6 +200,9 @@ class Storm:
 
     def __post_init__(self) -> None:
         self.draw = random.Random(self.seed)
+        # the waits are drawn by the seed too, so that a scenario can be had again
+        self.rig.engine._supervisor._patience._draw = self.draw.random
+        self.rig.engine._pipeline._retry._draw = random.Random(self.seed).random
         self.keeper = self.rig.engine._supervisor._task
 
     @property
@@ -350,10 +353,17 @@ class Storm:
         # what was put into the boxes before is out of them: what comes now is new
         for ticket in self.tickets:
             _drain(ticket)
-        await self.rig.advance(30)
-        for ticket in self.tickets:
-            quotes = [one for one in _drain(ticket) if isinstance(one, Quote)]
-            assert quotes, (ticket.contract, self.rig.engine.streams.states)
+        # a price may stand still for minutes
+        silent = set(self.tickets)
+        until = self.rig.clock.monotonic() + 1800
+        while silent and self.rig.clock.monotonic() < until:
+            await self.rig.advance(10)
+            silent = {
+                one
+                for one in silent
+                if not any(isinstance(letter, Quote) for letter in _drain(one))
+            }
+        assert not silent, self.rig.engine.streams.states()
         live = [one for one in self.gateway.connections.values() if one.client_id == CLIENT]
         assert [one._session.streams.lines for one in live] == [len(SYMBOLS)]
 
