@@ -43,15 +43,6 @@ ZERO: Final = Decimal(0)
 _MINUTE_S: Final = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """What was last made of an order, and what it was made of."""
-
-    entry: OrderEntry
-    rate: Decimal | None
-    working: tuple[Working, ...]
-
-
 @dataclass(slots=True)
 class _Figures:
     """The account's facts while one book is made: each is asked for once."""
@@ -74,7 +65,9 @@ class Exposure:
         self._facts = facts
         self._placed: deque[Placed] | None = None
         self._values: dict[tuple[str, ConId | None], Decimal] = {}
-        self._kept: dict[str, _Kept] = {}
+        # what was last made of an order, what it was made of, and at which rates
+        self._kept: dict[str, tuple[OrderEntry, tuple[Working, ...]]] = {}
+        self._rates: dict[str, Decimal | None] = {}
 
     def book(self, account: str, limits: RiskLimits, *, without: str | None = None) -> Book:
         """Return what is known of an account now; the order with the key `without` left out."""
@@ -85,14 +78,17 @@ class Exposure:
             held = tuple(self._held(row, figures) for row in known.positions)
             for row in held:
                 figures.held.setdefault(row.con_id, row)
+        rates = {currency: figures.rate(currency) for currency in self._rates}
+        if rates != self._rates:
+            self._rates = rates
+            self._kept.clear()
         working: list[Working] = []
         for entry in self._ledger.open_entries():
             if entry.account not in (account, "") or entry.key == without:
                 continue
             kept = self._kept.get(entry.key)
-            same = kept is not None and kept.entry is entry
-            if kept is not None and same and kept.rate == figures.rate(entry.contract.currency):
-                working += kept.working
+            if kept is not None and kept[0] is entry:
+                working += kept[1]
             else:
                 working += self._of_entry(entry, figures)
         if len(self._kept) > 2 * len(working) + _ROOM:
@@ -142,8 +138,9 @@ class Exposure:
     def _of_entry(self, entry: OrderEntry, figures: _Figures) -> tuple[Working, ...]:
         working = tuple(self._working(entry, figures))
         if _stands_alone(entry):
-            rate = figures.rate(entry.contract.currency)
-            self._kept[entry.key] = _Kept(entry, rate, working)
+            currency = entry.contract.currency
+            self._rates[currency] = figures.rate(currency)
+            self._kept[entry.key] = (entry, working)
         return working
 
     def _working(self, entry: OrderEntry, figures: _Figures) -> Iterator[Working]:
