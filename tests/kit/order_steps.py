@@ -146,6 +146,57 @@ _KINDS: Final[list[tuple[str, str, Terms, Terms]]] = [
         },
     ),
     (
+        "group reduces one at a time",
+        "LMT",
+        {"limit_price": "99.00", "oca_group": "g2", "oca_type": 2},
+        {"limit_price": "102.00", "oca_group": "g2", "oca_type": 2},
+    ),
+    (
+        "until a date",
+        "LMT",
+        {
+            "limit_price": "99.00",
+            "time_in_force": "GTD",
+            "good_till": "2026-12-18T21:00:00+00:00",
+        },
+        {
+            "limit_price": "102.00",
+            "time_in_force": "GTD",
+            "good_till": "2026-12-18T21:00:00+00:00",
+        },
+    ),
+    (
+        "at the opening",
+        "LMT",
+        {"limit_price": "105.00", "time_in_force": "OPG"},
+        {"limit_price": "95.00", "time_in_force": "OPG"},
+    ),
+    (
+        "iceberg",
+        "LMT",
+        {"limit_price": "100.00", "display_size": 1},
+        {"limit_price": "101.00", "display_size": 1},
+    ),
+    (
+        "all or none",
+        "LMT",
+        {"limit_price": "101.00", "all_or_none": True},
+        {"limit_price": "100.00", "all_or_none": True},
+    ),
+    (
+        "adaptive",
+        "LMT",
+        {"limit_price": "101.00", "adaptive": "Normal"},
+        {"limit_price": "100.00", "adaptive": "Normal"},
+    ),
+    ("pair", "MKT", {"symbol": "4*AAPL - MSFT"}, {"symbol": "4*AAPL - MSFT"}),
+    (
+        "pair rests",
+        "LMT",
+        {"symbol": "4*AAPL - MSFT", "limit_price": "-60.00"},
+        {"symbol": "4*AAPL - MSFT", "limit_price": "60.00"},
+    ),
+    (
         "later",
         "LMT",
         {"limit_price": "112.00", "good_after": "2026-03-04T20:30:00+00:00"},

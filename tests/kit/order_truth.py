@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
+from ibkr_connector.model.contracts import SecurityType
 from ibkr_connector.model.orders import OrderReport, OrderStatus, SendDisposition
 from ibkr_connector.orders.history import read_orders
 from ibkr_connector.orders.journal import read, verify
@@ -41,6 +42,8 @@ def check_end(
         executed.setdefault(execution.order.order_ref, []).append(execution)
     costs = {execution.exec_id: cost.amount for execution, cost in gw.venue.executions()}
     for fill in (fill for one in known.values() for fill in one.fills):
+        if fill.contract.security_type is SecurityType.COMBO:
+            continue  # its legs are charged
         assert fill.commission == costs.get(fill.exec_id), f"charged otherwise: {fill}"
     for reference, report in known.items():
         _check_order(report, there.get(reference), executed.get(reference, []))
@@ -62,7 +65,8 @@ def _check_order(report: OrderReport, order: VenueOrder | None, executed: list[E
     theirs = {one.exec_id: (one.quantity, one.price) for one in executed if one.quantity}
     ours = {one.exec_id: (one.quantity, one.price) for one in report.fills}
     assert ours == theirs, seen
-    total = sum((one.quantity for one in executed), Decimal(0))
+    # of a combination the executions of its legs do not count
+    total = sum((one.quantity for one in executed if not one.is_leg), Decimal(0))
     assert report.filled_quantity == total, seen
     assert report.remaining_quantity == max(report.quantity - total, Decimal(0)), seen
     assert report.quantity == order.terms.quantity, seen

@@ -34,6 +34,7 @@ from kit.order_steps import (
 __all__ = ["APPLE", "World"]
 
 APPLE: Final = 265598
+MICROSOFT: Final = 272093
 _TEXTS: Final = {1100: "Connectivity lost", 1101: "restored, data lost", 1102: "restored"}
 
 
@@ -45,7 +46,8 @@ class World:
     strangers: int = 0
 
     def open(self) -> None:
-        """Hold the market."""
+        """Hold the markets."""
+        self._tell(SetQuote(con_id=MICROSOFT, bid=Decimal(400), ask=Decimal(401)))
         self._market(100, 5)
 
     async def do(self, step: WorldStep) -> None:
@@ -81,9 +83,11 @@ class World:
         """Let nothing more go wrong, nothing trade, and give everybody a line that is whole."""
         self.simulator.clear_faults()
         # or what is left of an order is filled while both sides are compared
-        self._tell(
-            SetQuote(con_id=APPLE, bid=None, ask=None, bid_size=Decimal(0), ask_size=Decimal(0))
-        )
+        nothing = Decimal(0)
+        for con_id in (APPLE, MICROSOFT):
+            self._tell(
+                SetQuote(con_id=con_id, bid=None, ask=None, bid_size=nothing, ask_size=nothing)
+            )
         self.simulator.cut()
 
     def ours(self) -> dict[str, VenueOrder]:
@@ -139,7 +143,12 @@ class World:
         self.simulator.flush()
 
     def _revise(self, step: Revise) -> None:
-        executions = [one for one, _ in self.simulator.venue.executions() if one.quantity]
+        # of a combination its legs are booked, and can be corrected
+        executions = [
+            one
+            for one, _ in self.simulator.venue.executions()
+            if one.quantity and one.instrument.sec_type != "BAG"
+        ]
         if step.which >= len(executions):
             return
         found = executions[step.which]

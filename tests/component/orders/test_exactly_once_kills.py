@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from component.orders.test_exactly_once_machine import lies
+from ibkr_connector.clock import ScaledClock
 from ibkr_connector.model.orders import OrderReport
 from ibkr_connector.simulator import CutAfter, Fault, GatewaySimulator
 from ibkr_connector.simulator.faults.fault import Do, End, Said, Scene
@@ -24,7 +25,7 @@ from ibkr_connector.simulator.wire.replies import Reply
 from ibkr_connector.simulator.wire.requests import Request
 from kit.order_mortal import DeadError, MortalTrader
 from kit.order_steps import DEADLY_STORIES, Killed, Step, TraderStep
-from kit.order_trader import journal_of
+from kit.order_trader import NOON, journal_of
 from kit.order_truth import check_end, check_journal, check_said, check_wire
 from kit.order_world import World
 
@@ -57,7 +58,7 @@ class Kill(Fault):
 
 async def play(story: list[Step], folder: Path) -> None:
     """Let a story happen, and hold all sides against each other."""
-    async with GatewaySimulator() as simulator:
+    async with GatewaySimulator(clock=ScaledClock(NOON)) as simulator:
         world = World(simulator)
         world.open()
         trader = MortalTrader(port=simulator.port, folder=folder)

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from ibkr_connector.clock import ScaledClock
 from ibkr_connector.orders.journal import read
 from ibkr_connector.simulator import CancelRace, Cut, Drop, GatewaySimulator, HalfOpen, Hold
 from kit.order_steps import (
@@ -35,14 +36,14 @@ from kit.order_steps import (
     Storm,
     TraderStep,
 )
-from kit.order_trader import Trader, journal_of
+from kit.order_trader import NOON, Trader, journal_of
 from kit.order_truth import check_end, check_journal, check_said, check_wire
 from kit.order_world import World
 
 
 async def play(story: list[Step], folder: Path) -> None:
     """Let a story happen, and hold all sides against each other."""
-    async with GatewaySimulator() as simulator:
+    async with GatewaySimulator(clock=ScaledClock(NOON)) as simulator:
         world = World(simulator)
         world.open()
         trader = Trader(port=simulator.port, folder=folder)
