@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Generic, TypeVar
 
@@ -41,7 +41,7 @@ class Mailbox(Generic[T]):
         *,
         capacity: int,
         lost: Callable[[int, T, T], T],
-        replaces: Callable[[T, T], bool] = lambda _new, _old: False,
+        replaces: Callable[[T, T], bool] | None = None,
     ) -> None:
         if capacity < 1:
             raise ValueError(f"a box for {capacity} letters holds none")
@@ -67,17 +67,19 @@ class Mailbox(Generic[T]):
 
     def put(self, letter: T) -> None:
         """Take a letter; the oldest goes when there is no room, and the reader is told."""
+        self.put_all((letter,))
+
+    def put_all(self, letters: Iterable[T]) -> None:
+        """Take letters in one step, each as `put` does."""
         with self._lock:
             if self._closed:
                 return
-            letters = self._letters
-            if letters and self._replaces(letter, letters[-1]):
-                letters[-1] = letter
-                self.conflated += 1
+            if self._replaces is None:
+                self._letters.extend(letters)
             else:
-                if len(letters) >= self._capacity:
-                    self._drop(letters.popleft())
-                letters.append(letter)
+                self._put_newest(letters, self._replaces)
+            while len(self._letters) > self._capacity:
+                self._drop(self._letters.popleft())
             waiter, self._waiter = self._waiter, None
         _wake(waiter)
 
@@ -95,37 +97,59 @@ class Mailbox(Generic[T]):
         Return the next letter, `None` when none waits.
 
         Raises:
+            StopAsyncIteration, BaseException: As `take_all`.
+        """
+        with self._lock:
+            return self._letters.popleft() if self._has_letters() else None
+
+    def take_all(self) -> list[T]:
+        """
+        Return all letters that wait, oldest first.
+
+        Raises:
             StopAsyncIteration: The box was closed and is empty.
             BaseException: The error that it was closed with.
         """
         with self._lock:
-            if self._dropped is not None:
-                (count, first, last), self._dropped = self._dropped, None
-                return self._make_lost(count, first, last)
-            if self._letters:
-                return self._letters.popleft()
-            if not self._closed:
-                return None
-            error, self._error = self._error, None
+            taken = list(self._letters) if self._has_letters() else []
+            self._letters.clear()
+            return taken
+
+    def _has_letters(self) -> bool:
+        if self._dropped is not None:
+            (count, first, last), self._dropped = self._dropped, None
+            self._letters.appendleft(self._make_lost(count, first, last))
+        if self._letters or not self._closed:
+            return bool(self._letters)
+        error, self._error = self._error, None
         raise error if error is not None else StopAsyncIteration
 
-    async def get(self) -> T:
+    async def get_all(self) -> list[T]:
         """
-        Wait for the next letter; being cancelled loses nothing.
+        Wait until there is a letter, and return all; being cancelled loses nothing.
 
         Raises:
-            StopAsyncIteration, BaseException: As `take`.
+            StopAsyncIteration, BaseException: As `take_all`.
         """
-        while (letter := self.take()) is None:
+        while not (letters := self.take_all()):
             loop = asyncio.get_running_loop()
             woken: asyncio.Future[None] = loop.create_future()
             with self._lock:
                 # Looked at again under the lock: a letter may have come since.
-                if self._letters or self._dropped is not None or self._closed:
+                if self._letters or self._closed:
                     continue
                 self._waiter = (loop, woken)
             await woken
-        return letter
+        return letters
+
+    def _put_newest(self, letters: Iterable[T], replaces: Callable[[T, T], bool]) -> None:
+        waiting = self._letters
+        for letter in letters:
+            if waiting and replaces(letter, waiting[-1]):
+                waiting[-1] = letter
+                self.conflated += 1
+            else:
+                waiting.append(letter)
 
     def _drop(self, letter: T) -> None:
         self.dropped += 1

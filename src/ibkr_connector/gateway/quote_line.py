@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from ibkr_connector.model.market import DataType, Quote
 
 from .figures import decimal_or_none, quantity
 
-__all__ = ["QuoteTicks"]
+__all__ = ["QuoteTicks", "price_of", "size_of"]
 
 # ibapi ticktype.py; 66 and above are the delayed ones. With the field of the size, where a price
 # comes with one.
@@ -43,6 +44,22 @@ _DELAYED: Final = frozenset(
 _NO_PRICE: Final = frozenset({Decimal(-1), Decimal(0)})
 
 
+_REMEMBERED: Final = 8_192
+"""Texts whose figures are remembered: the same few prices and sizes come again and again."""
+
+
+@lru_cache(_REMEMBERED)
+def price_of(text: str) -> Decimal | None:
+    """Return a price exactly as written; `None` when it is unset or empty."""
+    return decimal_or_none(text)
+
+
+@lru_cache(_REMEMBERED)
+def size_of(text: str) -> Decimal | None:
+    """Return a size exactly as written; `None` when it is unset or empty."""
+    return quantity(text)
+
+
 class QuoteTicks:
     """Gathers ticks; each call tells whether the quote may have changed."""
 
@@ -62,7 +79,7 @@ class QuoteTicks:
         if kind in _DELAYED:
             self._delayed = True
         name, sized = field
-        value, amount = decimal_or_none(price), quantity(size)
+        value, amount = price_of(price), size_of(size)
         # -1 or 0 without a size is "no price", 0 with a size is one, as for combos (IB campus).
         values = self._values
         values[name] = None if not amount and value in _NO_PRICE else value
@@ -77,7 +94,7 @@ class QuoteTicks:
             return False
         if kind in _DELAYED:
             self._delayed = True
-        amount = quantity(size)
+        amount = size_of(size)
         self._values[name] = amount if amount or name == "volume" else None
         return True
 

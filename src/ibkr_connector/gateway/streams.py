@@ -30,9 +30,8 @@ from ibkr_connector.model.streams import Trade
 from . import translate
 from .client import GatewayClient
 from .faults import request_error
-from .figures import decimal_or_none, quantity
 from .port import GatewayNotice
-from .quote_line import QuoteTicks
+from .quote_line import QuoteTicks, price_of, size_of
 from .stream_port import (
     BarBacklog,
     BarChange,
@@ -323,8 +322,8 @@ class Streams:
                 contract=line.contract,
                 timestamp=self._second[1],
                 received=self._utcnow(),
-                price=decimal_or_none(price),
-                size=quantity(size),
+                price=price_of(price),
+                size=size_of(size),
                 exchange=exchange,
                 conditions=conditions,
                 past_limit=bool(marks & 1),
@@ -377,8 +376,8 @@ class Streams:
                 position=int(position),
                 operation=DepthOperation(int(operation)),
                 is_bid=side == _BID,
-                price=decimal_or_none(price),
-                size=quantity(size),
+                price=price_of(price),
+                size=size_of(size),
                 maker=maker,
             )
         )

@@ -45,6 +45,7 @@ class Consumer:
         capacity: How many letters may wait for him.
         require_live: Whether delayed and frozen quotes end his stream with an error.
         takes_delayed: Whether delayed quotes will do where live ones are refused.
+        keeps_all: Whether no record may take the place of an older one.
     """
 
     __slots__ = ("_contract", "box", "require_live", "takes_delayed")
@@ -56,25 +57,31 @@ class Consumer:
         capacity: int,
         require_live: bool = False,
         takes_delayed: bool = False,
+        keeps_all: bool = False,
     ) -> None:
         self._contract = contract
         self.require_live = require_live
         self.takes_delayed = takes_delayed and not require_live
         self.box: Mailbox[Letter] = Mailbox(
-            capacity=capacity, lost=self._overflow, replaces=_replaces
+            capacity=capacity, lost=self._overflow, replaces=None if keeps_all else _replaces
         )
 
-    def put(self, letter: Letter) -> None:
-        """Hand a letter over."""
-        if self.require_live and type(letter) is Quote and letter.data_type is not DataType.LIVE:
-            source = letter.data_type.name.lower().replace("_", "-")
-            self.box.close(
-                MarketDataPermissionError(
-                    f"live quotes of {self._contract} were required, and {source} ones came"
-                )
+    def put(self, *letters: Letter) -> None:
+        """Hand letters over that came together."""
+        if self.require_live:
+            for letter in letters:
+                if isinstance(letter, Quote) and letter.data_type is not DataType.LIVE:
+                    self._refuse(letter)
+                    return
+        self.box.put_all(letters)
+
+    def _refuse(self, quote: Quote) -> None:
+        source = quote.data_type.name.lower().replace("_", "-")
+        self.box.close(
+            MarketDataPermissionError(
+                f"live quotes of {self._contract} were required, and {source} ones came"
             )
-            return
-        self.box.put(letter)
+        )
 
     def _overflow(self, count: int, first: Letter, last: Letter) -> Gap:
         return Gap(

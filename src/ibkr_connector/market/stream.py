@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections import deque
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Generic, Self, TypeVar, cast
@@ -11,6 +12,7 @@ from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.market import Quote
 from ibkr_connector.model.streams import BarUpdate, DepthBook, Gap, Trade
 
+from .consumers import Letter
 from .streaming import Ticket
 
 __all__ = ["BarStream", "DepthStream", "MarketStream", "QuoteStream", "TradeStream"]
@@ -35,6 +37,7 @@ class MarketStream(Generic[T_co]):
         self._take_place = take_place
         self._ticket: Ticket | None = None
         self._is_over = False
+        self._read: deque[Letter] = deque()
         self._finalizer: weakref.finalize[[], MarketStream[T_co]] | None = None
 
     @property
@@ -45,7 +48,7 @@ class MarketStream(Generic[T_co]):
     @property
     def waiting(self) -> int:
         """How many records wait to be read."""
-        return 0 if self._ticket is None else len(self._ticket.box)
+        return len(self._read) + (0 if self._ticket is None else len(self._ticket.box))
 
     @property
     def conflated(self) -> int:
@@ -73,13 +76,15 @@ class MarketStream(Generic[T_co]):
         return self
 
     async def __anext__(self) -> T_co:
-        ticket = self._ticket or await self._begin()
-        try:
-            return cast("T_co", await ticket.box.get())
-        except Exception:
-            # its end, or what ended it
-            self._leave()
-            raise
+        if not self._read:
+            ticket = self._ticket or await self._begin()
+            try:
+                self._read.extend(await ticket.box.get_all())
+            except Exception:
+                # its end, or what ended it
+                self._leave()
+                raise
+        return cast("T_co", self._read.popleft())
 
     async def aclose(self) -> None:
         """Stop reading; idempotent, and harmless from any loop."""
@@ -87,6 +92,7 @@ class MarketStream(Generic[T_co]):
 
     def _leave(self) -> None:
         self._is_over = True
+        self._read.clear()
         if self._finalizer is not None:
             self._finalizer()
 

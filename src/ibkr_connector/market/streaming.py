@@ -120,6 +120,7 @@ class Streaming:
             capacity=buffer,
             require_live=wish.require_live,
             takes_delayed=self._delayed_fallback,
+            keeps_all=wish.kind is StreamKind.TRADES,
         )
         await self._streams.join(request, details, consumer)
         return Ticket(self._streams, request, consumer)

@@ -93,6 +93,7 @@ class Subscription:
         self._on_heard = on_heard
         self._whole_until = clock.utcnow()
         self._gap: Gap | None = None
+        self._batch: list[Streamed] = []
         self._is_suspected = False
         self._before: Streamed | None = None
         self._batches = 0
@@ -143,13 +144,17 @@ class Subscription:
 
     def fail(self, error: IBKRError) -> None:
         """End every reader's stream with an error."""
+        self._hand_out()
         consumers, self.consumers = self.consumers, []
         for consumer in consumers:
             consumer.box.close(error)
 
-    def _tell(self, record: Streamed) -> None:
-        for consumer in self.consumers:
-            consumer.put(record)
+    def _hand_out(self) -> None:
+        """Give the readers what came together, in one step each."""
+        if self._batch:
+            for consumer in self.consumers:
+                consumer.put(*self._batch)
+            self._batch.clear()
 
     # --- the line -------------------------------------------------------------------------------
 
@@ -169,7 +174,7 @@ class Subscription:
         if self._is_suspected:
             self._settle(item)
         try:
-            self._content.take(item, self._tell)
+            self._content.take(item, self._batch.append)
         except BrokenBook as broken:
             self._on_broken(self, broken)
 
@@ -183,9 +188,10 @@ class Subscription:
             if self._batches >= _BUSY:
                 self.patience_factor = 1
         try:
-            self._content.flush(now, self._tell)
+            self._content.flush(now, self._batch.append)
         except BrokenBook as broken:
             self._on_broken(self, broken)
+        self._hand_out()
 
     def fault(self, fault: StreamFault) -> None:
         """Take a message about the line."""
@@ -243,5 +249,6 @@ class Subscription:
         self.tell_whole_gap(GapReason.STALE)
 
     def _tell_gap(self, gap: Gap) -> None:
+        self._hand_out()
         for consumer in self.consumers:
             consumer.put(gap)
