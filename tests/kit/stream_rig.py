@@ -9,7 +9,6 @@ from ibkr_connector.clock import SystemClock
 from ibkr_connector.gateway.session import Session
 from ibkr_connector.gateway.stream_port import StreamKind, StreamRequest
 from ibkr_connector.market.consumers import Consumer
-from ibkr_connector.market.lines import LineCount
 from ibkr_connector.market.subscriptions import Subscriptions
 from ibkr_connector.model.contracts import Contract, ContractDetails, stock
 from ibkr_connector.model.ids import ClientId, ConId
@@ -56,7 +55,7 @@ class Rig:
             gateway=_Opener(self.session),
             pipeline=self._pipeline,
             clock=self._clock,
-            lines=LineCount({"lines": 100, "ticks": 5, "depth": 3}),
+            lines=self._pipeline.lines,
             resolve=resolve,
             is_open=lambda _details, _regular: None,
             stale_after_s=60.0,

@@ -1,4 +1,4 @@
-"""What the registry of streams needs of whoever counts market data lines, and a plain count."""
+"""What a stream is counted under: a pool of lines, and for bars the rules of history."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Hashable, Mapping
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from ibkr_connector.errors import MarketDataPermissionError
-from ibkr_connector.gateway.stream_port import StreamKind
+from ibkr_connector.gateway.stream_port import StreamKind, StreamRequest
+from ibkr_connector.resilience.operation import LIVE_BARS, HistoryKey
 
-__all__ = ["POOLS", "LineCount", "Lines"]
+from .spans import SMALL_BAR_SIZES
+
+__all__ = ["POOLS", "Lines", "history_of"]
 
 POOLS: Final[Mapping[StreamKind, str]] = MappingProxyType(
     {
@@ -44,32 +46,16 @@ class Lines(Protocol):
         ...
 
 
-class LineCount:
-    """A plain count with one limit for each pool, which a refusal lowers."""
-
-    def __init__(self, limits: Mapping[str, int]) -> None:
-        self._limits = dict(limits)
-        self._taken: dict[str, set[Hashable]] = {pool: set() for pool in limits}
-
-    def take(self, key: Hashable, *, pool: str) -> None:
-        """
-        Count a line.
-
-        Raises:
-            MarketDataPermissionError: None is free.
-        """
-        taken, limit = self._taken[pool], self._limits[pool]
-        if key not in taken and len(taken) >= limit:
-            raise MarketDataPermissionError(
-                f"all {limit} market data {pool} of this login are in use",
-                hint="close streams that you do not need",
-            )
-        taken.add(key)
-
-    def give_back(self, key: Hashable, *, pool: str) -> None:
-        """Count it no longer; idempotent."""
-        self._taken[pool].discard(key)
-
-    def refused(self, *, pool: str) -> None:
-        """The gateway says that it has no more lines than are counted now."""
-        self._limits[pool] = max(1, len(self._taken[pool]))
+def history_of(request: StreamRequest) -> HistoryKey | None:
+    """Return what opening a stream counts under among historical requests, if it does."""
+    if request.kind is StreamKind.FIVE_SECONDS:
+        return LIVE_BARS
+    if request.kind is not StreamKind.BARS:
+        return None
+    contract, show = request.contract, request.what_to_show
+    return HistoryKey(
+        contract_key=f"{contract.con_id}/{contract.exchange}/{show}",
+        # no two of them are identical to IB, because each is asked for at another moment
+        identical_key="",
+        small_bars=request.bar_size in SMALL_BAR_SIZES,
+    )

@@ -10,12 +10,11 @@ comes is read by `content`. All calls on one loop.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.codes import LinkEffect, StreamEffect, link_effect
@@ -37,14 +36,13 @@ from ibkr_connector.gateway.stream_port import (
 from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.market import DataType, Quote
 from ibkr_connector.model.streams import GapReason, StreamState
-from ibkr_connector.resilience.operation import ENDPOINTS, HistoryKey, Operation
+from ibkr_connector.resilience.operation import ENDPOINTS, EndpointPolicy, Operation
 from ibkr_connector.resilience.pipeline import Pipeline
 from ibkr_connector.resilience.single_flight import SingleFlight
 
 from .book import BrokenBook
 from .consumers import Consumer
-from .lines import POOLS, Lines
-from .spans import SMALL_BAR_SIZES
+from .lines import POOLS, Lines, history_of
 from .staleness import RENEW_EVERY_S
 from .subscription import Phase, Subscription
 from .watchdog import Watchdog
@@ -52,8 +50,6 @@ from .watchdog import Watchdog
 __all__ = ["Subscriptions"]
 
 _log = logging.getLogger(__name__)
-
-_STREAMS: Final = itertools.count()
 
 
 class Subscriptions:
@@ -219,7 +215,12 @@ class Subscriptions:
 
         try:
             await self._pipeline.run(
-                Operation(policy=self._policy(one.asked), call=write, history=_history(one.asked))
+                Operation(
+                    policy=self._policy(one),
+                    call=write,
+                    history=history_of(one.asked),
+                    subject=one.request.contract.con_id,
+                )
             )
         except BaseException:
             for made in opened:
@@ -245,11 +246,14 @@ class Subscriptions:
             one.holds_line = False
             self._lines.give_back(one.request, pool=POOLS[one.request.kind])
 
-    def _policy(self, request: StreamRequest) -> Any:
-        if request.kind in (StreamKind.BARS, StreamKind.FIVE_SECONDS):
+    def _policy(self, one: Subscription) -> EndpointPolicy:
+        if one.request.kind in (StreamKind.BARS, StreamKind.FIVE_SECONDS):
             return ENDPOINTS["subscribe_bars"]
+        if one.request.kind is StreamKind.TRADES and one.phase is Phase.OPENING:
+            # a new session counts anew, and a silent stream is not renewed sooner anyway
+            return ENDPOINTS["subscribe_ticks"]
         with suppress(NotConnectedError):
-            if self._gateway.needs_data_type(request):
+            if self._gateway.needs_data_type(one.asked):
                 return ENDPOINTS["subscribe_typed"]
         return ENDPOINTS["subscribe"]
 
@@ -428,19 +432,6 @@ class Subscriptions:
         self._jobs.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("a job of the streams ended by an error of ours", exc_info=error)
-
-
-def _history(request: StreamRequest) -> HistoryKey | None:
-    if request.kind not in (StreamKind.BARS, StreamKind.FIVE_SECONDS):
-        return None
-    contract, show = request.contract, request.what_to_show
-    return HistoryKey(
-        contract_key=f"{contract.con_id}/{contract.exchange}/{show}",
-        # no two of them are "identical" to IB, because each is asked for at another moment
-        identical_key=f"stream/{next(_STREAMS)}",
-        weight=2 if show == "BID_ASK" else 1,
-        small_bars=request.bar_size in SMALL_BAR_SIZES,
-    )
 
 
 def _named(one: Subscription) -> tuple[StreamKind, Contract]:

@@ -195,6 +195,8 @@ _ROWS: Final = (
     # A stream is open when its request is written; its data or its refusal come later.
     _row("subscribe", Group.MARKET, Lane.DATA, replay=_SAFE),
     _row("subscribe_typed", Group.MARKET, Lane.DATA, replay=_SAFE, cost=2),
+    # One tick-by-tick request for an instrument in 15 seconds (IB campus: tick-by-tick data).
+    _row("subscribe_ticks", Group.MARKET, Lane.DATA, replay=_SAFE, apart_s=15.0),
     _row("subscribe_bars", Group.HISTORY, Lane.HISTORY, replay=_SAFE),
     _row("unsubscribe", Group.MARKET, Lane.CONTROL, replay=_NEVER, deadline_s=5.0),
     _row("bars", Group.HISTORY, Lane.HISTORY, replay=_SAFE, deadline_s=60.0, attempt_s=45.0),

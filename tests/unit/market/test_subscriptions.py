@@ -17,11 +17,11 @@ from ibkr_connector.errors import (
 from ibkr_connector.gateway.port import DisconnectReason, GatewayNotice, SessionEnded
 from ibkr_connector.gateway.stream_port import StreamKind, StreamRequest
 from ibkr_connector.market.consumers import Consumer, Letter
-from ibkr_connector.market.lines import LineCount
 from ibkr_connector.market.subscriptions import Subscriptions
 from ibkr_connector.model.contracts import Contract, ContractDetails, stock
 from ibkr_connector.model.market import DataType, Quote
 from ibkr_connector.model.streams import Gap, GapReason
+from ibkr_connector.resilience.lines import LineBudget
 from ibkr_connector.resilience.pipeline import Pipeline
 from kit.fake_clock import FakeClock
 from kit.stream_gateway import FakeStreams
@@ -39,7 +39,7 @@ class World:
         self.is_open: bool | None = True
         self.flows = 0
         self.looked_up = 0
-        self.lines = LineCount({"lines": lines, "ticks": 1, "depth": 1})
+        self.lines = LineBudget(lines, clock=self.clock)
         self.streams = Subscriptions(
             gateway=self.gateway,
             pipeline=self.pipeline,
@@ -399,6 +399,19 @@ async def test_101_after_a_reconnect_waits_for_a_line_instead_of_ending_the_stre
     assert len(world.gateway.open) == 1
     (state,) = world.streams.states()
     assert state.phase == "live"
+
+
+async def test_trades_of_one_contract_are_asked_for_fifteen_seconds_apart(world: World) -> None:
+    reader = await world.join(kind=StreamKind.TRADES)
+    request = StreamRequest(kind=StreamKind.TRADES, contract=stock("AAPL"))
+    world.streams.leave(request, reader)
+    await world.clock.advance(5.0)
+    again = asyncio.ensure_future(world.join(kind=StreamKind.TRADES))
+    await world.clock.advance(9.0)
+    assert len(world.gateway.lines) == 1
+    await world.clock.advance(2.0)
+    await again
+    assert len(world.gateway.open) == 1
 
 
 async def test_closing_ends_every_reader_and_leaves_no_task(world: World) -> None:
