@@ -85,11 +85,6 @@ class LineBudget:
         """Learn from the gateway's refusal: no more than what is taken without the one refused."""
         self._pools[LinePool(pool)].refused()
 
-    def forget(self) -> None:
-        """Give everything back and forget what was learned: the session is another."""
-        for pool in self._pools.values():
-            pool.forget()
-
     @property
     def limit(self) -> int:
         """How many lines there are, as learned."""
@@ -154,10 +149,6 @@ class _Pool:
         # one must be left, or nothing would ever be asked again
         self._learned = max(1, min(self.limit, self.used))
         self._learned_at = self._clock.monotonic()
-
-    def forget(self) -> None:
-        self._holders.clear()
-        self._learned = self._most
 
     def status(self) -> LineStatus:
         return LineStatus(limit=self._most, limit_now=self.limit, used=self.used)

@@ -71,15 +71,6 @@ def test_depth_and_ticks_have_stocks_of_their_own() -> None:
     assert LineBudget(100_000, clock=FakeClock()).status()["depth"].limit == 60
 
 
-def test_another_session_begins_with_nothing_taken_and_nothing_learned() -> None:
-    lines = LineBudget(100, clock=FakeClock())
-    lines.take("AAPL")
-    lines.take("MSFT")
-    lines.refused()
-    lines.forget()
-    assert (lines.limit, lines.used) == (100, 0)
-
-
 def test_a_login_without_a_single_free_line_is_tried_again_with_one() -> None:
     lines = LineBudget(100, clock=FakeClock())
     lines.take("AAPL")
