@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from .model.contracts import Contract
     from .model.orders import OrderReport, SendDisposition, Violation
+    from .model.preview import RuleVerdict
 
 __all__ = [
     "AccountError",
@@ -281,7 +282,11 @@ class OrderValidationError(OrderError):
 
 
 class RiskLimitError(OrderError):
-    """The order breaks one or more of your own limits; nothing was sent."""
+    """
+    The order breaks one or more of your own limits; nothing was sent.
+
+    `violations` are the broken ones; `rules` are all that are set, those that it passes included.
+    """
 
     hint = "lower the order or change the limits in config/risk_config.yaml"
 
@@ -290,11 +295,13 @@ class RiskLimitError(OrderError):
         message: str = "",
         *,
         violations: Sequence[Violation] = (),
+        rules: Sequence[RuleVerdict] = (),
         correlation_id: str | None = None,
         disposition: SendDisposition | None = None,
     ) -> None:
         super().__init__(message, correlation_id=correlation_id, disposition=disposition)
         self.violations = tuple(violations)
+        self.rules = tuple(rules)
 
 
 class TradingHaltedError(OrderError):

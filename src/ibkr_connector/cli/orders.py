@@ -208,6 +208,8 @@ def _print_history(history: OrderHistory) -> None:
             f"  {step.seq:>6}  {step.time:%Y-%m-%d %H:%M:%S.%f} UTC  {escape(step.what)}{cause}",
             soft_wrap=True,
         )
+        for rule in step.rules:
+            console.print(f"          [dim]{escape(rule.sentence)}[/]", soft_wrap=True)
     if history.namesakes:
         console.print(f"  [dim]of the same number: {', '.join(history.namesakes)}[/]")
 

@@ -91,6 +91,14 @@ class RuleVerdict(Record):
     limit: str = ""
     remedy: str = ""
 
+    @property
+    def sentence(self) -> str:
+        """The verdict in words."""
+        compared = f": {self.value}" if self.value else ""
+        return f"{self.rule} {self.verdict}{compared}" + (
+            f", limit {self.limit}" if self.limit else ""
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision(Record):

@@ -35,7 +35,7 @@ from .risk import (
     RiskFacts,
     RiskLimits,
     closes,
-    judge,
+    decide,
     needs_facts,
     needs_of,
     verdicts,
@@ -223,9 +223,11 @@ class Admission:
         replacing: str | None = None,
         entry: Examined | None = None,
         is_dry: bool = False,
-    ) -> None:
+    ) -> tuple[RuleVerdict, ...]:
         """
         Apply the rules, as they are now; what passes counts as placed unless it `is_dry`.
+
+        Returns every rule that is set, with what it has compared: the reasons for letting it go.
 
         Args:
             examined: What `examine` made of a request.
@@ -244,15 +246,17 @@ class Admission:
         if killed is not None and not closes(case):
             raise _killed(killed)
         # with the switch engaged nothing may stand between a position and its end
-        violations = judge(case) if killed is None else ()
+        violations, rules = decide(case) if killed is None else ((), (_waived(killed),))
         if violations:
             raise RiskLimitError(
                 "; ".join(str(violation) for violation in violations),
                 violations=violations,
+                rules=rules,
                 disposition=SendDisposition.UNSENT,
             )
         if not is_dry:
             self._exposure.placed(case)
+        return rules
 
     def verdicts(self, examined: Examined) -> tuple[RuleVerdict, ...]:
         """Tell what every rule says of an order, and whether trading is stopped; broken first."""
@@ -319,6 +323,15 @@ def _trading(halts: Sequence[str]) -> RuleVerdict:
         value=f"stopped: {', '.join(halts)}" if halts else "allowed",
         limit="allowed",
         remedy="wait until it is allowed again, or end what has stopped it" if halts else "",
+    )
+
+
+def _waived(state: KillState) -> RuleVerdict:
+    return RuleVerdict(
+        rule="trading",
+        verdict=Verdict.WAIVED,
+        value=f"stopped: {state.sentence}",
+        limit="only what closes goes, and no rule holds it up",
     )
 
 

@@ -22,6 +22,7 @@ from ibkr_connector.errors import (
 from ibkr_connector.gateway.port import OrderGateway, OrderTicket
 from ibkr_connector.model.ids import OrderId
 from ibkr_connector.model.orders import OrderReport, SendDisposition
+from ibkr_connector.model.preview import RuleVerdict
 from ibkr_connector.observe.correlation import current_correlation_id
 from ibkr_connector.resilience.operation import ENDPOINTS, Operation
 from ibkr_connector.resilience.pipeline import Pipeline
@@ -75,7 +76,12 @@ class Dispatch:
         return in_time
 
     def intend(
-        self, examined: Examined, *, parent_id: OrderId | None = None, transmit: bool = True
+        self,
+        examined: Examined,
+        *,
+        rules: tuple[RuleVerdict, ...],
+        parent_id: OrderId | None = None,
+        transmit: bool = True,
     ) -> Intended:
         """
         Reserve id and reference, and take the order into the ledger; nothing is sent yet.
@@ -113,6 +119,7 @@ class Dispatch:
             ticket=ticket,
             client_order_id=request.client_order_id,
             correlation_id=current_correlation_id(),
+            rules=rules,
         )
         self._ledger.record(note)
         return note

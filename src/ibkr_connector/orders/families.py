@@ -93,20 +93,21 @@ class Families:
                 known = placed_before(self._ledger, entry, examined[0].contract)
             if known is None:
                 self._check_trading()
-                self._admission.check_risk(examined[0])
-                for one in examined[1:]:
-                    self._admission.check_risk(one, entry=examined[0])
+                rules = [self._admission.check_risk(examined[0])]
+                rules += [
+                    self._admission.check_risk(one, entry=examined[0]) for one in examined[1:]
+                ]
         except IBKRError as error:
             self._placing.deny(bracket, error)
             raise
         if known is not None:
             return await self._answer([known.key, *self._exits_of(known, exits)], waiting)
-        head = self._dispatch.intend(examined[0], transmit=False)
+        head = self._dispatch.intend(examined[0], rules=rules[0], transmit=False)
         parent_id = head.ticket.order_id
         notes = [
             head,
-            self._dispatch.intend(examined[1], parent_id=parent_id, transmit=False),
-            self._dispatch.intend(examined[2], parent_id=parent_id),
+            self._dispatch.intend(examined[1], rules=rules[1], parent_id=parent_id, transmit=False),
+            self._dispatch.intend(examined[2], rules=rules[2], parent_id=parent_id),
         ]
         keys = [note.key for note in notes]
         job = self._jobs.spawn(self._carry(notes, waiting))

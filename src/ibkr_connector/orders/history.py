@@ -17,6 +17,7 @@ from typing import Any
 from ibkr_connector.errors import OrderNotFoundError
 from ibkr_connector.gateway.port import OrderTicket
 from ibkr_connector.model.orders import OrderReport
+from ibkr_connector.model.preview import RuleVerdict
 from ibkr_connector.model.record import Record
 
 from .entry import OrderEntry
@@ -57,8 +58,9 @@ class HistoryStep(Record):
 
     `kind` is the journal's word (`intent, foreign, step, fact, fill, commission, anomaly`), `what`
     says it in words, `cause` names the message or the call that led to it, and `evidence` holds
-    what that said. `source` and `target` are set for transitions. `time` is UTC; `seq` and
-    `digest` are those of the entry of the journal.
+    what that said. `source` and `target` are set for transitions. `rules` are, of what was to be
+    sent, the rules that let it go: each that was set, with value, limit and verdict. `time` is UTC;
+    `seq` and `digest` are those of the entry of the journal.
     """
 
     seq: int
@@ -71,6 +73,7 @@ class HistoryStep(Record):
     digest: str
     source: str | None = None
     target: str | None = None
+    rules: tuple[RuleVerdict, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +220,7 @@ def _meant(ledger: Ledger, which: str) -> list[OrderEntry]:
 
 def _step(entry: JournalEntry, note: Note) -> HistoryStep:
     moved = note if isinstance(note, Moved) else None
-    known = {"at", "key", "cause", "correlation_id"}
+    known = {"at", "key", "cause", "correlation_id", "rules"}
     return HistoryStep(
         seq=entry.seq,
         time=note.at,
@@ -233,6 +236,7 @@ def _step(entry: JournalEntry, note: Note) -> HistoryStep:
         digest=entry.digest,
         source=None if moved is None else moved.source.value,
         target=None if moved is None else moved.target.value,
+        rules=note.rules if isinstance(note, Intended | Changed) else (),
     )
 
 

@@ -18,6 +18,7 @@ from ibkr_connector.codes import Scope, lookup
 from ibkr_connector.errors import IBKRError, OrderStateError, OrderValidationError
 from ibkr_connector.gateway.port import OrderFault, OrderGateway, OrderTicket
 from ibkr_connector.model.orders import Action, OrderReport, OrderRequest, OrderStatus, OrderType
+from ibkr_connector.model.preview import RuleVerdict
 from ibkr_connector.observe.correlation import current_correlation_id
 from ibkr_connector.resilience.operation import ENDPOINTS, Operation
 from ibkr_connector.resilience.pipeline import Pipeline
@@ -115,18 +116,23 @@ class Modifying:
                     f"got {wanted.quantity}, cancel the order instead"
                 )
             self._check_trading(None)
-            self._admission.check_risk(examined, replacing=key)
+            rules = self._admission.check_risk(examined, replacing=key)
         except IBKRError as error:
             self._placing.deny((entry.order_id, dict(changes)), error)
             raise
         self._under_way[key] = None
         try:
-            return await self._carry(entry, wanted, timeout_s=timeout_s)
+            return await self._carry(entry, wanted, rules, timeout_s=timeout_s)
         finally:
             del self._under_way[key]
 
     async def _carry(
-        self, entry: OrderEntry, wanted: OrderRequest, *, timeout_s: float | None
+        self,
+        entry: OrderEntry,
+        wanted: OrderRequest,
+        rules: tuple[RuleVerdict, ...],
+        *,
+        timeout_s: float | None,
     ) -> OrderReport:
         key, ticket = entry.key, _ticket(entry, wanted)
         limit_s = self._timeout_s if timeout_s is None else timeout_s
@@ -136,6 +142,7 @@ class Modifying:
             key=key,
             ticket=ticket,
             correlation_id=current_correlation_id(),
+            rules=rules,
         )
         await self._book.journal.append([note])
         self._ledger.record(note)

@@ -16,7 +16,7 @@ from typing import Final
 from ibkr_connector.gateway.port import BrokerOrder, OrderTicket
 from ibkr_connector.model.ids import ClientId, ExecId, OrderId, PermId
 from ibkr_connector.model.orders import Fill, OrderTerms, SendDisposition
-from ibkr_connector.model.preview import Decision
+from ibkr_connector.model.preview import Decision, RuleVerdict
 
 from .states import Event, State
 
@@ -41,7 +41,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intended:
-    """An order is about to be sent; enough to recognise it at the broker and to rebuild it."""
+    """
+    An order is about to be sent; enough to recognise it at the broker and to rebuild it.
+
+    `rules` is what let it go: every rule that was set, with what it compared.
+    """
 
     at: datetime
     key: str
@@ -50,6 +54,7 @@ class Intended:
     client_order_id: str | None = None
     correlation_id: str = ""
     cause: str = "place"
+    rules: tuple[RuleVerdict, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +77,7 @@ class Changed:
     ticket: OrderTicket
     correlation_id: str = ""
     cause: str = "modify"
+    rules: tuple[RuleVerdict, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +176,7 @@ class Denied:
     client_order_id: str | None = None
     correlation_id: str = ""
     cause: str = "place"
+    rules: tuple[RuleVerdict, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

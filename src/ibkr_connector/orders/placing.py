@@ -14,6 +14,7 @@ from ibkr_connector.errors import (
     OrderRejectedError,
     OrderUncertainError,
     OrderValidationError,
+    RiskLimitError,
 )
 from ibkr_connector.model.orders import AnyOrder, OrderReport, OrderRequest, SendDisposition
 from ibkr_connector.observe.correlation import current_correlation_id
@@ -91,14 +92,14 @@ class Placing:
                 known = placed_before(self._ledger, checked, examined.contract)
             if known is None:
                 self._check_trading()
-                self._admission.check_risk(examined)
+                rules = self._admission.check_risk(examined)
                 voucher = self._vouchers.take(token, examined)
         except IBKRError as error:
             self.deny(request, error)
             raise
         if known is not None:
             return await self._dispatch.answer(known.key, waiting)
-        note = self._dispatch.intend(examined)
+        note = self._dispatch.intend(examined, rules=rules)
         decided = None if voucher is None else self._decided(note, voucher)
         self._jobs.spawn(self._dispatch.carry(note, waiting, decided=decided))
         return await self._dispatch.answer(note.key, waiting)
@@ -151,5 +152,6 @@ class Placing:
             reason=error.message,
             order=repr(request),
             correlation_id=current_correlation_id(),
+            rules=error.rules if isinstance(error, RiskLimitError) else (),
         )
         self._book.journal.post([note])

@@ -21,9 +21,11 @@ from ibkr_connector.orders.risk import (
     Held,
     RiskFacts,
     RiskLimits,
+    decide,
     judge,
     verdicts,
 )
+from ibkr_connector.orders.risk.valuation import exposures
 from ibkr_connector.orders.risk.verdicts import MEASURES
 from kit.order_desk import AAPL, NOON, buy
 
@@ -167,3 +169,47 @@ def test_the_verdict_is_the_rules_own(
     assert [(row.rule, row.value, row.limit, row.remedy) for row in rows] == [
         (one.rule, one.value, one.limit, one.remedy) for one in judge(asked)
     ]
+
+
+# --- what is stored with an order ---------------------------------------------------------------
+
+
+@given(
+    limits=st.fixed_dictionaries(
+        {},
+        optional={name: st.just(value) for name, value in ALL.items()}
+        | {"max_order_value": st.just(Decimal(1)), "max_position_size": st.just(Decimal(10))},
+    ),
+    action=st.sampled_from(list(Action)),
+    quantity=st.integers(1, 400),
+)
+def test_the_decision_is_the_judgement_and_has_every_rule_that_is_set(
+    limits: dict[str, Any], action: Action, quantity: int
+) -> None:
+    one = case(replace(buy(), action=action, quantity=Decimal(quantity)), **limits)
+    violations, rows = decide(one)
+    assert violations == judge(one)
+    broken = [row for row in rows if row.verdict is Verdict.BROKEN]
+    assert [row.rule for row in broken] == [violation.rule for violation in violations]
+    told = [row for row in verdicts(one) if row.verdict is not Verdict.NOT_SET]
+    assert [r for r in told if r.verdict is not Verdict.WAIVED] == [
+        r for r in rows if r.verdict is not Verdict.WAIVED
+    ]
+    assert all(row.value and row.limit for row in rows)
+
+
+def test_of_an_order_that_only_closes_the_decision_tells_which_limits_were_waived() -> None:
+    closing = replace(buy(50), action=Action.SELL)
+    _, rows = decide(case(closing, max_position_size=Decimal(60)))
+    waived = {row.rule: row for row in rows if row.verdict is Verdict.WAIVED}
+    assert waived["max_position_size"].limit == "60"
+    assert waived["max_position_size"].value == "-150"
+    assert "max_exposure" not in waived
+
+
+def test_the_exposure_of_a_case_is_worked_out_once_and_of_a_changed_case_anew() -> None:
+    one = case(**ALL)
+    first = exposures(one)
+    assert exposures(one) is first
+    more = replace(one, request=buy(300))
+    assert exposures(more) != first

@@ -20,7 +20,7 @@ from .valuation import (
     with_filled,
     worst_price,
 )
-from .verdicts import verdicts
+from .verdicts import decide, verdicts
 
 __all__ = [
     "RULES",
@@ -37,6 +37,7 @@ __all__ = [
     "Working",
     "check_risk",
     "closes",
+    "decide",
     "judge",
     "likeness",
     "needs_facts",

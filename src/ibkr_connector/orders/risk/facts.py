@@ -8,10 +8,10 @@ Refuses to know: where facts come from; a `FactSource` supplies them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 from ibkr_connector.model.account import Position
 from ibkr_connector.model.contracts import Contract, ContractDetails
@@ -138,6 +138,9 @@ class Case:
     book: Book
     is_change: bool = False
     """Whether this is an open order as it would be after a modification."""
+
+    worked_out: dict[str, Any] = field(init=False, default_factory=dict, compare=False, repr=False)
+    """Figures that several rules look at and that cost something; a changed case begins anew."""
 
     @property
     def legs(self) -> tuple[Case, ...]:

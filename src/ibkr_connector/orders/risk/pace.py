@@ -12,7 +12,7 @@ from ibkr_connector.model.orders import OrderRequest, Violation
 from .facts import Case, Placed
 from .sizes import unknown
 
-__all__ = ["LONGEST_S", "duplicate", "likeness", "open_orders", "rate"]
+__all__ = ["LONGEST_S", "duplicate", "likeness", "open_orders", "placed_since", "rate"]
 
 LONGEST_S = 60
 """The longest window of the rates."""
@@ -56,7 +56,7 @@ def rate(case: Case) -> Iterator[Violation]:
         if case.book.now is None:
             yield unknown(rule, f"{limit}", case=case, names=["the time"])
             continue
-        count = len(_since(case.book.placed, case.book.now, seconds=Decimal(window_s))) + 1
+        count = len(placed_since(case, case.book.now, seconds=Decimal(window_s))) + 1
         if count > limit:
             yield Violation(
                 rule=rule,
@@ -75,11 +75,7 @@ def duplicate(case: Case) -> Iterator[Violation]:
         yield unknown("duplicate_window_s", f"{window} s", case=case, names=["the time"])
         return
     mine = likeness(case.request, case.contract, case.account)
-    same = [
-        one.at
-        for one in _since(case.book.placed, case.book.now, seconds=window)
-        if one.what == mine
-    ]
+    same = [one.at for one in placed_since(case, case.book.now, seconds=window) if one.what == mine]
     if same:
         age = (case.book.now - max(same)).total_seconds()
         yield Violation(
@@ -90,6 +86,11 @@ def duplicate(case: Case) -> Iterator[Violation]:
         )
 
 
-def _since(placed: tuple[Placed, ...], now: datetime, *, seconds: Decimal) -> tuple[Placed, ...]:
-    start = now - timedelta(seconds=float(seconds))
-    return tuple(one for one in placed if one.at > start)
+def placed_since(case: Case, now: datetime, *, seconds: Decimal) -> tuple[Placed, ...]:
+    """Return what was let through in the last seconds, in whatever order the clock has it."""
+    known: tuple[Placed, ...] | None = case.worked_out.get(f"placed in {seconds} s")
+    if known is None:
+        start = now - timedelta(seconds=float(seconds))
+        known = tuple(one for one in case.book.placed if one.at > start)
+        case.worked_out[f"placed in {seconds} s"] = known
+    return known

@@ -35,6 +35,9 @@ __all__ = [
 
 ZERO: Final = Decimal(0)
 
+Exposures = tuple[Decimal | None, Decimal | None, Decimal | None]
+"""Worst-case value of the book, of the order's symbol, of its contract."""
+
 _WITHOUT_MULTIPLIER: Final = frozenset(
     {
         SecurityType.STOCK,
@@ -98,6 +101,13 @@ def order_unit_value(case: Case) -> Decimal | None:
 
     Of a combination it is what its legs are worth together, bought ones and sold ones alike.
     """
+    known: dict[str, Decimal | None] = case.worked_out
+    if "unit value" not in known:
+        known["unit value"] = _order_unit_value(case)
+    return known["unit value"]
+
+
+def _order_unit_value(case: Case) -> Decimal | None:
     if case.contract.legs:
         worth = _sum(order_value(leg) for leg in case.legs)
         return None if worth is None else worth / case.request.quantity
@@ -155,6 +165,13 @@ def position_after(case: Case) -> Decimal | None:
 
     Everything that is open on the same side is taken to fill, and nothing on the other.
     """
+    known: dict[str, Decimal | None] = case.worked_out
+    if "position" not in known:
+        known["position"] = _position_after(case)
+    return known["position"]
+
+
+def _position_after(case: Case) -> Decimal | None:
     held = _held_of(case)
     if held is None:
         return None
@@ -190,12 +207,19 @@ def with_filled(case: Case, action: Action, quantity: Decimal) -> Case:
     return replace(case, book=replace(case.book, held=(*case.book.held, *rows)))
 
 
-def exposures(case: Case) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+def exposures(case: Case) -> Exposures:
     """
     Return the worst-case gross value of the whole book, of the order's symbol, and of its contract.
 
     For each contract the larger of both sides: all open buys filled, or all open sells.
     """
+    known: Exposures | None = case.worked_out.get("exposures")
+    if known is None:
+        known = case.worked_out["exposures"] = _exposures(case)
+    return known
+
+
+def _exposures(case: Case) -> Exposures:
     if case.book.held is None:
         return None, None, None
     mine = [

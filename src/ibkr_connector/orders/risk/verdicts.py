@@ -8,19 +8,19 @@ asked here once more, so that nothing is judged in two ways.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import timedelta
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
 
-from ibkr_connector.model.orders import Action
+from ibkr_connector.model.orders import Action, Violation
 from ibkr_connector.model.preview import RuleVerdict, Verdict
 
 from .facts import Case
+from .pace import placed_since
 from .rules import RULES, Rule
 from .valuation import closes, exposures, order_unit_value, order_value, position_after
 
-__all__ = ["MEASURES", "verdicts"]
+__all__ = ["MEASURES", "decide", "verdicts"]
 
 Compared = tuple[str, object, object]
 """The limit's name, a value, and what it was held against."""
@@ -29,34 +29,53 @@ Compared = tuple[str, object, object]
 def verdicts(case: Case) -> tuple[RuleVerdict, ...]:
     """Return what each rule says, in the order of the rules; one rule may say several things."""
     only_closes = closes(case)
-    return tuple(
-        verdict
-        for rule in RULES
-        for verdict in (
-            _of(rule, case)
-            if rule.for_closing or not only_closes
-            else (RuleVerdict(rule=rule.name, verdict=Verdict.WAIVED),)
-        )
+    rows: list[RuleVerdict] = []
+    for rule in RULES:
+        if only_closes and not rule.for_closing:
+            rows.append(RuleVerdict(rule=rule.name, verdict=Verdict.WAIVED))
+        elif broken := [_as_row(one) for one in rule.violations(case)]:
+            rows += broken
+        else:
+            unset = RuleVerdict(rule=rule.name, verdict=Verdict.NOT_SET)
+            rows += _compared(rule, case, Verdict.PASSED) or [unset]
+    return tuple(rows)
+
+
+def decide(case: Case) -> tuple[tuple[Violation, ...], tuple[RuleVerdict, ...]]:
+    """
+    Apply the rules once; return what is broken, and what each rule that is set has compared.
+
+    Every order that is sent comes through here, so nothing is made for rules that are not set.
+    """
+    only_closes = closes(case)
+    violations: list[Violation] = []
+    rows: list[RuleVerdict] = []
+    for rule in RULES:
+        if only_closes and not rule.for_closing:
+            rows += _compared(rule, case, Verdict.WAIVED)
+        elif broken := tuple(rule.violations(case)):
+            violations += broken
+            rows += map(_as_row, broken)
+        else:
+            rows += _compared(rule, case, Verdict.PASSED)
+    return tuple(violations), tuple(rows)
+
+
+def _as_row(one: Violation) -> RuleVerdict:
+    return RuleVerdict(
+        rule=one.rule,
+        verdict=Verdict.BROKEN,
+        value=one.value,
+        limit=one.limit,
+        remedy=one.remedy,
     )
 
 
-def _of(rule: Rule, case: Case) -> Iterator[RuleVerdict]:
-    broken = tuple(rule.violations(case))
-    for one in broken:
-        yield RuleVerdict(
-            rule=one.rule,
-            verdict=Verdict.BROKEN,
-            value=one.value,
-            limit=one.limit,
-            remedy=one.remedy,
-        )
-    if broken:
-        return
-    compared = tuple(MEASURES.get(rule.name, _nothing)(case))
-    for name, value, limit in compared:
-        yield RuleVerdict(rule=name, verdict=Verdict.PASSED, value=_text(value), limit=f"{limit}")
-    if not compared:
-        yield RuleVerdict(rule=rule.name, verdict=Verdict.NOT_SET)
+def _compared(rule: Rule, case: Case, verdict: Verdict) -> list[RuleVerdict]:
+    return [
+        RuleVerdict(rule=name, verdict=verdict, value=_text(value), limit=f"{limit}")
+        for name, value, limit in MEASURES.get(rule.name, _nothing)(case)
+    ]
 
 
 def _text(value: object) -> str:
@@ -126,17 +145,20 @@ def _position_size(case: Case) -> Iterator[Compared]:
 
 
 def _position_worth(case: Case) -> Iterator[Compared]:
+    if case.limits.max_position_value is None:
+        return
     after, each = position_after(case), order_unit_value(case)
-    if case.limits.max_position_value is not None and after is not None and each is not None:
+    if after is not None and each is not None:
         yield "max_position_value", after * each, case.limits.max_position_value
 
 
 def _exposure(case: Case) -> Iterator[Compared]:
-    gross, _, _ = exposures(case)
-    if case.limits.max_exposure is not None:
-        yield "max_exposure", gross, case.limits.max_exposure
-    if case.limits.max_exposure_share is not None:
-        yield "max_exposure_share", _share(case, gross), case.limits.max_exposure_share
+    limits = case.limits
+    if limits.max_exposure is not None:
+        yield "max_exposure", exposures(case)[0], limits.max_exposure
+    if limits.max_exposure_share is not None:
+        share = _share(case, exposures(case)[0])
+        yield "max_exposure_share", share, limits.max_exposure_share
 
 
 def _concentration(case: Case) -> Iterator[Compared]:
@@ -159,8 +181,10 @@ def _buying_power(case: Case) -> Iterator[Compared]:
 def _short_selling(case: Case) -> Iterator[Compared]:
     limits = case.limits
     watched = not limits.allow_short or limits.require_shortable
+    if not watched or case.request.action is not Action.SELL:
+        return
     after = position_after(case)
-    if not watched or case.request.action is not Action.SELL or after is None:
+    if after is None:
         return
     short = f"{max(after, Decimal(0))} short with all open sells filled"
     if not limits.allow_short:
@@ -235,8 +259,8 @@ def _rate(case: Case) -> Iterator[Compared]:
     ):
         now = case.book.now
         if limit is not None and now is not None:
-            start = now - timedelta(seconds=seconds)
-            yield name, sum(one.at > start for one in case.book.placed) + 1, limit
+            placed = placed_since(case, now, seconds=Decimal(seconds))
+            yield name, len(placed) + 1, limit
 
 
 def _duplicate(case: Case) -> Iterator[Compared]:
