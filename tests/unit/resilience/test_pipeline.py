@@ -400,6 +400,19 @@ async def test_the_gateways_complaint_about_another_call_slows_messages_down(rig
     assert rig.pipeline.pacing_status().budget_now == 40, "within a second it is one complaint"
 
 
+async def test_a_second_heartbeat_is_sent_at_once_when_the_first_is_missed(rig: Rig) -> None:
+    sent: list[float] = []
+
+    async def probe() -> None:
+        sent.append(rig.clock.monotonic())
+        await hang()
+
+    for _ in range(2):
+        with pytest.raises(RequestTimeoutError):
+            await rig.run("heartbeat", probe, deadline_s=0.4)
+    assert sent == pytest.approx([0.0, 0.4])
+
+
 async def test_a_refusal_of_our_own_is_no_complaint(rig: Rig) -> None:
     rig.pipeline.outlet.sent(200)
     with pytest.raises(PacingError):
