@@ -10,7 +10,7 @@ import pytest
 
 from ibkr_connector import DataType, IBKRConnector, Quote
 from ibkr_connector.model.streams import BarUpdate, DepthBook, Gap, GapReason, Trade
-from ibkr_connector.simulator import Cut, HostedSimulator
+from ibkr_connector.simulator import Cut, Drop, HostedSimulator
 from kit.market import asked, busy, gap_of, hold, until
 
 Make = Callable[..., IBKRConnector]
@@ -194,3 +194,20 @@ async def test_a_stream_opened_while_the_socket_ends_is_not_forgotten(
             quote = await until(stream, lambda q: q.bid is not None)
             assert quote.data_type is DataType.LIVE
             assert len(await ib.stream_states()) == 1
+
+
+async def test_a_book_that_has_lost_a_change_is_asked_for_again(
+    make_ibkr_gateway: Gateways, make_connector: Make
+) -> None:
+    gateway = make_ibkr_gateway(clock=busy())
+    async with make_connector(gateway.port) as ib:
+        # the first row never comes, so the second has nothing to stand below
+        lost = Drop(reply="MarketDepthL2", times=1)
+        gateway.do(lambda sim: sim.inject(lost))
+        async with ib.stream_depth("AAPL", rows=5) as stream:
+            over = await gap_of(stream, over=True)
+            book = await anext(stream)
+    assert over.reason is GapReason.BROKEN_BOOK
+    assert isinstance(book, DepthBook)
+    assert len(book.bids) == len(book.asks) == 5
+    assert len(asked(gateway, "ReqMarketDepth")) == 2

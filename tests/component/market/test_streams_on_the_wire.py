@@ -13,13 +13,16 @@ from typing import Any
 import pytest
 
 from ibkr_connector import (
+    Contract,
     DataType,
     HistoricalDataError,
     IBKRConnector,
     MarketDataError,
     MarketDataPermissionError,
     Quote,
+    SecurityType,
 )
+from ibkr_connector.model.ids import ConId
 from ibkr_connector.model.streams import BarUpdate, DepthBook, Gap, GapReason, Trade
 from ibkr_connector.simulator import HostedSimulator
 from kit.market import AAPL, asked, busy, hold, until
@@ -287,3 +290,25 @@ async def test_a_stream_that_is_refused_says_why(
                 pass
         assert await ib.stream_states() == ()
     assert refused.value.code == 354
+
+
+async def test_the_quotes_of_a_cfd_are_those_of_its_underlying(
+    ibkr_gateway: HostedSimulator, make_connector: Make
+) -> None:
+    cfd = ibkr_gateway.do(
+        lambda sim: next(
+            one
+            for one in map(sim.venue.catalogue.get, sim.venue.catalogue.ids())
+            if one is not None and one.sec_type == "CFD"
+        )
+    )
+    contract = Contract(symbol=cfd.symbol, security_type=SecurityType.CFD, con_id=ConId(cfd.con_id))
+    async with make_connector(ibkr_gateway.port) as ib:
+        async with ib.stream_quotes(contract) as stream:
+            quote = await until(stream, lambda q: q.bid is not None)
+        await ib.get_quote("MSFT")
+    assert quote.contract.con_id == cfd.con_id
+    requests = asked(ibkr_gateway, "ReqMarketData", stream=True)
+    assert len(requests) in (1, 2)
+    cancelled = [one.request_id for one in asked(ibkr_gateway, "CancelMarketData")]
+    assert requests[-1].request_id in cancelled

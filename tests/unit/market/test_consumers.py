@@ -1,0 +1,74 @@
+"""One reader of a stream."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from ibkr_connector.errors import MarketDataPermissionError
+from ibkr_connector.market.consumers import Consumer
+from ibkr_connector.model.contracts import stock
+from ibkr_connector.model.market import Bar, DataType, Quote
+from ibkr_connector.model.streams import BarUpdate, Gap, GapReason, Trade
+
+NOW = datetime(2026, 11, 18, 15, tzinfo=UTC)
+AAPL = stock("AAPL")
+QUOTE = Quote(contract=AAPL, timestamp=NOW, data_type=DataType.LIVE)
+GAP = Gap(contract=AAPL, reason=GapReason.LINK_DOWN, start=NOW)
+
+
+def trade(second: int) -> Trade:
+    moment = NOW + timedelta(seconds=second)
+    return Trade(
+        contract=AAPL, timestamp=moment, received=moment, price=Decimal(1), size=Decimal(1)
+    )
+
+
+def update(minute: int, close: int, *, is_final: bool = False) -> BarUpdate:
+    price = Decimal(close)
+    start = NOW + timedelta(minutes=minute)
+    bar = Bar(timestamp=start, open=price, high=price, low=price, close=price)
+    return BarUpdate(contract=AAPL, bar_size="1 min", bar=bar, is_final=is_final)
+
+
+def test_a_newer_quote_takes_the_place_of_the_one_before_but_not_of_a_gap() -> None:
+    reader = Consumer(AAPL, capacity=8)
+    newer = replace(QUOTE, bid=Decimal(1))
+    reader.put(QUOTE, newer)
+    reader.put(GAP)
+    reader.put(QUOTE)
+    reader.put(newer)
+    assert reader.box.take_all() == [newer, GAP, newer]
+    assert reader.box.conflated == 2
+
+
+def test_a_bar_that_grows_gives_way_to_its_newer_state_and_a_final_one_to_nothing() -> None:
+    reader = Consumer(AAPL, capacity=8)
+    letters = [update(0, 1), update(0, 2), update(0, 2, is_final=True), update(1, 3), update(1, 4)]
+    reader.put(*letters)
+    assert reader.box.take_all() == [letters[2], letters[4]]
+
+
+def test_trades_that_do_not_fit_are_a_gap_from_the_first_to_the_last_of_them() -> None:
+    reader = Consumer(AAPL, capacity=2, keeps_all=True)
+    reader.put(*(trade(second) for second in range(5)))
+    gap, *rest = reader.box.take_all()
+    assert isinstance(gap, Gap)
+    assert (gap.reason, gap.missed) == (GapReason.OVERFLOW, 3)
+    assert (gap.start, gap.end) == (NOW, NOW + timedelta(seconds=2))
+    assert rest == [trade(3), trade(4)]
+
+
+@pytest.mark.parametrize("kind", [DataType.DELAYED, DataType.FROZEN, DataType.DELAYED_FROZEN])
+def test_whoever_requires_live_quotes_gets_no_others(kind: DataType) -> None:
+    reader = Consumer(AAPL, capacity=8, require_live=True, takes_delayed=True)
+    assert not reader.takes_delayed
+    reader.put(QUOTE)
+    reader.put(replace(QUOTE, data_type=kind))
+    reader.put(QUOTE)
+    assert reader.box.take_all() == [QUOTE]
+    with pytest.raises(MarketDataPermissionError, match=kind.name.lower().replace("_", "-")):
+        reader.box.take()
