@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 from .account.desk import AccountDesk, choose_account
 from .clock import Clock, SystemClock
 from .codes import pacing_effect
+from .data_pool import DataPool
 from .errors import IBKRError, NotConnectedError, ReadOnlyError
 from .gateway.capabilities import capabilities_of
 from .gateway.capture import Capture, Captured
@@ -90,9 +91,20 @@ class Engine:
         self._link = GatewayLink(is_fresh=lambda: self._supervisor.is_fresh())
         self.pipeline = self._pipeline = Pipeline(clock=clock, tuning=pipeline_tuning(settings))
         self.instruments = Resolver(gateway=self._link, pipeline=self._pipeline, clock=clock)
-        self.streams = Subscriptions(
-            gateway=self._link,
+        self._capture = Capture(clock)
+        self._pool = DataPool(
+            settings,
+            clock=clock,
+            main=self._link,
             pipeline=self._pipeline,
+            verify=self._verify,
+            capture=self._capture,
+            stream_events=lambda event: self.streams.note(event),
+            stream_parts=(self._stream_part(),),
+        )
+        self.streams = Subscriptions(
+            gateway=self._pool.stream_link,
+            pipeline=self._pool.stream_pipeline,
             clock=clock,
             lines=self._pipeline.lines,
             resolve=self.instruments.resolve,
@@ -107,8 +119,8 @@ class Engine:
             delayed_fallback=settings.delayed_fallback,
         )
         self.market = MarketDesk(
-            gateway=self._link,
-            pipeline=self._pipeline,
+            gateway=self._pool,
+            pipeline=self._pool,
             resolve=self.instruments.resolve,
             data_type=DataType[settings.market_data_type.upper()],
             delayed_fallback=settings.delayed_fallback,
@@ -171,7 +183,6 @@ class Engine:
             look=self._take_paid_in,
             is_ready=lambda: self._supervisor.state is ConnectionState.READY,
         )
-        self._capture = Capture(clock)
         self._address = address_of(settings, may_change_id=lambda: not self.orders.open_count)
         self._supervisor: Supervisor[Session] = Supervisor(
             open_session=self._open_session,
@@ -210,6 +221,7 @@ class Engine:
     async def connect(self) -> None:
         """Make the first connection; the supervisor keeps it from then on."""
         await self._supervisor.start()
+        self._pool.start()
         self._drift = self._drift or self.orders.watch_drift(self._link.positions)
 
     async def wait_ready(self, timeout_s: float | None) -> None:
@@ -225,6 +237,7 @@ class Engine:
     async def _close(self) -> None:
         await self.guard.aclose()
         await self.streams.aclose()
+        await self._pool.aclose()
         await self._supervisor.stop()
         await self.orders.aclose()
         await self._pipeline.aclose()
@@ -280,7 +293,8 @@ class Engine:
             planned_until=seen.planned_until,
             login_obstacle=seen.login_obstacle,
             is_escalated=seen.is_escalated,
-            competing_session=seen.competing_session,
+            competing_session=seen.competing_session or self.streams.is_competing,
+            data_connections=self._pool.states(),
         )
 
     def start_capture(self, path: Path) -> None:
@@ -389,7 +403,12 @@ class Engine:
             SyncPart(name="positions", run=self.account.sync_positions),
             SyncPart(name="account values", run=self.account.sync_values),
             SyncPart(name="account window", run=self._sync_windows),
-            SyncPart(name="subscriptions", run=self.streams.restore, causes=_WITHOUT_DATA),
+            *(() if self._pool.carries_streams else (self._stream_part(),)),
+        )
+
+    def _stream_part(self) -> SyncPart:
+        return SyncPart(
+            name="subscriptions", run=lambda: self.streams.restore(), causes=_WITHOUT_DATA
         )
 
     async def _sync_orders(self) -> None:
@@ -413,7 +432,8 @@ class Engine:
     def _on_event(self, event: GatewayEvent) -> None:
         self.orders.apply(event)
         self.account.apply(event)
-        self.streams.note(event)
+        if not self._pool.carries_streams:
+            self.streams.note(event)
         if isinstance(event, AccountValueChanged) and event.value.tag == "NetLiquidation":
             self._facts.observe(event.value.account)
         if isinstance(event, GatewayNotice) and (effect := pacing_effect(event.code, event.text)):

@@ -63,11 +63,14 @@ def supervisor_timing(settings: Settings) -> SupervisorTiming:
     )
 
 
-def address_of(settings: Settings, *, may_change_id: Callable[[], bool]) -> Address:
-    """Return where to connect, and under which client id."""
+def address_of(
+    settings: Settings, *, may_change_id: Callable[[], bool], client_id: ClientId | None = None
+) -> Address:
+    """Return where to connect, and under which client id; that of the settings if not given."""
+    ids = (settings.client_id, *settings.client_id_pool) if client_id is None else (client_id,)
     return Address(
         port=settings.effective_port,
-        client_ids=[ClientId(one) for one in (settings.client_id, *settings.client_id_pool)],
+        client_ids=[ClientId(one) for one in ids],
         policy=IdPolicy(settings.client_id_policy),
         may_change_id=may_change_id,
         check_port=lambda port: check_port(port, settings.mode),

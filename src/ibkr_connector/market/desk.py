@@ -14,8 +14,7 @@ from ibkr_connector.errors import MarketDataPermissionError, NoDataError
 from ibkr_connector.gateway.port import MarketGateway
 from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.market import BarSeries, DataType, MarketData, Quote, QuoteSet
-from ibkr_connector.resilience.operation import ENDPOINTS, HistoryKey, Operation
-from ibkr_connector.resilience.pipeline import Pipeline
+from ibkr_connector.resilience.operation import ENDPOINTS, Carrier, HistoryKey, Operation
 
 from .lines import Lines
 from .many import ManyQuotes
@@ -40,7 +39,7 @@ class MarketDesk:
         self,
         *,
         gateway: MarketGateway,
-        pipeline: Pipeline,
+        pipeline: Carrier,
         resolve: Resolve,
         data_type: DataType,
         delayed_fallback: bool,

@@ -106,7 +106,8 @@ class ConnectionStatus(Record):
     `port` and `client_id` are those of the connection, which may have moved from the configured
     ones. `planned_outage` is the reset window that explains why it is not ready, and
     `planned_until` its end; `login_obstacle` is what the gateway's login waits for; `is_escalated`
-    says that the outage lasts longer than it may. `competing_session` means that market data
+    says that the outage lasts longer than it may. `data_connections` are those of
+    `data_client_ids`, by client id. `competing_session` means that market data
     stands still, because the same user is logged in elsewhere.
     """
 
@@ -141,6 +142,7 @@ class ConnectionStatus(Record):
     login_obstacle: str | None = None
     is_escalated: bool = False
     competing_session: bool = False
+    data_connections: Mapping[str, ConnectionState] = field(default_factory=dict)
 
     @property
     def is_connected(self) -> bool:

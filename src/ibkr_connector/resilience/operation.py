@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 __all__ = [
     "ENDPOINTS",
@@ -25,6 +25,7 @@ __all__ = [
     "Replay",
 ]
 
+T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -148,6 +149,14 @@ class Operation(Generic[T_co]):
     def lane(self) -> Lane:
         """Place in the queue for the wire."""
         return self.policy.lane
+
+
+class Carrier(Protocol):
+    """Whatever carries operations out: a pipeline, or something that chooses one."""
+
+    async def run(self, op: Operation[T]) -> T:
+        """Carry one operation out."""
+        ...
 
 
 def _row(  # three positional arguments, because a table is read by columns

@@ -77,6 +77,9 @@ class Pipeline:
         tuning: Their numbers.
         draw: Random numbers from 0 to 1 for jitter; a generator of its own when not given.
         on_event: The first of `hooks`.
+        shares_with: Another connection of the same user: its lines and its rules of history are
+            one's own too (*limit*: a place among the open historical requests that becomes free
+            there is taken here at the next occasion only).
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class Pipeline:
         tuning: PipelineTuning | None = None,
         draw: Callable[[], float] | None = None,
         on_event: Callable[[PipelineEvent], None] | None = None,
+        shares_with: Pipeline | None = None,
     ) -> None:
         tuning = tuning or PipelineTuning()
         draw = draw or random.Random().random
@@ -99,6 +103,9 @@ class Pipeline:
         self._pacer = Pacer(
             clock=clock, timers=self._timers, messages_per_second=tuning.messages_per_second
         )
+        if shares_with is not None:
+            self.lines = shares_with.lines
+            self._pacer.history = shares_with._pacer.history
         self.outlet = MessageOutlet(
             self._pacer, net_limit=max(tuning.gateway_limit, tuning.messages_per_second)
         )

@@ -26,7 +26,7 @@ from ibkr_connector.model.outages import RESET_WINDOWS
 from ibkr_connector.model.status import Application, TradingMode
 
 from .contradictions import check_limits, check_override, check_permissions
-from .forms import ClientNumber, check_windows, split_ids
+from .forms import ClientNumber, check_client_ids, check_windows, split_ids
 from .guard import check_port, standard_port
 from .mistakes import described
 
@@ -381,6 +381,11 @@ class Settings(_Given):
     client_id_pool: Ids = Field(
         default=(), description="Client ids that may stand in for `client_id`, as in `11, 12`."
     )
+    data_client_ids: Ids = Field(
+        default=(),
+        description="Client ids of connections of their own for data, as in `21, 22`: the first "
+        "carries the streams, all of them history and quotes.",
+    )
     reset_windows: Windows = Field(
         default=RESET_WINDOWS,
         description="Planned outages, as `Sun-Fri 00:15-01:45 America/New_York; ...`, or `none`.",
@@ -502,4 +507,5 @@ class Settings(_Given):
     def _no_contradiction(self) -> Self:
         if self.port is not None:
             check_port(self.port, self.mode)
+        check_client_ids((self.client_id,), self.client_id_pool, self.data_client_ids)
         return self

@@ -43,8 +43,8 @@ class Heartbeat:
         """
         Probe the session, several times if need be.
 
-        A probe that could not be sent (pacing, an open circuit) tells nothing and counts as alive:
-        the next one will tell.
+        A first probe that could not be sent (pacing, an open circuit) tells nothing and counts as
+        alive: the next one will tell. For a later one the silence that follows tells.
 
         Args:
             timeout_s: For each probe.
@@ -61,7 +61,10 @@ class Heartbeat:
                 )
             except IBKRError as error:
                 if not error.gateway_fault:
-                    return True
+                    if missed == 1:
+                        return True
+                    # one has gone unanswered, and no second may be asked so soon: listen instead
+                    await self._clock.sleep(timeout_s)
             else:
                 self.answered_at = self._clock.utcnow()
                 return True

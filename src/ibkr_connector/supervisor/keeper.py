@@ -122,6 +122,7 @@ class Supervisor(Generic[S]):
         self._task: asyncio.Task[None] | None = None
         self._ending: SupervisorEvent | None = None
         self._starters = 0
+        self._insists = False
         self._verdict: Exception | None = None
         self._last_error: Exception | None = None
 
@@ -169,6 +170,12 @@ class Supervisor(Generic[S]):
             raise
         finally:
             self._starters -= 1
+
+    def begin(self) -> None:
+        """Begin to connect, go on whatever the first attempts bring, and do not wait for it."""
+        if self._task is None:
+            self._insists = True
+            self._begin()
 
     async def stop(self) -> None:
         """Close the session, or end whatever attempt or wait there is, at once; idempotent."""
@@ -327,7 +334,8 @@ class Supervisor(Generic[S]):
         if self._was_up and not self._timing.reconnect:
             return None
         wait_s = self._patience.wait_s(error)
-        if not self._was_up and not self._patience.is_first_attempt_repeated(error):
+        goes_on = self._was_up or self._insists
+        if not goes_on and not self._patience.is_first_attempt_repeated(error):
             return None
         return wait_s
 
@@ -414,7 +422,7 @@ class Supervisor(Generic[S]):
     def _loudness(self, event: SupervisorEvent) -> Loudness:
         if self._state is ConnectionState.READY or event is SupervisorEvent.STOP:
             self._outages.over()
-        elif self._was_up and event in _TROUBLE:
+        elif (self._was_up or self._insists) and event in _TROUBLE:
             return self._outages.heard(event, self._clock.utcnow())
         return Loudness.QUIET
 

@@ -17,6 +17,7 @@ from ibkr_connector.errors import (
     ConnectionLostError,
     GatewayUnavailableError,
     NotConnectedError,
+    PacingError,
     RequestTimeoutError,
 )
 from ibkr_connector.gateway.port import DisconnectReason, GatewayNotice, SessionEnded, SessionInfo
@@ -725,3 +726,23 @@ async def test_starting_while_it_reconnects_waits_for_it(world: World) -> None:
     await world.clock.advance(1.0)
     await again
     assert world.where() is S.READY
+
+
+async def test_silence_tells_when_a_second_probe_may_not_be_asked(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.supervisor.start()
+    session, run = world.session, world.pipeline.run
+    session.mute = True
+    asked = 0
+
+    async def run_once(operation: Operation[Any]) -> Any:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            raise PacingError("too soon after the last one")
+        return await run(operation)
+
+    monkeypatch.setattr(world.pipeline, "run", run_once)
+    await world.clock.advance(60.0 + 2 * 10.0)
+    assert session.aborted is not None
