@@ -21,7 +21,7 @@ from ibkr_connector.model.preview import RuleVerdict
 from ibkr_connector.model.record import Record
 
 from .entry import OrderEntry
-from .journal import Journal, JournalEntry, Place, note_of, read
+from .journal import Journal, JournalEntry, Place, note_of, read, read_about
 from .ledger import Ledger, exec_base
 from .notes import (
     Changed,
@@ -115,7 +115,7 @@ async def order_history(journal: Journal, which: int | str) -> OrderHistory:
     Raises:
         OrderNotFoundError: The journal has no such order.
     """
-    entries = await journal.entries()
+    entries = await journal.entries(str(which))
     return await asyncio.to_thread(trace, entries, which)
 
 
@@ -131,7 +131,7 @@ def read_history(path: Place, which: int | str) -> OrderHistory:
         ConfigurationError: There is no journal at `path`, or it cannot be read.
         OrderNotFoundError: The journal has no such order.
     """
-    return trace(read(path), which)
+    return trace(read_about(path, str(which)), which)
 
 
 def read_orders(path: Place) -> tuple[RecordedOrder, ...]:

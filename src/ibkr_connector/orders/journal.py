@@ -23,13 +23,20 @@ from pydantic import TypeAdapter, ValidationError
 from ibkr_connector.clock import Clock
 from ibkr_connector.errors import ConfigurationError, OrderError
 from ibkr_connector.model.record import Record
-from ibkr_connector.storage.append import AppendLog, check_entries, read_entries, read_since
+from ibkr_connector.storage.append import (
+    AppendLog,
+    check_entries,
+    keys_telling,
+    read_entries,
+    read_since,
+)
 from ibkr_connector.storage.postgres import (
     PostgresLog,
     PostgresPlace,
     check_table,
     read_table,
     read_table_since,
+    table_keys_telling,
 )
 from ibkr_connector.storage.writer import Chain, Draft, Entry, Writer, sound
 
@@ -51,7 +58,7 @@ from .notes import (
     Refused,
 )
 
-__all__ = ["Journal", "JournalEntry", "Place", "check", "note_of", "read", "verify"]
+__all__ = ["Journal", "JournalEntry", "Place", "check", "note_of", "read", "read_about", "verify"]
 
 _KINDS: Final[Mapping[str, type[Any]]] = MappingProxyType(
     {
@@ -75,6 +82,11 @@ _KINDS: Final[Mapping[str, type[Any]]] = MappingProxyType(
 _WORDS: Final[Mapping[type[Any], str]] = MappingProxyType(
     {kind: word for word, kind in _KINDS.items()}
 )
+
+_TEXT: Final = TypeAdapter(str)
+
+_NEVER: Final = 2**62
+"""No journal has so many entries."""
 
 GATHER_S: Final = 0.002
 """How long what nobody waits for is gathered before it goes to disk together."""
@@ -172,14 +184,16 @@ class Journal:
                         written.append((entry.seq, note))
         return tuple(note for _, note in sorted(written, key=lambda pair: pair[0]))
 
-    async def entries(self) -> tuple[JournalEntry, ...]:
+    async def entries(self, about: str | None = None) -> tuple[JournalEntry, ...]:
         """
-        Return everything handed in so far as it is written, oldest first.
+        Return everything handed in so far as it is written, oldest first; see `read_about`.
 
         What the disk refused is not in it; what it took before can still be read.
         """
         with suppress(OrderError):
             await self.append([])
+        if about is not None:
+            return await asyncio.to_thread(read_about, self._path, about)
         return await asyncio.to_thread(read, self._path)
 
     def append(self, notes: Sequence[Note]) -> Awaitable[None]:
@@ -276,6 +290,27 @@ def read(
     return tuple(_public(entry) for entry in _entries(path, key=key, limit=limit))
 
 
+def read_about(path: Place, name: str) -> tuple[JournalEntry, ...]:
+    """
+    Read everything of the orders that bear a name, oldest first; blocks.
+
+    The name is an order id, a permanent id, a reference or a `client_order_id`. Orders that only
+    seem to bear it may be among them; commissions without an order are.
+
+    Raises:
+        ConfigurationError: There is none at `path`, or it is not a journal.
+    """
+    words = [f'"client_order_id":{_TEXT.dump_json(name).decode()}']
+    if name.lstrip("-").isdecimal():
+        fields = ("order_id", "perm_id")
+        words += [f'"{field}":{name}{end}' for field in fields for end in ",}"]
+    if isinstance(path, PostgresPlace):
+        keys = table_keys_telling(path, words)
+    else:
+        keys = keys_telling(path, words)
+    return tuple(map(_public, _since(path, _NEVER, [name, *keys])))
+
+
 def note_of(entry: JournalEntry) -> Note:
     """
     Return the note that an entry holds.
@@ -316,7 +351,10 @@ def _opening(path: Place) -> list[Entry]:
     newest = _entries(path, key=CHECKPOINT, limit=1)
     if not newest:
         return _entries(path)
-    seq, keys = newest[0].seq, json.loads(newest[0].body)["live"]
+    return _since(path, newest[0].seq, json.loads(newest[0].body)["live"])
+
+
+def _since(path: Place, seq: int, keys: Sequence[str]) -> list[Entry]:
     loose = _WORDS[Charged]
     if isinstance(path, PostgresPlace):
         return read_table_since(path, seq, keys=keys, loose=loose)

@@ -16,10 +16,10 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ibkr_connector.errors import ConfigurationError
 
@@ -32,6 +32,7 @@ __all__ = [
     "Draft",
     "Entry",
     "check_entries",
+    "keys_telling",
     "read_entries",
     "read_since",
     "verify_entries",
@@ -158,6 +159,19 @@ def read_since(path: Path, seq: int, *, keys: Collection[str], loose: str) -> li
     return _select(path, query, {"seq": seq, "keys": json.dumps([*keys]), "loose": loose})
 
 
+def keys_telling(path: Path, words: Sequence[str]) -> list[str]:
+    """
+    Return the keys of entries whose body has one of these pieces of text, in order.
+
+    Raises:
+        ConfigurationError: There is no such log, or the file is not one.
+    """
+    # sqlite's own search of a text takes ten times as long
+    query = "SELECT DISTINCT key FROM entries NOT INDEXED WHERE key <> '' AND tells(body)"
+    rows = _fetch(path, query, {}, tells=lambda body: any(word in body for word in words))
+    return [row[0] for row in rows]
+
+
 def _read(path: Path, *, key: str | None, limit: int | None) -> list[Entry]:
     condition = "" if key is None else " WHERE key = :key"
     query = f"SELECT * FROM ({_SELECT}{condition} ORDER BY seq DESC LIMIT :newest) ORDER BY seq"
@@ -165,27 +179,41 @@ def _read(path: Path, *, key: str | None, limit: int | None) -> list[Entry]:
 
 
 def _select(path: Path, query: str, values: Mapping[str, object]) -> list[Entry]:
+    return [entry_of(row) for row in _fetch(path, query, values)]
+
+
+def _fetch(
+    path: Path,
+    query: str,
+    values: Mapping[str, object],
+    *,
+    tells: Callable[[str], bool] = lambda body: True,
+) -> list[Any]:
     if not path.is_file():
         raise ConfigurationError(f"there is no journal at {path}")
     try:
         try:
-            return _rows(str(path), query, values)
+            return _rows(str(path), query, values, tells=tells)
         except sqlite3.OperationalError:
             # sqlite wants a file beside a log in WAL mode, which a read-only folder refuses;
             # without a write-ahead file nothing is missing from the log itself
             if path.with_name(f"{path.name}-wal").exists():
                 raise
-            return _rows(f"{path.absolute().as_uri()}?immutable=1", query, values)
+            address = f"{path.absolute().as_uri()}?immutable=1"
+            return _rows(address, query, values, tells=tells)
     except sqlite3.Error as error:
         raise ConfigurationError(f"the journal {path} cannot be read: {error}") from error
 
 
-def _rows(address: str, query: str, values: Mapping[str, object]) -> list[Entry]:
+def _rows(
+    address: str, query: str, values: Mapping[str, object], *, tells: Callable[[str], bool]
+) -> list[Any]:
     is_uri = address.startswith("file:")
     with closing(sqlite3.connect(address, isolation_level=None, uri=is_uri)) as database:
         database.execute("PRAGMA query_only = ON")
         _check_schema(database, address)
-        return [entry_of(row) for row in database.execute(query, values)]
+        database.create_function("tells", 1, tells)
+        return database.execute(query, values).fetchall()
 
 
 def check_entries(path: Path) -> Chain:

@@ -25,7 +25,14 @@ from ibkr_connector.errors import ConfigurationError
 from .chain import GENESIS
 from .writer import Chain, Entry, Row, Writer, entry_of, follow, sound
 
-__all__ = ["PostgresLog", "PostgresPlace", "check_table", "read_table", "read_table_since"]
+__all__ = [
+    "PostgresLog",
+    "PostgresPlace",
+    "check_table",
+    "read_table",
+    "read_table_since",
+    "table_keys_telling",
+]
 
 T = TypeVar("T")
 
@@ -185,6 +192,32 @@ def read_table_since(
         finally:
             await _closed(connection)
         return [entry_of(tuple(row)) for row in rows]
+
+    return _attempt(place, asyncio.run, reading())
+
+
+def table_keys_telling(place: PostgresPlace, words: Sequence[str]) -> list[str]:
+    """
+    Return the keys of entries whose body has one of these pieces of text, in order. Blocks.
+
+    Raises:
+        ConfigurationError: There is no such journal, or the database cannot be read.
+    """
+
+    async def reading() -> list[str]:
+        connection = await _connected(place)
+        try:
+            await _check_table(connection, place)
+            rows = await connection.fetch(
+                "SELECT key FROM ibkr_journal_entries WHERE journal = $1 AND key <> '' AND EXISTS "
+                "(SELECT 1 FROM unnest($2::text[]) AS word WHERE strpos(body, word) > 0) "
+                "GROUP BY key ORDER BY min(seq)",
+                place.name,
+                [*words],
+            )
+        finally:
+            await _closed(connection)
+        return [row[0] for row in rows]
 
     return _attempt(place, asyncio.run, reading())
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from ibkr_connector.gateway.port import CommissionReported
 from ibkr_connector.model.ids import ClientId, ExecId, PermId
 from ibkr_connector.model.orders import OrderStatus, SendDisposition
 from ibkr_connector.orders.history import order_history, read_history, read_orders, trace
-from ibkr_connector.orders.journal import Journal, read
+from ibkr_connector.orders.journal import Journal, read, read_about
 from ibkr_connector.orders.notes import Denied, Intended, Met, Moved
 from ibkr_connector.orders.states import Event, State
 from kit.order_desk import NOON, bench, buy, ticket
@@ -146,3 +147,26 @@ async def test_a_journal_that_takes_nothing_more_still_tells_what_it_has(tmp_pat
     await journal.append([Intended(at=NOON, key="ibc-a", client_id=ClientId(1), ticket=ticket())])
     await journal.aclose()
     assert (await order_history(journal, "ibc-a")).steps[0].kind == "intent"
+
+
+async def test_only_the_orders_of_that_name_are_read_and_the_tale_is_the_same(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path) as b:
+        keys = [None, "once", "41", 'a "quoted" name', "1"]
+        for key in keys:
+            report = await b.run(partial(b.desk.place, buy(client_order_id=key)))
+            held = b.venue.by_ref(report.order_ref)
+            assert held is not None
+            b.venue.execute(held, Decimal(100))
+        await b.settle()
+        await b.journal.append([])
+        everything = read(b.path)
+        names = {key for key in keys if key is not None} | {"1", "4"}
+        for known in b.desk.orders():
+            names |= {str(known.order_id), str(known.perm_id), known.order_ref}
+        for name in sorted(names):
+            assert read_history(b.path, name) == trace(everything, name)
+            assert len(read_about(b.path, name)) < len(everything)
+        with pytest.raises(OrderNotFoundError):
+            read_history(b.path, "12")
