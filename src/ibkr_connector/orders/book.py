@@ -161,8 +161,10 @@ class Book:
         return entry.report()
 
     def wake(self, key: str) -> None:
-        """Let those who wait for this order look again."""
-        entry = self.ledger.get(key)
+        """Let those who wait for this order look again; one that was forgotten has nobody."""
+        entry = self.ledger.entry(key)
+        if entry is None:
+            return
         for condition, met in self._waiting.get(key, ()):
             if not met.done() and condition(entry):
                 met.set_result(None)

@@ -113,7 +113,8 @@ class Inquiry:
         """Wait for the broker's own word for a while, then ask."""
         if key not in self._windows:
             self._windows.add(key)
-            self._spawn(self._decide(key))
+            was_closed = self._book.ledger.get(key).state in CLOSED
+            self._spawn(self._decide(key, was_closed=was_closed))
 
     def meet(self, stranger: str) -> None:
         """Ask once in a session about an order that only a status has named."""
@@ -252,11 +253,12 @@ class Inquiry:
 
     # --- jobs -----------------------------------------------------------------------------------
 
-    async def _decide(self, key: str) -> None:
-        was_closed = self._book.ledger.get(key).state in CLOSED
+    async def _decide(self, key: str, *, was_closed: bool) -> None:
         try:
             await self._book.clock.sleep(self._timing.verdict_window_s)
-            if was_closed or self._book.ledger.get(key).is_open:
+            # what was closed already may have left memory meanwhile
+            entry = self._book.ledger.entry(key)
+            if was_closed or (entry is not None and entry.is_open):
                 await self._look_quietly()
         finally:
             self._windows.discard(key)

@@ -67,6 +67,23 @@ async def test_a_forgotten_key_is_still_the_same_order(tmp_path: Path) -> None:
         assert len(b.venue.sent) == 1
 
 
+async def test_an_order_that_is_forgotten_within_its_verdict_window_stops_nobody(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path) as b:
+        before = await placed(b)
+        b.clock.advance(DAYS)
+        held = b.venue.by_ref(before.order_ref)
+        assert held is not None
+        # a word that cannot be: the broker is asked when the window is over
+        b.venue.tell(held, "Submitted")
+        forget(b)
+        assert b.desk.orders() == ()
+        await b.pass_time(10.0)
+        assert b.desk.halted_by == ()
+        assert (await b.desk.look_up(before.order_id)).order_ref == before.order_ref
+
+
 async def test_what_is_asked_for_is_not_forgotten_in_the_same_moment(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
         await placed(b)
