@@ -11,6 +11,15 @@ Every word makes a new `OrderDraft`; `.request` is the `OrderRequest` that it st
 
 from __future__ import annotations
 
+from .model.algos import (
+    AccumulateDistribute,
+    ArrivalPrice,
+    ClosePrice,
+    DarkIce,
+    PercentOfVolume,
+    Twap,
+    Vwap,
+)
 from .model.contracts import ComboLeg, combo
 from .orders.drafts import OrderDraft, buy, one_cancels_all, sell
 from .orders.watching import (
@@ -26,8 +35,15 @@ from .orders.watching import (
 )
 
 __all__ = [
+    "AccumulateDistribute",
+    "ArrivalPrice",
+    "ClosePrice",
     "ComboLeg",
+    "DarkIce",
     "OrderDraft",
+    "PercentOfVolume",
+    "Twap",
+    "Vwap",
     "Waits",
     "Watched",
     "after",

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import IntEnum
 from typing import Any
 
 from hypothesis import strategies as st
 
+from ibkr_connector.model.algos import (
+    AccumulateDistribute,
+    Algo,
+    ArrivalPrice,
+    ClosePrice,
+    DarkIce,
+    PercentOfVolume,
+    RiskAversion,
+    Twap,
+    TwapStyle,
+    Vwap,
+)
 from ibkr_connector.model.contracts import (
     Action,
     ComboLeg,
@@ -36,7 +48,7 @@ from ibkr_connector.model.orders import (
 )
 from ibkr_connector.orders.term_rules import TYPE_RULES
 
-__all__ = ["as_mapping", "requests"]
+__all__ = ["algos", "as_mapping", "requests"]
 
 PRICES = st.integers(100, 99_999).map(lambda cents: Decimal(cents) / 100)
 NET_PRICES = st.integers(-99_999, 99_999).map(lambda cents: Decimal(cents) / 100)
@@ -89,6 +101,43 @@ COMBOS = st.lists(
 ).map(lambda legs: combo(*legs))
 
 
+SHARES = st.integers(1, 50).map(lambda percent: Decimal(percent) / 100)
+FLAGS = st.booleans()
+
+
+@st.composite
+def algos(draw: st.DrawFn, *, most: int = 100) -> Algo:
+    """Make an algorithm whose parameters make sense for an order of at least `most`."""
+    begin, length = draw(MOMENTS), timedelta(seconds=draw(st.integers(1, 20_000)))
+    ends = {"start": draw(st.none() | st.just(begin)), "end": begin + length}
+    times = draw(st.sampled_from([{}, {"start": begin}, ends]))
+    lasting = times | {"past_end": "end" in times and draw(FLAGS)}
+    size = Decimal(draw(st.integers(1, most)))
+    share, urgency = draw(SHARES), draw(st.sampled_from(RiskAversion))
+    forced = {"force_completion": draw(FLAGS)}
+    return draw(
+        st.sampled_from(
+            [
+                Twap(style=draw(st.sampled_from(TwapStyle)), **lasting),
+                Vwap(max_volume=share, passive=draw(FLAGS), speed_up=draw(FLAGS), **lasting),
+                ArrivalPrice(max_volume=share, urgency=urgency, **forced, **lasting),
+                PercentOfVolume(volume=share, passive=draw(FLAGS), **times),
+                ClosePrice(max_volume=share, urgency=urgency, start=times.get("start"), **forced),
+                DarkIce(display_size=size, **lasting),
+                AccumulateDistribute(
+                    component_size=size,
+                    interval_s=draw(st.integers(1, 600)),
+                    randomize_time=draw(FLAGS),
+                    randomize_size=draw(FLAGS),
+                    catch_up=draw(FLAGS),
+                    wait_for_fill=draw(FLAGS),
+                    **times,
+                ),
+            ]
+        )
+    )
+
+
 @st.composite
 def requests(draw: st.DrawFn) -> OrderRequest:
     """Make an order that makes sense as written, for stocks of the simulator and combinations."""
@@ -116,6 +165,10 @@ def requests(draw: st.DrawFn) -> OrderRequest:
         said |= {"oca_type": draw(st.none() | st.sampled_from(OcaType))}
     if kind in (OrderType.MARKET, OrderType.LIMIT) and draw(st.booleans()):
         said["adaptive"] = draw(st.sampled_from(AdaptivePriority))
+    elif _may_be_worked(contract, kind, said) and draw(st.booleans()):
+        algo = draw(algos(most=int(said["quantity"])))
+        if kind is OrderType.LIMIT or not isinstance(algo, DarkIce):
+            said["algo"] = algo
     said["conditions"] = tuple(draw(st.lists(CONDITIONS, max_size=3)))
     if said["conditions"]:
         said["conditions_cancel"] = draw(st.booleans())
@@ -133,6 +186,12 @@ def requests(draw: st.DrawFn) -> OrderRequest:
         trigger_method=draw(st.sampled_from(TriggerMethod)),
         **said,
     )
+
+
+def _may_be_worked(contract: Contract | str, kind: OrderType, said: dict[str, Any]) -> bool:
+    sizes = {"all_or_none", "hidden", "minimum_quantity", "good_till"}
+    plain = isinstance(contract, str) and kind in (OrderType.MARKET, OrderType.LIMIT)
+    return plain and not sizes & said.keys() and said["time_in_force"] in ("DAY", "GTC")
 
 
 def _size(quantity: Decimal) -> st.SearchStrategy[dict[str, Any]]:
@@ -157,6 +216,8 @@ def as_mapping(request: OrderRequest) -> dict[str, Any]:
                 plain["symbol"] = value
         elif field.name == "conditions":
             plain["conditions"] = [_plain_record(one) for one in value]
+        elif field.name == "algo" and value is not None:
+            plain["algo"] = _plain_record(value)
         elif value is not None and value != field.default:
             plain[field.name] = _plain(value)
     return plain

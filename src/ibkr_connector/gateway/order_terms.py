@@ -33,6 +33,7 @@ from ibkr_connector.model.orders import (
     VolumeCondition,
 )
 
+from .algo_terms import read_algo, write_algo
 from .figures import decimal_or_none, figure, integer, positive
 from .times import BadTimeError, date_text, parse_time
 
@@ -87,6 +88,8 @@ def write_terms(order: Any, terms: OrderTerms, *, stop: Decimal | None) -> None:
     if terms.adaptive is not None:
         order.algoStrategy = _ADAPTIVE
         order.algoParams = [TagValue(_PRIORITY, terms.adaptive.value)]
+    elif terms.algo is not None:
+        write_algo(order, terms.algo)
     order.conditions = [_written(condition) for condition in terms.conditions]
     order.conditionsCancelOrder = terms.conditions_cancel
     order.conditionsIgnoreRth = terms.conditions_outside_regular_hours
@@ -130,6 +133,7 @@ def read_terms(order: Any, *, login_zone: tzinfo) -> OrderTerms:
         oca_type=_member(OcaType, order.ocaType) if group else None,
         trigger_method=_member(TriggerMethod, order.triggerMethod) or TriggerMethod.DEFAULT,
         adaptive=_priority(order),
+        algo=read_algo(order, login_zone=login_zone),
         conditions=tuple(_read(one, login_zone) for one in order.conditions or ()),
         conditions_cancel=bool(order.conditionsCancelOrder),
         conditions_outside_regular_hours=bool(order.conditionsIgnoreRth),

@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
+from .algos import Algo
 from .contracts import Action, Contract
 from .ids import ClientId, ExecId, OrderId, PermId
 from .record import Record
@@ -165,6 +166,7 @@ class OrderRequest(Record):
             other, so that one may be left without the other.
         leg_prices: A limit for each leg of a combination, in their order, in place of
             `limit_price`; two legs, not guaranteed (IB takes no others).
+        algo: Let another algorithm of IB work it: a record of `ibkr_connector.model.algos`.
     """
 
     contract: Contract | str
@@ -196,6 +198,7 @@ class OrderRequest(Record):
     conditions_outside_regular_hours: bool = False
     non_guaranteed: bool = False
     leg_prices: tuple[Decimal, ...] = ()
+    algo: Algo | None = None
 
     @property
     def terms(self) -> OrderTerms:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from enum import IntEnum, StrEnum
 from typing import Final, Literal
 
+from .algos import Algo
 from .contracts import Contract, SecurityType
 from .record import Record
 
@@ -172,6 +173,7 @@ class OrderTerms(Record):
     conditions_outside_regular_hours: bool = False
     non_guaranteed: bool = False
     leg_prices: tuple[Decimal, ...] = ()
+    algo: Algo | None = None
 
 
 NO_TERMS: Final = OrderTerms()

@@ -17,9 +17,11 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from ibkr_connector.errors import OrderValidationError
+from ibkr_connector.model.algos import Algo
 from ibkr_connector.model.brackets import BracketRequest
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.orders import Action, OcaType, OrderRequest, OrderType, TimeInForce
+from ibkr_connector.model.record import Record
 
 from .bracket_rules import as_bracket, check_bracket
 from .reading import READERS, as_request
@@ -213,6 +215,15 @@ class OrderDraft:
         """Worked by IB's adaptive algorithm: `urgent`, `normal` or `patient`."""
         return self._with(adaptive=priority)
 
+    def algo(self, kind: Algo | str, **parameters: Any) -> OrderDraft:
+        """Worked by another algorithm: `algo("vwap", max_volume="0.1")`, or by its record."""
+        said = {"kind": kind, **parameters} if isinstance(kind, str) else kind
+        if parameters and not isinstance(kind, str):
+            raise OrderValidationError(
+                f"parameters go with the name of an algorithm; {type(kind).__name__} has its own"
+            )
+        return self._with(algo=said)
+
     def oca(self, group: str, *, on_fill: OcaType | str = "cancel_with_block") -> OrderDraft:
         """In a group of which a fill cancels or reduces the others; see `OcaType`."""
         return self._with(oca_group=group, oca_type=on_fill)
@@ -377,6 +388,9 @@ def _plain(value: object) -> str:
         return value.isoformat()
     if isinstance(value, tuple):
         return ", ".join(_plain(one) for one in value)
+    if isinstance(value, Record):
+        told = (f"{name}={_plain(one)}" for name, one in dict(value).items() if name != "kind")
+        return f"{value['kind']}({', '.join(told)})"
     if isinstance(value, OcaType):
         return value.name.lower()
     return str(value)

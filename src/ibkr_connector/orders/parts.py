@@ -1,5 +1,5 @@
 """
-What stands in lists of an order's mapping: the legs of a combination, and conditions.
+What stands inside of an order's mapping: the legs of a combination, conditions, an algorithm.
 
 Each fault names the place in the list, as in `legs[1].ratio`, and all of a list are told together.
 """
@@ -11,6 +11,7 @@ from dataclasses import MISSING, fields
 from types import MappingProxyType
 from typing import Any, Final, TypeVar, cast
 
+from ibkr_connector.model.algos import Algo, RiskAversion, TwapStyle
 from ibkr_connector.model.contracts import ComboLeg, Contract, OpenClose, SecurityType, combo
 from ibkr_connector.model.ids import ConId
 from ibkr_connector.model.orders import (
@@ -26,11 +27,13 @@ from ibkr_connector.model.orders import (
     VolumeCondition,
 )
 
+from .algo_rules import ALGO_KINDS
 from .values import (
     Reader,
     not_one_of,
     read_contract,
     read_count,
+    read_flag,
     read_number,
     read_numbered,
     read_slot,
@@ -42,7 +45,7 @@ from .values import (
     unknown_key,
 )
 
-__all__ = ["read_conditions", "read_legs"]
+__all__ = ["read_algo", "read_conditions", "read_legs"]
 
 T = TypeVar("T")
 
@@ -83,6 +86,35 @@ _CONDITION_READERS: Final[Mapping[str, Reader]] = MappingProxyType(
         "joined": read_spelt(Joined, str.lower),
     }
 )
+
+_ALGO_READERS: Final[Mapping[str, Reader]] = MappingProxyType(
+    {
+        "style": read_spelt(TwapStyle, str.title),
+        "urgency": read_spelt(RiskAversion, str.title),
+        "start": read_time,
+        "end": read_time,
+        "interval_s": read_count,
+        **dict.fromkeys(("max_volume", "volume", "display_size", "component_size"), read_number),
+        **dict.fromkeys(
+            ("past_end", "passive", "speed_up", "force_completion", "randomize_time"), read_flag
+        ),
+        **dict.fromkeys(("randomize_size", "catch_up", "wait_for_fill"), read_flag),
+    }
+)
+
+
+def read_algo(key: str, value: object) -> Algo:
+    """Read an algorithm, a record or a mapping with its `kind`."""
+    if isinstance(value, tuple(ALGO_KINDS.values())):
+        return cast("Algo", value)
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{key} must be an algorithm or a mapping; got {value!r}")
+    word = str(value.get("kind", "")).strip().lower().replace(" ", "_")
+    kind = ALGO_KINDS.get(word)
+    if kind is None:
+        raise ValueError(not_one_of(f"{key}.kind", value.get("kind"), ALGO_KINDS))
+    given = {name: one for name, one in value.items() if name != "kind"}
+    return _record(key, kind, given, readers=_ALGO_READERS)
 
 
 def read_legs(key: str, value: object) -> Contract:

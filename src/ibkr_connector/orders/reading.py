@@ -26,7 +26,7 @@ from ibkr_connector.model.orders import (
     TriggerMethod,
 )
 
-from .parts import read_conditions, read_legs
+from .parts import read_algo, read_conditions, read_legs
 from .values import (
     Reader,
     read_contract,
@@ -155,6 +155,7 @@ READERS: Final[Mapping[str, Reader]] = MappingProxyType(
         "conditions_outside_regular_hours": read_flag,
         "non_guaranteed": read_flag,
         "leg_prices": read_prices,
+        "algo": read_algo,
     }
 )
 """How each value of the mapping is read; a key that is left out keeps the request's default."""

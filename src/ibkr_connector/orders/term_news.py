@@ -22,6 +22,10 @@ __all__ = ["terms_news"]
 def terms_news(order: BrokerOrder, entry: OrderEntry) -> dict[str, Any]:
     """Return the fields of a `Learned` note; `None` for what is known."""
     terms = _with_known_contracts(order.terms, entry.terms)
+    if terms.algo is None and entry.terms.algo is not None:
+        # an algorithm never ends on a working order: the broker has said it in a form that is not
+        # understood here, and a change sent without it would say something else
+        terms = replace(terms, algo=entry.terms.algo)
     return {
         "limit_price": _new(order.limit_price, entry.limit_price),
         "stop_price": _new(order.stop_price, entry.stop_price),

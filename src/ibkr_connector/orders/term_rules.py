@@ -31,6 +31,7 @@ from ibkr_connector.model.orders import (
     VolumeCondition,
 )
 
+from .algo_rules import algo_faults
 from .values import not_one_of
 
 __all__ = ["TYPE_RULES", "TypeRule", "is_finite", "price_faults", "term_faults", "text_faults"]
@@ -165,6 +166,8 @@ def term_faults(request: OrderRequest) -> Iterator[str]:
                 f"adaptive goes with orders of type MKT and LMT; got {request.order_type}, "
                 "leave it out or change the type"
             )
+    if request.algo is not None:
+        yield from algo_faults(request)
     yield from _condition_faults(request)
     if request.leg_prices or request.non_guaranteed:
         yield from _leg_faults(request)
@@ -236,6 +239,7 @@ def _is_plain(request: OrderRequest) -> bool:
         and request.minimum_quantity is None
         and request.display_size is None
         and request.adaptive is None
+        and request.algo is None
         and request.leg_prices == ()
         and request.trigger_method is TriggerMethod.DEFAULT
         and request.time_in_force is not TimeInForce.GTD

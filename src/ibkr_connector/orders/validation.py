@@ -19,6 +19,7 @@ from ibkr_connector.gateway.port import OrderTicket
 from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
 from ibkr_connector.model.orders import Action, OrderRequest, OrderType, TimeInForce
 
+from .algo_rules import algo_contract_faults
 from .reading import as_request
 from .term_rules import TYPE_RULES, is_finite, price_faults, term_faults, text_faults
 from .values import not_one_of
@@ -73,8 +74,13 @@ def check_times(request: OrderRequest, now: datetime) -> None:
     Refuse an order whose time is over.
 
     Raises:
-        OrderValidationError: It is good till a moment that has passed.
+        OrderValidationError: It is good till a moment, or worked until one, that has passed.
     """
+    end = getattr(request.algo, "end", None)
+    if end is not None and end <= now:
+        raise OrderValidationError(
+            f"algo.end must be in the future; got {end.isoformat()}, and it is {now.isoformat()}"
+        )
     if request.good_till is not None and request.good_till <= now:
         raise OrderValidationError(
             f"good_till must be in the future; got {request.good_till.isoformat()}, "
@@ -120,6 +126,7 @@ def check_against(request: OrderRequest, details: ContractDetails) -> None:
         )
     if contract.legs or request.non_guaranteed or request.leg_prices:
         faults += _combo_faults(request, contract)
+    faults += algo_contract_faults(request, details)
     names = TYPE_RULES[request.order_type].names
     if details.order_types and not names & set(details.order_types):
         faults.append(f"{contract} takes no order of type {request.order_type}")

@@ -14,8 +14,9 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_args
 
+from ibkr_connector.model.algos import Algo
 from ibkr_connector.model.brackets import BracketRequest
 from ibkr_connector.model.contracts import ComboLeg, Contract
 from ibkr_connector.model.orders import (
@@ -75,7 +76,7 @@ _OTHER_NAMES: Final[Mapping[str, str]] = MappingProxyType(
         "goodtilldate": "good_till",
         "goodaftertime": "good_after",
         "minqty": "minimum_quantity",
-        "algostrategy": "adaptive",
+        "algostrategy": "algo",
         "conditionscancelorder": "conditions_cancel",
         "conditionsignorerth": "conditions_outside_regular_hours",
     }
@@ -233,6 +234,7 @@ _KINDS: Final[tuple[Any, ...]] = (
     ExecutionCondition,
     VolumeCondition,
     PercentChangeCondition,
+    *get_args(Algo),
 )
 _MAY_BE_UNSAID: Final = frozenset(
     field.name for kind in _KINDS for field in fields(kind) if field.default is None

@@ -56,6 +56,7 @@ async def _place_all(orders: list[tuple[OrderRequest, Any]]) -> None:
                 assert sent.groups.get("conditions", ()) == tuple(
                     map(_condition, request.conditions)
                 )
+                assert dict(sent.groups.get("algoParams", ())) == _algo(request)
                 _check_legs(request, sent)
                 _check_report(request, report)
             for row in await desk.link.open_orders():
@@ -122,7 +123,7 @@ def _expected(request: OrderRequest) -> dict[str, Any]:
         "trailStopPrice": request.stop_price if trails else None,
         "trailingPercent": request.trail_percent,
         "lmtPriceOffset": request.limit_offset,
-        "algoStrategy": "Adaptive" if request.adaptive else None,
+        "algoStrategy": _strategy(request),
         "conditionsCancelOrder": _flag(request.conditions_cancel),
         "conditionsIgnoreRth": _flag(request.conditions_outside_regular_hours),
     }
@@ -154,6 +155,60 @@ def _condition(condition: Condition) -> tuple[str, ...]:
             return ("6", joined, is_more, f"{bound:f}", *at)
         case _:
             return ("7", joined, is_more, f"{bound:f}", *at)
+
+
+STRATEGIES = {
+    "twap": "Twap",
+    "vwap": "Vwap",
+    "arrival_price": "ArrivalPx",
+    "percent_of_volume": "PctVol",
+    "close_price": "ClosePx",
+    "dark_ice": "DarkIce",
+    "accumulate_distribute": "AD",
+}
+TAGS = {
+    "style": "strategyType",
+    "max_volume": "maxPctVol",
+    "volume": "pctVol",
+    "urgency": "riskAversion",
+    "past_end": "allowPastEndTime",
+    "passive": "noTakeLiq",
+    "speed_up": "speedUp",
+    "force_completion": "forceCompletion",
+    "display_size": "displaySize",
+    "component_size": "componentSize",
+    "interval_s": "timeBetweenOrders",
+    "randomize_time": "randomizeTime20",
+    "randomize_size": "randomizeSize55",
+    "catch_up": "catchUp",
+    "wait_for_fill": "waitForFill",
+}
+
+
+def _strategy(request: OrderRequest) -> str | None:
+    if request.adaptive is not None:
+        return "Adaptive"
+    return STRATEGIES[request.algo.kind] if request.algo else None
+
+
+def _algo(request: OrderRequest) -> dict[str, str]:
+    """Return what IB's documents want for the algorithm (API guide: IB algorithms)."""
+    if request.adaptive is not None:
+        return {"adaptivePriority": request.adaptive.value}
+    if request.algo is None:
+        return {}
+    said = {}
+    times = ("activeTimeStart", "activeTimeEnd")
+    if request.algo.kind != "accumulate_distribute":
+        times = ("startTime", "endTime")
+    for name, value in dict(request.algo).items():
+        if name in ("start", "end"):
+            if value is not None:
+                tag = times[name == "end"]
+                said[tag] = f"{_moment(value)} UTC"
+        elif name != "kind":
+            said[TAGS[name]] = str(int(value)) if isinstance(value, bool) else str(value)
+    return said
 
 
 def _check_legs(request: OrderRequest, sent: PlaceOrder) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ibkr_connector.errors import OrderValidationError
 from ibkr_connector.gateway.fields import encode
 from ibkr_connector.gateway.order_terms import read_terms, stop_price, write_terms
+from ibkr_connector.model.algos import Twap, TwapStyle
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.ids import ConId
 from ibkr_connector.model.orders import (
@@ -30,6 +31,7 @@ from ibkr_connector.model.orders import (
     TriggerMethod,
     VolumeCondition,
 )
+from kit.any_order import algos
 
 AT_ID = Contract(symbol="", con_id=ConId(265598))
 PRICES = st.decimals(min_value="0.0001", max_value="99999", places=4)
@@ -70,9 +72,12 @@ def placed(draw: st.DrawFn) -> tuple[str, OrderTerms]:
         "trigger_method": draw(METHODS),
         "adaptive": draw(st.none() | st.sampled_from(AdaptivePriority)),
         "conditions": tuple(draw(st.lists(CONDITIONS, max_size=4))),
+        "algo": draw(st.none() | algos()),
         "conditions_cancel": draw(st.booleans()),
         "conditions_outside_regular_hours": draw(st.booleans()),
     }
+    if terms["algo"] is not None:
+        terms["adaptive"] = None
     if draw(st.booleans()):
         terms |= {"oca_group": "g", "oca_type": draw(st.sampled_from(OcaType))}
     kind = draw(st.sampled_from(OrderType))
@@ -149,3 +154,36 @@ def test_an_algorithm_and_a_time_that_nobody_knows_are_left_out() -> None:
     assert read_terms(order, login_zone=UTC) == OrderTerms()
     order = ib_async.Order(orderType="LMT", algoStrategy="Adaptive", algoParams=[])
     assert replace(read_terms(order, login_zone=UTC), adaptive=None) == OrderTerms()
+
+
+@pytest.mark.parametrize(
+    ("strategy", "params"),
+    [
+        ("Vwap", {}),
+        ("Vwap", {"maxPctVol": "much"}),
+        ("Twap", {"strategyType": "Somehow"}),
+        ("Twap", {"strategyType": "Marketable", "startTime": "soon"}),
+        ("AD", {"componentSize": "5", "timeBetweenOrders": "often"}),
+        ("Guess", {"maxPctVol": "0.1"}),
+    ],
+)
+def test_an_algorithm_said_in_another_way_is_left_out(
+    strategy: str, params: dict[str, str]
+) -> None:
+    tags = [ib_async.TagValue(*pair) for pair in params.items()]
+    order = ib_async.Order(orderType="LMT", algoStrategy=strategy, algoParams=tags)
+    assert read_terms(order, login_zone=UTC).algo is None
+
+
+def test_the_times_of_an_algorithm_are_read_in_the_forms_of_ib() -> None:
+    tags = [
+        ib_async.TagValue("strategyType", "Matching Last"),
+        ib_async.TagValue("startTime", "20260601 10:00:00 US/Eastern"),
+        ib_async.TagValue("endTime", "20260601-15:30:00"),
+    ]
+    order = ib_async.Order(orderType="LMT", algoStrategy="Twap", algoParams=tags)
+    assert read_terms(order, login_zone=UTC).algo == Twap(
+        style=TwapStyle.LAST,
+        start=datetime(2026, 6, 1, 14, tzinfo=UTC),
+        end=datetime(2026, 6, 1, 15, 30, tzinfo=UTC),
+    )

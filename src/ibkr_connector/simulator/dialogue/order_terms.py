@@ -104,7 +104,7 @@ def _terms(order: WireOrder, legs: tuple[Leg, ...], now: datetime) -> Terms:
         conditions=tuple(_condition(row, now) for row in order.groups.get("conditions", ())),
         conditions_cancel=order.flag("conditionsCancelOrder"),
         conditions_ignore_hours=order.flag("conditionsIgnoreRth"),
-        algo=_algo(order),
+        algo=_algo(order, now),
         legs=legs,
         open_close=order.text("openClose"),
     )
@@ -121,12 +121,27 @@ def _moment(order: WireOrder, name: str, *, code: int, now: datetime) -> datetim
     return moment
 
 
-def _algo(order: WireOrder) -> Algo | None:
+def _algo(order: WireOrder, now: datetime) -> Algo | None:
     strategy = order.text("algoStrategy")
     if not strategy:
         return None
     rows = order.groups.get("algoParams", ())
-    return Algo(strategy=strategy, parameters={row[0]: row[1] for row in rows})
+    said = {row[0]: row[1] for row in rows}
+    start = _algo_time(said, ("startTime", "activeTimeStart"), now)
+    end = _algo_time(said, ("endTime", "activeTimeEnd"), now)
+    return Algo(strategy=strategy, parameters=said, start=start, end=end)
+
+
+def _algo_time(said: Mapping[str, str], tags: tuple[str, str], now: datetime) -> datetime | None:
+    """Read a time of an algorithm, by the older or the newer name of its tag."""
+    found = next(((tag, said[tag]) for tag in tags if said.get(tag)), None)
+    if found is None:
+        return None
+    tag, text = found
+    moment = parse_end(text, now)
+    if moment is None:
+        raise BadOrderError(441, f"Algo attributes validation failed: {tag}")
+    return moment
 
 
 # --- conditions ---------------------------------------------------------------------------------

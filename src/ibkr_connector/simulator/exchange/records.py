@@ -141,10 +141,12 @@ class Leg:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Algo:
-    """An algorithm of IB and its parameters."""
+    """An algorithm of IB and its parameters; `start` and `end` are the times among them."""
 
     strategy: str
     parameters: Mapping[str, str] = field(default_factory=dict)
+    start: datetime | None = None
+    end: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

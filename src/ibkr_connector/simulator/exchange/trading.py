@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Final
 
 from . import conditions
+from .algos import algo_end, algo_start, is_worked, released
 from .clearing import Clearing
 from .commands import (
     Event,
@@ -37,9 +38,6 @@ __all__ = ["Trading"]
 _IMMEDIATE: Final = frozenset({"IOC", "FOK"})
 _STEP: Final = timedelta(seconds=1)
 """A market that is looked at more seldom is asked what it did meanwhile."""
-
-_ADAPTIVE_S: Final = {"Urgent": 5.0, "Normal": 30.0, "Patient": 120.0}
-"""How long an adaptive order tries for a better price before it takes what there is (assumed)."""
 
 
 class Trading:
@@ -100,7 +98,7 @@ class Trading:
         parent = self._register.open_of(order.parent) if order.parent else None
         if parent is not None:
             return Hold.PARENT
-        if terms.good_after is not None and now < terms.good_after:
+        if any(time is not None and now < time for time in (terms.good_after, algo_start(terms))):
             return Hold.TIME
         if terms.conditions and not self._conditions_hold(order, now):
             return Hold.CONDITIONS
@@ -155,6 +153,10 @@ class Trading:
 
     def _end(self, order: VenueOrder) -> datetime | None:
         """Return when the time of an order is over."""
+        ends = (self._end_by_time_in_force(order), algo_end(order.terms))
+        return min((end for end in ends if end is not None), default=None)
+
+    def _end_by_time_in_force(self, order: VenueOrder) -> datetime | None:
         terms = order.terms
         if terms.time_in_force == "GTD":
             return terms.good_till
@@ -306,11 +308,13 @@ class Trading:
 
     def _trades(self, order: VenueOrder, now: datetime) -> Sequence[Trade]:
         is_buy, instrument = order.terms.is_buy, order.instrument
-        if self._waits_for_better(order, now):
+        order = self._released(order, now)
+        if order.remaining <= 0:
             return ()
         levels = self._reachable(order, now)
         resting = self._book.resting(instrument.con_id, is_buy=not is_buy)
-        return sweep(order, levels, resting)
+        # what an algorithm works shows nothing of itself to others (assumed)
+        return sweep(order, levels, (one for one in resting if not is_worked(one.terms)))
 
     def _reachable(self, order: VenueOrder, now: datetime) -> Iterator[Level]:
         instrument = order.instrument
@@ -324,13 +328,13 @@ class Trading:
             )
             yield price, taken
 
-    def _waits_for_better(self, order: VenueOrder, now: datetime) -> bool:
-        """Tell whether an adaptive order still tries to trade inside of the spread."""
-        algo = order.terms.algo
-        if algo is None:
-            return False
-        patience = _ADAPTIVE_S[algo.parameters["adaptivePriority"]]
-        return (now - order.placed_at).total_seconds() < patience
+    def _released(self, order: VenueOrder, now: datetime) -> VenueOrder:
+        """Return the order with the quantity that its algorithm lets trade by now."""
+        if order.terms.algo is None:
+            return order
+        outside = order.terms.outside_hours
+        end = self._hours.day_end(order.instrument, order.placed_at, outside=outside)
+        return released(order, now, end)
 
     def _after(self, order: VenueOrder, quote: Quote, now: datetime) -> Iterator[Event]:
         """Do with an order what its type and time in force have for what was not filled."""
@@ -341,7 +345,8 @@ class Trading:
             order = self._register.keep(replace(order, working_price=order.last_price))
         far = quote.ask if order.terms.is_buy else quote.bid
         was_left = far is not None and not accepts(order, far)
-        if order.working_price is not None and not order.is_resting and was_left:
+        is_left_alone = order.is_resting or is_worked(order.terms)
+        if order.working_price is not None and not is_left_alone and was_left:
             self._register.keep(replace(order, is_resting=True))
 
     # --- trades ---------------------------------------------------------------------------------

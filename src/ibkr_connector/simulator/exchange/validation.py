@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from .algos import wrong_algo
 from .instruments import Instrument
 from .order_types import ORDER_TYPES, TIMES_IN_FORCE, Trigger
 from .records import Terms, VenueOrder
@@ -19,8 +20,6 @@ Refusal = tuple[int, str]
 """A code and its text."""
 
 _REJECTED: Final = "Order rejected - reason:"
-_ADAPTIVE: Final = "Adaptive"
-_PRIORITIES: Final = frozenset({"Urgent", "Normal", "Patient"})
 
 
 def refused_instrument(instrument: Instrument) -> Refusal | None:
@@ -56,7 +55,9 @@ def _wrong(terms: Terms, instrument: Instrument) -> Iterator[Refusal]:
     for price in given:
         if price is not None and price % instrument.tick_at(price):
             yield 110, "The price does not conform to the minimum price variation."
-    yield from _wrong_algo(terms)
+    algo = wrong_algo(terms)
+    if algo is not None:
+        yield algo
 
 
 def _wrong_time(terms: Terms) -> Iterator[Refusal]:
@@ -83,17 +84,6 @@ def _wrong_trail(terms: Terms) -> Iterator[Refusal]:
         yield 201, f"{_REJECTED}Invalid trailing amount"
     if percent is not None and not 0 < percent < 100:
         yield 201, f"{_REJECTED}Invalid trailing percentage"
-
-
-def _wrong_algo(terms: Terms) -> Iterator[Refusal]:
-    if terms.algo is None:
-        return
-    if terms.algo.strategy != _ADAPTIVE:
-        yield 439, "The order cannot be submitted. Algorithm definition not found."
-    elif terms.algo.parameters.get("adaptivePriority") not in _PRIORITIES:
-        yield 441, "Algo attributes validation failed: adaptivePriority"
-    elif terms.order_type not in {"MKT", "LMT"}:
-        yield 442, "Specified algorithm is not allowed for this order."
 
 
 def bad_change(order: VenueOrder, terms: Terms) -> Refusal | None:
