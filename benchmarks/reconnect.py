@@ -128,91 +128,124 @@ async def _running() -> AsyncIterator[_Gateway]:
 # --- the clients --------------------------------------------------------------------------------
 
 
-async def _bare(rounds: int, *, orders: int) -> list[float]:
-    async with _running() as gateway:
-        ib = ib_async.IB()
-        await ib.connectAsync("127.0.0.1", gateway.port, clientId=1)
+class _Bare:
+    """ib_async, connecting anew."""
+
+    def __init__(self, gateway: _Gateway, *, orders: int) -> None:
+        self._port = gateway.port
+        self._orders = orders
+        self._ib = ib_async.IB()
+
+    async def prepare(self) -> None:
+        """Place the orders."""
+        await self._connect()
         apple = ib_async.Stock("AAPL", "SMART", "USD")
-        await ib.qualifyContractsAsync(apple)
-        for number in range(orders):
-            ib.placeOrder(apple, ib_async.LimitOrder("BUY", 1 + number, 1.0))
-        while sum(trade.orderStatus.status == "Submitted" for trade in ib.openTrades()) < orders:
-            await ib.updateEvent
-        found = []
-        for _ in range(rounds):
-            ib.disconnect()
-            await asyncio.sleep(_SETTLE_S)
-            ib = ib_async.IB()
-            began = time.perf_counter()
-            await ib.connectAsync("127.0.0.1", gateway.port, clientId=1)
-            found.append(time.perf_counter() - began)
-            assert len(ib.positions()) == POSITIONS
-            assert len(ib.openTrades()) == orders
-        ib.disconnect()
-    return found
+        await self._ib.qualifyContractsAsync(apple)
+        for number in range(self._orders):
+            self._ib.placeOrder(apple, ib_async.LimitOrder("BUY", 1 + number, 1.0))
+        while sum(one.orderStatus.status == "Submitted" for one in self._ib.openTrades()) < (
+            self._orders
+        ):
+            await self._ib.updateEvent
+
+    async def once(self) -> float:
+        """Connect once more, and return the seconds that took."""
+        self._ib.disconnect()
+        await asyncio.sleep(_SETTLE_S)
+        self._ib = ib_async.IB()
+        began = time.perf_counter()
+        await self._connect()
+        took = time.perf_counter() - began
+        assert len(self._ib.positions()) == POSITIONS
+        assert len(self._ib.openTrades()) == self._orders
+        return took
+
+    async def aclose(self) -> None:
+        """Leave."""
+        self._ib.disconnect()
+
+    async def _connect(self) -> None:
+        await self._ib.connectAsync("127.0.0.1", self._port, clientId=1)
 
 
-async def _ours(rounds: int, *, orders: int, streams: int) -> list[float]:
-    with tempfile.TemporaryDirectory() as directory:
-        async with _running() as gateway:
-            settings = Settings.load(
-                port=gateway.port,
-                readonly=False,
-                state_dir=Path(directory),
-                reconnect_base_s=_SETTLE_S,
-                reset_windows="none",
-            )
-            engine = await Engine.open(settings)
-            try:
-                await _prepare(engine, orders=orders, streams=streams)
-                return await _reconnect(engine, gateway, rounds=rounds)
-            finally:
-                await engine.aclose()
+class _Ours:
+    """The connector's engine, coming back by itself."""
 
+    def __init__(self, gateway: _Gateway, engine: Engine, *, orders: int, streams: int) -> None:
+        self._gateway = gateway
+        self._engine = engine
+        self._orders = orders
+        self._streams = streams
+        self._changes: asyncio.Queue[tuple[float, StateChange]] = asyncio.Queue()
 
-async def _prepare(engine: Engine, *, orders: int, streams: int) -> None:
-    await engine.connect()
-    for number in range(orders):
-        order = {"symbol": "AAPL", "action": "BUY", "quantity": 1 + number}
-        await engine.orders.place({**order, "order_type": "LMT", "limit_price": "1.00"})
-    for _, symbol in _listed()[:streams]:
-        contract: Contract = stock(symbol)
-        await engine.streaming.open(StreamWish(kind=StreamKind.QUOTES, contract=contract))
+    async def prepare(self) -> None:
+        """Place the orders and follow the contracts."""
+        engine = self._engine
+        await engine.connect()
+        for number in range(self._orders):
+            order = {"symbol": "AAPL", "action": "BUY", "quantity": 1 + number}
+            await engine.orders.place({**order, "order_type": "LMT", "limit_price": "1.00"})
+        for _, symbol in _listed()[: self._streams]:
+            contract: Contract = stock(symbol)
+            await engine.streaming.open(StreamWish(kind=StreamKind.QUOTES, contract=contract))
+        keep = engine._on_state
 
+        def noted(change: StateChange) -> None:
+            self._changes.put_nowait((time.perf_counter(), change))
+            keep(change)
 
-async def _reconnect(engine: Engine, gateway: _Gateway, *, rounds: int) -> list[float]:
-    changed: asyncio.Queue[tuple[float, StateChange]] = asyncio.Queue()
-    keep, orders = engine._on_state, engine.orders.open_count
+        engine._supervisor._on_state = noted
 
-    def noted(change: StateChange) -> None:
-        changed.put_nowait((time.perf_counter(), change))
-        keep(change)
-
-    engine._supervisor._on_state = noted
-    found = []
-    for _ in range(rounds):
+    async def once(self) -> float:
+        """Lose the socket, and return the seconds from the next attempt to `ready`."""
         # the budget of the next second is whole
         await asyncio.sleep(_SETTLE_S)
-        gateway.cut()
+        self._gateway.cut()
         began = 0.0
         while True:
-            at, change = await changed.get()
+            at, change = await self._changes.get()
             if change.event is SupervisorEvent.RETRY:
                 began = at
             if change.target is ConnectionState.READY and began:
-                found.append(at - began)
                 break
-        assert len(engine.positions(None)) == POSITIONS
-        assert engine.orders.open_count == orders
-    return found
+        assert len(self._engine.positions(None)) == POSITIONS
+        assert self._engine.orders.open_count == self._orders
+        return at - began
+
+    async def aclose(self) -> None:
+        """Leave."""
+        await self._engine.aclose()
+
+
+async def _engine(gateway: _Gateway, directory: Path) -> Engine:
+    settings = Settings.load(
+        port=gateway.port,
+        readonly=False,
+        state_dir=directory,
+        reconnect_base_s=_SETTLE_S,
+        reset_windows="none",
+    )
+    return await Engine.open(settings)
 
 
 async def _measure(rounds: int, *, orders: int, streams: int) -> Reconnects:
-    return Reconnects(
-        bare=statistics.median(await _bare(rounds, orders=orders)),
-        ready=statistics.median(await _ours(rounds, orders=orders, streams=0)),
-        ready_with_streams=statistics.median(await _ours(rounds, orders=orders, streams=streams)),
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        async with _running() as one, _running() as two, _running() as three:
+            without = await _engine(two, Path(folder) / "two")
+            with_streams = await _engine(three, Path(folder) / "three")
+            sides: tuple[_Bare | _Ours, ...] = (
+                _Bare(one, orders=orders),
+                _Ours(two, without, orders=orders, streams=0),
+                _Ours(three, with_streams, orders=orders, streams=streams),
+            )
+            for side in sides:
+                await side.prepare()
+            # in turns, so that whatever else the machine does meets each of them
+            found = [[await side.once() for side in sides] for _ in range(rounds)]
+            for side in sides:
+                await side.aclose()
+    bare, ready, ready_with_streams = map(statistics.median, zip(*found, strict=True))
+    return Reconnects(bare=bare, ready=ready, ready_with_streams=ready_with_streams)
 
 
 def compare(rounds: int, *, orders: int = ORDERS, streams: int = STREAMS) -> Reconnects:
