@@ -34,8 +34,9 @@ from .market.stream import BarStream, DepthStream, QuoteStream, TradeStream
 from .market.streaming import StreamWish, Ticket
 from .model.contracts import Contract
 from .model.orders import AnyOrder, OrderReport, OrderStatus
-from .model.status import BreakerState, ConnectionState, ConnectionStatus
+from .model.status import BreakerState, ConnectionState, ConnectionStatus, TradingMode
 from .observe.correlation import correlation
+from .orders.confirming import confirmer
 from .orders.feed import OrderEventStream
 from .orders.kill_control import KillControl
 from .runtime import Runtime
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from .model.preview import OrderPreview
     from .model.streams import StreamState
     from .orders.closing import ClosingReport
+    from .orders.confirming import Confirm, Confirmer
     from .orders.events import OrderEvent
     from .orders.history import OrderHistory
     from .orders.risk.equity import EquityMarks
@@ -93,6 +95,7 @@ class IBKRConnector:
     _shared_lock: ClassVar[threading.Lock] = threading.Lock()
 
     _settings: Settings
+    _confirmer: Confirmer | None
     _lock: threading.Lock
     _runtime: Runtime | None
     _pid: int
@@ -135,6 +138,7 @@ class IBKRConnector:
         self._settings = settings
         self._lock = threading.Lock()
         self._runtime = None
+        self._confirmer = None
         self._pid = os.getpid()
         self._handlers = Handlers(SystemClock().monotonic)
         return self
@@ -185,7 +189,7 @@ class IBKRConnector:
         with self._lock:
             runtime = self._runtime
             if runtime is None:
-                runtime = self._runtime = Runtime(self._settings)
+                runtime = self._runtime = Runtime(self._settings, confirmer=lambda: self._confirmer)
             runtime.connecting += 1
         try:
             with correlation():
@@ -705,6 +709,36 @@ class IBKRConnector:
         return await self._call(
             lambda engine: engine.orders.preview(order, by=by, timeout_s=timeout_s)
         )
+
+    def confirm_orders(
+        self,
+        callback: Confirm | None,
+        *,
+        live_only: bool = True,
+        timeout_s: float = 30.0,
+        exits: bool = False,
+    ) -> None:
+        """
+        Have somebody asked before each order, bracket and change of this connector is sent.
+
+        Only `True` in time lets it go; anything else is an `OrderNotConfirmedError`. It holds over
+        disconnects until it is called again; without a connection it may be called too.
+
+        Args:
+            callback: Takes an `OrderQuestion` (`ibkr_connector.model.preview`). A plain function
+                runs in a thread of its own, a coroutine function on the loop from which this is
+                called. `None` asks nobody any more.
+            live_only: Whether orders of a paper account go unasked.
+            timeout_s: How long an answer is waited for.
+            exits: Whether orders of `close_position`, `flatten` and the kill switch wait for a
+                yes too; cancelling never does.
+
+        Raises:
+            OrderValidationError: The callback cannot be called, or the time is no time.
+        """
+        asked = None if callback is None else confirmer(callback, timeout_s=timeout_s, exits=exits)
+        is_asked = not live_only or self._settings.mode is TradingMode.LIVE
+        self._confirmer = asked if is_asked else None
 
     async def place_bracket(
         self,

@@ -27,6 +27,7 @@ The families say whose move it is, the leaves say what happened:
     │   ├── RiskLimitError
     │   ├── TradingHaltedError
     │   ├── ReadOnlyError
+    │   ├── OrderNotConfirmedError
     │   ├── OrderRejectedError
     │   ├── OrderUncertainError
     │   ├── OrderNotFoundError
@@ -67,6 +68,7 @@ __all__ = [
     "NoDataError",
     "NotConnectedError",
     "OrderError",
+    "OrderNotConfirmedError",
     "OrderNotFoundError",
     "OrderRejectedError",
     "OrderStateError",
@@ -314,6 +316,12 @@ class ReadOnlyError(OrderError):
     """The connector is read-only; nothing was sent."""
 
     hint = "set IBKR_READONLY=false, or pass readonly=False, when you mean to trade"
+
+
+class OrderNotConfirmedError(OrderError):
+    """Who is asked before an order goes said no, or nothing in time; nothing was sent."""
+
+    hint = "place it again when somebody can confirm it; `confirm_orders` says who is asked"
 
 
 class OrderRejectedError(OrderError):

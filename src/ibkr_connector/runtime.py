@@ -8,12 +8,14 @@ and from any thread, and it happens once. It knows nothing of the calls that go 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .portal import Portal
 
 if TYPE_CHECKING:
     from .engine import Engine
+    from .orders.confirming import Confirmer
     from .settings import Settings
 
 __all__ = ["Runtime"]
@@ -22,11 +24,14 @@ __all__ = ["Runtime"]
 class Runtime:
     """One I/O thread and the engine that lives in it: made by `connect`, ended by `disconnect`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, *, confirmer: Callable[[], Confirmer | None] = lambda: None
+    ) -> None:
         self.portal = Portal.start(f"ibkr-{settings.profile}")
         self.engine: Engine | None = None
         self.connecting = 0
         self._settings = settings
+        self._confirmer = confirmer
         self._opening: asyncio.Task[Engine] | None = None
 
     async def connect(self) -> None:
@@ -47,8 +52,10 @@ class Runtime:
         # ib_async takes a third of a second to import: paid here, once, off the caller's loop
         from .engine import Engine  # noqa: PLC0415
 
-        self.engine = await Engine.open(self._settings)
-        return self.engine
+        engine = await Engine.open(self._settings)
+        engine.orders.confirmations.confirmer = self._confirmer
+        self.engine = engine
+        return engine
 
     async def end(self) -> None:
         """Close the engine and end the thread; bounded, also when the caller is cancelled."""

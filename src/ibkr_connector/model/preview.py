@@ -15,6 +15,7 @@ __all__ = [
     "Decision",
     "Figures",
     "OrderPreview",
+    "OrderQuestion",
     "RuleVerdict",
     "Verdict",
     "WhatIf",
@@ -185,3 +186,26 @@ class OrderPreview(Record):
     def rejected_reason(self) -> str:
         """Why the broker would refuse it; empty when it would not."""
         return self.broker.rejected_reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderQuestion(Record):
+    """
+    What somebody is asked to confirm before it is sent.
+
+    `orders` are the orders as they would be placed: one, or the three of a bracket, or with
+    `order_id` that order as it would be after a change. `rules` are all rules that are set; the
+    order passes them. `worth` is the most that the (first) order can be worth in the account's
+    base currency, where a rule has asked for what that takes; `price` is the market's. `by` is the
+    name that was given to a preview. Without a yes by `expires` nothing is sent.
+    """
+
+    orders: tuple[OrderRequest, ...]
+    rules: tuple[RuleVerdict, ...]
+    at: datetime
+    expires: datetime | None = None
+    worth: Decimal | None = None
+    price: Decimal | None = None
+    order_id: int | None = None
+    by: str = ""
+    correlation_id: str = ""

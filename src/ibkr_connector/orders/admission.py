@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Final
 
 from ibkr_connector.errors import (
@@ -38,6 +39,7 @@ from .risk import (
     decide,
     needs_facts,
     needs_of,
+    order_value,
     verdicts,
     with_filled,
 )
@@ -269,6 +271,10 @@ class Admission:
             halts.append(killed.sentence)
         rows = (_trading(halts), *verdicts(case))
         return tuple(sorted(rows, key=lambda row: row.verdict is not Verdict.BROKEN))
+
+    def worth(self, examined: Examined) -> Decimal | None:
+        """Return the most that an order can be worth in the base currency, `None` if unknown."""
+        return order_value(self._case(examined))
 
     def _case(self, examined: Examined, *, replacing: str | None = None) -> Case:
         limits = self._limits.limits_for(examined.contract, examined.account)

@@ -35,6 +35,7 @@ from ibkr_connector.resilience.pipeline import Pipeline
 from .admission import JOURNAL_FAILED, Admission
 from .book import Book
 from .cancelling import Cancelling
+from .confirming import Confirmations
 from .dispatch import Dispatch
 from .drift_watch import INTERVAL_S, DriftWatch
 from .families import Families
@@ -144,8 +145,10 @@ class OrdersDesk:
             is_running=lambda: self._jobs.is_running,
             token=token,
         )
+        self.confirmations = Confirmations(clock)
         self._placing = Placing(
             book=self._book,
+            confirmations=self.confirmations,
             jobs=self._jobs,
             admission=self._admission,
             dispatch=self._dispatch,
@@ -218,6 +221,7 @@ class OrdersDesk:
     async def aclose(self) -> None:
         """End the desk's tasks; idempotent. Unanswered orders are uncertain in the journal."""
         await self._jobs.aclose()
+        await self.confirmations.aclose()
         await self._book.aclose()
 
     # --- orders ---------------------------------------------------------------------------------

@@ -21,8 +21,9 @@ from typing import Any
 from ibkr_connector.errors import IBKRError, OrderRejectedError
 from ibkr_connector.model.brackets import BracketReport, BracketRequest
 from ibkr_connector.model.orders import OrderRequest, SendDisposition
+from ibkr_connector.model.preview import RuleVerdict
 
-from .admission import Admission, placed_before
+from .admission import Admission, Examined, placed_before
 from .book import Book
 from .bracket_rules import as_bracket, check_bracket
 from .cancelling import Cancelling
@@ -93,10 +94,13 @@ class Families:
                 known = placed_before(self._ledger, entry, examined[0].contract)
             if known is None:
                 self._check_trading()
-                rules = [self._admission.check_risk(examined[0])]
-                rules += [
-                    self._admission.check_risk(one, entry=examined[0]) for one in examined[1:]
-                ]
+                examined, yes = await self._placing.confirm(
+                    examined, lambda: sum(self._check_risk(examined, is_dry=True), ())
+                )
+                known = placed_before(self._ledger, entry, examined[0].contract)
+            if known is None:
+                self._check_trading()
+                rules = [(*rows, *yes) for rows in self._check_risk(examined)]
         except IBKRError as error:
             self._placing.deny(bracket, error)
             raise
@@ -121,6 +125,15 @@ class Families:
                 self._dispatch.call_off(key)
             raise
         return await self._answer(keys, waiting)
+
+    def _check_risk(
+        self, examined: Sequence[Examined], *, is_dry: bool = False
+    ) -> list[tuple[RuleVerdict, ...]]:
+        head, *exits = examined
+        rules = [self._admission.check_risk(head, is_dry=is_dry)]
+        for one in exits:
+            rules += [self._admission.check_risk(one, entry=head, is_dry=is_dry)]
+        return rules
 
     async def _carry(self, notes: Sequence[Intended], waiting: Waiting) -> None:
         await self._dispatch.carry_family(notes, waiting)

@@ -15,7 +15,12 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from ibkr_connector.codes import Scope, lookup
-from ibkr_connector.errors import IBKRError, OrderStateError, OrderValidationError
+from ibkr_connector.errors import (
+    IBKRError,
+    OrderNotConfirmedError,
+    OrderStateError,
+    OrderValidationError,
+)
 from ibkr_connector.gateway.port import OrderFault, OrderGateway, OrderTicket
 from ibkr_connector.model.orders import Action, OrderReport, OrderRequest, OrderStatus, OrderType
 from ibkr_connector.model.preview import RuleVerdict
@@ -107,16 +112,24 @@ class Modifying:
             check_request(wanted)
             self._check_trading(None)
             examined = await self._placing.examine(wanted)
+            first = examined
+            (examined,), yes = await self._placing.confirm(
+                [first],
+                lambda: self._admission.check_risk(first, replacing=key, is_dry=True),
+                order_id=entry.order_id,
+            )
             # from here to the mark nothing awaits, so nobody can come in between
             entry = self._ledger.get(key)
             self._check_changeable(entry)
+            if yes and _as_request(entry) != before:
+                raise OrderNotConfirmedError("the order has changed since it was asked about")
             if wanted.quantity <= entry.filled:
                 raise OrderValidationError(
                     f"quantity must be more than the {entry.filled} that are filled; "
                     f"got {wanted.quantity}, cancel the order instead"
                 )
             self._check_trading(None)
-            rules = self._admission.check_risk(examined, replacing=key)
+            rules = (*self._admission.check_risk(examined, replacing=key), *yes)
         except IBKRError as error:
             self._placing.deny((entry.order_id, dict(changes)), error)
             raise

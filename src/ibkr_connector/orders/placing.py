@@ -7,27 +7,30 @@ and handed to `dispatch.py`; and that every refusal is written down for the audi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ibkr_connector.errors import (
     IBKRError,
+    OrderNotConfirmedError,
     OrderRejectedError,
     OrderUncertainError,
     OrderValidationError,
     RiskLimitError,
 )
 from ibkr_connector.model.orders import AnyOrder, OrderReport, OrderRequest, SendDisposition
+from ibkr_connector.model.preview import OrderQuestion, RuleVerdict
 from ibkr_connector.observe.correlation import current_correlation_id
 
 from .admission import Admission, Examined, placed_before
 from .book import Book
 from .conditions import qualify_conditions
+from .confirming import Confirmations
 from .dispatch import Dispatch
 from .entry import OrderEntry
 from .jobs import Jobs
 from .notes import Decided, Denied, Intended
 from .validation import as_request, check_request, check_times
-from .vouchers import Voucher, Vouchers, decision_of
+from .vouchers import Voucher, Vouchers, as_placed, decision_of
 from .waiting import Wait, Waiting, as_waiting
 
 __all__ = ["Placing"]
@@ -45,6 +48,7 @@ class Placing:
         dispatch: Dispatch,
         check_trading: Callable[[], None],
         vouchers: Vouchers,
+        confirmations: Confirmations,
         ack_timeout_s: float,
         fill_timeout_s: float,
     ) -> None:
@@ -55,6 +59,7 @@ class Placing:
         self._dispatch = dispatch
         self._check_trading = check_trading
         self._vouchers = vouchers
+        self._confirmations = confirmations
         self._ack_timeout_s = ack_timeout_s
         self._fill_timeout_s = fill_timeout_s
 
@@ -90,10 +95,26 @@ class Placing:
                 examined = await self.examine(checked, with_margin=True)
                 # from here to the spawn nothing awaits, so nobody can come in between
                 known = placed_before(self._ledger, checked, examined.contract)
+            voucher: Voucher | None = None
+            yes: tuple[RuleVerdict, ...] = ()
+            if known is None and self._confirmations.are_wanted(is_exit=is_exit):
+                self._check_trading()
+                rules = self._admission.check_risk(examined, is_dry=True)
+                # it may expire while somebody thinks, and a no uses it up
+                voucher, token = self._vouchers.take(token, examined), None
+                try:
+                    by = "" if voucher is None else voucher.by
+                    told = rules
+                    (examined,), yes = await self.confirm([examined], lambda: told, by=by)
+                except OrderNotConfirmedError:
+                    known = placed_before(self._ledger, checked, examined.contract)
+                    if known is None:
+                        raise
+                known = placed_before(self._ledger, checked, examined.contract)
             if known is None:
                 self._check_trading()
-                rules = self._admission.check_risk(examined)
-                voucher = self._vouchers.take(token, examined)
+                rules = (*self._admission.check_risk(examined), *yes)
+                voucher = voucher or self._vouchers.take(token, examined)
         except IBKRError as error:
             self.deny(request, error)
             raise
@@ -103,6 +124,48 @@ class Placing:
         decided = None if voucher is None else self._decided(note, voucher)
         self._jobs.spawn(self._dispatch.carry(note, waiting, decided=decided))
         return await self._dispatch.answer(note.key, waiting)
+
+    async def confirm(
+        self,
+        examined: Sequence[Examined],
+        rules: Callable[[], Sequence[RuleVerdict]],
+        *,
+        by: str = "",
+        order_id: int | None = None,
+    ) -> tuple[list[Examined], tuple[RuleVerdict, ...]]:
+        """
+        Ask whether orders may go, or a change of one; then look at them again, as they are now.
+
+        `rules` judges them, before somebody is asked.
+
+        Returns what was looked at, and what is written down of the yes: nothing where nobody is
+        asked, and then nothing was awaited.
+
+        Raises:
+            OrderNotConfirmedError: They may not, or are not what was asked about any more.
+        """
+        if not self._confirmations.are_wanted():
+            return list(examined), ()
+        yes = await self._confirmations.ask(
+            OrderQuestion(
+                orders=tuple(as_placed(one) for one in examined),
+                rules=tuple(rules()),
+                at=self._book.clock.utcnow(),
+                expires=self._confirmations.expires(),
+                worth=self._admission.worth(examined[0]),
+                price=examined[0].facts.reference or examined[0].facts.price,
+                order_id=order_id,
+                by=by,
+                correlation_id=current_correlation_id(),
+            )
+        )
+        again = []
+        for nth, one in enumerate(examined):
+            is_new = order_id is None and nth == 0
+            again.append(await self.examine(one.request, with_margin=is_new))
+            if as_placed(again[-1]) != as_placed(one):
+                raise OrderNotConfirmedError("contract or account has changed since it was asked")
+        return again, (yes,)
 
     def refuse_unseen(self, what: str, asked: object) -> None:
         """
