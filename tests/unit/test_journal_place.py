@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ibkr_connector.tuning import journal_place
 from ibkr_connector.settings import Settings
 from ibkr_connector.storage.postgres import PostgresPlace
+from ibkr_connector.tuning import journal_place
 
 URL = "postgresql://trader:s3cret@db.example:5432/trading"
 

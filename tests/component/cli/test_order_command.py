@@ -139,11 +139,9 @@ def test_an_order_that_is_not_filled_in_time_is_told_from_one_that_failed(
 def test_an_order_without_an_answer_is_told_from_one_that_failed(
     ibkr: Ibkr, ibkr_gateway: HostedSimulator
 ) -> None:
-    for fault in (
-        Drop(reply="OpenOrder", answering="PlaceOrder", where={"whatIf": "0"}),
-        Drop(reply="OrderStatus", answering="PlaceOrder"),
-    ):
-        ibkr_gateway.do(lambda gw, fault=fault: gw.inject(fault))
+    shown = Drop(reply="OpenOrder", answering="PlaceOrder", where={"whatIf": "0"})
+    ibkr_gateway.do(lambda gw: gw.inject(shown))
+    ibkr_gateway.do(lambda gw: gw.inject(Drop(reply="OrderStatus", answering="PlaceOrder")))
     done = ibkr("order", *RESTING, "--yes", "--timeout", "0.5", "--json")
     assert (done.returncode, error_of(done)["error"]) == (4, "OrderUncertainError")
     assert json.loads(done.stdout)["order"]["status"] == "uncertain"

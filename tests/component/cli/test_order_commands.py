@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from ibkr_connector import IBKRConnector, limit_order, market_order
-from ibkr_connector.tuning import journal_place
 from ibkr_connector.settings import Settings
 from ibkr_connector.simulator import HostedSimulator
+from ibkr_connector.tuning import journal_place
 
 CODE = "from ibkr_connector.cli import main; raise SystemExit(main())"
 

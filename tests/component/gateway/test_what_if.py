@@ -173,7 +173,7 @@ async def test_a_message_without_the_flag_is_never_written(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with line() as wire:
-        client = wire.session._client
+        client: Any = wire.session._client
         place = client.placeOrder
 
         def forgetful(order_id: int, contract: Any, order: Any) -> None:

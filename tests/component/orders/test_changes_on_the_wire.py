@@ -123,7 +123,7 @@ async def test_a_change_of_something_else_leaves_a_trails_stop_where_it_is(tmp_p
         await desk.desk.modify(report.order_id, {"quantity": 90})
         (order,) = gw.venue.open_orders()
         # begun anew from the market it would stand at 105
-        assert (order.terms.quantity, order.trigger_price) == (90, Decimal(110))
+        assert (order.terms.quantity, order.trigger_price) == (Decimal(90), Decimal(110))
         await desk.desk.modify(report.order_id, {"trail_amount": 12})
         assert gw.venue.open_orders()[0].trigger_price == Decimal(103)
 

@@ -105,7 +105,7 @@ async def test_a_fill_counts_once_and_its_legs_change_the_positions(
     async with GatewaySimulator() as gw, desk_at(gw, tmp_path / "j") as desk:
         report = await closed(desk, await desk.desk.place(PAIR | {"action": action}))
         assert report.status is OrderStatus.FILLED
-        assert (report.filled_quantity, report.remaining_quantity) == (2, 0)
+        assert (report.filled_quantity, report.remaining_quantity) == (Decimal(2), Decimal(0))
         kinds = [fill.contract.security_type for fill in report.fills]
         assert kinds == [SecurityType.COMBO, SecurityType.STOCK, SecurityType.STOCK]
         assert [fill.quantity for fill in report.fills] == [2, 8, 2]
@@ -292,11 +292,11 @@ async def test_getting_out_of_a_leg_takes_the_combinations_with_it(
         done = await ib.close_position("MSFT")
         assert [one.order_id for one in done.cancelled] == [resting.order_id]
         assert [(one.symbol, one.action, one.quantity) for one in done.closed] == [
-            ("MSFT", "BUY", 2)
+            ("MSFT", Action.BUY, Decimal(2))
         ]
         done = await ib.flatten()
         assert [(one.symbol, one.action, one.quantity) for one in done.closed] == [
-            ("AAPL", "SELL", 8)
+            ("AAPL", Action.SELL, Decimal(8))
         ]
         assert done.is_done
 

@@ -56,7 +56,7 @@ def test_the_legs_say_what_the_description_does_not() -> None:
         (KO.contract, "SMART"),
         (PEP.contract, "SMART"),
     ]
-    assert (details.min_size, details.size_increment) == (1, 1)
+    assert (details.min_size, details.size_increment) == (Decimal(1), Decimal(1))
     assert details.liquid_hours == KO.liquid_hours
     assert str(made) == "KO - 2*PEP (BAG SMART USD)"
 

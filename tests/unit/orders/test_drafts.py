@@ -197,7 +197,7 @@ def test_a_bracket_is_made_of_an_entry() -> None:
         entry=entry.request, take_profit=Decimal(195), stop_loss=Decimal(185)
     )
     made = entry.bracket(take_profit=195, stop_loss=185, stop_limit=184, exits="day")
-    assert (made.stop_limit, made.exit_time_in_force) == (184, TimeInForce.DAY)
+    assert (made.stop_limit, made.exit_time_in_force) == (Decimal(184), TimeInForce.DAY)
 
 
 def test_a_group_is_made_of_several_orders() -> None:
@@ -237,7 +237,7 @@ def test_a_group_is_made_of_several_orders() -> None:
         (lambda: price("SPY") == 5, "price == 5 cannot be waited for"),
         (lambda: price("SPY") != 5, "price != 5 cannot be waited for"),
         (lambda: 1 < price("SPY") < 5, "whether price SPY > 1 is true is known later"),
-        (lambda: traded("A") and traded("B"), "join conditions with & and |"),
+        (lambda: bool(traded("A")) and traded("B"), "join conditions with & and |"),
         (lambda: not traded("A"), "join conditions with & and |"),
         (lambda: traded("A") & True, "a condition is joined with a condition; got True"),  # type: ignore[operator]
         (

@@ -21,6 +21,7 @@ from ibkr_connector.orders.events import (
     OrderAnomaly,
     OrderChanged,
     OrderEvent,
+    RulesReloaded,
 )
 from ibkr_connector.orders.feed import EventFeed, EventReader, OrderEventStream
 from kit.order_desk import Bench, bench, buy
@@ -122,7 +123,9 @@ async def test_what_is_learned_by_asking_is_marked_as_recovered(tmp_path: Path) 
         await at.run(at.desk.reconcile)
         events = await told(reader)
     assert {type(event) for event in events} >= {FillReceived, OrderChanged}
-    assert all(event.recovered for event in events if not isinstance(event, EventsMissed))
+    about_orders = [e for e in events if not isinstance(e, EventsMissed | RulesReloaded)]
+    assert about_orders == events
+    assert all(event.recovered for event in about_orders)
 
 
 async def test_an_impossible_word_is_told_as_an_anomaly(tmp_path: Path) -> None:

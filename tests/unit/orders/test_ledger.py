@@ -234,7 +234,11 @@ def test_more_executed_than_there_was_proves_that_our_change_was_made(ledger: Le
     assert ledger.get("ibc-a").quantity == Decimal(100)
     tell(ledger, execution("a.c.01.01", quantity=60))
     entry = ledger.get("ibc-a")
-    assert (entry.quantity, entry.filled, entry.state) == (150, 120, State.WORKING)
+    assert (entry.quantity, entry.filled, entry.state) == (
+        Decimal(150),
+        Decimal(120),
+        State.WORKING,
+    )
     assert ledger.anomalies == 0
 
 
@@ -242,7 +246,7 @@ def test_all_of_a_filled_order_is_what_its_last_execution_counted(ledger: Ledger
     tell(ledger, execution(quantity=40, cumulative_quantity=Decimal(70)))
     see_completed(ledger, completed("Filled"), at=NOON)
     entry = ledger.get("ibc-a")
-    assert (entry.state, entry.quantity, entry.filled) == (State.FILLED, 70, 70)
+    assert (entry.state, entry.quantity, entry.filled) == (State.FILLED, Decimal(70), Decimal(70))
 
 
 def test_a_refusal_that_comes_after_the_end_is_about_the_change(ledger: Ledger) -> None:
