@@ -213,7 +213,8 @@ class IBKRConnector:
                 raise WrongThreadError("disconnect() was called on the connector's own I/O thread")
             self._runtime = None
         await runtime.end()
-        await asyncio.to_thread(self._handlers.stop)
+        if self._handlers.states():
+            await asyncio.to_thread(self._handlers.stop)
 
     async def __aenter__(self) -> Self:
         await self.connect()
