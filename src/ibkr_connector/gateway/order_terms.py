@@ -47,6 +47,16 @@ IBLegPrice: Any = ib_async.order.OrderComboLeg
 _ADAPTIVE: Final = "Adaptive"
 _PRIORITY: Final = "adaptivePriority"
 _NON_GUARANTEED: Final = "NonGuaranteed"
+_PEGGED: Final = frozenset(
+    kind.value
+    for kind in (
+        OrderType.RELATIVE,
+        OrderType.PEGGED_TO_MARKET,
+        OrderType.PEGGED_TO_MIDPOINT,
+    )
+)
+"""The types whose auxiliary price is an offset from a price of the market."""
+
 _TRAILS: Final = frozenset({OrderType.TRAILING_STOP.value, OrderType.TRAILING_STOP_LIMIT.value})
 _STOPS: Final = frozenset(
     kind.value
@@ -67,7 +77,7 @@ def write_terms(order: Any, terms: OrderTerms, *, stop: Decimal | None) -> None:
         _set(order, "auxPrice", terms.trail_amount)
         _set(order, "trailingPercent", terms.trail_percent)
         _set(order, "lmtPriceOffset", terms.limit_offset)
-    elif order.orderType == OrderType.RELATIVE.value:
+    elif order.orderType in _PEGGED:
         order.auxPrice = terms.offset or Decimal(0)
     else:
         _set(order, "auxPrice", stop)
@@ -114,14 +124,13 @@ def read_terms(order: Any, *, login_zone: tzinfo) -> OrderTerms:
     what has no name here: an unknown algorithm, a time that is none.
     """
     is_trail = order.orderType in _TRAILS
-    is_relative = order.orderType == OrderType.RELATIVE.value
     percent = positive(order.trailingPercent) if is_trail else None
     group = order.ocaGroup or None
     return OrderTerms(
         trail_amount=positive(order.auxPrice) if is_trail and percent is None else None,
         trail_percent=percent,
         limit_offset=positive(order.lmtPriceOffset) if is_trail else None,
-        offset=positive(order.auxPrice) if is_relative else None,
+        offset=positive(order.auxPrice) if order.orderType in _PEGGED else None,
         good_till=_time(order.goodTillDate, login_zone),
         good_after=_time(order.goodAfterTime, login_zone),
         all_or_none=bool(order.allOrNone),

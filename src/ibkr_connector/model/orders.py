@@ -74,6 +74,8 @@ class OrderType(StrEnum):
     LIMIT_IF_TOUCHED = "LIT"
     RELATIVE = "REL"
     MIDPRICE = "MIDPRICE"
+    PEGGED_TO_MARKET = "PEG MKT"
+    PEGGED_TO_MIDPOINT = "PEG MID"
 
 
 class TimeInForce(StrEnum):
@@ -137,7 +139,8 @@ class OrderRequest(Record):
         action: Buy or sell.
         quantity: Positive, in units of the contract.
         order_type: What makes it trade; each type says which prices it needs.
-        limit_price: In the contract's currency; the cap of `REL` and `MIDPRICE`, which may lack it.
+        limit_price: In the contract's currency; the cap of `REL`, `MIDPRICE`, `PEG MKT` and
+            `PEG MID`, which may lack it.
             Of a combination what one of it costs: negative when buying it brings money.
         stop_price: What elects a stop or an if-touched order; where a trail starts.
         time_in_force: How long it stays; `GTD` needs `good_till`.
@@ -148,7 +151,8 @@ class OrderRequest(Record):
         trail_percent: The same in percent; a trail has one of both.
         limit_offset: Between the stop of a trailing limit and its limit; it has this, or a
             `limit_price` and a `stop_price` whose distance is kept.
-        offset: How much better than the best price of its own side a `REL` order stands.
+        offset: How much better than the best price of its own side a `REL` order stands; how far
+            a `PEG MKT` order stays from the other side, and a `PEG MID` order from the middle.
         good_till: Aware datetime, for `GTD`.
         good_after: Aware datetime before which it does not work.
         all_or_none: Fill it whole or not at all.

@@ -49,6 +49,8 @@ _WITH_LIMIT: Final[Mapping[OrderType, OrderType]] = MappingProxyType(
                 _T.LIMIT_ON_CLOSE,
                 _T.RELATIVE,
                 _T.MIDPRICE,
+                _T.PEGGED_TO_MARKET,
+                _T.PEGGED_TO_MIDPOINT,
             )
         },
     }
@@ -134,9 +136,15 @@ class OrderDraft:
 
     def relative(self, *, offset: Number = 0, cap: Number | None = None) -> OrderDraft:
         """Better than the best price of its own side by an offset, up to a cap."""
-        self._become({_T.MARKET: _T.RELATIVE}, "relative", hint="say relative(cap=...)")
-        capped = {} if cap is None else {"limit_price": cap}
-        return self._with(order_type=_T.RELATIVE, offset=offset, **capped)
+        return self._pegged(_T.RELATIVE, "relative", offset=offset, cap=cap)
+
+    def pegged_to_market(self, *, offset: Number = 0, cap: Number | None = None) -> OrderDraft:
+        """At the best price of the other side less an offset, up to a cap."""
+        return self._pegged(_T.PEGGED_TO_MARKET, "pegged_to_market", offset=offset, cap=cap)
+
+    def pegged_to_midpoint(self, *, offset: Number = 0, cap: Number | None = None) -> OrderDraft:
+        """At the middle between bid and ask less an offset, up to a cap."""
+        return self._pegged(_T.PEGGED_TO_MIDPOINT, "pegged_to_midpoint", offset=offset, cap=cap)
 
     def midprice(self, *, cap: Number | None = None) -> OrderDraft:
         """At the middle between bid and ask, up to a cap."""
@@ -310,6 +318,13 @@ class OrderDraft:
                 f"{word}() does not go with an order of type {self.request.order_type}{remedy}"
             )
         return kind
+
+    def _pegged(
+        self, kind: OrderType, word: str, *, offset: Number, cap: Number | None
+    ) -> OrderDraft:
+        self._become({_T.MARKET: kind}, word, hint=f"say {word}(cap=...)")
+        capped = {} if cap is None else {"limit_price": cap}
+        return self._with(order_type=kind, offset=offset, **capped)
 
     def _lasting(self, time: TimeInForce) -> OrderDraft:
         return _checked(replace(self.request, time_in_force=time, good_till=None))

@@ -69,6 +69,10 @@ _TYPE_NAMES: Final[Mapping[str, OrderType]] = MappingProxyType(
         "LIMIT IF TOUCHED": OrderType.LIMIT_IF_TOUCHED,
         "RELATIVE": OrderType.RELATIVE,
         "MIDPX": OrderType.MIDPRICE,
+        "PEGGED TO MARKET": OrderType.PEGGED_TO_MARKET,
+        "PEGMKT": OrderType.PEGGED_TO_MARKET,
+        "PEGGED TO MIDPOINT": OrderType.PEGGED_TO_MIDPOINT,
+        "PEGMID": OrderType.PEGGED_TO_MIDPOINT,
     }
 )
 """Spellings of the types that are understood besides their own."""

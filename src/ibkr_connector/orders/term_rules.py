@@ -102,6 +102,12 @@ TYPE_RULES: Final[Mapping[OrderType, TypeRule]] = MappingProxyType(
             names=frozenset({"REL"}), may=frozenset({"limit_price", "offset"})
         ),
         OrderType.MIDPRICE: TypeRule(names=frozenset({"MIDPX", "MIDPRICE"}), may=_LIMIT),
+        OrderType.PEGGED_TO_MARKET: TypeRule(
+            names=frozenset({"PEGMKT", "PEG MKT"}), may=frozenset({"limit_price", "offset"})
+        ),
+        OrderType.PEGGED_TO_MIDPOINT: TypeRule(
+            names=frozenset({"PEGMID", "PEG MID"}), may=frozenset({"limit_price", "offset"})
+        ),
     }
 )
 """Every order type that can be placed."""

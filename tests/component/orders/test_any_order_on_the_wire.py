@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ibkr_connector.instruments.resolver import Resolver
 from ibkr_connector.model.contracts import Contract
-from ibkr_connector.model.orders import Condition, OrderReport, OrderRequest, OrderType
+from ibkr_connector.model.orders import Condition, OrderReport, OrderRequest
 from ibkr_connector.orders.drafts import OrderDraft
 from ibkr_connector.simulator import GatewaySimulator
 from ibkr_connector.simulator.wire.requests import PlaceOrder
@@ -100,7 +100,7 @@ def _expected(request: OrderRequest) -> dict[str, Any]:
     auxiliary = request.stop_price if kind in TRIGGERS else None
     if trails:
         auxiliary = request.trail_amount
-    elif kind is OrderType.RELATIVE:
+    elif kind in ("REL", "PEG MKT", "PEG MID"):
         auxiliary = request.offset or Decimal(0)
     group = request.oca_group
     fields = {

@@ -131,6 +131,14 @@ TYPES: list[tuple[dict[str, Any], dict[str, Any]]] = [
         {"order_type": "MIDPRICE", "limit_price": "1.05"},
         {"order_type": "MIDPRICE", "limit_price": Decimal("1.05")},
     ),
+    (
+        {"order_type": "pegged to market", "offset": "0.02", "limit_price": "1.05"},
+        {"order_type": "PEG MKT", "stop_price": Decimal("0.02"), "limit_price": Decimal("1.05")},
+    ),
+    (
+        {"order_type": "PEG MID", "limit_price": "1.05"},
+        {"order_type": "PEG MID", "stop_price": 0, "limit_price": Decimal("1.05")},
+    ),
 ]
 
 

@@ -85,7 +85,7 @@ def placed(draw: st.DrawFn) -> tuple[str, OrderTerms]:
         terms[draw(st.sampled_from(["trail_amount", "trail_percent"]))] = draw(PRICES)
     if kind is OrderType.TRAILING_STOP_LIMIT:
         terms["limit_offset"] = draw(PRICES)
-    if kind is OrderType.RELATIVE:
+    if kind in ("REL", "PEG MKT", "PEG MID"):
         terms["offset"] = draw(st.none() | PRICES)
     return kind.value, OrderTerms(**terms)
 

@@ -92,6 +92,14 @@ PLAIN = OrderRequest(contract="AAPL", action=Action.BUY, quantity=Decimal(100))
         ),
         (buy("AAPL", 100).midprice(), {"order_type": "MIDPRICE"}),
         (
+            buy("AAPL", 100).pegged_to_market(offset="0.02", cap=190),
+            {"order_type": "PEG MKT", "offset": Decimal("0.02"), "limit_price": Decimal(190)},
+        ),
+        (
+            buy("AAPL", 100).pegged_to_midpoint().limit(190),
+            {"order_type": "PEG MID", "offset": Decimal(0), "limit_price": Decimal(190)},
+        ),
+        (
             buy("AAPL", 100).midprice(cap=190),
             {"order_type": "MIDPRICE", "limit_price": Decimal(190)},
         ),

@@ -32,9 +32,11 @@ _TYPE_NAMES: Final[Mapping[str, str]] = {
     "TRAILLMT": "TRAIL LIMIT",
     "TRAIL LMT": "TRAIL LIMIT",
     "MIDPX": "MIDPRICE",
+    "PEGMID": "PEG MID",
+    "PEGMKT": "PEG MKT",
 }
 
-_CAPPED: Final = frozenset({"REL", "MIDPRICE"})
+_CAPPED: Final = frozenset({"REL", "MIDPRICE", "PEG MID", "PEG MKT"})
 
 _NOT_SIMULATED: Final = {
     "hedgeType": "hedging orders",

@@ -35,7 +35,10 @@ class Peg(StrEnum):
     """The best price of its own side, plus its offset."""
 
     MIDPOINT = "midpoint"
-    """The middle between bid and ask."""
+    """The middle between bid and ask, less its offset."""
+
+    MARKET = "market"
+    """The best price of the other side, less its offset."""
 
 
 class Auction(StrEnum):
@@ -79,6 +82,8 @@ ORDER_TYPES: Final[Mapping[str, OrderType]] = MappingProxyType(
         "LOC": OrderType(auction=Auction.CLOSE, has_limit=True, needs_limit=True),
         "REL": OrderType(has_limit=True, peg=Peg.PRIMARY),
         "MIDPRICE": OrderType(has_limit=True, peg=Peg.MIDPOINT),
+        "PEG MID": OrderType(has_limit=True, peg=Peg.MIDPOINT),
+        "PEG MKT": OrderType(has_limit=True, peg=Peg.MARKET),
         # what a market order leaves over stays at the price that it was filled at
         "MTL": OrderType(rests_as_limit=True),
     }

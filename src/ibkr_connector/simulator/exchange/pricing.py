@@ -148,11 +148,13 @@ def _pegged(order: VenueOrder, peg: Peg, quote: Quote) -> Decimal | None:
     cap = terms.limit_price
     if own is None or far is None:
         return cap if own is None else own
-    if peg is Peg.MIDPOINT:
-        middle = (own + far) / 2
-        price = instrument.floor(middle) if terms.is_buy else instrument.ceil(middle)
+    offset = terms.stop_price or Decimal(0)
+    if peg is not Peg.PRIMARY:
+        # less aggressive by the offset (TWS users' guide: pegged to midpoint, pegged to market)
+        start = (own + far) / 2 if peg is Peg.MIDPOINT else far
+        wanted = start - offset if terms.is_buy else start + offset
+        price = instrument.floor(wanted) if terms.is_buy else instrument.ceil(wanted)
     else:
-        offset = terms.stop_price or Decimal(0)
         wanted = own + offset if terms.is_buy else own - offset
         # it adds liquidity: it comes up to one tick before the other side, never to it
         tick = instrument.min_tick

@@ -125,6 +125,36 @@ def test_a_midprice_order_stands_in_the_middle_and_below_its_cap() -> None:
     assert floor.venue.quote(floor.instrument(), floor.now).bid == Decimal("99.95")
 
 
+@pytest.mark.parametrize(
+    ("action", "kind", "offset", "before", "after"),
+    [
+        ("BUY", "PEG MID", None, "100.00", "100.50"),
+        ("BUY", "PEG MID", "0.05", "99.95", "100.45"),
+        ("SELL", "PEG MID", "0.05", "100.05", "100.55"),
+        ("BUY", "PEG MKT", "0.15", "99.95", "100.45"),
+        ("SELL", "PEG MKT", "0.15", "100.05", "100.55"),
+    ],
+)
+def test_a_pegged_order_follows_its_price_at_its_offset_both_ways(
+    action: str, kind: str, offset: str | None, before: str, after: str
+) -> None:
+    floor = Floor()
+    floor.place(terms(action, kind, stop_price=offset))
+    assert floor.order().working_price == Decimal(before)
+    floor.quote("100.40", "100.60")
+    assert floor.order().working_price == Decimal(after)
+    floor.quote("99.90", "100.10")
+    assert floor.order().working_price == Decimal(before)
+    assert floor.order().filled == 0
+
+
+def test_a_pegged_order_stops_at_its_cap_and_without_an_offset_takes_the_market() -> None:
+    floor = Floor()
+    floor.place(terms("BUY", "PEG MKT", limit_price="100.00"))
+    assert floor.order().working_price == Decimal("100.00")
+    assert floor.trades(floor.quote("99.80", "99.90")) == [("10", "99.90")]
+
+
 @pytest.mark.parametrize(("kind", "limit"), [("MOC", None), ("LOC", "101.00")])
 def test_an_order_for_the_close_trades_then_and_not_before(kind: str, limit: str | None) -> None:
     floor = Floor()
