@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
 import re
 import subprocess
@@ -51,6 +52,12 @@ def test_every_public_name_is_documented(name: str) -> None:
     assert documented
     # what dataclasses write by themselves is a signature and no documentation
     assert not documented.startswith(f"{name}(")
+
+
+def test_every_public_name_is_used_where_its_types_are_checked() -> None:
+    written = (HERE.parent / "typing" / "api.py").read_text("utf-8")
+    used = {node.id for node in ast.walk(ast.parse(written)) if isinstance(node, ast.Name)}
+    assert set(ibkr_connector.__all__) <= used
 
 
 MODULE_DOCSTRING = re.compile(r'(#[^\n]*\n|\s)*"""\s*\S')
