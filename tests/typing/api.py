@@ -114,7 +114,7 @@ def records(
         assert_type(bar, Bar)
         assert_type(bar.close, Decimal)
     assert_type(position.quantity, Decimal)
-    assert_type(seen.state, ConnectionState)
+    assert_type(status.state, ConnectionState)
 
 
 def requests() -> tuple[OrderRequest, ...]:
