@@ -109,33 +109,30 @@ FLAGS = st.booleans()
 def algos(draw: st.DrawFn, *, most: int = 100) -> Algo:
     """Make an algorithm whose parameters make sense for an order of at least `most`."""
     begin, length = draw(MOMENTS), timedelta(seconds=draw(st.integers(1, 20_000)))
-    ends = {"start": draw(st.none() | st.just(begin)), "end": begin + length}
-    times = draw(st.sampled_from([{}, {"start": begin}, ends]))
-    lasting = times | {"past_end": "end" in times and draw(FLAGS)}
+    ends: dict[str, Any] = {"start": draw(st.none() | st.just(begin)), "end": begin + length}
+    times: dict[str, Any] = draw(st.sampled_from([{}, {"start": begin}, ends]))
+    lasting: dict[str, Any] = times | {"past_end": "end" in times and draw(FLAGS)}
+    forced: dict[str, Any] = {"force_completion": draw(FLAGS)}
     size = Decimal(draw(st.integers(1, most)))
     share, urgency = draw(SHARES), draw(st.sampled_from(RiskAversion))
-    forced = {"force_completion": draw(FLAGS)}
-    return draw(
-        st.sampled_from(
-            [
-                Twap(style=draw(st.sampled_from(TwapStyle)), **lasting),
-                Vwap(max_volume=share, passive=draw(FLAGS), speed_up=draw(FLAGS), **lasting),
-                ArrivalPrice(max_volume=share, urgency=urgency, **forced, **lasting),
-                PercentOfVolume(volume=share, passive=draw(FLAGS), **times),
-                ClosePrice(max_volume=share, urgency=urgency, start=times.get("start"), **forced),
-                DarkIce(display_size=size, **lasting),
-                AccumulateDistribute(
-                    component_size=size,
-                    interval_s=draw(st.integers(1, 600)),
-                    randomize_time=draw(FLAGS),
-                    randomize_size=draw(FLAGS),
-                    catch_up=draw(FLAGS),
-                    wait_for_fill=draw(FLAGS),
-                    **times,
-                ),
-            ]
-        )
-    )
+    made: list[Algo] = [
+        Twap(style=draw(st.sampled_from(TwapStyle)), **lasting),
+        Vwap(max_volume=share, passive=draw(FLAGS), speed_up=draw(FLAGS), **lasting),
+        ArrivalPrice(max_volume=share, urgency=urgency, **forced, **lasting),
+        PercentOfVolume(volume=share, passive=draw(FLAGS), **times),
+        ClosePrice(max_volume=share, urgency=urgency, start=times.get("start"), **forced),
+        DarkIce(display_size=size, **lasting),
+        AccumulateDistribute(
+            component_size=size,
+            interval_s=draw(st.integers(1, 600)),
+            randomize_time=draw(FLAGS),
+            randomize_size=draw(FLAGS),
+            catch_up=draw(FLAGS),
+            wait_for_fill=draw(FLAGS),
+            **times,
+        ),
+    ]
+    return draw(st.sampled_from(made))
 
 
 @st.composite

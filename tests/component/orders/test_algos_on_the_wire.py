@@ -1,5 +1,6 @@
 """IB's algorithms through a real socket: they are told, worked, read back, changed and refused."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -13,7 +14,7 @@ from ibkr_connector.clock import ManualClock
 from ibkr_connector.errors import OrderValidationError
 from ibkr_connector.model.algos import AccumulateDistribute, Algo, Twap, TwapStyle, Vwap
 from ibkr_connector.model.contracts import Contract, ContractDetails
-from ibkr_connector.model.orders import OrderStatus
+from ibkr_connector.model.orders import OrderReport, OrderStatus
 from ibkr_connector.simulator import GatewaySimulator
 from ibkr_connector.simulator.exchange.commands import SetQuote
 from ibkr_connector.simulator.wire.requests import PlaceOrder
@@ -39,6 +40,10 @@ def hold(gw: GatewaySimulator, bid: str, ask: str) -> None:
     gw.flush()
 
 
+def _has(filled: int) -> Callable[[OrderReport], bool]:
+    return lambda now: now.filled_quantity == filled
+
+
 async def test_a_twap_is_filled_part_by_part_over_its_window(tmp_path: Path) -> None:
     async with (
         GatewaySimulator(clock=ManualClock(NOW)) as gw,
@@ -47,9 +52,7 @@ async def test_a_twap_is_filled_part_by_part_over_its_window(tmp_path: Path) -> 
         hold(gw, "99.90", "100.10")
         report = await desk.desk.place(MARKET | {"algo": {"kind": "twap", "end": END}})
         for filled in (2, 4, 6):
-            now = await desk.desk.wait_for(
-                report.order_id, lambda now, so=filled: now.filled_quantity == so, timeout_s=5
-            )
+            now = await desk.desk.wait_for(report.order_id, _has(filled), timeout_s=5)
             assert now.status is OrderStatus.PARTIALLY_FILLED
             await gw.advance(360)
         await gw.advance(7_200)
@@ -71,7 +74,7 @@ async def test_what_is_left_at_the_end_is_reported_as_cancelled(tmp_path: Path) 
         hold(gw, "101.90", "102.10")
         await gw.advance(7_200)
         done = await desk.desk.wait_for(report.order_id, lambda now: now.is_closed, timeout_s=5)
-        assert (done.status, done.filled_quantity) == (OrderStatus.CANCELLED, 2)
+        assert (done.status, done.filled_quantity) == (OrderStatus.CANCELLED, Decimal(2))
 
 
 TOLD: list[Algo] = [

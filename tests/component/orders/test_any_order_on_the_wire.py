@@ -56,7 +56,8 @@ async def _place_all(orders: list[tuple[OrderRequest, Any]]) -> None:
                 assert sent.groups.get("conditions", ()) == tuple(
                     map(_condition, request.conditions)
                 )
-                assert dict(sent.groups.get("algoParams", ())) == _algo(request)
+                rows = sent.groups.get("algoParams", ())
+                assert {row[0]: row[1] for row in rows} == _algo(request)
                 _check_legs(request, sent)
                 _check_report(request, report)
             for row in await desk.link.open_orders():

@@ -9,10 +9,10 @@ import pytest
 from ibkr_connector.simulator.exchange.records import Algo, Hold
 from kit.floor import NOW, Floor, terms
 
-TWAP = {"strategyType": "Marketable"}
+TWAP: dict[str, Any] = {"strategyType": "Marketable"}
 
 
-def algo(strategy: str, *, start: int | None = None, end: int | None = None, **said: str) -> Algo:
+def algo(strategy: str, *, start: int | None = None, end: int | None = None, **said: Any) -> Algo:
     """Make an algorithm whose times are seconds from the floor's beginning."""
     times = [None if at is None else NOW + timedelta(seconds=at) for at in (start, end)]
     return Algo(strategy=strategy, parameters=said, start=times[0], end=times[1])
@@ -22,7 +22,7 @@ def algo(strategy: str, *, start: int | None = None, end: int | None = None, **s
 @pytest.mark.parametrize("kind", [{"kind": "MKT"}, {"kind": "LMT", "limit_price": "100.50"}])
 def test_equal_parts_are_traded_over_the_window(name: str, kind: dict[str, Any]) -> None:
     floor = Floor()
-    said = TWAP if name == "Twap" else {"maxPctVol": "0.1"}
+    said: dict[str, Any] = TWAP if name == "Twap" else {"maxPctVol": "0.1"}
     asked = terms("BUY", quantity="40", algo=algo(name, end=200, **said), **kind)
     assert floor.trades(floor.place(asked)) == [("2", "100.10")]
     assert floor.trades(floor.wait(9)) == []
@@ -72,7 +72,7 @@ def test_nothing_is_traded_before_the_start() -> None:
 
 def test_a_component_is_traded_in_each_interval() -> None:
     floor = Floor()
-    said = {"componentSize": "4", "timeBetweenOrders": "30"}
+    said: dict[str, Any] = {"componentSize": "4", "timeBetweenOrders": "30"}
     assert floor.trades(floor.place(terms("BUY", "MKT", algo=algo("AD", **said)))) == [
         ("4", "100.10")
     ]
@@ -83,8 +83,8 @@ def test_a_component_is_traded_in_each_interval() -> None:
 def test_a_component_waits_for_the_one_before_it() -> None:
     floor = Floor()
     floor.quote("99.90", "100.10", size=3)
-    said = {"componentSize": "4", "timeBetweenOrders": "30", "waitForFill": "1"}
-    limit = {"limit_price": "100.10"}
+    said: dict[str, Any] = {"componentSize": "4", "timeBetweenOrders": "30", "waitForFill": "1"}
+    limit: dict[str, Any] = {"limit_price": "100.10"}
     floor.place(terms("BUY", "LMT", algo=algo("AD", **said), **limit))
     floor.quote("100.00", "100.20")
     floor.wait(300)
@@ -95,7 +95,7 @@ def test_a_component_waits_for_the_one_before_it() -> None:
 def test_others_meet_no_more_than_what_is_released() -> None:
     floor = Floor()
     floor.quote(None, None)
-    parts = {"componentSize": "1", "timeBetweenOrders": "600"}
+    parts: dict[str, Any] = {"componentSize": "1", "timeBetweenOrders": "600"}
     floor.place(terms("BUY", "LMT", limit_price="100.00", algo=algo("AD", **parts)))
     assert floor.trades(floor.place(terms("SELL", "LMT", limit_price="100.00"), client=2)) == [
         *([("1", "100.00")] * 2)  # once for each side
@@ -112,7 +112,7 @@ def test_others_meet_no_more_than_what_is_released() -> None:
     ],
 )
 def test_the_other_algorithms_trade_as_their_order_does(
-    strategy: str, said: dict[str, str]
+    strategy: str, said: dict[str, Any]
 ) -> None:
     floor = Floor()
     asked = terms("BUY", "LMT", limit_price="100.10", algo=algo(strategy, **said))
