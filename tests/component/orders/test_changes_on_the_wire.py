@@ -154,6 +154,7 @@ async def test_the_priority_of_the_adaptive_algorithm_is_changed(
         changed = await desk.desk.modify(report.order_id, {"adaptive": priority.lower()})
         assert changed.terms.adaptive == priority
         (order,) = gw.venue.open_orders()
+        assert order.terms.algo is not None
         assert order.terms.algo.parameters == {"adaptivePriority": priority}
         with pytest.raises(OrderValidationError, match="neither begin nor end"):
             await desk.desk.modify(report.order_id, {"adaptive": None})
