@@ -400,7 +400,9 @@ class Session:
     async def what_if(self, ticket: OrderTicket) -> WhatIf:
         """Ask what an order would do, without placing it; see `ask_what_if`."""
         table = self._wrapper.what_ifs
-        return await ask_what_if(self._client, table, ticket, client_id=self.client_id)
+        return await ask_what_if(
+            self._client, table, ticket, client_id=self.client_id, clock=self._clock
+        )
 
     async def send_cancel(self, order_id: OrderId) -> None:
         """Write one cancellation; the broker's verdict comes as events. Safe to repeat."""

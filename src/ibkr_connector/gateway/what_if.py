@@ -19,11 +19,13 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
+from ibkr_connector.clock import Clock
 from ibkr_connector.codes import CodeKind, OrderEffect, Scope, lookup
 from ibkr_connector.errors import IBKRError
 from ibkr_connector.model.ids import ClientId, OrderId
 from ibkr_connector.model.orders import SendDisposition
 from ibkr_connector.model.preview import Figures, WhatIf
+from ibkr_connector.resilience.timers import Timers
 
 from . import translate
 from .client import GatewayClient
@@ -59,11 +61,17 @@ class _Question:
         for event in (self.said, self.computed, self.refused):
             event.set()
 
-    async def result(self) -> WhatIf:
+    async def result(self, clock: Clock) -> WhatIf:
         await self.said.wait()
-        await _a_while(self.computed, _FOR_FIGURES_S)
-        if self.refusal is None:
-            await _a_while(self.refused, _FOR_A_REFUSAL_S)
+        timers = Timers(clock)
+        try:
+            with suppress(TimeoutError), timers.limit(clock.monotonic() + _FOR_FIGURES_S):
+                await self.computed.wait()
+            if self.refusal is None:
+                with suppress(TimeoutError), timers.limit(clock.monotonic() + _FOR_A_REFUSAL_S):
+                    await self.refused.wait()
+        finally:
+            await timers.aclose()
         if self.error is not None:
             raise self.error
         answer = self.answer or WhatIf(is_answered=False)
@@ -136,7 +144,7 @@ class WhatIfs:
 
 
 async def ask_what_if(
-    client: GatewayClient, table: WhatIfs, ticket: OrderTicket, *, client_id: ClientId
+    client: GatewayClient, table: WhatIfs, ticket: OrderTicket, *, client_id: ClientId, clock: Clock
 ) -> WhatIf:
     """
     Ask what an order would do; the ticket's id names the question and is used up by it.
@@ -151,7 +159,7 @@ async def ask_what_if(
     asked = table.open(ticket.order_id)
     try:
         await client.write_through([message])
-        return await asked.result()
+        return await asked.result(clock)
     finally:
         table.close(ticket.order_id)
 
@@ -201,9 +209,3 @@ def _figures(state: Any, name: str) -> Figures:
         figure(getattr(state, f"{name}{part}") or "") for part in ("Before", "Change", "After")
     )
     return Figures(before=before, change=change, after=after)
-
-
-async def _a_while(event: asyncio.Event, seconds: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()

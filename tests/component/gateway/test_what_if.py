@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from ibkr_connector.clock import SystemClock
+from ibkr_connector.clock import Clock, ManualClock, SystemClock
 from ibkr_connector.errors import ConnectionLostError, IBKRError, OrderValidationError
 from ibkr_connector.gateway import what_if as module
 from ibkr_connector.gateway.port import GatewayEvent, OpenOrderSeen, OrderFault, OrderTicket
@@ -80,14 +81,14 @@ class Line:
 
 
 @asynccontextmanager
-async def line() -> AsyncIterator[Line]:
+async def line(clock: Clock | None = None) -> AsyncIterator[Line]:
     events: list[GatewayEvent] = []
     async with GatewaySimulator() as gateway:
         session = await Session.open(
             host="127.0.0.1",
             port=gateway.port,
             client_id=ClientId(1),
-            clock=SystemClock(),
+            clock=clock or SystemClock(),
             sink=events.append,
             connect_timeout_s=5,
             request_timeout_s=5,
@@ -333,3 +334,28 @@ def test_a_table_knows_what_it_asked() -> None:
     table = WhatIfs()
     assert not table.fault(7, 201, "no")
     assert not table.told(7, None)
+
+
+class WatchedClock(ManualClock):
+    """Tells when somebody sleeps on it."""
+
+    def __init__(self) -> None:
+        super().__init__(datetime(2026, 3, 4, 17, tzinfo=UTC))
+        self.slept = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        if 0 < seconds <= 0.05:
+            self.slept.set()
+        await super().sleep(seconds)
+
+
+async def test_the_little_while_that_is_given_for_more_runs_on_the_given_clock() -> None:
+    clock = WatchedClock()
+    async with line(clock) as wire:
+        asking = asyncio.ensure_future(wire.session.what_if(wire.ticket()))
+        await asyncio.wait_for(clock.slept.wait(), 10)
+        # the machine's own clock is far beyond it when another question has been answered
+        await wire.session.contract_details(stock("MSFT"))
+        assert not asking.done()
+        clock.advance(0.06)
+        assert (await asking).is_told
