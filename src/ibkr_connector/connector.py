@@ -681,7 +681,7 @@ class IBKRConnector:
 
     async def preview_order(
         self,
-        order: AnyOrder,
+        order: AnyOrder | BracketRequest,
         *,
         by: str = "",
         timeout_s: float | None = None,
@@ -709,6 +709,46 @@ class IBKRConnector:
         """
         return await self._call(
             lambda engine: engine.orders.preview(order, by=by, timeout_s=timeout_s)
+        )
+
+    async def preview_bracket(
+        self,
+        bracket: BracketRequest | Mapping[str, Any],
+        *,
+        by: str = "",
+        timeout_s: float | None = None,
+    ) -> OrderPreview:
+        """
+        Tell what a bracket would do, as `preview_order` does; the broker is asked about its entry.
+
+        `bracket` is as for `place_bracket`, which takes the token. The rules of the exits have
+        `take profit:` and `stop loss:` in front, and judge them as if the entry were filled.
+
+        Source: `placeOrder` (3) with its what-if flag. Replay: safe. Cost: 1 message.
+        """
+        return await self._call(
+            lambda engine: engine.orders.previews.bracket(bracket, by=by, timeout_s=timeout_s)
+        )
+
+    async def preview_change(
+        self, order_id: int, changes: Mapping[str, Any], *, by: str = ""
+    ) -> OrderPreview:
+        """
+        Tell what the rules say of a change, with a token for `modify_order`.
+
+        `order` of the preview is the order as it would be. The broker is not asked, because it
+        would answer as if that were one more order: there are no margins.
+
+        Raises:
+            OrderNotFoundError: No such order.
+            OrderValidationError: The changes make no sense, or change nothing.
+            OrderStateError: It cannot be changed (any more).
+            ReadOnlyError: The connector is read-only.
+
+        Source: our ledger and rules. Replay: safe. Cost: a quote at most.
+        """
+        return await self._call(
+            lambda engine: engine.orders.preview_change(order_id, changes, by=by)
         )
 
     def confirm_orders(
@@ -747,6 +787,7 @@ class IBKRConnector:
         *,
         wait: Wait = "submitted",
         timeout_s: float | None = None,
+        token: str | None = None,
     ) -> BracketReport:
         """
         Place an entry with a profit target and a stop, in one piece; the exits end each other.
@@ -757,6 +798,7 @@ class IBKRConnector:
                 not given). The entry's `client_order_id` makes the call idempotent.
             wait: As for `place_order`; `filled` is the end of the entry, the exits go on.
             timeout_s: How long to wait for that; the setting's value when not given.
+            token: Of a preview of exactly this bracket; needed where `require_preview` is set.
 
         Returns:
             The reports of `entry`, `take_profit` and `stop_loss`.
@@ -773,12 +815,19 @@ class IBKRConnector:
         """
         return await self._call(
             lambda engine: engine.hold(
-                lambda desk: desk.place_bracket(bracket, wait=wait, timeout_s=timeout_s)
+                lambda desk: desk.place_bracket(
+                    bracket, wait=wait, timeout_s=timeout_s, token=token
+                )
             )
         )
 
     async def modify_order(
-        self, order_id: int, changes: Mapping[str, Any], *, timeout_s: float | None = None
+        self,
+        order_id: int,
+        changes: Mapping[str, Any],
+        *,
+        timeout_s: float | None = None,
+        token: str | None = None,
     ) -> OrderReport:
         """
         Change a working order and return it when the broker shows it changed.
@@ -789,6 +838,7 @@ class IBKRConnector:
                 `stop_price`, `time_in_force`, `good_till`, `trail_amount` and the like. Anything
                 else needs another order.
             timeout_s: How long to wait for the broker; the setting's value when not given.
+            token: Of a preview of exactly this change; needed where `require_preview` is set.
 
         Raises:
             OrderNotFoundError: No such order.
@@ -801,7 +851,7 @@ class IBKRConnector:
         Source: `placeOrder` (3) with the same id. Replay: safe. Cost: 1 message.
         """
         return await self._call(
-            lambda engine: engine.orders.modify(order_id, changes, timeout_s=timeout_s)
+            lambda engine: engine.orders.modify(order_id, changes, timeout_s=timeout_s, token=token)
         )
 
     async def cancel_order(self, order_id: int, *, timeout_s: float | None = None) -> OrderReport:

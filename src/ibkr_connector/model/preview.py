@@ -141,6 +141,9 @@ class OrderPreview(Record):
     rules, broken ones first. `token` is `None` when the order would be refused, by a rule or by the
     broker; it is valid until `expires`, for one placing, in this connector only. It is a secret:
     whoever has it can place the order.
+
+    Of a bracket, `order` is the entry and `exits` are profit and stop, whose rules have their names
+    in front. Of a change, `order_id` is the order's, and `order` is that order as it would be.
     """
 
     order: OrderRequest
@@ -151,6 +154,8 @@ class OrderPreview(Record):
     correlation_id: str = ""
     expires: datetime | None = None
     token: str | None = field(default=None, repr=False)
+    exits: tuple[OrderRequest, ...] = ()
+    order_id: int | None = None
 
     @property
     def broken(self) -> tuple[RuleVerdict, ...]:
@@ -160,7 +165,8 @@ class OrderPreview(Record):
     @property
     def is_allowed(self) -> bool:
         """Whether neither a rule nor the broker would refuse it, as far as is known now."""
-        return not self.broken and self.broker.is_answered and not self.broker.rejected_reason
+        is_answered = self.broker.is_answered or self.order_id is not None
+        return not self.broken and is_answered and not self.broker.rejected_reason
 
     @property
     def initial_margin(self) -> Figures:

@@ -260,9 +260,21 @@ class Admission:
             self._exposure.placed(case)
         return rules
 
-    def verdicts(self, examined: Examined) -> tuple[RuleVerdict, ...]:
-        """Tell what every rule says of an order, and whether trading is stopped; broken first."""
-        case, killed = self._case(examined), self._kill()
+    def verdicts(
+        self,
+        examined: Examined,
+        *,
+        replacing: str | None = None,
+        entry: Examined | None = None,
+    ) -> tuple[RuleVerdict, ...]:
+        """
+        Tell what every rule says of an order, and whether trading is stopped; broken first.
+
+        `replacing` and `entry` are as for `check_risk`.
+        """
+        case, killed = self._case(examined, replacing=replacing), self._kill()
+        if entry is not None:
+            case = with_filled(case, entry.request.action, entry.request.quantity)
         halts = [reason for reason in self.halted_by if killed is None or reason != killed.sentence]
         if killed is not None and closes(case):
             # nothing but the halts stands between a position and its end

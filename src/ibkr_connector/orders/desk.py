@@ -157,13 +157,6 @@ class OrdersDesk:
             ack_timeout_s=ack_timeout_s,
             fill_timeout_s=fill_timeout_s,
         )
-        self._previews = Previews(
-            admission=self._admission,
-            placing=self._placing,
-            questions=questions,
-            vouchers=vouchers,
-            clock=clock,
-        )
         self._cancelling = Cancelling(
             book=self._book,
             gateway=gateway,
@@ -173,7 +166,6 @@ class OrdersDesk:
             dispatch=self._dispatch,
             timeout_s=timing.cancel_timeout_s,
         )
-
         self._modifying = Modifying(
             book=self._book,
             gateway=gateway,
@@ -183,6 +175,14 @@ class OrdersDesk:
             placing=self._placing,
             check_trading=self._check_trading,
             timeout_s=ack_timeout_s,
+        )
+        self.previews = Previews(
+            admission=self._admission,
+            placing=self._placing,
+            modifying=self._modifying,
+            questions=questions,
+            vouchers=vouchers,
+            clock=clock,
         )
         self._hearing = Hearing(
             book=self._book,
@@ -208,7 +208,6 @@ class OrdersDesk:
     async def open(self) -> None:
         """
         Read the journal and start; to be called once, before the first session.
-
         What an earlier process left without an answer is uncertain from here on.
 
         Raises:
@@ -241,7 +240,6 @@ class OrdersDesk:
         With a `client_order_id` the call may be repeated, also after a restart: the same key is the
         same order. Only an order of which provably nothing was sent is placed anew under its key.
         An exit is an order of our own making that closes a position, and needs no token.
-
         One that the broker ended at once without rejecting it (IOC) is returned as cancelled.
 
         Raises:
@@ -260,14 +258,16 @@ class OrdersDesk:
         )
 
     async def preview(
-        self,
-        request: AnyOrder,
-        *,
-        by: str = "",
-        timeout_s: float | None = None,
+        self, request: AnyOrder | BracketRequest, *, by: str = "", timeout_s: float | None = None
     ) -> OrderPreview:
         """Tell what an order would do, and give a token for it; see the connector's docstring."""
-        return await self._previews.preview(request, by=by, timeout_s=timeout_s)
+        return await self.previews.preview(request, by=by, timeout_s=timeout_s)
+
+    async def preview_change(
+        self, order_id: int, changes: Mapping[str, Any], *, by: str = ""
+    ) -> OrderPreview:
+        """Tell what the rules say of a change, and give a token for it; asks the broker nothing."""
+        return await self.previews.change(await self._finder.look_up(order_id), changes, by=by)
 
     async def place_bracket(
         self,
@@ -275,12 +275,13 @@ class OrdersDesk:
         *,
         wait: Wait = "submitted",
         timeout_s: float | None = None,
+        token: str | None = None,
     ) -> BracketReport:
         """
         Place an entry with its two exits in one piece, once, and return what is first said of each.
 
-        See `families.py` for what becomes of one that is refused, or arrives, in part. Waiting
-        for `filled` means the end of its entry; the exits go on working.
+        See `families.py` for one that is refused, or arrives, in part. `filled` is the end of its
+        entry; the exits go on working.
 
         Raises:
             OrderRejectedError: The broker refused one of them; the others were cancelled.
@@ -289,11 +290,15 @@ class OrdersDesk:
 
         Source: `placeOrder` (3). Replay: only under a `client_order_id`. Cost: 3 messages.
         """
-        self._placing.refuse_unseen("a bracket", bracket)
-        return await self._families.place(bracket, wait=wait, timeout_s=timeout_s)
+        return await self._families.place(bracket, wait=wait, timeout_s=timeout_s, token=token)
 
     async def modify(
-        self, order_id: int, changes: Mapping[str, Any], *, timeout_s: float | None = None
+        self,
+        order_id: int,
+        changes: Mapping[str, Any],
+        *,
+        timeout_s: float | None = None,
+        token: str | None = None,
     ) -> OrderReport:
         """
         Change an order of ours, and return it when the broker shows it changed.
@@ -305,16 +310,14 @@ class OrdersDesk:
 
         Source: `placeOrder` (3) with the same id. Replay: safe. Cost: 1 message.
         """
-        self._placing.refuse_unseen("a change", (order_id, dict(changes)))
         entry = await self._finder.look_up(order_id)
-        return await self._modifying.modify(entry, changes, timeout_s=timeout_s)
+        return await self._modifying.modify(entry, changes, timeout_s=timeout_s, token=token)
 
     async def cancel(self, order_id: int, *, timeout_s: float | None = None) -> OrderReport:
         """
         Ask the broker to cancel an order of ours, and return how that ended.
 
-        A cancellation is a request, and a fill can be faster: a closed order is returned as it is,
-        whether it closed before or after this call. Cancelling twice is harmless.
+        A fill can be faster: a closed order is returned as it is. Cancelling twice is harmless.
 
         Raises:
             OrderNotFoundError: No order with that id is known.
@@ -343,7 +346,7 @@ class OrdersDesk:
         return self._finder.find(order_id).report()
 
     async def look_up(self, order_id: int) -> OrderReport:
-        """Return what is known of an order, also of one that left memory; otherwise as `report`."""
+        """Return the report of an order, also of one that has left memory."""
         return (await self._finder.look_up(order_id)).report()
 
     def orders(self, *, open_only: bool = False) -> tuple[OrderReport, ...]:
@@ -379,8 +382,7 @@ class OrdersDesk:
         Wait until the order's report meets the condition, and return it.
 
         Raises:
-            OrderNotFoundError: No such order is known.
-            RequestTimeoutError: It did not within `timeout_s`.
+            OrderNotFoundError, RequestTimeoutError: None is known, or it did not in time.
         """
         entry = await self._finder.look_up(order_id)
         return await self._book.until_report(entry.key, condition, timeout_s=timeout_s)

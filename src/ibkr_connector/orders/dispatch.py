@@ -125,12 +125,12 @@ class Dispatch:
         return note
 
     async def carry(
-        self, note: Intended, waiting: Waiting, *, decided: Decided | None = None
+        self, note: Intended, waiting: Waiting, *, decided: Sequence[Decided] = ()
     ) -> None:
         """Take an intended order to the broker and wait for its first word."""
         key, ticket = note.key, note.ticket
         try:
-            await self._book.journal.append([note] if decided is None else [note, decided])
+            await self._book.journal.append([note, *decided])
             await self._pipeline.run(
                 Operation(
                     policy=ENDPOINTS["place_order"],
@@ -154,7 +154,9 @@ class Dispatch:
             self._handed.discard(key)
             self._abandoned.discard(key)
 
-    async def carry_family(self, notes: Sequence[Intended], waiting: Waiting) -> None:
+    async def carry_family(
+        self, notes: Sequence[Intended], waiting: Waiting, *, decided: Sequence[Decided] = ()
+    ) -> None:
         """
         Take orders that belong together to the broker, in one write; the last one releases all.
 
@@ -163,7 +165,7 @@ class Dispatch:
         """
         keys = [note.key for note in notes]
         try:
-            await self._book.journal.append(notes)
+            await self._book.journal.append([*notes, *decided])
             await self._pipeline.run(
                 Operation(
                     policy=replace(ENDPOINTS["place_order"], name="place_orders", cost=len(notes)),

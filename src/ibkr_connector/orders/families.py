@@ -32,7 +32,7 @@ from .dispatch import Dispatch, uncertainty
 from .entry import OrderEntry
 from .inquiry import Inquiry
 from .jobs import Jobs
-from .notes import Intended
+from .notes import Decided, Intended
 from .placing import Placing
 from .states import Event, State
 from .waiting import Wait, Waiting
@@ -73,7 +73,12 @@ class Families:
         self._grace_s = grace_s
 
     async def place(
-        self, bracket: BracketRequest | Mapping[str, Any], *, wait: Wait, timeout_s: float | None
+        self,
+        bracket: BracketRequest | Mapping[str, Any],
+        *,
+        wait: Wait,
+        timeout_s: float | None,
+        token: str | None,
     ) -> BracketReport:
         """Place a bracket; see `OrdersDesk.place_bracket`."""
         try:
@@ -88,19 +93,23 @@ class Families:
                 await self._book.retention.recall_placed(child.client_order_id)
             if known is None:
                 self._check_trading()
-                examined = [await self._placing.examine(entry, with_margin=True)]
-                examined += [await self._placing.examine(one) for one in exits]
+                self._placing.check_token(token)
+                examined = await self.examine(entry, exits)
                 # from here to the spawn nothing awaits, so nobody can come in between
                 known = placed_before(self._ledger, entry, examined[0].contract)
             if known is None:
                 self._check_trading()
-                examined, yes = await self._placing.confirm(
-                    examined, lambda: sum(self._check_risk(examined, is_dry=True), ())
+                agreed = await self._placing.confirm(
+                    examined,
+                    lambda: sum(self._check_risk(examined, is_dry=True), ()),
+                    token=token,
                 )
+                examined = agreed.examined
                 known = placed_before(self._ledger, entry, examined[0].contract)
             if known is None:
                 self._check_trading()
-                rules = [(*rows, *yes) for rows in self._check_risk(examined)]
+                rules = [(*rows, *agreed.rows) for rows in self._check_risk(examined)]
+                voucher = agreed.voucher if agreed.rows else self._placing.take(token, examined)
         except IBKRError as error:
             self._placing.deny(bracket, error)
             raise
@@ -114,7 +123,9 @@ class Families:
             self._dispatch.intend(examined[2], rules=rules[2], parent_id=parent_id),
         ]
         keys = [note.key for note in notes]
-        job = self._jobs.spawn(self._carry(notes, waiting))
+        job = self._jobs.spawn(
+            self._carry(notes, waiting, decided=self._placing.decided(head, voucher))
+        )
         try:
             if waiting.until == "sent":
                 await self._dispatch.sent(keys)
@@ -135,8 +146,15 @@ class Families:
             rules += [self._admission.check_risk(one, entry=head, is_dry=is_dry)]
         return rules
 
-    async def _carry(self, notes: Sequence[Intended], waiting: Waiting) -> None:
-        await self._dispatch.carry_family(notes, waiting)
+    async def examine(self, entry: OrderRequest, exits: Sequence[OrderRequest]) -> list[Examined]:
+        """Examine the three orders of a bracket."""
+        examined = [await self._placing.examine(entry, with_margin=True)]
+        return examined + [await self._placing.examine(one) for one in exits]
+
+    async def _carry(
+        self, notes: Sequence[Intended], waiting: Waiting, *, decided: Sequence[Decided]
+    ) -> None:
+        await self._dispatch.carry_family(notes, waiting, decided=decided)
         keys = [note.key for note in notes]
         entries = [self._ledger.get(key) for key in keys]
         refused = any(one.state is State.REJECTED and one.seen_or_sent for one in entries)

@@ -28,7 +28,7 @@ from ibkr_connector.observe.correlation import current_correlation_id
 from ibkr_connector.resilience.operation import ENDPOINTS, Operation
 from ibkr_connector.resilience.pipeline import Pipeline
 
-from .admission import Admission
+from .admission import Admission, Examined
 from .book import Book
 from .dispatch import uncertainty
 from .entry import OrderEntry
@@ -39,6 +39,7 @@ from .placing import Placing
 from .reading import NAMES, READERS
 from .validation import check_request
 from .values import read_values, unknown_key
+from .vouchers import Voucher
 
 __all__ = ["Modifying"]
 
@@ -97,31 +98,50 @@ class Modifying:
         """Remember what was said against the change that is under way."""
         self._under_way[key] = fault
 
+    async def look(self, entry: OrderEntry, changes: Mapping[str, Any]) -> Examined | None:
+        """
+        Examine an order as it would be after a change; `None` when it is so already.
+
+        Raises:
+            IBKRError: As `modify` raises it, rules apart.
+        """
+        self._admission.check_writable()
+        self._check_changeable(entry)
+        before = _as_request(entry)
+        wanted = _apply(before, changes)
+        if wanted == before:
+            return None
+        check_request(wanted)
+        return await self._placing.examine(wanted)
+
     async def modify(
-        self, entry: OrderEntry, changes: Mapping[str, Any], *, timeout_s: float | None
+        self,
+        entry: OrderEntry,
+        changes: Mapping[str, Any],
+        *,
+        timeout_s: float | None,
+        token: str | None,
     ) -> OrderReport:
         """Change an order; see `OrdersDesk.modify`."""
         key = entry.key
         try:
-            self._admission.check_writable()
-            self._check_changeable(entry)
-            before = _as_request(entry)
-            wanted = _apply(before, changes)
-            if wanted == before:
+            self._placing.check_token(token)
+            first = await self.look(entry, changes)
+            if first is None:
                 return entry.report()
-            check_request(wanted)
             self._check_trading(None)
-            examined = await self._placing.examine(wanted)
-            first = examined
-            (examined,), yes = await self._placing.confirm(
+            before, wanted = _as_request(entry), first.request
+            agreed = await self._placing.confirm(
                 [first],
                 lambda: self._admission.check_risk(first, replacing=key, is_dry=True),
-                order_id=entry.order_id,
+                token=token,
+                changing=entry,
             )
             # from here to the mark nothing awaits, so nobody can come in between
+            (examined,) = agreed.examined
             entry = self._ledger.get(key)
             self._check_changeable(entry)
-            if yes and _as_request(entry) != before:
+            if agreed.rows and _as_request(entry) != before:
                 raise OrderNotConfirmedError("the order has changed since it was asked about")
             if wanted.quantity <= entry.filled:
                 raise OrderValidationError(
@@ -129,13 +149,18 @@ class Modifying:
                     f"got {wanted.quantity}, cancel the order instead"
                 )
             self._check_trading(None)
-            rules = (*self._admission.check_risk(examined, replacing=key), *yes)
+            rules = (*self._admission.check_risk(examined, replacing=key), *agreed.rows)
+            voucher = agreed.voucher
+            if not agreed.rows:
+                voucher = self._placing.take(token, [examined], changing=entry)
         except IBKRError as error:
             self._placing.deny((entry.order_id, dict(changes)), error)
             raise
         self._under_way[key] = None
         try:
-            return await self._carry(entry, wanted, rules, timeout_s=timeout_s)
+            return await self._carry(
+                entry, wanted, rules=rules, voucher=voucher, timeout_s=timeout_s
+            )
         finally:
             del self._under_way[key]
 
@@ -143,8 +168,9 @@ class Modifying:
         self,
         entry: OrderEntry,
         wanted: OrderRequest,
-        rules: tuple[RuleVerdict, ...],
         *,
+        rules: tuple[RuleVerdict, ...],
+        voucher: Voucher | None,
         timeout_s: float | None,
     ) -> OrderReport:
         key, ticket = entry.key, _ticket(entry, wanted)
@@ -157,7 +183,7 @@ class Modifying:
             correlation_id=current_correlation_id(),
             rules=rules,
         )
-        await self._book.journal.append([note])
+        await self._book.journal.append([note, *self._placing.decided(note, voucher)])
         self._ledger.record(note)
         self._book.take(Seen())
 

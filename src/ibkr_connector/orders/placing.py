@@ -8,13 +8,13 @@ and handed to `dispatch.py`; and that every refusal is written down for the audi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from ibkr_connector.errors import (
     IBKRError,
     OrderNotConfirmedError,
     OrderRejectedError,
     OrderUncertainError,
-    OrderValidationError,
     RiskLimitError,
 )
 from ibkr_connector.model.orders import AnyOrder, OrderReport, OrderRequest, SendDisposition
@@ -28,12 +28,21 @@ from .confirming import Confirmations
 from .dispatch import Dispatch
 from .entry import OrderEntry
 from .jobs import Jobs
-from .notes import Decided, Denied, Intended
+from .notes import Changed, Decided, Denied, Intended
 from .validation import as_request, check_request, check_times
-from .vouchers import Voucher, Vouchers, as_placed, decision_of
+from .vouchers import Voucher, Vouchers, as_placed, decision_of, exactly
 from .waiting import Wait, Waiting, as_waiting
 
-__all__ = ["Placing"]
+__all__ = ["Agreed", "Placing"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreed:
+    """What somebody was asked about, as it is now; `rows` are written down of the yes."""
+
+    examined: list[Examined]
+    rows: tuple[RuleVerdict, ...] = ()
+    voucher: Voucher | None = None
 
 
 class Placing:
@@ -95,17 +104,17 @@ class Placing:
                 examined = await self.examine(checked, with_margin=True)
                 # from here to the spawn nothing awaits, so nobody can come in between
                 known = placed_before(self._ledger, checked, examined.contract)
-            voucher: Voucher | None = None
-            yes: tuple[RuleVerdict, ...] = ()
+            agreed = Agreed(examined=[])
             if known is None and self._confirmations.are_wanted(is_exit=is_exit):
                 self._check_trading()
-                rules = self._admission.check_risk(examined, is_dry=True)
-                # it may expire while somebody thinks, and a no uses it up
-                voucher, token = self._vouchers.take(token, examined), None
+                first = examined
                 try:
-                    by = "" if voucher is None else voucher.by
-                    told = rules
-                    (examined,), yes = await self.confirm([examined], lambda: told, by=by)
+                    agreed = await self.confirm(
+                        [first],
+                        lambda: self._admission.check_risk(first, is_dry=True),
+                        token=token,
+                    )
+                    (examined,) = agreed.examined
                 except OrderNotConfirmedError:
                     known = placed_before(self._ledger, checked, examined.contract)
                     if known is None:
@@ -113,15 +122,15 @@ class Placing:
                 known = placed_before(self._ledger, checked, examined.contract)
             if known is None:
                 self._check_trading()
-                rules = (*self._admission.check_risk(examined), *yes)
-                voucher = voucher or self._vouchers.take(token, examined)
+                rules = self._admission.check_risk(examined)
+                voucher = agreed.voucher if agreed.rows else self.take(token, [examined])
         except IBKRError as error:
             self.deny(request, error)
             raise
         if known is not None:
             return await self._dispatch.answer(known.key, waiting)
-        note = self._dispatch.intend(examined, rules=rules)
-        decided = None if voucher is None else self._decided(note, voucher)
+        note = self._dispatch.intend(examined, rules=(*rules, *agreed.rows))
+        decided = self.decided(note, voucher)
         self._jobs.spawn(self._dispatch.carry(note, waiting, decided=decided))
         return await self._dispatch.answer(note.key, waiting)
 
@@ -130,32 +139,34 @@ class Placing:
         examined: Sequence[Examined],
         rules: Callable[[], Sequence[RuleVerdict]],
         *,
-        by: str = "",
-        order_id: int | None = None,
-    ) -> tuple[list[Examined], tuple[RuleVerdict, ...]]:
+        token: str | None,
+        changing: OrderEntry | None = None,
+    ) -> Agreed:
         """
         Ask whether orders may go, or a change of one; then look at them again, as they are now.
 
-        `rules` judges them, before somebody is asked.
-
-        Returns what was looked at, and what is written down of the yes: nothing where nobody is
-        asked, and then nothing was awaited.
+        `rules` judges them, before somebody is asked. A token may expire while somebody thinks, so
+        it is used up before; and nobody is asked twice on one. Where nobody is asked, nothing is
+        judged, used or awaited here.
 
         Raises:
             OrderNotConfirmedError: They may not, or are not what was asked about any more.
         """
         if not self._confirmations.are_wanted():
-            return list(examined), ()
+            return Agreed(examined=list(examined))
+        told = tuple(rules())
+        voucher = self.take(token, examined, changing=changing)
+        order_id = None if changing is None else changing.order_id
         yes = await self._confirmations.ask(
             OrderQuestion(
                 orders=tuple(as_placed(one) for one in examined),
-                rules=tuple(rules()),
+                rules=told,
                 at=self._book.clock.utcnow(),
                 expires=self._confirmations.expires(),
                 worth=self._admission.worth(examined[0]),
                 price=examined[0].facts.reference or examined[0].facts.price,
                 order_id=order_id,
-                by=by,
+                by="" if voucher is None else voucher.by,
                 correlation_id=current_correlation_id(),
             )
         )
@@ -165,27 +176,40 @@ class Placing:
             again.append(await self.examine(one.request, with_margin=is_new))
             if as_placed(again[-1]) != as_placed(one):
                 raise OrderNotConfirmedError("contract or account has changed since it was asked")
-        return again, (yes,)
+        return Agreed(examined=again, rows=(yes,), voucher=voucher)
 
-    def refuse_unseen(self, what: str, asked: object) -> None:
+    def take(
+        self, token: str | None, examined: Sequence[Examined], *, changing: OrderEntry | None = None
+    ) -> Voucher | None:
         """
-        Refuse what cannot be previewed, where only previewed orders are placed.
+        Use up the token of what is about to be sent; `None` when there is none.
 
         Raises:
-            OrderValidationError: This is such a place.
+            OrderValidationError: It is no good, or is another order's.
         """
-        try:
-            self._vouchers.refuse(what)
-        except OrderValidationError as error:
-            self.deny(asked, error)
-            raise
+        key = "" if changing is None else changing.key
+        return self._vouchers.take(token, exactly(*examined, changing=key))
 
-    def _decided(self, note: Intended, voucher: Voucher) -> Decided:
-        return Decided(
-            at=note.at,
-            key=note.key,
-            decision=decision_of(voucher, self._book.clock),
-            correlation_id=note.correlation_id,
+    def check_token(self, token: object) -> None:
+        """
+        Refuse a token that is no good whatever it is for, and a missing one where it is needed.
+
+        Raises:
+            OrderValidationError: It is so.
+        """
+        self._vouchers.check(token, is_exit=False)
+
+    def decided(self, note: Intended | Changed, voucher: Voucher | None) -> tuple[Decided, ...]:
+        """Return what is written down with what a token has let go: nothing without one."""
+        if voucher is None:
+            return ()
+        return (
+            Decided(
+                at=note.at,
+                key=note.key,
+                decision=decision_of(voucher, self._book.clock),
+                correlation_id=note.correlation_id,
+            ),
         )
 
     async def examine(self, request: OrderRequest, *, with_margin: bool = False) -> Examined:

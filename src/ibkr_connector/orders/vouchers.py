@@ -17,13 +17,12 @@ from typing import Final
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.errors import OrderValidationError
-from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.orders import OrderRequest
 from ibkr_connector.model.preview import Decision, OrderPreview
 
 from .admission import Examined
 
-__all__ = ["Voucher", "Vouchers", "as_placed", "decision_of"]
+__all__ = ["Voucher", "Vouchers", "as_placed", "decision_of", "exactly"]
 
 _AGAIN: Final = "preview the order again; a token is good for one order, once, for a while"
 
@@ -69,14 +68,14 @@ class Vouchers:
         """How long a token is good."""
         return self._ttl_s
 
-    def issue(self, preview: OrderPreview, examined: Examined, *, by: str) -> str:
-        """Make a token for the order of a preview."""
+    def issue(self, preview: OrderPreview, what: tuple[object, ...], *, by: str) -> str:
+        """Make a token for what was previewed; `exactly` says what that is."""
         self._forget_old()
         token = self._make()
         digest = _digest(token)
         self._good[digest] = Voucher(
             digest=digest,
-            order=_exactly(examined),
+            order=what,
             expires_s=self._clock.monotonic() + self._ttl_s,
             preview=preview,
             by=by,
@@ -95,24 +94,10 @@ class Vouchers:
         elif self._required and not is_exit:
             raise OrderValidationError(
                 "only orders that were previewed are placed here, and the token is missing",
-                hint="pass the token of preview_order; the setting require_preview asks for it",
+                hint="pass the token of its preview; the setting require_preview asks for it",
             )
 
-    def refuse(self, what: str) -> None:
-        """
-        Refuse what has no preview, where one is needed.
-
-        Raises:
-            OrderValidationError: It is.
-        """
-        if self._required:
-            raise OrderValidationError(
-                f"only orders that were previewed are placed here, and {what} has no preview",
-                hint="cancel, and preview and place single orders; the setting require_preview "
-                "asks for it",
-            )
-
-    def take(self, token: object, examined: Examined) -> Voucher | None:
+    def take(self, token: object, what: tuple[object, ...]) -> Voucher | None:
         """
         Use a token up for the order that it was made for; `None` when none was given.
 
@@ -123,7 +108,7 @@ class Vouchers:
         if token is None:
             return None
         voucher = self._find(token)
-        if voucher.order != _exactly(examined):
+        if voucher.order != what:
             raise OrderValidationError(
                 "the token was made for another order than this one",
                 hint="place the order as it was previewed (`preview.order`), or preview this one",
@@ -172,14 +157,23 @@ def decision_of(voucher: Voucher, clock: Clock) -> Decision:
     )
 
 
-def _exactly(examined: Examined) -> tuple[object, ...]:
-    """What makes an order this one: every term, the contract by its identity, where it is sent."""
-    contract: Contract = examined.contract
+def exactly(*examined: Examined, changing: str = "") -> tuple[object, ...]:
+    """
+    Say what makes orders these ones: every term, the contract by its identity, where it is sent.
+
+    Of a change, `changing` is the key of the order that it is about.
+    """
     return (
-        contract.identity,
-        contract.exchange,
-        contract.currency,
-        replace(examined.request, contract="", account=examined.account),
+        changing,
+        *(
+            (
+                one.contract.identity,
+                one.contract.exchange,
+                one.contract.currency,
+                replace(one.request, contract="", account=one.account),
+            )
+            for one in examined
+        ),
     )
 
 
