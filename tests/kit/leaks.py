@@ -28,6 +28,21 @@ __all__ = ["Inventory", "entries", "inventory", "nothing_left"]
 _FDS = Path("/proc/self/fd")
 _ROUNDS = 5
 _POOL = "asyncio_"
+_HATCH_TABLES = (
+    "trades",
+    "permId2Trade",
+    "fills",
+    "newsTicks",
+    "tickers",
+    "pendingTickers",
+    "reqId2Ticker",
+    "reqId2Subscriber",
+    "reqId2PnL",
+    "reqId2PnlSingle",
+    "_reqId2Contract",
+    "_futures",
+    "_results",
+)
 
 
 @dataclass(frozen=True)
@@ -99,9 +114,12 @@ def entries(engine: Engine) -> Mapping[str, int]:
         wrapper: Any = session._wrapper
         found |= {
             "questions that are open": session.open_calls,
-            "promises of ib_async": sum(not one.done() for one in wrapper._futures.values()),
             "messages of ib_async that wait": len(session._client._msgQ),
+            "lines beyond the streams": len(session.streams._lines) - len(engine.streams),
+            "jobs of the streams": len(engine.streams._jobs),
         }
+        # what the escape hatch alone fills, and nobody has used it
+        found |= {f"{name} of ib_async": len(getattr(wrapper, name)) for name in _HATCH_TABLES}
     return {name: count for name, count in found.items() if count}
 
 

@@ -2,8 +2,9 @@
 Everything that can happen to a connection, drawn by a seed, over a real socket on virtual time.
 
 A scenario is a list of blows, each with the seconds before it. Between them a trader places and
-cancels orders and the market fills some, also while nobody is connected. At the end the faults are
-over, and everything must be as if nothing had happened.
+cancels orders and the market fills some, also while nobody is connected; streams of every kind are
+followed, and what the account holds is asked for. At the end the faults are over, and everything
+must be as if nothing had happened.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -22,167 +24,26 @@ from ibkr_connector.market.streaming import StreamWish, Ticket
 from ibkr_connector.model.market import Quote
 from ibkr_connector.model.orders import SendDisposition
 from ibkr_connector.model.status import ConnectionState
-from ibkr_connector.simulator import (
-    Cut,
-    CutAfter,
-    HalfOpen,
-    Link,
-    MissingEnd,
-    Outage,
-    PortReset,
-    Quirk,
-    Refuse,
-    Restart,
-    Silent,
-    Split,
-    Stage,
-    Stall,
-)
+from ibkr_connector.model.streams import BarUpdate, Gap, Trade
+from ibkr_connector.simulator import Quirk
+from ibkr_connector.simulator.exchange.commands import SetQuote
 from ibkr_connector.supervisor import SupervisorEvent
 from kit.leaks import entries
 from kit.rig import Rig
+from kit.storm_blows import BLOWS
 
 __all__ = ["BLOWS", "Storm"]
 
 CLIENT = 1
 SYMBOLS = ("AAPL", "MSFT", "SPY")
 LONGEST_S = 3 * 3600.0
-
-Blow = Callable[["Storm"], None]
-BLOWS: dict[str, Blow] = {}
-
-
-def blow(act: Blow) -> Blow:
-    """Enter a blow under its name."""
-    BLOWS[act.__name__] = act
-    return act
-
-
-@blow
-def cut(storm: Storm) -> None:
-    storm.gateway.cut(reset=storm.chance(0.5))
-
-
-@blow
-def cut_twice_within_50_ms(storm: Storm) -> None:
-    storm.gateway.cut()
-    storm.gateway.later(0.05, storm.gateway.cut)
-
-
-@blow
-def cut_at_a_byte(storm: Storm) -> None:
-    """Somewhere in the handshake, the login or the reading of the broker's state."""
-    at = storm.draw.randrange(1, 4000)
-    storm.gateway.inject(CutAfter(sent=at) if storm.chance(0.5) else CutAfter(received=at))
-    storm.gateway.cut()
-
-
-@blow
-def cut_on_a_question(storm: Storm) -> None:
-    asked = storm.draw.choice(
-        ["ReqPositions", "ReqAllOpenOrders", "ReqCompletedOrders", "ReqExecutions", "StartApi"]
-    )
-    storm.gateway.inject(Cut(on=asked, handled=storm.chance(0.5)))
-    storm.gateway.cut()
-
-
-@blow
-def lose_an_order_on_its_way(storm: Storm) -> None:
-    storm.gateway.inject(
-        Cut(on="PlaceOrder", handled=storm.chance(0.5), answered=False, lasts_s=300.0)
-    )
-
-
-@blow
-def say_nothing_at_the_greeting(storm: Storm) -> None:
-    storm.gateway.inject(Silent(after=Stage.HELLO, lasts_s=storm.up_to(120)))
-    storm.gateway.cut()
-
-
-@blow
-def wait_for_a_login(storm: Storm) -> None:
-    storm.gateway.inject(Silent(after=Stage.START, lasts_s=storm.up_to(600)))
-    storm.gateway.cut()
-
-
-@blow
-def refuse(storm: Storm) -> None:
-    storm.gateway.inject(Refuse(lasts_s=storm.up_to(300), reset=storm.chance(0.5)))
-    storm.gateway.cut()
-
-
-@blow
-def restart(storm: Storm) -> None:
-    storm.gateway.inject(Restart(down_s=storm.up_to(300)))
-
-
-@blow
-def hang(storm: Storm) -> None:
-    storm.gateway.inject(HalfOpen(lasts_s=storm.up_to(3600)))
-
-
-@blow
-def stall(storm: Storm) -> None:
-    storm.gateway.inject(Stall(seconds=storm.up_to(20)))
-
-
-@blow
-def lose_the_link(storm: Storm) -> None:
-    storm.gateway.inject(
-        Outage(
-            link=Link.SERVER,
-            lasts_s=storm.up_to(600),
-            repeats=storm.draw.randrange(1, 50),
-            data_lost=storm.chance(0.5),
-        )
-    )
-
-
-@blow
-def lose_the_link_quietly(storm: Storm) -> None:
-    storm.gateway.inject(Outage(link=Link.QUIET, lasts_s=storm.up_to(60)))
-
-
-@blow
-def blip_of_a_farm(storm: Storm) -> None:
-    farm = storm.draw.choice([Link.DATA_FARM, Link.HISTORY_FARM, Link.DEFINITION_FARM])
-    storm.gateway.inject(Outage(link=farm, lasts_s=storm.up_to(30)))
-
-
-@blow
-def competing_sessions(storm: Storm) -> None:
-    for _ in range(storm.draw.randrange(1, 20)):
-        storm.gateway.notice(10197, "No market data during competing live session")
-
-
-@blow
-def id_in_use_after_a_crash(storm: Storm) -> None:
-    storm.gateway.quirk(Quirk.CLIENT_ID_IN_USE)
-    storm.gateway.later(
-        storm.up_to(240), lambda: storm.gateway.quirk(Quirk.CLIENT_ID_IN_USE, on=False)
-    )
-    storm.gateway.cut()
-
-
-@blow
-def move_to_another_port(storm: Storm) -> None:
-    """Only whoever is connected and hears can be told: else nobody could ever know."""
-    storm.gateway.clear_faults()
-    if storm.rig.state is ConnectionState.READY:
-        storm.gateway.inject(PortReset())
-
-
-@blow
-def answer_a_list_in_part(storm: Storm) -> None:
-    storm.gateway.inject(
-        MissingEnd(of=storm.draw.choice(["PositionEnd", "OpenOrderEnd", None]), lasts_s=60.0)
-    )
-    storm.gateway.cut()
-
-
-@blow
-def crumbs(storm: Storm) -> None:
-    storm.gateway.inject(Split(size=storm.draw.randrange(1, 7), lasts_s=storm.up_to(60)))
+FOLLOWED = (
+    *(StreamWish(kind=StreamKind.QUOTES, contract=symbol) for symbol in SYMBOLS),
+    StreamWish(kind=StreamKind.TRADES, contract="MSFT"),
+    StreamWish(kind=StreamKind.FIVE_SECONDS, contract="AAPL"),
+    StreamWish(kind=StreamKind.BARS, contract="SPY", bar_size="1 min", duration="600 S"),
+    StreamWish(kind=StreamKind.DEPTH, contract="AAPL"),
+)
 
 
 @dataclass
@@ -195,14 +56,13 @@ class Storm:
     trades: bool = True
     told: list[str] = field(default_factory=list)
     placed: dict[str, str] = field(default_factory=dict)
-    tickets: list[Ticket] = field(default_factory=list)
+    readers: list[Reader] = field(default_factory=list)
     jobs: set[asyncio.Task[None]] = field(default_factory=set)
+    ended: Counter[str] = field(default_factory=Counter)
+    wrong: list[BaseException] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.draw = random.Random(self.seed)
-        # the waits are drawn by the seed too, so that a scenario can be had again
-        self.rig.engine._supervisor._patience._draw = self.draw.random
-        self.rig.engine._pipeline._retry._draw = random.Random(self.seed).random
         self.keeper = self.rig.engine._supervisor._task
 
     @property
@@ -221,10 +81,10 @@ class Storm:
     # --- what goes on ---------------------------------------------------------------------------
 
     async def follow(self) -> None:
-        """Follow the quotes of each symbol."""
-        for symbol in SYMBOLS:
-            wish = StreamWish(kind=StreamKind.QUOTES, contract=symbol)
-            self.tickets.append(await self.rig.run(self.rig.engine.streaming.open(wish)))
+        """Follow streams of every kind."""
+        for wish in FOLLOWED:
+            ticket = await self.rig.run(self.rig.engine.streaming.open(wish))
+            self.readers.append(Reader(wish, ticket))
 
     async def rage(self, names: list[str] | None = None) -> None:
         """Let it all happen."""
@@ -235,11 +95,16 @@ class Storm:
             BLOWS[name](self)
             self.check_on_the_way()
             if self.trades and self.chance(0.5):
-                self._trade()
+                self.trade()
             if self.trades and self.chance(0.3):
                 self._fill_one()
+            if self.trades and self.chance(0.3):
+                self._cancel_one()
+            if self.chance(0.5):
+                self._ask()
 
-    def _trade(self) -> None:
+    def trade(self) -> None:
+        """Place an order that rests far from the market."""
         number = len(self.placed) + 1
         name = f"storm-{self.seed}-{number}"
         order = {
@@ -251,9 +116,53 @@ class Storm:
             "client_order_id": name,
         }
         self.placed[name] = "under way"
-        job = asyncio.ensure_future(self._place(order))
+        self._start(self._place(order))
+
+    def _start(self, doing: Coroutine[Any, Any, None]) -> None:
+        job = asyncio.ensure_future(doing)
         self.jobs.add(job)
-        job.add_done_callback(self.jobs.discard)
+        job.add_done_callback(self._job_ended)
+
+    def _job_ended(self, job: asyncio.Task[None]) -> None:
+        self.jobs.discard(job)
+        error = job.exception()
+        if error is not None:
+            self.wrong.append(error)
+
+    def _ask(self) -> None:
+        """Ask one of the questions that a trader has; each ends, by an answer or a typed error."""
+        engine = self.rig.engine
+        symbol = self.draw.choice(SYMBOLS)
+        stock = f"SIM{self.draw.randrange(1, 200):04d}"
+        questions: dict[str, Callable[[], Coroutine[Any, Any, object]]] = {
+            "quote": lambda: engine.market.quote(stock),
+            "bars": lambda: engine.market.bars(symbol, duration="1 D", bar_size="5 mins"),
+            "positions": engine.account.ask_positions,
+            "details": lambda: engine.instruments.resolve(stock),
+            "figures": self._read_figures,
+        }
+        name = self.draw.choice(list(questions))
+        self._start(self._question(name, questions[name]))
+
+    async def _question(self, name: str, asked: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        try:
+            await asked()
+        except IBKRError as error:
+            self.ended[f"{name}: {type(error).__name__}"] += 1
+        else:
+            self.ended[name] += 1
+
+    async def _read_figures(self) -> None:
+        self.rig.engine.summary(None)
+        self.rig.engine.positions(None)
+
+    def _cancel_one(self) -> None:
+        working = [one for one in self.rig.engine.orders.ours() if not one.is_closed]
+        if working:
+            chosen = self.draw.choice(working)
+            self._start(
+                self._question("cancel", lambda: self.rig.engine.orders.cancel(chosen.order_id))
+            )
 
     async def _place(self, order: dict[str, Any]) -> None:
         try:
@@ -282,6 +191,9 @@ class Storm:
         assert names["ibkr-heartbeat"] <= 1, names
         assert names["ibkr-sync"] <= 1, names
         assert self.rig.engine._supervisor._task is self.keeper
+        assert not self.wrong, self.wrong
+        for reader in self.readers:
+            reader.read()
 
     async def end(self) -> None:
         """The faults are over: everything is as if nothing had happened."""
@@ -294,12 +206,18 @@ class Storm:
         self.check_on_the_way()
         self._check_sessions()
         await self._check_orders()
+        await self._check_positions()
         await self._check_streams()
         # a heartbeat or a look at the broker may be under way just now, and ends
         await self.rig.until(lambda: not entries(self.rig.engine), within_s=60)
 
     def _is_well(self) -> bool:
-        return self.rig.state is ConnectionState.READY and not self.jobs
+        states = self.rig.engine.streams.states()
+        return (
+            self.rig.state is ConnectionState.READY
+            and not self.jobs
+            and all(state.phase == "live" for state in states)
+        )
 
     def _check_sessions(self) -> None:
         """Each session became ready once, or was lost before."""
@@ -347,29 +265,77 @@ class Storm:
                     working = there[entry.order_ref] in venue.open_orders()
                     assert entry.is_open is working, (name, entry.state)
 
+    async def _check_positions(self) -> None:
+        (ledger,) = self.gateway.venue.ledgers.values()
+        held = {con_id: one.quantity for con_id, one in ledger.holdings.items() if one.quantity}
+        known = {one.contract.con_id: one.quantity for one in self.rig.engine.positions(None)}
+        assert {con_id: size for con_id, size in known.items() if size} == held
+
     async def _check_streams(self) -> None:
-        if not self.tickets:
+        if not self.readers:
             return
-        # what was put into the boxes before is out of them: what comes now is new
-        for ticket in self.tickets:
-            _drain(ticket)
-        # a price may stand still for minutes
-        silent = set(self.tickets)
-        until = self.rig.clock.monotonic() + 1800
-        while silent and self.rig.clock.monotonic() < until:
-            await self.rig.advance(10)
-            silent = {
-                one
-                for one in silent
-                if not any(isinstance(letter, Quote) for letter in _drain(one))
-            }
-        assert not silent, self.rig.engine.streams.states()
-        live = [one for one in self.gateway.connections.values() if one.client_id == CLIENT]
-        assert [one._session.streams.lines for one in live] == [len(SYMBOLS)]
+        prices = {}
+        for number, symbol in enumerate(SYMBOLS):
+            contract = (await self.rig.engine.instruments.resolve(symbol)).contract
+            prices[symbol] = Decimal(60 + number)
+            command = SetQuote(
+                con_id=contract.con_id,
+                bid=prices[symbol],
+                ask=prices[symbol] + 1,
+                last=prices[symbol],
+            )
+            self.gateway.gateway.execute(command, self.rig.clock.utcnow())
+        await self.rig.advance(30)
+        for reader in self.readers:
+            reader.read()
+            assert reader.gap is None, (reader.wish, reader.gap)
+            if reader.wish.kind is StreamKind.QUOTES:
+                assert reader.bid == prices[str(reader.wish.contract)], reader.wish
+        (live,) = [one for one in self.gateway.connections.values() if one.client_id == CLIENT]
+        there = live._session.streams
+        assert {
+            "quotes": len(there.market) - len(there.snapshots),
+            "trades": len(there.ticks),
+            "five-second bars": len(there.real_time),
+            "bars": len(there.bars),
+            "depth": len(there.depth),
+        } == Counter(str(wish.kind) for wish in FOLLOWED)
 
 
-def _drain(ticket: Ticket) -> list[Any]:
-    letters = []
-    while (letter := ticket.box.take()) is not None:
-        letters.append(letter)
-    return letters
+@dataclass
+class Reader:
+    """Reads one stream, which must go on without a hole or say that there is one."""
+
+    wish: StreamWish
+    ticket: Ticket
+    gap: Gap | None = None
+    may_jump: bool = True
+    newest: datetime | None = None
+    bid: Decimal | None = None
+    seen: int = 0
+
+    def read(self) -> None:
+        """Read everything that waits."""
+        while (letter := self.ticket.box.take()) is not None:
+            if isinstance(letter, Gap):
+                self.gap = None if letter.is_over else letter
+                self.may_jump = True
+                continue
+            self.seen += 1
+            assert self.gap is None, (self.wish.kind, self.gap.reason, self.gap.start, letter)
+            match letter:
+                case Quote(bid=bid):
+                    self.bid = bid
+                case BarUpdate(bar=bar, is_final=True):
+                    self._bar(bar.timestamp)
+                case Trade(timestamp=timestamp):
+                    assert self.may_jump or self.newest is None or timestamp >= self.newest
+                    self.newest, self.may_jump = timestamp, False
+
+    def _bar(self, timestamp: datetime) -> None:
+        step = timedelta(seconds=5 if self.wish.kind is StreamKind.FIVE_SECONDS else 60)
+        if self.newest is not None:
+            assert timestamp > self.newest, (self.wish.kind, "twice", timestamp)
+            whole = timestamp == self.newest + step
+            assert whole or self.may_jump, (self.wish.kind, self.newest, timestamp)
+        self.newest, self.may_jump = timestamp, False

@@ -143,6 +143,7 @@ class When(StrEnum):
     CANCELLED = "query cancelled"
     OTHER_ADDRESS = "different ip address"
     NO_PERMISSION = "no market data permissions"
+    TOO_SOON = "within 15 seconds"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -210,6 +210,8 @@ _REQUESTS: Final = (
     *(_permission(code, "campus", hint=_DELAYED) for code in (10168, 10186)),
     _request(10182, MarketDataError, "ib_insync threads 333, 670", kind=CodeKind.TRANSIENT),
     *(_permission(code, "campus") for code in (10187, 10189, 10276, 10277, 10346)),
+    # one request for ticks of a contract in 15 s: asked again later it is answered
+    _request(10189, PacingError, "campus", kind=CodeKind.PACING, when=When.TOO_SOON),
     CodeRow(
         code=10197,
         kind=CodeKind.PERMISSION,

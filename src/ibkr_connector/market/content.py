@@ -129,8 +129,10 @@ class _Bars:
             return
         assert isinstance(item, BarChange)
         if self._request.kind is StreamKind.FIVE_SECONDS:
-            self._finished.append(item.bar)
-            tell(self._update(item.bar, is_final=True))
+            newest = self._growing
+            if newest is None or item.bar.timestamp > newest.timestamp:
+                self._growing = item.bar
+                tell(self._update(item.bar, is_final=True))
         elif self._add(item.bar, tell):
             tell(self._update(item.bar, is_final=False))
 

@@ -95,6 +95,7 @@ class Subscription:
         self._gap: Gap | None = None
         self._batch: list[Streamed] = []
         self._is_suspected = False
+        self.is_contested = False
         self._before: Streamed | None = None
         self._batches = 0
         self._content = content_of(request)
@@ -169,7 +170,7 @@ class Subscription:
 
     def item(self, item: StreamItem) -> None:
         """Take what came over the line."""
-        if self._is_suspected or self._gap is not None or not self.has_data:
+        if self._gap is not None or self.is_contested or not self.has_data:
             self._hear_again()
         if self._is_suspected:
             self._settle(item)
@@ -200,8 +201,11 @@ class Subscription:
     def _hear_again(self) -> None:
         self.has_data = True
         self.refusal = None
-        if self.is_gap_of(GapReason.COMPETING_SESSION):
+        # before the link is back, what comes may have been under way already
+        if self.phase is Phase.LIVE and not self.is_gap_of(GapReason.LINK_DOWN):
             self.end_gap()
+        if self.is_contested:
+            self.is_contested = False
             self._on_heard()
 
     # --- gaps -----------------------------------------------------------------------------------

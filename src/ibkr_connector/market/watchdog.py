@@ -103,6 +103,7 @@ class Watchdog:
     def compete(self, one: Subscription) -> None:
         """The gateway said that this stream's data go to another login."""
         one.begin_gap(GapReason.COMPETING_SESSION)
+        one.is_contested = True
         if self._try_at is None:
             self._try_at = self._clock.monotonic() + RENEW_EVERY_S
             _log.warning("another session of the same user has the market data")
@@ -117,7 +118,7 @@ class Watchdog:
     def left(self, request: StreamRequest) -> None:
         """A stream is gone."""
         self._details_at.pop(request, None)
-        if not any(one.is_gap_of(GapReason.COMPETING_SESSION) for one in self._streams()):
+        if not any(one.is_contested for one in self._streams()):
             self.compete_no_more()
 
     # --- looking --------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ async def test_a_weekend_of_restarts_and_a_login_is_ridden_out(tmp_path: Path) -
         made.simulator.quirk(Quirk.DAILY_RESTART)
         made.simulator.quirk(Quirk.WEEKLY_LOGOUT)
         storm = Storm(made, 4)
-        storm._trade()
+        storm.trade()
         await made.advance(10)
         # until Sunday afternoon
         await made.advance(40 * 3600)
