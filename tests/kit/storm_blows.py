@@ -37,6 +37,8 @@ from ibkr_connector.simulator import (
     Trickle,
     Truncate,
 )
+from ibkr_connector.simulator.faults.fault import EndStreams
+from ibkr_connector.simulator.faults.streams import STREAM_NAMES
 
 if TYPE_CHECKING:
     from kit.storm import Storm
@@ -163,7 +165,12 @@ def id_in_use_after_a_crash(storm: Storm) -> None:
 def move_to_another_port(storm: Storm) -> None:
     """Only whoever is connected and hears can be told: else nobody could ever know."""
     storm.gateway.clear_faults()
-    if storm.rig.state is ConnectionState.READY:
+    # nothing that is late, slow or at its end may stand in the way of the word
+    heard = [
+        one._transport is not None and not one._transport.is_closing() and not one._outbox.size
+        for one in storm.gateway.connections.values()
+    ]
+    if storm.rig.state is ConnectionState.READY and heard and all(heard):
         storm.gateway.inject(PortReset())
 
 
@@ -183,12 +190,23 @@ def crumbs(storm: Storm) -> None:
 @blow
 def many_words_about_the_link(storm: Storm) -> None:
     """In any order, and at last that it is back: 1102 kept everything, 1101 lost the data."""
-    words = {1100: "lost", 1101: "restored - data lost", 1102: "restored - data maintained"}
+    text = "Connectivity between IB and TWS has been"
     for _ in range(storm.draw.randrange(1, 12)):
-        code = storm.draw.choice(list(words))
-        storm.gateway.notice(code, f"Connectivity between IB and TWS has been {words[code]}.")
-    last = 1101 if storm.chance(0.5) else 1102
-    storm.gateway.notice(last, f"Connectivity between IB and TWS has been {words[last]}.")
+        if storm.chance(0.5):
+            storm.gateway.notice(1100, f"{text} lost.")
+        elif storm.chance(0.5):
+            storm.gateway.notice(1102, f"{text} restored - data maintained.")
+        else:
+            _lose_data(storm, f"{text} restored - data lost.")
+    if storm.chance(0.5):
+        storm.gateway.notice(1102, f"{text} restored - data maintained.")
+    else:
+        _lose_data(storm, f"{text} restored - data lost.")
+
+
+def _lose_data(storm: Storm, text: str) -> None:
+    storm.gateway.perform([EndStreams(tuple(STREAM_NAMES))])
+    storm.gateway.notice(1101, text)
 
 
 @blow

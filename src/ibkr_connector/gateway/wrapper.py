@@ -143,6 +143,8 @@ class GatewayWrapper(Wrapper):
             # A stream of the escape hatch; ib_async renews it where it must.
             super().error(reqId, errorCode, errorString, advancedOrderRejectJson)
         else:
+            # data that came before it in the same read are told before it
+            self.streams.flush()
             if reqId in self._futures:
                 self._hatch_fault(reqId, errorCode, errorString)
             elif not self.streams.error(reqId, errorCode, errorString):

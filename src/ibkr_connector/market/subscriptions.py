@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 from ibkr_connector.clock import Clock
-from ibkr_connector.codes import LinkEffect, StreamEffect, link_effect
+from ibkr_connector.codes import LinkEffect, StreamEffect, farm_effect, link_effect
 from ibkr_connector.errors import (
     IBKRError,
     MarketDataError,
@@ -207,11 +207,16 @@ class Subscriptions:
             line.close()
         self._count(one)
         opened: list[StreamLine] = []
+        before = one.phase
 
         async def write() -> None:
             # read here, after the wait for a turn: a refusal may have changed it meanwhile
             one.restart()
             opened.append(self._gateway.open_stream(one.asked, one))
+            # what it brings may come before whoever asked goes on
+            one.opened(opened[-1])
+            if one.phase is Phase.LIVE and self._watchdog.is_linked and not self.is_competing:
+                one.end_gap()
 
         try:
             await self._pipeline.run(
@@ -225,16 +230,14 @@ class Subscriptions:
         except BaseException:
             for made in opened:
                 made.close()
+            one.phase = before
             raise
-        one.opened(opened[-1])
         if not one.consumers:
             self._drop(one)
         elif one.phase is Phase.LOST:
             # the session ended in the very moment in which it was written
             one.begin_gap(GapReason.CONNECTION_LOST)
             one.retry_at = self._clock.monotonic()
-        elif not self.is_competing and self._watchdog.is_linked:
-            one.end_gap()
 
     def _count(self, one: Subscription) -> None:
         if not one.holds_line:
@@ -302,7 +305,7 @@ class Subscriptions:
         if not isinstance(event, GatewayNotice):
             return
         effect = link_effect(event.code)
-        if effect is LinkEffect.DOWN:
+        if effect in (LinkEffect.DOWN, LinkEffect.DOWN_QUIETLY):
             self._watchdog.is_linked = False
             for one in self._subscriptions.values():
                 one.begin_gap(GapReason.LINK_DOWN)
@@ -311,20 +314,25 @@ class Subscriptions:
             self._lose(GapReason.LINK_DOWN)
         elif effect is LinkEffect.DATA_KEPT:
             self.link_is_up()
+        elif (farm := farm_effect(event.code)) is not None:
+            self._watchdog.note_farm(farm)
 
     def link_is_up(self) -> None:
         """The gateway has its link to IB, and the streams that were not lost go on; idempotent."""
         if not self._watchdog.is_linked:
             self._watchdog.is_linked = True
             for one in self._subscriptions.values():
-                if one.phase is Phase.LIVE and one.is_gap_of(GapReason.LINK_DOWN):
+                if one.phase is Phase.LIVE:
                     one.end_gap()
+                    if one.is_contested and self.is_competing:
+                        one.begin_gap(GapReason.COMPETING_SESSION)
 
     def _lose(self, reason: GapReason) -> None:
         for one in self._subscriptions.values():
             if one.phase is Phase.LIVE:
                 one.phase = Phase.LOST
             one.begin_gap(reason)
+            one.is_contested = False
         self._watchdog.compete_no_more()
 
     def _on_fault(self, one: Subscription, fault: StreamFault) -> None:
@@ -359,7 +367,7 @@ class Subscriptions:
             one.refusal = error
         elif permission and self._falls_back(one, error):
             self._spawn(self._renew_quietly(one))
-        elif one.has_data and isinstance(error, PacingError):
+        elif (one.has_data or one.renewals) and isinstance(error, PacingError):
             one.begin_gap(GapReason.DEACTIVATED)
             self._lost_line(one, soon=False)
         else:

@@ -16,8 +16,9 @@ from typing import Any, Final
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.errors import IBKRError
-from ibkr_connector.gateway.stream_port import StreamRequest
+from ibkr_connector.gateway.stream_port import StreamKind, StreamRequest
 from ibkr_connector.model.contracts import Contract, ContractDetails
+from ibkr_connector.model.status import FarmState
 from ibkr_connector.model.streams import GapReason
 
 from .staleness import RENEW_EVERY_S, is_stale, next_factor
@@ -73,6 +74,8 @@ class Watchdog:
         self._try_at: float | None = None
         self._details_at: dict[StreamRequest, float] = {}
         self._task: asyncio.Task[None] | None = None
+        self._farms_broke_at: float | None = None
+        self._competes_since = 0.0
         self.is_linked = True
 
     # --- life -----------------------------------------------------------------------------------
@@ -105,13 +108,15 @@ class Watchdog:
         one.begin_gap(GapReason.COMPETING_SESSION)
         one.is_contested = True
         if self._try_at is None:
-            self._try_at = self._clock.monotonic() + RENEW_EVERY_S
+            self._competes_since = self._clock.monotonic()
+            self._try_at = self._competes_since + RENEW_EVERY_S
             _log.warning("another session of the same user has the market data")
 
     def compete_no_more(self) -> None:
         """Data come again, or there is no stream left that waits for them."""
         if self._try_at is not None:
             self._try_at = None
+            self._suspect_since(self._competes_since)
             _log.info("the market data are ours again")
             self._data_flow()
 
@@ -120,6 +125,27 @@ class Watchdog:
         self._details_at.pop(request, None)
         if not any(one.is_contested for one in self._streams()):
             self.compete_no_more()
+
+    # --- data farms -----------------------------------------------------------------------------
+
+    def note_farm(self, state: FarmState) -> None:
+        """
+        The gateway said how a data farm is; which streams it feeds, it never says.
+
+        A stream that was silent meanwhile may have missed something: what comes next tells.
+        """
+        if state is FarmState.BROKEN:
+            self._farms_broke_at = self._farms_broke_at or self._clock.monotonic()
+        elif state is FarmState.OK and (broke_at := self._farms_broke_at) is not None:
+            self._farms_broke_at = None
+            self._suspect_since(broke_at)
+
+    def _suspect_since(self, moment: float) -> None:
+        for one in self._streams():
+            # of quotes the newest counts
+            is_series = one.request.kind is not StreamKind.QUOTES
+            if is_series and one.phase is Phase.LIVE and one.heard_at <= moment:
+                one.suspect()
 
     # --- looking --------------------------------------------------------------------------------
 

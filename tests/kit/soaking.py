@@ -1,0 +1,235 @@
+"""
+A connector that is left alone with a hundred streams, orders and restarts, and what it costs.
+
+The gateway is a process of its own, so that the figures are the connector's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import platform
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import mean
+from typing import Any, Final
+
+from ibkr_connector import ConnectionState, IBKRConnector, IBKRError
+
+__all__ = ["Sample", "Soak", "gateway_process", "growth", "write"]
+
+STREAMS: Final = 100
+SYMBOLS: Final = ("AAPL", "MSFT", "NVDA", "AMZN", "META")
+ORDER_EVERY_S: Final = 5.0
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+_STATM: Final = Path("/proc/self/statm")
+_FDS: Final = Path("/proc/self/fd")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What the process held at one moment, with the connection ready and every stream live."""
+
+    second: float
+    memory_mib: float
+    objects: int
+    descriptors: int
+    threads: int
+    tasks: int
+    streams: int
+    reconnects: int
+    orders: int
+    records: int
+
+
+@dataclass
+class Control:
+    """The control port of a gateway process."""
+
+    port: int
+    control_port: int
+
+    async def do(self, command: str, **fields: Any) -> Any:
+        """Let it do one thing."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.control_port)
+        writer.write(json.dumps({"command": command, **fields}).encode() + b"\n")
+        said = json.loads(await reader.readline())
+        writer.close()
+        await writer.wait_closed()
+        assert said["ok"], said
+        return said["result"]
+
+
+@asynccontextmanager
+async def gateway_process() -> AsyncIterator[Control]:
+    """Run `ibkr sim` beside."""
+    code = "from ibkr_connector.cli import main; raise SystemExit(main())"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", code, "sim", "--port", "0", "--control-port", "0"),
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    try:
+        said = json.loads(await process.stdout.readline())
+        yield Control(said["port"], said["control_port"])
+    finally:
+        process.kill()
+        await process.communicate()
+
+
+@dataclass
+class Soak:
+    """One connector at work."""
+
+    ib: IBKRConnector
+    gateway: Control
+    restart_every_s: float = 60.0
+    samples: list[Sample] = field(default_factory=list)
+    records: int = 0
+    placed: int = 0
+    refused: int = 0
+    restarts: int = 0
+
+    async def run(self, seconds: float, *, samples: int) -> None:
+        """Follow, trade and restart for so long."""
+        readers = [asyncio.ensure_future(self._read(stream)) for stream in self._streams()]
+        trader = asyncio.ensure_future(self._trade())
+        began = time.perf_counter()
+        try:
+            await self._all_live()
+            restart_at = began + self.restart_every_s / 2
+            for number in range(1, samples + 1):
+                sample_at = began + seconds * number / samples
+                while (now := time.perf_counter()) < sample_at:
+                    if now >= restart_at:
+                        restart_at += self.restart_every_s
+                        self.restarts += 1
+                        await self.gateway.do("restart", down_s=1.0)
+                    await asyncio.sleep(min(0.2, sample_at - now))
+                await self._all_live()
+                self._sample(time.perf_counter() - began)
+            ended = [task for task in (*readers, trader) if task.done()]
+            assert not ended, ended
+        finally:
+            for task in (*readers, trader):
+                task.cancel()
+            await asyncio.wait([*readers, trader])
+
+    def _streams(self) -> list[Any]:
+        ib = self.ib
+        some = [
+            *(ib.stream_bars(name) for name in SYMBOLS[:4]),
+            *(ib.stream_bars(name, bar_size="1 min", duration="3600 S") for name in SYMBOLS[:4]),
+            *(ib.stream_trades(name) for name in SYMBOLS),
+            *(ib.stream_depth(name) for name in SYMBOLS[:3]),
+        ]
+        return [
+            *some,
+            *(ib.stream_quotes(f"SIM{n:04d}") for n in range(1, STREAMS + 1 - len(some))),
+        ]
+
+    async def _read(self, stream: Any) -> None:
+        async for _ in stream:
+            self.records += 1
+
+    async def _trade(self) -> None:
+        while True:
+            await asyncio.sleep(ORDER_EVERY_S)
+            rests = self.placed % 2 == 0
+            order = {
+                "symbol": SYMBOLS[self.placed % len(SYMBOLS)],
+                "action": "BUY" if self.placed % 4 < 2 else "SELL",
+                "quantity": 1,
+                "order_type": "LMT" if rests else "MKT",
+                "limit_price": ("1.00" if self.placed % 4 < 2 else "9000.00") if rests else None,
+            }
+            try:
+                report = await self.ib.place_order(order)
+                self.placed += 1
+                if rests:
+                    await self.ib.cancel_order(report.order_id)
+            except IBKRError:
+                self.refused += 1
+
+    async def _all_live(self) -> None:
+        async with asyncio.timeout(180):
+            while True:
+                states = await self.ib.stream_states()
+                live = sum(state.phase == "live" for state in states)
+                ready = self.ib.get_connection_status().state is ConnectionState.READY
+                if ready and live == STREAMS:
+                    return
+                await asyncio.sleep(0.1)
+
+    def _sample(self, second: float) -> None:
+        gc.collect()
+        self.samples.append(
+            Sample(
+                second=round(second, 1),
+                memory_mib=round(int(_STATM.read_text().split()[1]) * _PAGE / 2**20, 2),
+                objects=len(gc.get_objects()),
+                descriptors=sum(1 for _ in _FDS.iterdir()),
+                threads=threading.active_count(),
+                tasks=len(asyncio.all_tasks()),
+                streams=STREAMS,
+                reconnects=self.ib.get_connection_status().reconnect_count,
+                orders=self.placed,
+                records=self.records,
+            )
+        )
+
+
+def growth(values: Sequence[float]) -> float:
+    """Return by which share the last quarter lies above the second one; the first is warm-up."""
+    quarter = len(values) // 4
+    if not quarter:
+        raise ValueError(f"{len(values)} samples have no quarters")
+    return mean(values[-quarter:]) / mean(values[quarter : 2 * quarter]) - 1.0
+
+
+def write(soak: Soak, path: Path) -> None:
+    """Write the figures as JSON, and a plot beside them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    samples = soak.samples
+    figures = {
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "minutes": round(samples[-1].second / 60, 1),
+        "streams": STREAMS,
+        "orders_placed": soak.placed,
+        "orders_refused": soak.refused,
+        "restarts": soak.restarts,
+        "memory_growth_percent": round(100 * growth([one.memory_mib for one in samples]), 2),
+        "samples": [asdict(one) for one in samples],
+    }
+    path.write_text(json.dumps(figures, indent=1) + "\n")
+    _plot(samples, path.with_suffix(".png"))
+
+
+def _plot(samples: Sequence[Sample], path: Path) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 6), layout="constrained")
+    FigureCanvasAgg(figure)
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    minutes = [one.second / 60 for one in samples]
+    upper.plot(minutes, [one.memory_mib for one in samples])
+    upper.set_ylim(bottom=0)
+    upper.set_ylabel("resident memory, MiB")
+    lower.plot(minutes, [one.descriptors for one in samples], label="file descriptors")
+    lower.plot(minutes, [one.threads for one in samples], label="threads")
+    lower.set_ylim(bottom=0)
+    lower.set_xlabel("minutes")
+    lower.legend()
+    for axes in (upper, lower):
+        axes.grid(visible=True, alpha=0.3)
+    figure.savefig(path, dpi=100)

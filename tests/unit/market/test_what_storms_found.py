@@ -1,0 +1,133 @@
+"""What storms over sockets have found in streams, each by itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from ibkr_connector.codes import Scope, lookup
+from ibkr_connector.errors import MarketDataPermissionError, PacingError
+from ibkr_connector.gateway.port import GatewayNotice
+from ibkr_connector.gateway.stream_port import BarChange, StreamKind
+from ibkr_connector.model.market import Bar
+from ibkr_connector.model.streams import BarUpdate, Gap, GapReason
+from kit.stream_gateway import FakeLine
+from unit.market.test_subscriptions import World, letters
+
+TOO_SOON = (
+    "Failed to request tick-by-tick data.No more than 1 tick-by-tick request can be made for the "
+    "same instrument within 15 seconds"
+)
+FIVE = StreamKind.FIVE_SECONDS
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    world = World()
+    yield world
+    await world.streams.aclose()
+    await world.pipeline.aclose()
+
+
+def bar(world: World, line: FakeLine, number: int) -> None:
+    """Let the five-second bar of a number come."""
+    price = Decimal(100 + number)
+    line.say(
+        BarChange(
+            bar=Bar(
+                timestamp=world.clock.utcnow().replace(microsecond=0, second=0)
+                + timedelta(seconds=5 * number),
+                open=price,
+                high=price,
+                low=price,
+                close=price,
+                volume=Decimal(1),
+            )
+        )
+    )
+
+
+def kinds(told: list[object]) -> list[type]:
+    return [type(one) for one in told]
+
+
+async def test_a_five_second_bar_that_is_said_again_is_told_once(world: World) -> None:
+    reader = await world.join(kind=FIVE)
+    (line,) = world.gateway.lines
+    for number in (0, 1, 1, 0, 2):
+        bar(world, line, number)
+    closes = [one.bar.close for one in letters(reader) if isinstance(one, BarUpdate)]
+    assert closes == [100, 101, 102]
+
+
+def test_a_request_for_ticks_that_came_too_soon_is_a_matter_of_pacing() -> None:
+    assert lookup(10189, Scope.REQUEST, TOO_SOON).error is PacingError
+    refused = lookup(10189, Scope.REQUEST, "Failed to request tick-by-tick data.")
+    assert refused.error is MarketDataPermissionError
+
+
+async def test_ticks_that_were_asked_for_again_too_soon_are_asked_for_a_minute_later(
+    world: World,
+) -> None:
+    reader = await world.join(kind=StreamKind.TRADES)
+    await world.reconnect()
+    await world.streams.restore()
+    world.gateway.lines[-1].fault(10189, TOO_SOON)
+    world.gateway.lines[-1].is_open = False
+    await world.clock.advance(70.0)
+    assert len(world.gateway.lines) == 3
+    assert all(isinstance(one, Gap) for one in letters(reader))
+
+
+async def test_a_gap_is_over_when_data_come_after_another_login_had_them(world: World) -> None:
+    reader, bars = await world.join(), await world.join(kind=FIVE)
+    world.gateway.lines[0].quote("100")
+    bar(world, world.gateway.lines[1], 0)
+    await world.reconnect()
+    await world.streams.restore()
+    quotes, five = world.gateway.open
+    quotes.fault(10197)
+    world.gateway.lines[-1].fault(10197)
+    quotes.quote("101")
+    bar(world, five, 4)
+    for told in (letters(reader), letters(bars)):
+        gaps = [one for one in told if isinstance(one, Gap)]
+        assert gaps[-1].is_over
+        assert not isinstance(told[-1], Gap)
+    assert not world.streams.is_competing
+
+
+async def test_bars_that_a_broken_farm_held_back_are_told_as_a_gap(world: World) -> None:
+    reader = await world.join(kind=FIVE)
+    (line,) = world.gateway.lines
+    bar(world, line, 0)
+    world.streams.note(GatewayNotice(code=2103, text="broken:usfarm"))
+    await world.clock.advance(20.0)
+    world.streams.note(GatewayNotice(code=2104, text="OK:usfarm"))
+    bar(world, line, 4)
+    assert kinds(letters(reader)) == [BarUpdate, Gap, Gap, BarUpdate]
+
+
+async def test_a_blip_of_a_farm_that_did_not_feed_the_stream_is_no_gap(world: World) -> None:
+    reader = await world.join(kind=FIVE)
+    (line,) = world.gateway.lines
+    bar(world, line, 0)
+    world.streams.note(GatewayNotice(code=2103, text="broken:eufarm"))
+    await world.clock.advance(5.0)
+    bar(world, line, 1)
+    world.streams.note(GatewayNotice(code=2104, text="OK:eufarm"))
+    bar(world, line, 2)
+    assert kinds(letters(reader)) == [BarUpdate, BarUpdate, BarUpdate]
+
+
+async def test_a_link_that_breaks_quietly_is_a_gap_too(world: World) -> None:
+    reader = await world.join()
+    world.gateway.lines[0].quote("100")
+    world.streams.note(GatewayNotice(code=2110, text="broken"))
+    world.streams.link_is_up()
+    began, over = (one for one in letters(reader) if isinstance(one, Gap))
+    assert began.reason is over.reason is GapReason.LINK_DOWN
+    assert over.is_over
