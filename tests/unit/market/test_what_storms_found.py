@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
@@ -50,7 +50,7 @@ def bar(world: World, line: FakeLine, number: int) -> None:
     )
 
 
-def kinds(told: list[object]) -> list[type]:
+def kinds(told: Sequence[object]) -> list[type]:
     return [type(one) for one in told]
 
 
