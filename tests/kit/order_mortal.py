@@ -83,16 +83,22 @@ class MortalTrader:
         Raises:
             DeadError: The process was killed meanwhile.
         """
-        self._pipe.send(step)
+        self._ask(step)
         self.heard += await self._answer()
 
     async def end(self) -> tuple[Sequence[OrderReport], list[str]]:
         """Have everything settled; return the orders as they stand, and what is wrong."""
-        self._pipe.send(None)
+        self._ask(None)
         own, trouble, heard = await self._answer()
         self.heard += heard
         self.bury()
         return own, trouble
+
+    def _ask(self, step: TraderStep | None) -> None:
+        try:
+            self._pipe.send(step)
+        except ConnectionError as error:
+            raise DeadError from error
 
     async def _answer(self) -> Any:
         loop, said = asyncio.get_running_loop(), asyncio.Event()

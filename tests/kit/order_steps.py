@@ -562,7 +562,8 @@ _WORDS: Final = st.one_of(
     st.builds(
         Warn,
         on=st.just("PlaceOrder"),
-        code=st.sampled_from([110, 161, 399, 404, 2109, 10148, 10349]),
+        # none that proves a new order dead: it could be the first word on one that is staged
+        code=st.sampled_from([161, 399, 404, 2109, 10148, 10349]),
         text=st.just("said for a test"),
         times=_TIMES,
     ),
