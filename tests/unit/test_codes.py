@@ -32,6 +32,7 @@ RAISED_BY_US = {
     errors.RequestTimeoutError,
     errors.WrongThreadError,
     errors.AmbiguousContractError,
+    errors.OrderNotConfirmedError,
     errors.OrderValidationError,
     errors.RiskLimitError,
     errors.TradingHaltedError,
