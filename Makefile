@@ -6,9 +6,14 @@ FOREIGN := .venv-foreign
 FOREIGNERS := $(patsubst %,$(FOREIGN)/%/.ready,ibapi ib_insync nautilus)
 # under these packages less than 90 % of the branches covered is a failure
 COVERED := orders resilience gateway simulator/wire
-# the tests in two halves of about the same length, one for each core of a small machine
-first := tests/unit tests/wire tests/architecture tests/docs tests/foreign tests/spec
-second := tests/component tests/conformance
+# what is checked without running it
+LOOKED_AT := types format lint contracts spelling docs
+# the tests in three parts of about the same length: those on sockets wait for half of their time,
+# so two cores have enough to do
+component := $(addprefix tests/component/,chaos connector gateway market orders supervisor)
+first := tests/unit tests/wire tests/architecture
+second := $(component)
+third := tests/component/cli tests/component/simulator tests/conformance tests/docs tests/foreign tests/spec
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo foreign test check format lint types contracts spelling tests coverage bench soak docs limits lock clean
@@ -34,9 +39,14 @@ $(FOREIGN)/%/.ready: requirements/foreign-%.txt
 demo: .venv/.ready  ## trade against the simulator; GATEWAY=HOST:PORT shows it on a paper gateway
 	$(BIN)/ibkr demo $(if $(GATEWAY),--gateway $(GATEWAY))
 
-test: setup check  ## set up, then run every check
+# the environments do not need each other, so two are built at a time
+test:  ## set up, then run every check
+	@$(MAKE) --no-print-directory --jobs=2 setup
+	@$(MAKE) --no-print-directory check
 
-check: format lint types contracts spelling docs coverage  ## every check, in an environment that exists
+check:  ## every check, in an environment that exists
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(LOOKED_AT)
+	@$(MAKE) --no-print-directory coverage
 
 format:  ## is the code formatted
 	$(BIN)/ruff format --check src tests tools benchmarks docs/examples
@@ -58,7 +68,7 @@ tests: setup  ## the tests alone; ARGS="-k word" passes options
 
 coverage:
 	$(BIN)/coverage erase
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target measured-first measured-second
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target measured-first measured-second measured-third
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --skip-covered --format=total | xargs printf 'branch coverage of everything: %s %%\n'
 	@for part in $(COVERED); do \

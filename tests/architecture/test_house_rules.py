@@ -158,11 +158,13 @@ def test_every_decision_has_its_four_parts_and_is_listed() -> None:
             assert f"## {part}" in text, f"{path.name} has no {part}"
 
 
-def test_every_folder_of_tests_is_in_one_of_the_two_halves_that_make_runs() -> None:
-    halves = re.findall(r"^(?:first|second) := (.+)$", (ROOT / "Makefile").read_text("utf-8"), re.M)
-    run = [folder for half in halves for folder in half.split()]
-    there = {
-        f"tests/{path.relative_to(ROOT / 'tests').parts[0]}"
-        for path in (ROOT / "tests").rglob("test_*.py")
-    }
-    assert sorted(run) == sorted(there)
+def test_every_test_is_in_exactly_one_of_the_parts_that_make_runs() -> None:
+    text = (ROOT / "Makefile").read_text("utf-8")
+    parts = re.findall(r"^(?:first|third) := (.+)$", text, re.M)
+    (of_component,) = re.findall(
+        r"^component := \$\(addprefix tests/component/,(.+)\)$", text, re.M
+    )
+    run = [ROOT / folder for part in parts for folder in part.split()]
+    run += [ROOT / "tests" / "component" / name for name in of_component.split()]
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        assert sum(path.is_relative_to(folder) for folder in run) == 1, path

@@ -86,7 +86,7 @@ ROWS: Final[dict[int, tuple[str, ...]]] = {
         "component/gateway/test_field_problems.py::"
         "test_h_ten_thousand_abandoned_requests_leave_nothing",
         "component/gateway/test_hatch.py::"
-        "test_ten_thousand_abandoned_uses_of_the_escape_hatch_leave_nothing",
+        "test_a_thousand_abandoned_uses_of_the_escape_hatch_leave_nothing",
     ),
     35: (
         "component/gateway/test_field_problems.py::"
