@@ -8,12 +8,12 @@ FOREIGNERS := $(patsubst %,$(FOREIGN)/%/.ready,ibapi ib_insync nautilus)
 COVERED := orders resilience gateway simulator/wire
 # what is checked without running it
 LOOKED_AT := types format lint contracts spelling docs
-# the tests in three parts of about the same length: those on sockets wait for half of their time,
-# so two cores have enough to do
-component := $(addprefix tests/component/,chaos connector gateway market orders supervisor)
+# the tests in four parts of about the same length: those on sockets wait for most of their time, so
+# two cores carry them together
 first := tests/unit tests/wire tests/architecture
-second := $(component)
-third := tests/component/cli tests/component/simulator tests/conformance tests/docs tests/foreign tests/spec
+second := $(addprefix tests/component/,chaos connector gateway market supervisor)
+third := tests/component/orders
+fourth := tests/component/cli tests/component/simulator tests/conformance tests/docs tests/foreign tests/spec
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo foreign test check format lint types contracts spelling tests coverage bench soak docs limits lock clean
@@ -68,7 +68,7 @@ tests: setup  ## the tests alone; ARGS="-k word" passes options
 
 coverage:
 	$(BIN)/coverage erase
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target measured-first measured-second measured-third
+	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target measured-first measured-second measured-third measured-fourth
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --skip-covered --format=total | xargs printf 'branch coverage of everything: %s %%\n'
 	@for part in $(COVERED); do \
