@@ -93,8 +93,11 @@ class Portal:
             return await fn()
         here = asyncio.get_running_loop()
         waiting: asyncio.Future[_Outcome[T]] = here.create_future()
+        is_over = False
 
         def arrive(outcome: _Outcome[T]) -> None:
+            nonlocal is_over
+            is_over = True
             if not waiting.done():
                 waiting.set_result(outcome)
 
@@ -108,9 +111,9 @@ class Portal:
         try:
             outcome = await waiting
         except asyncio.CancelledError:
-            # A future that is not cancelled has its outcome already: then the work is over. Each
-            # further cancellation is passed on, as it would be in place.
-            while waiting.cancelled():
+            # The outcome may be there already, or have come between the cancellation and now: then
+            # the work is over. Each further cancellation is passed on, as it would be in place.
+            while waiting.cancelled() and not is_over:
                 self._wake(job.cancel)
                 waiting = here.create_future()
                 with suppress(asyncio.CancelledError):

@@ -377,3 +377,28 @@ portal.run(nothing)
 portal.stop()
 """
     subprocess.run([sys.executable, "-c", script], timeout=20, check=True)
+
+
+async def test_a_result_that_comes_just_after_the_cancellation_does_not_leave_the_caller_waiting(
+    portal: Portal,
+) -> None:
+    over = threading.Event()
+
+    async def work() -> int:
+        return 1
+
+    async def tell() -> None:
+        for _ in range(5):  # until what the work has made is on its way
+            await asyncio.sleep(0)
+        over.set()
+
+    calling = asyncio.ensure_future(portal.call(work))
+    telling = asyncio.ensure_future(portal.call(tell))
+    await asyncio.sleep(0)
+    # this loop stands still: the result waits in front of it when the caller is cancelled
+    assert over.wait(timeout=5)
+    calling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(5):
+            await calling
+    await telling
