@@ -5,12 +5,14 @@ Measure and print.
     python -m benchmarks connector [--rounds N] [--json]
     python -m benchmarks orders [--rounds N] [--json]
     python -m benchmarks reconnect [--rounds N] [--json]
+    python -m benchmarks history [--rounds N] [--json]
     python -m benchmarks simulator [NAME ...] [--profile] [--json]
 
 The connector is measured beside bare ib_async, in turns, against one gateway, and what counts are
 the ratios; `orders` is the whole desk beside bare `placeOrder`, and where the time goes. Without a
-name both are. `reconnect` is the way from a socket that is back to `ready`. The simulator is
-measured against what it promises. All but the first exit with 1 when a target is missed.
+name both are. `history` is bars to a frame beside `util.df`, `reconnect` the way from a socket that
+is back to `ready`. The simulator is measured against what it promises. All but the first exit with
+1 when a target is missed.
 """
 
 from __future__ import annotations
@@ -36,6 +38,8 @@ from ibkr_connector import IBKRConnector, Settings, limit_order
 from .desk import compare
 from .desk import report as desk_report
 from .gateway import BLAST, BLAST_CON_ID, BLAST_TICKS, running
+from .history import compare as frames
+from .history import report as frames_report
 from .reconnect import compare as reconnects
 from .reconnect import report as reconnect_report
 from .simulator import FIGURES, measure, report
@@ -197,7 +201,7 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "what", nargs="?", choices=["connector", "orders", "reconnect", "simulator"]
+        "what", nargs="?", choices=["connector", "history", "orders", "reconnect", "simulator"]
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(FIGURES))
     parser.add_argument("--rounds", type=int, default=3)
@@ -211,6 +215,8 @@ def main() -> int:
         return _simulator(
             tuple(arguments.names), with_profile=arguments.profile, is_json=arguments.json
         )
+    if arguments.what == "history":
+        return _history(arguments.rounds, is_json=arguments.json)
     if arguments.what == "reconnect":
         return _reconnect(arguments.rounds, is_json=arguments.json)
     if arguments.what == "orders":
@@ -242,6 +248,13 @@ def _orders(rounds: int, *, is_json: bool) -> int:
         found = compare(port, turns=rounds)
     print(json.dumps(dict(found.ratios)) if is_json else desk_report(found))
     return 1 if found.missed() else 0
+
+
+def _history(rounds: int, *, is_json: bool) -> int:
+    logging.getLogger("ib_async").setLevel(logging.CRITICAL)
+    found = frames(rounds)
+    print(json.dumps(dict(found.ratios)) if is_json else frames_report(found))
+    return 0 if found.is_met else 1
 
 
 def _reconnect(rounds: int, *, is_json: bool) -> int:

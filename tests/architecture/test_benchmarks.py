@@ -13,6 +13,9 @@ from benchmarks.desk import FIGURES as DESK_FIGURES
 from benchmarks.desk import compare
 from benchmarks.desk import report as desk_report
 from benchmarks.gateway import running
+from benchmarks.history import Bars
+from benchmarks.history import compare as frames
+from benchmarks.history import report as frames_report
 from benchmarks.reconnect import Reconnects
 from benchmarks.reconnect import compare as reconnects
 from benchmarks.reconnect import report as reconnect_report
@@ -82,4 +85,17 @@ def test_the_way_back_to_ready_is_measured_beside_a_bare_connect(
 ) -> None:
     monkeypatch.setenv("IBKR_CONFIG_DIR", str(tmp_path))
     found = reconnects(1, orders=2, streams=3)
+    assert all(ratio > 0 for ratio in found.ratios.values())
+
+
+def test_frames_are_told_in_times_of_ib_async() -> None:
+    found = Bars(bare=10, pandas=21, polars=19, ratio_pandas=2.1, ratio_polars=1.9)
+    assert found.is_met
+    assert "2.1 times" in frames_report(found)
+    assert not Bars(bare=1, pandas=1, polars=1, ratio_pandas=1.9, ratio_polars=9).is_met
+
+
+def test_bars_become_frames_on_both_sides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IBKR_CONFIG_DIR", str(tmp_path))
+    found = frames(1, bars=200)
     assert all(ratio > 0 for ratio in found.ratios.values())

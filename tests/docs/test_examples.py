@@ -50,6 +50,7 @@ def run(arguments: list[str], folder: Path) -> str:
                 "none left",
             ],
         ),
+        ("history.py", ["newest", "pandas ['open', 'high'", "polars ['timestamp', 'volume']"]),
         ("errors.py", ["200 False", "quantity must be above 0", "HistoricalDataError"]),
     ],
 )

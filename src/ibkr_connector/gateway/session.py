@@ -26,7 +26,7 @@ from ibkr_connector.errors import IBKRError, NoDataError, NotConnectedError
 from ibkr_connector.model.account import AccountValue
 from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.ids import ClientId, OrderId
-from ibkr_connector.model.market import Bar, BarSeries, DataType, Quote
+from ibkr_connector.model.market import BarSeries, DataType, Quote
 from ibkr_connector.model.orders import SendDisposition
 from ibkr_connector.model.preview import WhatIf
 from ibkr_connector.resilience.timers import Timers
@@ -35,6 +35,7 @@ from . import translate
 from .account_subscriptions import AccountSubscriptions
 from .adoption import adopt
 from .asking import ask
+from .bar_columns import BarRows
 from .capture import Capture
 from .client import GatewayClient
 from .combo_echo import ComboEcho
@@ -311,7 +312,7 @@ class Session:
         """
         asked = translate.ib_contract(contract)
         until = "" if end is None else date_text(end)
-        rows: list[Bar] = await ask(
+        told: list[BarRows] = await ask(
             self._client,
             self._wrapper.requests,
             "bars",
@@ -321,11 +322,15 @@ class Session:
             ),
             stop=self._client.cancelHistoricalData,
         )  # fmt: skip
-        if not rows:
+        rows = told[-1]
+        if not rows.columns:
             raise NoDataError(f"no bars of {bar_size} for {duration}")
-        rows.sort(key=lambda row: row.timestamp)
-        return BarSeries(
-            contract=contract, bar_size=bar_size, what_to_show=what_to_show, bars=tuple(rows)
+        return BarSeries.of_columns(
+            rows.columns,
+            contract=contract,
+            bar_size=bar_size,
+            what_to_show=what_to_show,
+            make=rows.records,
         )
 
     # --- accounts -------------------------------------------------------------------------------

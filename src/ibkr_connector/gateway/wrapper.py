@@ -28,6 +28,7 @@ from ibkr_connector.model.account import AccountValue
 from ibkr_connector.model.ids import ConId
 
 from . import translate
+from .bar_columns import BarRows
 from .fault_router import FaultRouter
 from .faults import handshake_error, lost
 from .hatch import Hatch
@@ -354,10 +355,7 @@ class GatewayWrapper(Wrapper):
             return False
         rows = self.requests.collector(request_id)
         if rows is not None:
-            rows.extend(
-                translate.bar(fields[at : at + 8], login_zone=self.login_zone)
-                for at in range(0, 8 * count, 8)
-            )
+            rows.append(BarRows(fields, count=count, login_zone=self.login_zone))
             self.requests.end(request_id)
         return True
 

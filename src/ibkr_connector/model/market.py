@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum
+from typing import TYPE_CHECKING, Any, Self
 
+from .bars import NO_COUNT, BarColumns, moment
 from .contracts import Contract
+from .frames import arrow_table, pandas_frame, polars_frame
 from .record import Record
 
-__all__ = ["Bar", "BarSeries", "DataType", "MarketData", "Quote", "QuoteSet"]
+__all__ = ["Bar", "BarSeries", "DataType", "MarketData", "Quote", "QuoteSet", "records_of"]
 
 
 class DataType(IntEnum):
@@ -104,20 +107,121 @@ class Bar(Record):
     trade_count: int | None = None
 
 
+class _Columnar(Record):
+    """Holds what a series has besides its fields: its columns, and how its records are made."""
+
+    __slots__ = ("_columns", "_make")
+
+    _columns: BarColumns
+    _make: Callable[[], tuple[Bar, ...]] | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BarSeries(Record):
-    """Bars of one contract, oldest first, without gaps filled."""
+class BarSeries(_Columnar):
+    """
+    Bars of one contract, oldest first, without gaps filled.
+
+    `bars` are records with exact decimals, made when they are first looked at. `columns`,
+    `to_pandas`, `to_polars` and `to_arrow` do without them.
+    """
 
     contract: Contract
     bar_size: str
     what_to_show: str
     bars: tuple[Bar, ...]
 
+    @classmethod
+    def of_columns(
+        cls,
+        columns: BarColumns,
+        *,
+        contract: Contract,
+        bar_size: str,
+        what_to_show: str,
+        make: Callable[[], tuple[Bar, ...]] | None = None,
+    ) -> Self:
+        """
+        Make a series that holds columns, and whose records are made when they are looked at.
+
+        Args:
+            columns: The bars.
+            contract: Whose they are.
+            bar_size: IB's spelling.
+            what_to_show: IB's word.
+            make: Makes the records from what is more exact than the columns, where there is such.
+        """
+        series = object.__new__(cls)
+        told = {"contract": contract, "bar_size": bar_size, "what_to_show": what_to_show}
+        for name, value in (*told.items(), ("_columns", columns), ("_make", make)):
+            object.__setattr__(series, name, value)
+        return series
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            # only what is not set comes here: the records of a series made of columns
+            if name != "bars":
+                raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+            make = self._make
+            bars = records_of(self._columns) if make is None else make()
+            object.__setattr__(self, "bars", bars)
+            object.__setattr__(self, "_make", None)
+            return bars
+
+    @property
+    def columns(self) -> BarColumns:
+        """The bars by column; made once, where the series was made of records."""
+        try:
+            return self._columns
+        except AttributeError:
+            columns = BarColumns.of(self.bars)
+            object.__setattr__(self, "_columns", columns)
+            return columns
+
     def __len__(self) -> int:
-        return len(self.bars)
+        try:
+            return len(self._columns)
+        except AttributeError:
+            return len(self.bars)
 
     def __iter__(self) -> Iterator[Bar]:
         return iter(self.bars)
+
+    def to_pandas(self) -> Any:
+        """Return a `pandas.DataFrame` indexed by `timestamp` (UTC); see `model.frames`."""
+        return pandas_frame(self.columns)
+
+    def to_polars(self) -> Any:
+        """Return a `polars.DataFrame`."""
+        return polars_frame(self.columns)
+
+    def to_arrow(self) -> Any:
+        """Return a `pyarrow.Table`."""
+        return arrow_table(self.columns)
+
+
+def records_of(columns: BarColumns) -> tuple[Bar, ...]:
+    """Make the records of columns, with decimals of the doubles' shortest text."""
+    made = []
+    for at, (time, count) in enumerate(zip(columns.timestamp, columns.trade_count, strict=True)):
+        opened, high, low, close, volume, average = columns.figures_of(at)
+        assert opened is not None
+        assert high is not None
+        assert low is not None
+        assert close is not None
+        made.append(
+            Bar(
+                timestamp=moment(time),
+                open=opened,
+                high=high,
+                low=low,
+                close=close,
+                volume=volume,
+                average=average,
+                trade_count=None if count == NO_COUNT else count,
+            )
+        )
+    return tuple(made)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
