@@ -11,7 +11,7 @@ LOOKED_AT := types format lint contracts spelling docs
 # the tests in four parts of about the same length: those on sockets wait for most of their time, so
 # two cores carry them together
 first := tests/unit tests/wire tests/architecture
-second := $(addprefix tests/component/,chaos connector gateway market supervisor)
+second := $(addprefix tests/component/,chaos connector gateway instruments market supervisor)
 third := tests/component/orders
 fourth := tests/component/cli tests/component/simulator tests/conformance tests/docs tests/foreign tests/spec
 

@@ -30,6 +30,7 @@ from .clock import SystemClock
 from .errors import ConfigurationError, NotConnectedError, WrongThreadError
 from .gateway.stream_port import StreamKind
 from .handlers import Handlers
+from .instruments.facet import Instruments
 from .market.stream import BarStream, DepthStream, QuoteStream, TradeStream
 from .market.streaming import StreamWish, Ticket
 from .model.contracts import Contract
@@ -350,6 +351,11 @@ class IBKRConnector:
         return await runtime.portal.call(started)
 
     # --- market data ----------------------------------------------------------------------------
+
+    @property
+    def instruments(self) -> Instruments:
+        """Contracts with their details, hours, price steps: `await ib.instruments.hours("ES")`."""
+        return Instruments(self._call)
 
     async def get_quote(self, contract: Contract | str) -> Quote:
         """

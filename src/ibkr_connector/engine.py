@@ -31,6 +31,7 @@ from .gateway.port import (
     SessionInfo,
 )
 from .gateway.session import Session
+from .instruments.catalogue import Catalogue
 from .instruments.resolver import Resolver
 from .market.desk import MarketDesk
 from .market.streaming import Streaming
@@ -91,6 +92,7 @@ class Engine:
         self._link = GatewayLink(is_fresh=lambda: self._supervisor.is_fresh())
         self.pipeline = self._pipeline = Pipeline(clock=clock, tuning=pipeline_tuning(settings))
         self.instruments = Resolver(gateway=self._link, pipeline=self._pipeline, clock=clock)
+        self.catalogue = Catalogue(resolver=self.instruments, ask=self.request)
         self._capture = Capture(clock)
         self._pool = DataPool(
             settings,

@@ -16,7 +16,8 @@ from .account.desk import AccountDesk
 from .clock import Clock
 from .errors import AccountError, IBKRError
 from .gateway.borrowing import can_be_borrowed
-from .gateway.times import BadTimeError, zone
+from .gateway.times import BadTimeError
+from .instruments.hours import hours_of
 from .market.desk import MarketDesk
 from .model.contracts import Action, ContractDetails
 from .model.market import DataType
@@ -24,7 +25,6 @@ from .orders.equity_store import EquityStore
 from .orders.paid_in import check_paid_in
 from .orders.risk import AccountFacts, Needs, RiskFacts, RiskLimits
 from .orders.risk.equity import EquityMarks
-from .orders.risk.hours import is_open
 from .orders.rule_book import RuleBook
 
 __all__ = ["RuleFacts"]
@@ -132,8 +132,7 @@ class RuleFacts:
 
     def is_open(self, details: ContractDetails, *, extended: bool) -> bool | None:
         """Tell whether a market is open now, in all of its hours or the regular ones."""
-        hours = details.trading_hours if extended else details.liquid_hours
         try:
-            return is_open(hours, zone(details.time_zone_id), self._clock.utcnow())
+            return hours_of(details, regular=not extended).is_open(self._clock.utcnow())
         except BadTimeError:
             return None

@@ -39,6 +39,10 @@ def run(arguments: list[str], folder: Path) -> str:
         ("orders.py", ["trailing: submitted", "exit: submitted", "when: submitted", "none left"]),
         ("streams.py", ["quote EUR", "LIVE", "3 bids 3 asks", "bar 1 min final", "NOSUCHTHING"]),
         (
+            "instruments.py",
+            ["E-mini S&P 500 50 20270319", "6000.25 6000.00 6000.25", "'ESZ6', 'ESH7'"],
+        ),
+        (
             "drafts.py",
             [
                 "<BUY 10 AAPL LMT, limit price 1.05, time in force GTC, outside regular hours, "

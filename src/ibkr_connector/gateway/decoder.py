@@ -3,7 +3,8 @@ ib_async's decoder, made honest where it guesses or hides.
 
 It swallows what it cannot read, takes an empty figure for zero, and loses an execution whose time
 zone it does not know. Here a failure reaches the caller, so that whoever waits for that answer is
-told, and the text of times and of commissions is passed on unread.
+told, and the text of times and of commissions is passed on unread. It reads no bond whose coupon is
+not a whole number, either.
 """
 
 # mypy: disallow-untyped-calls=False
@@ -14,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from ib_async.contract import ContractDetails
 from ib_async.decoder import Decoder
 
 __all__ = ["UNREADABLE", "HonestDecoder"]
@@ -57,6 +59,16 @@ class HonestDecoder(Decoder):
                 method(*map(_value, types, fields[skip:]))
 
         return handler
+
+    def parse(self, obj: Any) -> None:
+        """Read the coupon of a bond as the figure it is: ib_async raises on 4.25 per cent."""
+        is_bond = isinstance(obj, ContractDetails) and isinstance(obj.coupon, str)
+        coupon = obj.coupon if is_bond else ""
+        if is_bond:
+            obj.coupon = 0
+        super().parse(obj)
+        if coupon:
+            obj.coupon = float(coupon)
 
     def execDetails(self, fields: list[str]) -> None:
         """Keep the time as text: ib_async raises on a zone that it does not know."""

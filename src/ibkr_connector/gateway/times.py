@@ -14,7 +14,14 @@ from datetime import UTC, datetime, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
 
-__all__ = ["BadTimeError", "date_text", "parse_time", "zone", "zone_of_greeting"]
+__all__ = [
+    "BadTimeError",
+    "add_zone_alias",
+    "date_text",
+    "parse_time",
+    "zone",
+    "zone_of_greeting",
+]
 
 _ALIASES: Final = {
     "AEST": "Australia/Sydney",
@@ -48,6 +55,9 @@ _ALIASES: Final = {
     "W. Europe Standard Time": "Europe/Berlin",
 }
 """Names that TWS takes from Windows or writes short, which no zone database has."""
+
+_OWN: Final[dict[str, str]] = {}
+"""Names that the user has added; they go before ours."""
 
 _DAY: Final = re.compile(r"(\d{4})(\d{2})(\d{2})", re.ASCII)
 _EPOCH: Final = re.compile(r"\d{9,11}", re.ASCII)
@@ -99,9 +109,25 @@ def zone(name: str) -> tzinfo:
     """
     name = name.strip()
     try:
-        return ZoneInfo(_ALIASES.get(name, name))
+        return ZoneInfo(_OWN.get(name) or _ALIASES.get(name, name))
     except (KeyError, ValueError, OSError) as exc:
         raise BadTimeError(f"unknown time zone {name!r}") from exc
+
+
+def add_zone_alias(alias: str, name: str) -> None:
+    """
+    Teach this process a name that a gateway uses for a zone, before or after it connects.
+
+    Args:
+        alias: As the gateway writes it, such as `Mitteleuropäische Zeit`.
+        name: As the zone database has it, such as `Europe/Berlin`.
+
+    Raises:
+        BadTimeError: The database has no zone of that name.
+    """
+    _OWN.pop(alias.strip(), None)
+    zone(name)
+    _OWN[alias.strip()] = name.strip()
 
 
 def zone_of_greeting(greeting: str) -> tzinfo:

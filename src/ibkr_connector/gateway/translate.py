@@ -27,6 +27,7 @@ from ibkr_connector.model.ids import ClientId, ConId, ExecId, OrderId, PermId
 from ibkr_connector.model.market import Bar
 from ibkr_connector.model.orders import Action
 
+from .bonds import BONDS, bond_terms
 from .figures import decimal_or_none, figure, integer, positive, quantity
 from .order_terms import read_terms, stop_price, write_terms
 from .port import (
@@ -186,6 +187,14 @@ def contract_details(source: Any) -> ContractDetails:
         subcategory=source.subcategory,
         stock_type=source.stockType,
         under_con_id=None if under is None else ConId(under),
+        under_symbol=source.underSymbol,
+        under_security_type=source.underSecType,
+        contract_month=source.contractMonth,
+        last_trade_date=source.realExpirationDate,
+        last_trade_time=source.lastTradeTime,
+        suggested_size_increment=positive(source.suggestedSizeIncrement),
+        security_ids=tuple((pair.tag, pair.value) for pair in source.secIdList or ()),
+        bond=bond_terms(source) if source.contract.secType in BONDS else None,
     )
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import IntEnum, StrEnum
 
 from .ids import ConId
+from .instruments import BondTerms
 from .record import Record
 
 __all__ = [
@@ -194,7 +195,8 @@ class ContractDetails(Record):
     What IB knows about a qualified contract.
 
     `min_tick` is the smallest price step at the lowest price band. Hours are IB's own text in
-    the exchange's zone `time_zone_id`.
+    the exchange's zone `time_zone_id`. `last_trade_date` is `YYYYMMDD`, `security_ids` are pairs
+    such as `("ISIN", "US0378331005")`.
     """
 
     contract: Contract
@@ -215,6 +217,14 @@ class ContractDetails(Record):
     subcategory: str = ""
     stock_type: str = ""
     under_con_id: ConId | None = None
+    under_symbol: str = ""
+    under_security_type: str = ""
+    contract_month: str = ""
+    last_trade_date: str = ""
+    last_trade_time: str = ""
+    suggested_size_increment: Decimal | None = None
+    security_ids: tuple[tuple[str, str], ...] = ()
+    bond: BondTerms | None = None
 
 
 def stock(

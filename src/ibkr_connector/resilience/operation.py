@@ -199,6 +199,7 @@ _ROWS: Final = (
     _row("portfolio", Group.ACCOUNT, Lane.CONTROL, replay=_SAFE, attempt_s=10.0),
     # TWS slows ambiguous look-ups down by itself (IB campus: reqContractDetails).
     _row("contract_details", Group.MARKET, Lane.DATA, replay=_SAFE, attempt_s=15.0),
+    _row("market_rule", Group.MARKET, Lane.DATA, replay=_SAFE, attempt_s=5.0),
     # A snapshot ends by itself after eleven seconds (IB campus); its cancellation waits its turn.
     _row("quote", Group.MARKET, Lane.DATA, replay=_SAFE, attempt_s=15.0),
     # A stream is open when its request is written; its data or its refusal come later.

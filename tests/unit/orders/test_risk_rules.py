@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -31,7 +31,6 @@ from ibkr_connector.orders.risk import (
     with_filled,
 )
 from ibkr_connector.orders.risk.equity import EquityMarks, observe
-from ibkr_connector.orders.risk.hours import is_open
 from ibkr_connector.orders.risk.valuation import closes, exposures, position_after
 from kit.order_desk import AAPL, NOON, buy
 
@@ -526,39 +525,6 @@ def test_a_new_day_starts_from_its_own_first_worth_and_the_peak_stays() -> None:
     assert (marks.day_start, marks.peak) == (Decimal(950), Decimal(1_000))
     # a clock that is set back does not start yesterday again
     assert seen(marks, 940, days=0).day_start == Decimal(950)
-
-
-# --- hours --------------------------------------------------------------------------------------
-
-HOURS = "20260304:0930-20260304:1600;20260305:CLOSED;20260306:0930-20260306:1600"
-
-
-@pytest.mark.parametrize(
-    ("day", "hour", "minute", "expected"),
-    [
-        (4, 9, 29, False),
-        (4, 9, 30, True),
-        (4, 15, 59, True),
-        (4, 16, 0, False),
-        (5, 12, 0, False),
-        (6, 12, 0, True),
-        (7, 12, 0, None),
-        (3, 12, 0, None),
-    ],
-)
-def test_hours_are_read_as_ib_writes_them(
-    day: int, hour: int, minute: int, expected: bool | None
-) -> None:
-    assert is_open(HOURS, UTC, datetime(2026, 3, day, hour, minute, tzinfo=UTC)) is expected
-
-
-def test_a_session_may_cross_midnight_and_hours_may_be_unreadable() -> None:
-    night = "20260303:1800-20260304:1700"
-    assert is_open(night, UTC, datetime(2026, 3, 4, 2, 0, tzinfo=UTC)) is True
-    assert is_open(night, UTC, datetime(2026, 3, 4, 17, 30, tzinfo=UTC)) is False
-    assert is_open("", UTC, NOON) is None
-    assert is_open("always", UTC, NOON) is None
-    assert is_open("20261399:0930-20261399:1600", UTC, NOON) is None
 
 
 def test_a_last_trade_alone_has_no_known_age() -> None:

@@ -1,0 +1,108 @@
+"""
+What is known of an instrument, from one description: details, hours, price and quantity steps.
+
+Owns the price bands of market rules, which are the same for thousands of contracts and are asked
+for once. Who a description means is the resolver's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from ibkr_connector.errors import ContractError
+from ibkr_connector.gateway.reference import market_rule
+from ibkr_connector.gateway.times import BadTimeError
+from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
+from ibkr_connector.model.instruments import PriceBand
+
+from .calendars import CalendarCheck, cross_check
+from .hours import TradingHours, hours_of
+from .resolver import Resolver
+from .ticks import SizeRule, TickRule, market_rule_id, size_rule_of, tick_rule_of
+
+__all__ = ["Ask", "Catalogue"]
+
+T = TypeVar("T")
+
+
+class Ask(Protocol):
+    """Runs a call of ib_async's through the pipeline, under the policy of an endpoint."""
+
+    def __call__(
+        self, name: str, call: Callable[[Any], Awaitable[T]], *, policy: str
+    ) -> Awaitable[T]:
+        """Run it; `name` is what errors call it."""
+        ...
+
+
+class Catalogue:
+    """Answer what an instrument is and when and in which steps it trades."""
+
+    def __init__(self, *, resolver: Resolver, ask: Ask) -> None:
+        self._resolver = resolver
+        self._ask = ask
+        self._bands: dict[int, tuple[PriceBand, ...]] = {}
+        self._asking: dict[int, asyncio.Lock] = {}
+
+    async def details(self, description: Contract | str) -> ContractDetails:
+        """Return the details of the one contract that fits."""
+        return await self._resolver.resolve(description)
+
+    async def hours(self, description: Contract | str, *, regular: bool) -> TradingHours:
+        """
+        Return when it trades.
+
+        Raises:
+            ContractError: IB tells none, or nobody knows the zone of its exchange.
+        """
+        details = await self.details(description)
+        if not details.time_zone_id:
+            raise ContractError(
+                f"IB tells no hours of {details.contract}",
+                hint="combinations of several exchanges and, to this client, bonds have none",
+            )
+        try:
+            return hours_of(details, regular=regular)
+        except BadTimeError as error:
+            raise ContractError(
+                f"the hours of {details.contract} are of the zone {details.time_zone_id!r}, which "
+                "nobody knows",
+                hint="ibkr_connector.gateway.times.add_zone_alias says which zone it is",
+            ) from error
+
+    async def check_hours(
+        self, description: Contract | str, *, calendar: str | None
+    ) -> CalendarCheck:
+        """Compare its hours with a calendar's; off the loop, since the calendar takes its time."""
+        await self.hours(description, regular=True)  # tells what is wrong with its zone
+        details = await self.details(description)
+        return await asyncio.to_thread(partial(cross_check, details, calendar=calendar))
+
+    async def tick_rule(self, description: Contract | str, *, exchange: str | None) -> TickRule:
+        """Return its price steps at an exchange; where it is routed, when none is named."""
+        details = await self.details(description)
+        contract = details.contract
+        rule_id = market_rule_id(details, exchange or contract.exchange)
+        if contract.security_type is SecurityType.COMBO or rule_id is None:
+            return tick_rule_of(details, (), rule_id=None)
+        return tick_rule_of(details, await self.bands(rule_id), rule_id=rule_id)
+
+    async def size_rule(self, description: Contract | str) -> SizeRule:
+        """Return which quantities of it are legal."""
+        return size_rule_of(await self.details(description))
+
+    async def bands(self, rule_id: int) -> tuple[PriceBand, ...]:
+        """Return the price bands of a market rule; asked for once, however many want it."""
+        async with self._asking.setdefault(rule_id, asyncio.Lock()):
+            if rule_id not in self._bands:
+                self._bands[rule_id] = await self._ask(
+                    "market_rule", partial(market_rule, rule_id=rule_id), policy="market_rule"
+                )
+        return self._bands[rule_id]
+
+    def keep_bands(self, rules: Iterable[tuple[int, tuple[PriceBand, ...]]]) -> None:
+        """Take in market rules that are known from elsewhere."""
+        self._bands.update(rules)
