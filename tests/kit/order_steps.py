@@ -189,6 +189,18 @@ _KINDS: Final[list[tuple[str, str, Terms, Terms]]] = [
         {"limit_price": "101.00", "adaptive": "Normal"},
         {"limit_price": "100.00", "adaptive": "Normal"},
     ),
+    (
+        "cash",
+        "MKT",
+        {"symbol": "EUR.USD", "cash_quantity": "900"},
+        {"symbol": "EUR.USD", "cash_quantity": "900"},
+    ),
+    (
+        "cash rests",
+        "LMT",
+        {"symbol": "EUR.USD", "cash_quantity": "900", "limit_price": "1.09000"},
+        {"symbol": "EUR.USD", "cash_quantity": "900", "limit_price": "1.11000"},
+    ),
     ("pair", "MKT", {"symbol": "4*AAPL - MSFT"}, {"symbol": "4*AAPL - MSFT"}),
     (
         "pair rests",

@@ -183,11 +183,9 @@ class Trader:
         return order
 
     async def _place(self, step: Place) -> None:
-        order = self._keyed(
-            action="BUY" if step.buy else "SELL",
-            quantity=step.quantity,
-            **KINDS[step.kind][0 if step.buy else 1],
-        )
+        terms = KINDS[step.kind][0 if step.buy else 1]
+        sized = {} if "cash_quantity" in terms else {"quantity": step.quantity}
+        order = self._keyed(action="BUY" if step.buy else "SELL", **sized, **terms)
         token = None
         if step.previewed:
             with suppress(IBKRError):

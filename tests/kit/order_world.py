@@ -35,6 +35,7 @@ __all__ = ["APPLE", "World"]
 
 APPLE: Final = 265598
 MICROSOFT: Final = 272093
+EURO: Final = 12087792
 _TEXTS: Final = {1100: "Connectivity lost", 1101: "restored, data lost", 1102: "restored"}
 
 
@@ -48,6 +49,9 @@ class World:
     def open(self) -> None:
         """Hold the markets."""
         self._tell(SetQuote(con_id=MICROSOFT, bid=Decimal(400), ask=Decimal(401)))
+        plenty = Decimal(1_000_000)
+        low, high = Decimal("1.10000"), Decimal("1.10005")
+        self._tell(SetQuote(con_id=EURO, bid=low, ask=high, bid_size=plenty, ask_size=plenty))
         self._market(100, 5)
 
     async def do(self, step: WorldStep) -> None:
@@ -84,7 +88,7 @@ class World:
         self.simulator.clear_faults()
         # or what is left of an order is filled while both sides are compared
         nothing = Decimal(0)
-        for con_id in (APPLE, MICROSOFT):
+        for con_id in (APPLE, MICROSOFT, EURO):
             self._tell(
                 SetQuote(con_id=con_id, bid=None, ask=None, bid_size=nothing, ask_size=nothing)
             )

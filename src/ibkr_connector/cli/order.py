@@ -20,7 +20,7 @@ from ibkr_connector.errors import (
     OrderValidationError,
     RequestTimeoutError,
 )
-from ibkr_connector.model.orders import OrderReport, OrderStatus
+from ibkr_connector.model.orders import OrderReport, OrderStatus, size_text
 from ibkr_connector.model.preview import Figures, OrderPreview, Verdict
 from ibkr_connector.observe.logs import configure_logging
 from ibkr_connector.orders.waiting import Wait, as_waiting
@@ -40,7 +40,9 @@ EXIT_OPEN: Final = 4
 _COLOURS: Final = {Verdict.BROKEN: "red", Verdict.PASSED: "green"}
 
 Action = Annotated[str, typer.Argument(help="buy or sell.")]
-Quantity = Annotated[str, typer.Argument(help="In units of the contract.")]
+Quantity = Annotated[
+    str, typer.Argument(help="In units of the contract; or an amount of money, as in cash=500.")
+]
 Contract = Annotated[str, typer.Argument(help="AAPL, EUR.USD, 'ES 202612', ...")]
 Limit = Annotated[str | None, typer.Option(help="Limit price.")]
 Stop = Annotated[str | None, typer.Option(help="Stop price.")]
@@ -105,7 +107,7 @@ def preview(
     """Show what an order would do: margins, commission, every rule. Places nothing."""
     asked = _Asked(
         order=_order(
-            {"action": action, "quantity": quantity, "symbol": contract, "account": account},
+            {"action": action, "symbol": contract, "account": account, **_size(quantity)},
             prices=(limit, stop, kind),
             tif=tif,
             outside=outside,
@@ -145,7 +147,7 @@ def order(
         raise typer.BadParameter("--json asks nobody: say --yes with it")
     asked = _Asked(
         order=_order(
-            {"action": action, "quantity": quantity, "symbol": contract, "account": account},
+            {"action": action, "symbol": contract, "account": account, **_size(quantity)},
             prices=(limit, stop, kind),
             tif=tif,
             outside=outside,
@@ -163,6 +165,11 @@ def order(
 
 
 # --- reading the command line -------------------------------------------------------------------
+
+
+def _size(text: str) -> dict[str, str]:
+    amount = text.removeprefix("cash=")
+    return {"quantity": text} if amount == text else {"cash_quantity": amount}
 
 
 def _order(
@@ -271,7 +278,8 @@ def _code(report: OrderReport, wait: str) -> int:
 def _confirmed(seen: OrderPreview, settings: Settings) -> bool:
     order = seen.order
     price = "" if order.limit_price is None else f" at {order.limit_price}"
-    what = f"{order.action} {order.quantity} {order.contract} {order.order_type}{price}"
+    size = size_text(order.quantity, order.cash_quantity)
+    what = f"{order.action} {size} {order.contract} {order.order_type}{price}"
     try:
         return typer.confirm(f"{settings.mode} account: {what}. Place it?", default=False)
     except typer.Abort:

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from ibkr_connector.clock import Clock, SystemClock
 from ibkr_connector.errors import ConfigurationError, IBKRError
-from ibkr_connector.model.orders import OrderReport
+from ibkr_connector.model.orders import OrderReport, size_text
 from ibkr_connector.orders.history import OrderHistory, RecordedOrder, read_history, read_orders
 from ibkr_connector.orders.journal import Place, check
 
@@ -180,7 +180,8 @@ def _orders_table(rows: Iterable[tuple[OrderReport, bool]]) -> Table:
         table.add_column(name, justify="right" if name in ("id", "client", "filled") else "left")
     for report, is_own in rows:
         limit = "" if report.limit_price is None else f" {report.limit_price}"
-        what = f"{report.action} {report.quantity:,} {report.contract} {report.order_type}{limit}"
+        size = size_text(report.quantity, report.cash_quantity, form=",")
+        what = f"{report.action} {size} {report.contract} {report.order_type}{limit}"
         table.add_row(
             str(report.order_id or report.perm_id or "-"),
             str(report.client_id) + ("" if is_own else " (foreign)"),
@@ -197,9 +198,10 @@ def _orders_table(rows: Iterable[tuple[OrderReport, bool]]) -> Table:
 def _print_history(history: OrderHistory) -> None:
     console = Console(highlight=False)
     order = history.order
+    size = size_text(order.quantity, order.cash_quantity)
     console.print(
         f"order {order.order_id} ({order.order_ref or order.perm_id}): "
-        f"[bold]{order.status}[/], {order.filled_quantity} of {order.quantity} filled",
+        f"[bold]{order.status}[/], {order.filled_quantity} of {size} filled",
         soft_wrap=True,
     )
     for step in history.steps:

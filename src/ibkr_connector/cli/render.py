@@ -15,7 +15,7 @@ from rich.table import Table
 from ibkr_connector.errors import IBKRError
 from ibkr_connector.model.account import AccountSummary, Position
 from ibkr_connector.model.market import BarSeries, Quote
-from ibkr_connector.model.orders import OrderReport
+from ibkr_connector.model.orders import OrderReport, size_text
 from ibkr_connector.model.record import Record
 from ibkr_connector.model.status import ConnectionStatus
 from ibkr_connector.observe.logs import mask_accounts
@@ -165,7 +165,8 @@ def _account_rows(account: AccountSummary) -> Iterable[tuple[str, object]]:
 
 def _order_line(order: OrderReport) -> str:
     price = "at the market" if order.limit_price is None else f"limit {order.limit_price}"
-    text = f"{order.action} {order.quantity:,} {order.symbol} {price}: [bold]{order.status}[/]"
+    size = size_text(order.quantity, order.cash_quantity, form=",")
+    text = f"{order.action} {size} {order.symbol} {price}: [bold]{order.status}[/]"
     if order.filled_quantity:
         text += f", {order.filled_quantity:,} filled at {order.avg_fill_price}"
     return text + (f", {order.reason}" if order.reason else "")

@@ -105,6 +105,7 @@ def write_terms(order: Any, terms: OrderTerms, *, stop: Decimal | None) -> None:
     order.conditionsIgnoreRth = terms.conditions_outside_regular_hours
     if terms.non_guaranteed:
         order.smartComboRoutingParams = [TagValue(_NON_GUARANTEED, "1")]
+    _set(order, "cashQty", terms.cash_quantity)
     if terms.leg_prices:
         order.orderComboLegs = [IBLegPrice(price) for price in terms.leg_prices]
 
@@ -151,6 +152,7 @@ def read_terms(order: Any, *, login_zone: tzinfo) -> OrderTerms:
             for tag in order.smartComboRoutingParams or ()
         ),
         leg_prices=_leg_prices(order.orderComboLegs),
+        cash_quantity=positive(order.cashQty),
     )
 
 

@@ -60,6 +60,7 @@ class OrderTicket:
 
     The same ticket with the same `order_id` sent again is a modification (TWS knows no other
     verb). `transmit=False` stages the order without sending it on.
+    `reckoned` is about how many units an order for an amount of cash comes to; it is not sent.
     """
 
     order_id: OrderId
@@ -76,6 +77,7 @@ class OrderTicket:
     transmit: bool = True
     parent_id: OrderId | None = None
     terms: OrderTerms = NO_TERMS
+    reckoned: Decimal | None = None
 
 
 # --- records that come up -----------------------------------------------------------------------

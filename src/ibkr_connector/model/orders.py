@@ -56,6 +56,7 @@ __all__ = [
     "VolumeCondition",
     "limit_order",
     "market_order",
+    "size_text",
 ]
 
 
@@ -137,7 +138,7 @@ class OrderRequest(Record):
     Args:
         contract: What is traded, or its short text form.
         action: Buy or sell.
-        quantity: Positive, in units of the contract.
+        quantity: Positive, in units of the contract; left out when there is a `cash_quantity`.
         order_type: What makes it trade; each type says which prices it needs.
         limit_price: In the contract's currency; the cap of `REL`, `MIDPRICE`, `PEG MKT` and
             `PEG MID`, which may lack it.
@@ -171,11 +172,13 @@ class OrderRequest(Record):
         leg_prices: A limit for each leg of a combination, in their order, in place of
             `limit_price`; two legs, not guaranteed (IB takes no others).
         algo: Let another algorithm of IB work it: a record of `ibkr_connector.model.algos`.
+        cash_quantity: How much money is to be spent or received, in the contract's currency, in
+            place of a `quantity`: `MKT` and `LMT` orders for currency pairs, and to buy crypto.
     """
 
     contract: Contract | str
     action: Action
-    quantity: Decimal
+    quantity: Decimal = Decimal(0)
     order_type: OrderType = OrderType.MARKET
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
@@ -203,6 +206,7 @@ class OrderRequest(Record):
     non_guaranteed: bool = False
     leg_prices: tuple[Decimal, ...] = ()
     algo: Algo | None = None
+    cash_quantity: Decimal | None = None
 
     @property
     def terms(self) -> OrderTerms:
@@ -277,6 +281,9 @@ class OrderReport(Record):
     `order_ref` is the unique reference that the order carries at the broker. An order of another
     program may have a type or a time in force that this package does not place: then it is IB's
     word for it.
+
+    The `quantity` of an order for an amount of cash is 0 until the broker calls it filled, and then
+    what it came to; until then its `remaining_quantity` is reckoned.
     """
 
     order_id: OrderId
@@ -311,6 +318,16 @@ class OrderReport(Record):
         return self.contract.symbol
 
     @property
+    def cash_quantity(self) -> Decimal | None:
+        """How much money it is for, `None` when it is for a quantity."""
+        return self.terms.cash_quantity
+
+    @property
+    def spent(self) -> Decimal:
+        """What its fills come to in the contract's currency, multipliers and costs left out."""
+        return self.filled_quantity * (self.avg_fill_price or Decimal(0))
+
+    @property
     def is_closed(self) -> bool:
         """Whether nothing more is expected to happen to the order."""
         return self.status in _CLOSED
@@ -330,6 +347,11 @@ class Violation(Record):
 
     def __str__(self) -> str:
         return f"{self.rule}: {self.value} is over the limit {self.limit}; {self.remedy}"
+
+
+def size_text(quantity: Decimal, cash: Decimal | None, *, form: str = "f") -> str:
+    """Return how much an order is for in words; `form` is a format of numbers."""
+    return f"{quantity:{form}}" if cash is None else f"{cash:{form}} (cash)"
 
 
 def market_order(

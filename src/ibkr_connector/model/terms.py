@@ -174,6 +174,7 @@ class OrderTerms(Record):
     non_guaranteed: bool = False
     leg_prices: tuple[Decimal, ...] = ()
     algo: Algo | None = None
+    cash_quantity: Decimal | None = None
 
 
 NO_TERMS: Final = OrderTerms()

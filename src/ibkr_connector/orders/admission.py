@@ -40,6 +40,7 @@ from .risk import (
     needs_facts,
     needs_of,
     order_value,
+    sized,
     verdicts,
     with_filled,
 )
@@ -196,7 +197,7 @@ class Admission:
     async def _gather_facts(
         self, request: OrderRequest, details: ContractDetails, account: str, *, limits: RiskLimits
     ) -> RiskFacts:
-        if not needs_facts(limits):
+        if not needs_facts(limits) and request.cash_quantity is None:
             return RiskFacts()
         try:
             return await self._facts.facts(
@@ -291,7 +292,7 @@ class Admission:
     def _case(self, examined: Examined, *, replacing: str | None = None) -> Case:
         limits = self._limits.limits_for(examined.contract, examined.account)
         return Case(
-            request=examined.request,
+            request=sized(examined.request, examined.facts),
             contract=examined.contract,
             account=examined.account,
             limits=limits,

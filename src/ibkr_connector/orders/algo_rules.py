@@ -25,7 +25,7 @@ from ibkr_connector.model.algos import (
 from ibkr_connector.model.contracts import ContractDetails, SecurityType
 from ibkr_connector.model.orders import OrderRequest, OrderType, TimeInForce
 
-from .values import not_one_of
+from .values import is_finite, not_one_of
 
 __all__ = ["ALGO_KINDS", "algo_contract_faults", "algo_faults"]
 
@@ -87,15 +87,15 @@ def algo_contract_faults(request: OrderRequest, details: ContractDetails) -> Ite
 def _parameter_faults(request: OrderRequest, name: str, default: Any) -> Iterator[str]:
     key, value = f"algo.{name}", getattr(request.algo, name)
     if name in _SHARES:
-        if not _is_finite(value) or not _LEAST_SHARE <= value <= _MOST_SHARE:
+        if not is_finite(value) or not _LEAST_SHARE <= value <= _MOST_SHARE:
             yield (
                 f"{key} must be a Decimal from {_LEAST_SHARE} to {_MOST_SHARE}, a share of the "
                 f"volume; got {value!r}"
             )
     elif name in _SIZES:
-        if not _is_finite(value) or value <= 0 or value % 1:
+        if not is_finite(value) or value <= 0 or value % 1:
             yield f"{key} must be a whole Decimal above 0; got {value!r}"
-        elif _is_finite(request.quantity) and value > request.quantity:
+        elif is_finite(request.quantity) and value > request.quantity:
             yield f"{key} must not be more than the quantity {request.quantity}; got {value}"
     elif name == "interval_s":
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
@@ -128,10 +128,6 @@ def _window_faults(request: OrderRequest) -> Iterator[str]:
         yield "algo.past_end needs algo.end; give it, or leave past_end out"
     if end is not None and request.good_till is not None:
         yield f"algo.end contradicts good_till {request.good_till}; give one of them"
-
-
-def _is_finite(number: Any) -> bool:
-    return isinstance(number, Decimal) and number.is_finite()
 
 
 def _is_aware(moment: Any) -> bool:

@@ -12,9 +12,8 @@ from ibkr_connector.model.brackets import BracketRequest
 from ibkr_connector.model.orders import Action, TimeInForce
 
 from .reading import NAMES, WHAT, as_request
-from .term_rules import is_finite
 from .validation import check_request
-from .values import read_number, read_values, read_word, unknown_key
+from .values import is_finite, read_number, read_values, read_word, unknown_key
 
 __all__ = ["as_bracket", "check_bracket"]
 
@@ -82,6 +81,11 @@ def check_bracket(bracket: BracketRequest) -> None:
         faults.append(
             f"time_in_force {bracket.entry.time_in_force} does not go with a bracket: the entry "
             "waits at the broker for its exits; use DAY, GTC or GTD"
+        )
+    if bracket.entry.cash_quantity is not None:
+        faults.append(
+            f"cash_quantity {bracket.entry.cash_quantity} does not go with a bracket: its "
+            "exits close a number of units; give a quantity"
         )
     if not faults:
         faults += _order_of_prices(bracket)

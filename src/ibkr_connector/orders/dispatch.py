@@ -33,6 +33,7 @@ from .entry import OrderEntry
 from .inquiry import Inquiry
 from .notes import Decided, Intended
 from .references import order_ref
+from .risk import reckoned_units
 from .states import Event, State
 from .tickets import ticket_of
 from .waiting import Waiting, still_open
@@ -111,6 +112,7 @@ class Dispatch:
             order_ref=reference,
             parent_id=parent_id,
             transmit=transmit,
+            reckoned=reckoned_units(request, examined.facts),
         )
         note = Intended(
             at=self._book.clock.utcnow(),

@@ -20,7 +20,14 @@ from ibkr_connector.errors import OrderValidationError
 from ibkr_connector.model.algos import Algo
 from ibkr_connector.model.brackets import BracketRequest
 from ibkr_connector.model.contracts import Contract
-from ibkr_connector.model.orders import Action, OcaType, OrderRequest, OrderType, TimeInForce
+from ibkr_connector.model.orders import (
+    Action,
+    OcaType,
+    OrderRequest,
+    OrderType,
+    TimeInForce,
+    size_text,
+)
 from ibkr_connector.model.record import Record
 
 from .bracket_rules import as_bracket, check_bracket
@@ -293,7 +300,8 @@ class OrderDraft:
         request = self.request
         contract = request.contract
         what = contract if isinstance(contract, str) else contract.text
-        yield "", f"{request.action} {request.quantity:f} {what} {request.order_type}"
+        size = size_text(request.quantity, request.cash_quantity)
+        yield "", f"{request.action} {size} {what} {request.order_type}"
         for field in fields(OrderRequest):
             value = getattr(request, field.name)
             if field.name in _IN_THE_HEAD or value == field.default:
@@ -352,17 +360,21 @@ class OrderDraft:
         return _checked(replace(self.request, **values))
 
 
-_IN_THE_HEAD: Final = frozenset({"contract", "action", "quantity", "order_type"})
+_IN_THE_HEAD: Final = frozenset({"contract", "action", "quantity", "cash_quantity", "order_type"})
 
 
-def buy(contract: Contract | str, quantity: Number) -> OrderDraft:
-    """Begin an order to buy, at the market until more is said."""
-    return _begin(contract, Action.BUY, quantity)
+def buy(
+    contract: Contract | str, quantity: Number | None = None, *, cash: Number | None = None
+) -> OrderDraft:
+    """Begin an order to buy a quantity, or for an amount of cash; at the market at first."""
+    return _begin(contract, Action.BUY, quantity=quantity, cash_quantity=cash)
 
 
-def sell(contract: Contract | str, quantity: Number) -> OrderDraft:
-    """Begin an order to sell, at the market until more is said."""
-    return _begin(contract, Action.SELL, quantity)
+def sell(
+    contract: Contract | str, quantity: Number | None = None, *, cash: Number | None = None
+) -> OrderDraft:
+    """Begin an order to sell a quantity, or for an amount of cash; at the market at first."""
+    return _begin(contract, Action.SELL, quantity=quantity, cash_quantity=cash)
 
 
 def one_cancels_all(
@@ -386,9 +398,9 @@ def one_cancels_all(
     return tuple(order.oca(group, on_fill=on_fill) for order in orders)
 
 
-def _begin(contract: Contract | str, action: Action, quantity: Number) -> OrderDraft:
-    named = readable(contract)
-    return _checked(as_request({"contract": named, "action": action, "quantity": quantity}))
+def _begin(contract: Contract | str, action: Action, **sizes: Number | None) -> OrderDraft:
+    given = {key: size for key, size in sizes.items() if size is not None}
+    return _checked(as_request({"contract": readable(contract), "action": action, **given}))
 
 
 def _checked(request: OrderRequest) -> OrderDraft:

@@ -27,7 +27,7 @@ from enum import StrEnum
 from ibkr_connector.gateway.port import BrokerOrder, Execution, PositionRow
 from ibkr_connector.model.contracts import SecurityType
 from ibkr_connector.model.ids import ClientId
-from ibkr_connector.model.orders import Action, OrderType
+from ibkr_connector.model.orders import Action, OrderType, size_text
 from ibkr_connector.model.record import Record
 
 from .entry import ZERO, OrderEntry
@@ -214,7 +214,7 @@ def _listed(
                     kind=DriftKind.ORDER_UNKNOWN,
                     subject=row.order_ref or str(row.perm_id),
                     ours="not known",
-                    brokers=f"{row.status} {row.action} {row.quantity} {row.contract}",
+                    brokers=f"{row.status} {row.action} {_size(row)} {row.contract}",
                 )
             continue
         if not entry.is_own or ledger.touched_since(entry.key, mark):
@@ -229,8 +229,10 @@ def _listed(
             continue
         # other types have prices that the broker moves by itself
         limits = entry.order_type == row.order_type == OrderType.LIMIT
+        # of an order by cash the broker may name any quantity, none is the order's own
+        said = row.quantity if entry.cash is None else None
         ours = (entry.quantity, entry.limit_price if limits else None)
-        brokers = (row.quantity or entry.quantity, row.limit_price if limits else None)
+        brokers = (said or entry.quantity, row.limit_price if limits else None)
         if ours != brokers:
             yield Drift(
                 kind=DriftKind.ORDER_DIFFERS,
@@ -280,6 +282,10 @@ def _vanished(
 
 def _name(entry: OrderEntry) -> str:
     return entry.order_ref or str(entry.perm_id)
+
+
+def _size(row: BrokerOrder) -> str:
+    return size_text(row.quantity, row.terms.cash_quantity)
 
 
 def _terms(quantity: Decimal, limit: Decimal | None) -> str:

@@ -40,6 +40,7 @@ class OrderEntry:
 
     `key` is the order reference for our own orders and names the permanent id for foreign ones.
     `ticket` is what we sent, `None` for orders of others, and `changed` the last change of it.
+    `quantity` is 0 for an order by cash until the broker calls it filled.
     `seen` says that the broker has, or had, the order. `stated_filled` is the broker's own count,
     which may run ahead of its executions; once an execution was `corrected`, that count is not
     believed any more.
@@ -117,8 +118,28 @@ class OrderEntry:
 
     @property
     def adds_up(self) -> bool:
-        """Whether all of it is filled."""
-        return self.filled >= self.quantity
+        """Whether all of it is filled; of an order by cash the broker says what all of it is."""
+        return self.filled >= self.quantity and (self.quantity > 0 or self.cash is None)
+
+    @property
+    def cash(self) -> Decimal | None:
+        """How much money it is for, `None` when it is for a quantity."""
+        return self.terms.cash_quantity
+
+    @property
+    def remaining(self) -> Decimal:
+        """How much may still fill; of an order by cash as it was reckoned when it was placed."""
+        if self.cash is None or self.quantity:
+            return max(self.quantity - self.filled, ZERO)
+        if not self.is_open:
+            return ZERO
+        return self._reckoned(self.cash) * self.remaining_cash / self.cash
+
+    @property
+    def remaining_cash(self) -> Decimal:
+        """What is left of the money of an order by cash; 0 for others."""
+        spent = self.filled * (self.average_price or ZERO)
+        return ZERO if self.cash is None else max(self.cash - spent, ZERO)
 
     @property
     def average_price(self) -> Decimal | None:
@@ -167,7 +188,7 @@ class OrderEntry:
             limit_price=self.limit_price,
             stop_price=self.stop_price,
             filled_quantity=filled,
-            remaining_quantity=max(self.quantity - filled, ZERO),
+            remaining_quantity=self.remaining,
             avg_fill_price=self.average_price,
             commission=self.commission,
             account=self.account,
@@ -182,6 +203,12 @@ class OrderEntry:
             outside_regular_hours=self.outside_regular_hours,
             terms=self.terms,
         )
+
+    def _reckoned(self, cash: Decimal) -> Decimal:
+        if self.ticket is not None and self.ticket.reckoned is not None:
+            return self.ticket.reckoned
+        # limit: of somebody else's order at the market nobody has reckoned the units
+        return cash / self.limit_price if self.limit_price else cash
 
     def _counted(self) -> tuple[Fill, ...]:
         if not self._is_combination():

@@ -102,7 +102,11 @@ def see_completed(ledger: Ledger, order: CompletedOrder, *, at: datetime) -> See
         entry = scribe.meet(order_of_completed(order))
     # completed orders often say 0 of an order that was filled (measured on a paper account)
     stated, quantity = order.filled_quantity or None, order.quantity
-    if order.status == "Filled" and not entry.corrected:
+    if entry.cash is not None:
+        # how many units it is for is what it has when it is filled; taken back since, what it had
+        had = order.quantity or entry.executed if entry.corrected else stated or entry.counted
+        quantity = (entry.quantity or had or None) if order.status == "Filled" else None
+    elif order.status == "Filled" and not entry.corrected:
         # all of it is what the last execution brought it to, whatever its size was changed to
         stated = stated or entry.counted or quantity or entry.quantity
         quantity = stated
@@ -112,6 +116,9 @@ def see_completed(ledger: Ledger, order: CompletedOrder, *, at: datetime) -> See
     if event is None:
         return scribe.refuse(key, order.status)
     entry = ledger.get(key)
+    if event is Event.FILL_ALL and entry.cash is not None and not entry.quantity:
+        scribe.doubt(key)
+        return scribe.seen()
     if event is Event.FILL_ALL and not entry.adds_up:
         # it was filled once, and executions were taken back since: it is over, and not filled
         scribe.move(key, Event.CANCEL, reason="filled, and corrected to less since")
@@ -164,14 +171,16 @@ def _see_status(ledger: Ledger, status: OrderStatusSeen, scribe: _Scribe) -> See
     )
     if entry is None:
         return scribe.seen(stranger=True)
-    key = entry.key
+    key, event = entry.key, WORDS.get(status.status)
+    # an order by cash is for as many units as it has when the broker calls it filled
+    ends = entry.cash is not None and event is Event.FILL_ALL and not entry.corrected
     scribe.learn(
         key,
         perm_id=status.perm_id,
+        quantity=(status.filled or None) if ends else None,
         stated_filled=status.filled or None,
         stated_average=status.average_fill_price if status.filled else None,
     )
-    event = WORDS.get(status.status)
     if event is None:
         return scribe.refuse(key, status.status)
     if event is Event.FILL_ALL and not ledger.get(key).adds_up:
@@ -195,7 +204,7 @@ def _see_order(ledger: Ledger, order: BrokerOrder, scribe: _Scribe, *, listed: b
     scribe.learn(
         key,
         perm_id=order.perm_id,
-        quantity=order.quantity or None,
+        quantity=(order.quantity or None) if entry.cash is None else None,
         reason=order.warning or None,
         order=order if order.order_type == entry.order_type else None,
     )
@@ -246,7 +255,7 @@ def _see_execution(ledger: Ledger, execution: Execution, scribe: _Scribe) -> See
     scribe.learn(key, perm_id=execution.perm_id, quantity=grown)
     scribe.write(Filled(at=scribe.at, key=key, fill=fill_of(execution), cause=scribe.cause))
     entry = ledger.get(key)
-    if entry.executed > entry.quantity:
+    if entry.executed > entry.quantity and (entry.cash is None or entry.quantity):
         scribe.refuse(key, f"{entry.executed} executed of {entry.quantity}")
     if entry.adds_up:
         scribe.move(key, Event.FILL_ALL)

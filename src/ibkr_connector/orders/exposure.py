@@ -119,13 +119,13 @@ class Exposure:
     def only_closes(self, ticket: OrderTicket) -> bool:
         """Whether an order that is in the ledger already can do nothing but close."""
         known = self._facts.account_facts(ticket.account, _ANY)
-        if known.positions is None:
+        if known.positions is None or ticket.terms.cash_quantity is not None:
             return False
         same_side: dict[tuple[ConId | None, Action], Decimal] = {}
         for entry in self._ledger.open_entries():
             if entry.account in (ticket.account, ""):
                 for contract, action, ratio in entry.contract.parts(entry.action):
-                    part, units = (contract.con_id, action), (entry.quantity - entry.filled) * ratio
+                    part, units = (contract.con_id, action), entry.remaining * ratio
                     same_side[part] = same_side.get(part, ZERO) + units
         for contract, action, _ in ticket.contract.parts(ticket.action):
             con_id = contract.con_id
@@ -151,7 +151,10 @@ class Exposure:
             # it may trade at the market, wherever that is
             at_market = self._at_market(entry.contract, entry.account, figures)
             value = None if at_market is None else max(at_market, value or ZERO)
-        quantity, group = max(entry.quantity - entry.filled, ZERO), entry.terms.oca_group or ""
+        quantity, group = entry.remaining, entry.terms.oca_group or ""
+        if entry.cash is not None and quantity:
+            # whatever it comes to in units, it is worth what is left of the money
+            value = None if rate is None else entry.remaining_cash * rate / quantity
         parent_id = None if entry.ticket is None else entry.ticket.parent_id
         if parent_id is not None:
             # children of one parent reduce each other, and work for what it has filled
@@ -213,7 +216,7 @@ class Exposure:
                     entry.account,
                     entry.contract.identity,
                     entry.action,
-                    entry.quantity,
+                    entry.quantity if entry.cash is None else ZERO,
                     entry.order_type,
                     entry.limit_price,
                     entry.stop_price,

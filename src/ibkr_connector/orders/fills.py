@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from ibkr_connector.errors import ConfigurationError, HistoricalDataError, NoDataError
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.market import BarSeries
-from ibkr_connector.model.orders import Action, OrderReport
+from ibkr_connector.model.orders import Action, OrderReport, OrderStatus
 from ibkr_connector.model.record import Record
 
 from .entry import ZERO
@@ -198,7 +198,7 @@ def _figures(order: RecordedOrder, arrival: Decimal | None) -> FillFigures:
     if slippage is not None:
         value = slippage * report.filled_quantity * (report.contract.multiplier or 1)
     first = order.first_filled or order.created
-    full = order.last_filled if not report.remaining_quantity else None
+    full = order.last_filled if report.status is OrderStatus.FILLED else None
     return FillFigures(
         order_ref=report.order_ref,
         order_id=report.order_id,

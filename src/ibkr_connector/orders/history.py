@@ -15,8 +15,8 @@ from datetime import datetime
 from typing import Any
 
 from ibkr_connector.errors import OrderNotFoundError
-from ibkr_connector.gateway.port import OrderTicket
-from ibkr_connector.model.orders import OrderReport
+from ibkr_connector.gateway.port import BrokerOrder, OrderTicket
+from ibkr_connector.model.orders import OrderReport, size_text
 from ibkr_connector.model.preview import RuleVerdict
 from ibkr_connector.model.record import Record
 
@@ -240,6 +240,10 @@ def _step(entry: JournalEntry, note: Note) -> HistoryStep:
     )
 
 
+def _size(order: OrderTicket | BrokerOrder) -> str:
+    return size_text(order.quantity, order.terms.cash_quantity)
+
+
 def _prices(ticket: OrderTicket) -> str:
     prices = {"limit": ticket.limit_price, "stop": ticket.stop_price}
     return " ".join(f"{name} {price}" for name, price in prices.items() if price is not None)
@@ -249,14 +253,14 @@ def _words(note: Note) -> str:
     match note:
         case Intended(ticket=ticket):
             price = "" if ticket.limit_price is None else f" at {ticket.limit_price}"
-            what = f"{ticket.action} {ticket.quantity} {ticket.contract} {ticket.order_type}{price}"
+            what = f"{ticket.action} {_size(ticket)} {ticket.contract} {ticket.order_type}{price}"
             return f"intended: {what}, order id {ticket.order_id} of client {note.client_id}"
         case Decided(decision=decision):
             return f"decided: {decision.sentence}"
         case Changed(ticket=ticket):
-            return f"to be changed: {ticket.quantity} {ticket.order_type}, {_prices(ticket)}"
+            return f"to be changed: {_size(ticket)} {ticket.order_type}, {_prices(ticket)}"
         case Met(order=order):
-            return f"met at the broker: {order.action} {order.quantity} {order.contract}"
+            return f"met at the broker: {order.action} {_size(order)} {order.contract}"
         case Moved():
             why = f": {note.reason}" if note.reason else ""
             code = f" (code {note.code})" if note.code is not None else ""

@@ -24,7 +24,7 @@ from ibkr_connector.gateway.port import (
 from ibkr_connector.model.ids import ClientId, ExecId, OrderId, PermId
 from ibkr_connector.model.orders import Fill, SendDisposition, Transition
 
-from .entry import OrderEntry, evolve
+from .entry import ZERO, OrderEntry, evolve
 from .notes import (
     Changed,
     Charged,
@@ -241,7 +241,7 @@ class Ledger:
                 account=order.account,
                 contract=order.contract,
                 action=order.action,
-                quantity=order.quantity,
+                quantity=order.quantity if order.terms.cash_quantity is None else ZERO,
                 order_type=order.order_type,
                 limit_price=order.limit_price,
                 stop_price=order.stop_price,

@@ -251,6 +251,13 @@ class Modifying:
                 f"order {entry.order_id} is {entry.status} and cannot be changed",
                 request_id=entry.order_id,
             )
+        if entry.cash is not None:
+            # limit: nobody says what TWS makes of such a change when part of the money is spent
+            raise OrderStateError(
+                f"order {entry.order_id} is for {entry.cash} in cash and cannot be changed",
+                request_id=entry.order_id,
+                hint="cancel it and place another for what is left",
+            )
         if entry.key in self._under_way:
             raise OrderStateError(
                 f"another change of order {entry.order_id} is under way",

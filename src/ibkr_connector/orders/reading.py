@@ -114,7 +114,9 @@ def as_request(order: AnyOrder) -> OrderRequest:
     except ValueError as error:
         faults.append(str(error))
     values = read_values(mapping, READERS, faults)
-    faults += [f"{key} is missing" for key in ("action", "quantity") if key not in mapping]
+    by_cash = mapping.get("cash_quantity") is not None
+    needed = ("action",) if by_cash else ("action", "quantity")
+    faults += [f"{key} is missing" for key in needed if key not in mapping]
     if faults:
         raise OrderValidationError("; ".join(faults))
     return OrderRequest(contract=cast("Contract | str", contract), **values)
@@ -160,6 +162,7 @@ READERS: Final[Mapping[str, Reader]] = MappingProxyType(
         "non_guaranteed": read_flag,
         "leg_prices": read_prices,
         "algo": read_algo,
+        "cash_quantity": read_number,
     }
 )
 """How each value of the mapping is read; a key that is left out keeps the request's default."""

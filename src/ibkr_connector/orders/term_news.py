@@ -26,6 +26,9 @@ def terms_news(order: BrokerOrder, entry: OrderEntry) -> dict[str, Any]:
         # an algorithm never ends on a working order: the broker has said it in a form that is not
         # understood here, and a change sent without it would say something else
         terms = replace(terms, algo=entry.terms.algo)
+    if terms.cash_quantity is None and entry.terms.cash_quantity is not None:
+        # nobody says that TWS tells the amount again, and nothing turns it into a quantity
+        terms = replace(terms, cash_quantity=entry.terms.cash_quantity)
     return {
         "limit_price": _new(order.limit_price, entry.limit_price),
         "stop_price": _new(order.stop_price, entry.stop_price),

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -32,9 +31,9 @@ from ibkr_connector.model.orders import (
 )
 
 from .algo_rules import algo_faults
-from .values import not_one_of
+from .values import is_finite, not_one_of
 
-__all__ = ["TYPE_RULES", "TypeRule", "is_finite", "price_faults", "term_faults", "text_faults"]
+__all__ = ["TYPE_RULES", "TypeRule", "price_faults", "term_faults", "text_faults"]
 
 PRICES: Final = (
     "limit_price",
@@ -344,11 +343,6 @@ def _bound_faults(key: str, condition: Condition, bound: Any) -> Iterator[str]:
 
 
 # --- pieces -------------------------------------------------------------------------------------
-
-
-def is_finite(number: object) -> bool:
-    """Whether it is a Decimal that is a number."""
-    return isinstance(number, Decimal) and number.is_finite()
 
 
 def text_faults(key: str, text: object) -> Iterator[str]:

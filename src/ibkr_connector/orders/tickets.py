@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from ibkr_connector.gateway.port import OrderTicket
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.ids import OrderId
@@ -19,6 +21,7 @@ def ticket_of(
     order_ref: str,
     parent_id: OrderId | None = None,
     transmit: bool = True,
+    reckoned: Decimal | None = None,
 ) -> OrderTicket:
     """Put a request on the contract that it means, in the account that was chosen for it."""
     return OrderTicket(
@@ -36,4 +39,5 @@ def ticket_of(
         terms=request.terms,
         parent_id=parent_id,
         transmit=transmit,
+        reckoned=reckoned,
     )

@@ -20,8 +20,9 @@ from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityTy
 from ibkr_connector.model.orders import Action, OrderRequest, OrderType, TimeInForce
 
 from .algo_rules import algo_contract_faults
+from .cash_rules import cash_contract_faults, size_faults
 from .reading import as_request
-from .term_rules import TYPE_RULES, is_finite, price_faults, term_faults, text_faults
+from .term_rules import TYPE_RULES, price_faults, term_faults, text_faults
 from .values import not_one_of
 
 __all__ = ["as_request", "check_against", "check_request", "check_times", "same_order"]
@@ -52,12 +53,7 @@ def check_request(request: OrderRequest) -> None:
         faults.append(not_one_of("action", request.action, Action))
     if not isinstance(request.time_in_force, TimeInForce):
         faults.append(not_one_of("time_in_force", request.time_in_force, TimeInForce))
-    if not is_finite(request.quantity):
-        faults.append(f"quantity must be a finite Decimal; got {request.quantity!r}")
-    elif request.quantity <= 0:
-        faults.append(
-            f"quantity must be above 0 and the direction given by action; got {request.quantity}"
-        )
+    faults += size_faults(request)
     if not isinstance(request.order_type, OrderType):
         faults.append(not_one_of("order_type", request.order_type, OrderType))
     else:
@@ -118,7 +114,9 @@ def check_against(request: OrderRequest, details: ContractDetails) -> None:
                 f"between {_floor(price, details.min_tick)} and "
                 f"{_floor(price, details.min_tick) + details.min_tick}"
             )
-    if details.min_size and request.quantity < details.min_size:
+    if request.cash_quantity is not None:
+        faults += cash_contract_faults(request, details)
+    elif details.min_size and request.quantity < details.min_size:
         faults.append(f"quantity must be at least {details.min_size}; got {request.quantity}")
     elif details.size_increment and request.quantity % details.size_increment:
         faults.append(

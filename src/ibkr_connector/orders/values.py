@@ -31,6 +31,7 @@ from ibkr_connector.model.orders import (
 
 __all__ = [
     "Reader",
+    "is_finite",
     "not_one_of",
     "read_contract",
     "read_count",
@@ -77,6 +78,8 @@ _OTHER_NAMES: Final[Mapping[str, str]] = MappingProxyType(
         "goodaftertime": "good_after",
         "minqty": "minimum_quantity",
         "algostrategy": "algo",
+        "cashqty": "cash_quantity",
+        "monetaryvalue": "cash_quantity",
         "conditionscancelorder": "conditions_cancel",
         "conditionsignorerth": "conditions_outside_regular_hours",
     }
@@ -123,6 +126,11 @@ def read_number(key: str, value: object) -> Decimal:
     if not number.is_finite():
         raise ValueError(f"{key} must be a finite number; got {value!r}")
     return number
+
+
+def is_finite(number: object) -> bool:
+    """Whether it is a Decimal that is a number."""
+    return isinstance(number, Decimal) and number.is_finite()
 
 
 def read_count(key: str, value: object) -> int:

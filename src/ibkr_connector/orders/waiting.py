@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from ibkr_connector.errors import OrderValidationError, RequestTimeoutError
+from ibkr_connector.model.orders import size_text
 
 from .entry import OrderEntry
 
@@ -77,7 +78,7 @@ def still_open(entry: OrderEntry, waited_s: float) -> RequestTimeoutError:
     """Say that an order was not closed in time, and that it goes on working all the same."""
     error = RequestTimeoutError(
         f"order {entry.order_id} is {entry.status} after {waited_s:g} s, "
-        f"{entry.filled} of {entry.quantity} filled; it goes on working",
+        f"{entry.filled} of {size_text(entry.quantity, entry.cash)} filled; it goes on working",
         request_id=entry.order_id,
         correlation_id=entry.correlation_id or None,
         hint="do not place it again; `wait_for_fill` waits on, `cancel_order` ends it",

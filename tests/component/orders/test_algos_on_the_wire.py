@@ -11,11 +11,11 @@ import pytest
 
 from ibkr_connector.build import buy
 from ibkr_connector.clock import ManualClock
-from ibkr_connector.errors import OrderValidationError
+from ibkr_connector.errors import OrderRejectedError, OrderValidationError
 from ibkr_connector.model.algos import AccumulateDistribute, Algo, Twap, TwapStyle, Vwap
 from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.orders import OrderReport, OrderStatus
-from ibkr_connector.simulator import GatewaySimulator
+from ibkr_connector.simulator import Answer, GatewaySimulator
 from ibkr_connector.simulator.exchange.commands import SetQuote
 from ibkr_connector.simulator.wire.requests import PlaceOrder
 from kit.order_socket import wire
@@ -117,3 +117,24 @@ async def test_the_contracts_own_list_decides_before_anything_is_sent(tmp_path: 
         parts = {"kind": "accumulate_distribute", "component_size": 5, "interval_s": 60}
         report = await desk.desk.place(FAR | {"algo": parts})
         assert report.terms.algo == AccumulateDistribute(component_size=Decimal(5), interval_s=60)
+
+
+@pytest.mark.parametrize("code", [439, 441, 442, 443])
+async def test_an_algorithm_that_the_broker_does_not_take_is_rejected_at_once(
+    tmp_path: Path, code: int
+) -> None:
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        gw.inject(Answer(to="PlaceOrder", code=code, text="Algorithm definition not found."))
+        with pytest.raises(OrderRejectedError, match="definition not found") as refused:
+            await desk.desk.place(FAR | {"algo": {"kind": "twap"}})
+        assert refused.value.code == code
+        (order,) = desk.desk.orders()
+        # by its own word, and not because a question found nothing
+        assert [one.cause for one in order.transitions] == ["send", f"code {code}"]
+        # an order that lives is not ended by it
+        await desk.desk.place(FAR)
+        (working,) = gw.venue.open_orders()
+        gw.gateway.sessions[1].fail(working.owner.order_id, code, "said late")
+        gw.flush()
+        await desk.desk.reconcile()
+        assert desk.desk.report(working.owner.order_id).status is OrderStatus.SUBMITTED

@@ -8,16 +8,12 @@ from typing import Any
 import pytest
 
 from ibkr_connector.gateway.port import (
-    BrokerOrder,
     CommissionReported,
-    CompletedOrder,
-    Execution,
     OpenOrderSeen,
-    OrderStatusSeen,
 )
 from ibkr_connector.model.contracts import Contract, SecurityType
 from ibkr_connector.model.ids import ClientId, ConId, ExecId, OrderId, PermId
-from ibkr_connector.model.orders import Action, OrderStatus
+from ibkr_connector.model.orders import OrderStatus
 from ibkr_connector.orders.evidence import (
     FaultReading,
     Seen,
@@ -30,10 +26,8 @@ from ibkr_connector.orders.evidence import (
 from ibkr_connector.orders.ledger import Ledger, exec_base
 from ibkr_connector.orders.notes import Changed, Intended, Refused
 from ibkr_connector.orders.states import Event, State
-from kit.order_desk import AAPL, NOON, ticket
-
-ME = ClientId(1)
-PERM = PermId(900)
+from kit.order_desk import NOON, ticket
+from kit.order_told import ME, completed, execution, row, status
 
 
 @pytest.fixture
@@ -42,72 +36,6 @@ def ledger() -> Ledger:
     made.record(Intended(at=NOON, key="ibc-a", client_id=ME, ticket=ticket()))
     move(made, "ibc-a", Event.SEND, at=NOON, cause="send")
     return made
-
-
-def status(word: str, filled: int = 0, **more: Any) -> OrderStatusSeen:
-    fields: dict[str, Any] = {
-        "order_id": OrderId(1),
-        "client_id": ME,
-        "perm_id": PERM,
-        "status": word,
-        "filled": Decimal(filled),
-        "remaining": Decimal(100 - filled),
-        "average_fill_price": Decimal(101) if filled else None,
-    }
-    return OrderStatusSeen(**(fields | more))
-
-
-def execution(exec_id: str = "a.b.01.01", quantity: int = 100, **more: Any) -> Execution:
-    fields: dict[str, Any] = {
-        "exec_id": ExecId(exec_id),
-        "order_id": OrderId(1),
-        "client_id": ME,
-        "perm_id": PERM,
-        "order_ref": "ibc-a",
-        "account": "DU1",
-        "contract": AAPL,
-        "action": Action.BUY,
-        "quantity": Decimal(quantity),
-        "price": Decimal(100),
-        "cumulative_quantity": None,
-        "average_price": None,
-        "exchange": "ISLAND",
-        "time": NOON,
-    }
-    return Execution(**(fields | more))
-
-
-def row(word: str = "Submitted", **more: Any) -> BrokerOrder:
-    fields: dict[str, Any] = {
-        "order_id": OrderId(1),
-        "client_id": ME,
-        "perm_id": PERM,
-        "order_ref": "ibc-a",
-        "account": "DU1",
-        "contract": AAPL,
-        "action": Action.BUY,
-        "quantity": Decimal(100),
-        "order_type": "LMT",
-        "limit_price": Decimal("100.50"),
-        "stop_price": None,
-        "time_in_force": "DAY",
-        "status": word,
-    }
-    return BrokerOrder(**(fields | more))
-
-
-def completed(word: str, **more: Any) -> CompletedOrder:
-    fields: dict[str, Any] = {
-        "perm_id": PERM,
-        "order_ref": "ibc-a",
-        "account": "DU1",
-        "contract": AAPL,
-        "action": Action.BUY,
-        "quantity": None,
-        "filled_quantity": None,
-        "status": word,
-    }
-    return CompletedOrder(**(fields | more))
 
 
 def fault(code: int, *, dead: bool = False, ask: bool = False) -> FaultReading:

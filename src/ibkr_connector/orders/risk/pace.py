@@ -24,7 +24,8 @@ def likeness(request: OrderRequest, contract: Contract, account: str) -> tuple[o
         account,
         contract.identity,
         request.action,
-        request.quantity,
+        # what an amount of cash comes to changes with the market
+        request.quantity if request.cash_quantity is None else Decimal(0),
         request.order_type,
         request.limit_price,
         request.stop_price,

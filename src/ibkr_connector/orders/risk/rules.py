@@ -18,7 +18,7 @@ from ibkr_connector.model.orders import Action, OrderRequest, Violation
 from . import losses, market, pace, permissions, sizes
 from .facts import Book, Case, Needs, RiskFacts
 from .limits import RiskLimits
-from .valuation import closes, needs_price
+from .valuation import closes, needs_price, sized
 
 __all__ = ["RULES", "Rule", "check_risk", "judge", "needs_facts", "needs_of"]
 
@@ -83,7 +83,7 @@ def check_risk(
 ) -> tuple[Violation, ...]:
     """Return every rule that the order breaks, none when it may go."""
     case = Case(
-        request=request,
+        request=sized(request, facts),
         contract=contract,
         account=account,
         limits=limits,
@@ -123,7 +123,7 @@ def needs_of(request: OrderRequest, limits: RiskLimits) -> Needs:
         isinstance(request.contract, Contract) and bool(request.contract.legs)
     )
     return Needs(
-        price=valued or quoted or collared,
+        price=valued or quoted or collared or request.cash_quantity is not None,
         shortable=limits.require_shortable and sells,
         margin=limits.check_buying_power,
     )

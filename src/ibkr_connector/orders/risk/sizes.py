@@ -36,12 +36,15 @@ _WORTH = "a positive net liquidation value"
 
 
 def order_size(case: Case) -> Iterator[Violation]:
-    """One order has at most so many units."""
-    if case.request.quantity > case.limits.max_order_size:
+    """One order has at most so many units; those of an amount of cash are reckoned."""
+    limit = f"{case.limits.max_order_size}"
+    if case.request.cash_quantity is not None and not case.request.quantity:
+        yield unknown("MAX_ORDER_SIZE", limit, case=case, names=["a price"])
+    elif case.request.quantity > case.limits.max_order_size:
         yield Violation(
             rule="MAX_ORDER_SIZE",
             value=f"{case.request.quantity}",
-            limit=f"{case.limits.max_order_size}",
+            limit=limit,
             remedy="order less, or raise max_order_size",
         )
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
-from decimal import Decimal
+from decimal import ROUND_UP, Context, Decimal
 from typing import Final
 
 from ibkr_connector.model.contracts import Contract, SecurityType
 from ibkr_connector.model.ids import ConId
 from ibkr_connector.model.orders import Action, OrderRequest
 
-from .facts import Case, Held, Working
+from .facts import Case, Held, RiskFacts, Working
 
 __all__ = [
     "closes",
@@ -27,6 +27,8 @@ __all__ = [
     "order_unit_value",
     "order_value",
     "position_after",
+    "reckoned_units",
+    "sized",
     "unit_value",
     "unknown_of",
     "with_filled",
@@ -34,6 +36,7 @@ __all__ = [
 ]
 
 ZERO: Final = Decimal(0)
+_TWELVE_DIGITS: Final = Context(prec=12, rounding=ROUND_UP)
 
 Exposures = tuple[Decimal | None, Decimal | None, Decimal | None]
 """Worst-case value of the book, of the order's symbol, of its contract."""
@@ -87,6 +90,26 @@ def multiplier_of(contract: Contract) -> Decimal | None:
     return Decimal(1) if contract.security_type in _WITHOUT_MULTIPLIER else None
 
 
+def reckoned_units(request: OrderRequest, facts: RiskFacts) -> Decimal | None:
+    """
+    Return about how many units an order for an amount of cash comes to, at the least price in
+    sight; `None` without a price, and for an order that is for a quantity.
+
+    *limit*: in a market that falls meanwhile it comes to more.
+    """
+    if request.cash_quantity is None:
+        return None
+    seen = (request.limit_price, facts.price, facts.bid, facts.ask, facts.last)
+    prices = [abs(price) for price in seen if price]
+    return _TWELVE_DIGITS.divide(request.cash_quantity, min(prices)) if prices else None
+
+
+def sized(request: OrderRequest, facts: RiskFacts) -> OrderRequest:
+    """Return the request with a quantity to be judged by: an order by cash with a reckoned one."""
+    units = reckoned_units(request, facts)
+    return request if units is None else replace(request, quantity=units)
+
+
 def unit_value(price: Decimal | None, contract: Contract, rate: Decimal | None) -> Decimal | None:
     """Return what one unit is worth in the base currency, without its sign."""
     multiplier = multiplier_of(contract)
@@ -111,12 +134,22 @@ def _order_unit_value(case: Case) -> Decimal | None:
     if case.contract.legs:
         worth = _sum(order_value(leg) for leg in case.legs)
         return None if worth is None else worth / case.request.quantity
+    if case.request.cash_quantity is not None:
+        worth = order_value(case)
+        return None if worth is None or not case.request.quantity else worth / case.request.quantity
     price = worst_price(case.request, case.facts.price)
     return unit_value(price, case.contract, case.facts.exchange_rate)
 
 
 def order_value(case: Case) -> Decimal | None:
-    """Return the most that the order can be worth in the base currency."""
+    """
+    Return the most that the order can be worth in the base currency.
+
+    An order by cash is worth its money, however many units that comes to.
+    """
+    cash, rate = case.request.cash_quantity, case.facts.exchange_rate
+    if cash is not None:
+        return None if rate is None else cash * rate
     each = order_unit_value(case)
     return None if each is None else each * case.request.quantity
 
@@ -185,7 +218,13 @@ def _position_after(case: Case) -> Decimal | None:
 
 
 def closes(case: Case) -> bool:
-    """Whether the order can do nothing but make the position smaller, whatever else fills."""
+    """
+    Whether the order can do nothing but make the position smaller, whatever else fills.
+
+    Of an order by cash that is never certain: its units are known when it is filled.
+    """
+    if case.request.cash_quantity is not None:
+        return False
     after = position_after(case)
     return after is not None and after <= 0
 
