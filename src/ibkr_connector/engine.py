@@ -297,6 +297,7 @@ class Engine:
             is_escalated=seen.is_escalated,
             competing_session=seen.competing_session or self.streams.is_competing,
             data_connections=self._pool.states(),
+            streams_lost=self.streams.lost_count,
         )
 
     def start_capture(self, path: Path) -> None:
@@ -410,7 +411,10 @@ class Engine:
 
     def _stream_part(self) -> SyncPart:
         return SyncPart(
-            name="subscriptions", run=lambda: self.streams.restore(), causes=_WITHOUT_DATA
+            name="subscriptions",
+            run=lambda: self.streams.restore(),
+            causes=_WITHOUT_DATA,
+            in_background=True,
         )
 
     async def _sync_orders(self) -> None:

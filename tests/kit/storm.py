@@ -193,6 +193,7 @@ class Storm:
         assert names["ibkr-supervisor"] == 1, names
         assert names["ibkr-heartbeat"] <= 1, names
         assert names["ibkr-sync"] <= 1, names
+        assert names["ibkr-restore"] <= 1, names
         assert self.rig.engine._supervisor._task is self.keeper
         assert not self.wrong, self.wrong
         for reader in self.readers:

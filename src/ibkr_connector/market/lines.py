@@ -1,4 +1,4 @@
-"""What a stream is counted under: a pool of lines, and for bars the rules of history."""
+"""What a stream is counted under: a pool of lines, messages, and for bars the rules of history."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from ibkr_connector.gateway.stream_port import StreamKind, StreamRequest
-from ibkr_connector.resilience.operation import LIVE_BARS, HistoryKey
+from ibkr_connector.resilience.operation import (
+    ENDPOINTS,
+    LIVE_BARS,
+    EndpointPolicy,
+    HistoryKey,
+)
 
 from .spans import SMALL_BAR_SIZES
 
-__all__ = ["POOLS", "Lines", "history_of"]
+__all__ = ["POOLS", "Lines", "history_of", "policy_of"]
 
 POOLS: Final[Mapping[StreamKind, str]] = MappingProxyType(
     {
@@ -59,3 +64,20 @@ def history_of(request: StreamRequest) -> HistoryKey | None:
         identical_key="",
         small_bars=request.bar_size in SMALL_BAR_SIZES,
     )
+
+
+def policy_of(request: StreamRequest, *, is_new: bool, needs_data_type: bool) -> EndpointPolicy:
+    """
+    Return how opening a stream is paced.
+
+    Args:
+        request: What is opened.
+        is_new: Whether it has never been asked for. Of single ticks only those are held apart: a
+            new session counts anew, and a silent stream is not renewed sooner anyway.
+        needs_data_type: Whether the kind of data must be set by a message of its own.
+    """
+    if request.kind in (StreamKind.BARS, StreamKind.FIVE_SECONDS):
+        return ENDPOINTS["subscribe_bars"]
+    if request.kind is StreamKind.TRADES and is_new:
+        return ENDPOINTS["subscribe_ticks"]
+    return ENDPOINTS["subscribe_typed" if needs_data_type else "subscribe"]

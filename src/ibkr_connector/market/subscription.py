@@ -61,6 +61,7 @@ class Subscription:
         on_fault: Told every message about the line.
         on_broken: Told that the content fits no longer.
         on_heard: Told when data come after the gateway had said that none would.
+        is_linked: Whether the gateway has its link to IB, as far as is known.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Subscription:
         on_fault: Callable[[Subscription, StreamFault], None],
         on_broken: Callable[[Subscription, BrokenBook], None],
         on_heard: Callable[[], None],
+        is_linked: Callable[[], bool],
     ) -> None:
         self.request = self.asked = request
         self.details = details
@@ -91,6 +93,7 @@ class Subscription:
         self._on_fault = on_fault
         self._on_broken = on_broken
         self._on_heard = on_heard
+        self._is_linked = is_linked
         self._whole_until = clock.utcnow()
         self._gap: Gap | None = None
         self._batch: list[Streamed] = []
@@ -201,8 +204,10 @@ class Subscription:
     def _hear_again(self) -> None:
         self.has_data = True
         self.refusal = None
-        # before the link is back, what comes may have been under way already
-        if self.phase is Phase.LIVE and not self.is_gap_of(GapReason.LINK_DOWN):
+        # before the link is back, what comes may have been under way already; a gap of that reason
+        # may outlast it, when the session was lost meanwhile
+        is_settled = self._is_linked() or not self.is_gap_of(GapReason.LINK_DOWN)
+        if self.phase is Phase.LIVE and is_settled:
             self.end_gap()
         if self.is_contested:
             self.is_contested = False

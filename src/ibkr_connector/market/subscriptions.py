@@ -42,7 +42,8 @@ from ibkr_connector.resilience.single_flight import SingleFlight
 
 from .book import BrokenBook
 from .consumers import Consumer
-from .lines import POOLS, Lines, history_of
+from .lines import POOLS, Lines, history_of, policy_of
+from .restoring import restore_all
 from .staleness import RENEW_EVERY_S
 from .subscription import Phase, Subscription
 from .watchdog import Watchdog
@@ -108,6 +109,11 @@ class Subscriptions:
         """Whether another login of the same user has the data."""
         return self._watchdog.is_competing
 
+    @property
+    def lost_count(self) -> int:
+        """How many lines must be asked for again; only reads, so any thread may ask."""
+        return sum(one.phase is Phase.LOST for one in tuple(self._subscriptions.values()))
+
     def states(self) -> tuple[StreamState, ...]:
         """Return how each line stands."""
         return tuple(one.state() for one in self._subscriptions.values())
@@ -148,6 +154,7 @@ class Subscriptions:
                 on_fault=self._on_fault,
                 on_broken=self._on_broken,
                 on_heard=self._watchdog.compete_no_more,
+                is_linked=lambda: self._watchdog.is_linked,
             )
             self._count(one)
             self._subscriptions[request] = one
@@ -210,6 +217,9 @@ class Subscriptions:
         before = one.phase
 
         async def write() -> None:
+            if self._subscriptions.get(one.request) is not one:
+                # the last reader left while it waited for its turn
+                return
             # read here, after the wait for a turn: a refusal may have changed it meanwhile
             one.restart()
             opened.append(self._gateway.open_stream(one.asked, one))
@@ -250,15 +260,10 @@ class Subscriptions:
             self._lines.give_back(one.request, pool=POOLS[one.request.kind])
 
     def _policy(self, one: Subscription) -> EndpointPolicy:
-        if one.request.kind in (StreamKind.BARS, StreamKind.FIVE_SECONDS):
-            return ENDPOINTS["subscribe_bars"]
-        if one.request.kind is StreamKind.TRADES and one.phase is Phase.OPENING:
-            # a new session counts anew, and a silent stream is not renewed sooner anyway
-            return ENDPOINTS["subscribe_ticks"]
+        needs_type = False
         with suppress(NotConnectedError):
-            if self._gateway.needs_data_type(one.asked):
-                return ENDPOINTS["subscribe_typed"]
-        return ENDPOINTS["subscribe"]
+            needs_type = self._gateway.needs_data_type(one.asked)
+        return policy_of(one.asked, is_new=one.phase is Phase.OPENING, needs_data_type=needs_type)
 
     async def _renew(self, one: Subscription) -> None:
         """Ask again for a line that was lost or fell silent."""
@@ -278,21 +283,17 @@ class Subscriptions:
 
     async def restore(self) -> None:
         """
-        Ask for every lost line; the ones that were lost before it returns or raises count.
+        Ask for every line that is lost now.
 
         Raises:
-            ExceptionGroup, IBKRError: Lines that could not be asked for; the others are back, and
-                these are tried again every minute and at the next call.
+            IBKRError: Lines that could not be asked for; the others are back, and these are tried
+                again every minute and at the next call.
         """
         lost = [one for one in self._subscriptions.values() if one.phase is Phase.LOST]
         for one in lost:
             # a subscription that is missing now may have come since
             one.asked = one.request
-        results = await asyncio.gather(*map(self._renew, lost), return_exceptions=True)
-        errors = [result for result in results if isinstance(result, Exception)]
-        if errors:
-            errors[0].add_note(f"{len(errors)} of {len(lost)} streams could not be restored")
-            raise errors[0]
+        await restore_all(lost, self._renew)
 
     # --- what happens ---------------------------------------------------------------------------
 

@@ -108,7 +108,8 @@ class ConnectionStatus(Record):
     `planned_until` its end; `login_obstacle` is what the gateway's login waits for; `is_escalated`
     says that the outage lasts longer than it may. `data_connections` are those of
     `data_client_ids`, by client id. `competing_session` means that market data
-    stands still, because the same user is logged in elsewhere.
+    stands still, because the same user is logged in elsewhere. `streams_lost` counts the streams
+    that bring nothing until they have been asked for again, which after a reconnect takes a while.
     """
 
     state: ConnectionState
@@ -143,6 +144,7 @@ class ConnectionStatus(Record):
     is_escalated: bool = False
     competing_session: bool = False
     data_connections: Mapping[str, ConnectionState] = field(default_factory=dict)
+    streams_lost: int = 0
 
     @property
     def is_connected(self) -> bool:

@@ -4,7 +4,7 @@
 Owns the one task in which a session is opened, verified, synchronised, watched, and, when it is
 lost, tried again. What follows from what is `states.TABLE`; this is the shell that makes it happen.
 It never places, repeats or drops anything for the user: it says where the connection stands, and
-`ready` only when every part of the broker's state has been read again.
+`ready` only when every part of the broker's state that trading needs has been read again.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ class Supervisor(Generic[S]):
         attach: Told each session before anything is asked of it.
         detach: Told when that session is of no more use.
         verify: Refuses a session whose accounts contradict the mode, by raising.
-        parts: What must be read before the state is `ready`, in this order.
+        parts: What must be read before the state is `ready`, in this order, and what is restored
+            behind it.
         pipeline: Carries the heartbeats; its circuits are closed for each new session, because
             what a dead socket has failed says nothing about the new one.
         clock: The one time base.

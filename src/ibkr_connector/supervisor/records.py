@@ -75,19 +75,21 @@ class SyncCause(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncPart:
     """
-    One part of the broker's state that must be read before trading goes on.
+    One part of the broker's state that is read again when it may have changed unseen.
 
     Args:
         name: As it shows in `degraded_by` when it is missing.
         run: Reads it; run again from the start each time.
         essential: Without it the session is of no use: it is closed and the next one tried.
         causes: When it is needed; restoring subscriptions leaves `LINK_BACK` out.
+        in_background: Whether trading goes on without it, and it is read behind the others.
     """
 
     name: str
     run: Callable[[], Awaitable[None]]
     essential: bool = False
     causes: frozenset[SyncCause] = frozenset(SyncCause)
+    in_background: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

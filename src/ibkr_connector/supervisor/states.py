@@ -37,7 +37,7 @@ class SupervisorEvent(StrEnum):
     """As `LOST`, because the gateway waits for somebody to log in or to confirm it."""
 
     SYNCED = "synced"
-    """Every part of the broker's state has been read."""
+    """Every part of the broker's state that trading needs has been read, and none is missing."""
 
     INCOMPLETE = "incomplete"
     """Something is missing: a part did not answer, or the gateway's link to IB is down."""
@@ -88,6 +88,7 @@ TABLE: Final[Mapping[ConnectionState, Mapping[SupervisorEvent, ConnectionState]]
                 _E.STOP: _S.STOPPED,
             },
             _S.READY: {
+                _E.INCOMPLETE: _S.DEGRADED,  # what is restored in the background did not come
                 _E.LINK_DOWN: _S.DEGRADED,
                 _E.LINK_UP: _S.SYNCING,  # a gateway may report the end of a gap we never heard of
                 _E.LOST: _S.WAITING,

@@ -67,6 +67,8 @@ class Watch:
         self.heartbeat = Heartbeat(session, pipeline=pipeline, clock=clock)
         self.up_at: float | None = None
         self._parts = tuple(parts)
+        self._first = tuple(part for part in parts if not part.in_background)
+        self._behind = tuple(part for part in parts if part.in_background)
         self._clock = clock
         self._timers = timers
         self._timing = timing
@@ -77,6 +79,9 @@ class Watch:
         self._cause: SyncCause | None = None
         self._woken = asyncio.Event()
         self._told: tuple[str, ...] | None = None
+        self._is_reading = True
+        self._to_restore: set[str] = set()
+        self._may_restore = asyncio.Event()
         self._suspected = asyncio.Event()
         self._ended = asyncio.Event()
         self._why: Exception | None = None
@@ -134,6 +139,7 @@ class Watch:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._beat(), name="ibkr-heartbeat")
                 group.create_task(self._synchronise(), name="ibkr-sync")
+                group.create_task(self._restore(), name="ibkr-restore")
                 # In the body and not in a third task: CPython 3.11 leaves a cancellation count
                 # behind when a child fails while the group only waits for its children.
                 await self._ended.wait()
@@ -163,12 +169,28 @@ class Watch:
     async def _synchronise(self) -> NoReturn:
         cause: SyncCause | None = SyncCause.CONNECTED
         while True:
-            for part in self._parts:
+            self._is_reading = True
+            self._to_restore |= {part.name for part in self._behind if cause in part.causes}
+            for part in self._first:
                 if cause in part.causes or part.name in self._missing:
                     await self._read(part)
+            self._is_reading = False
             if self._cause is None:
                 self._report()
+                self._may_restore.set()
             cause = await self._next_cause()
+
+    async def _restore(self) -> NoReturn:
+        """Read what trading does not wait for, each time after everything that it does wait for."""
+        while True:
+            await self._until_due(self._may_restore, self._behind)
+            for part in self._behind:
+                if part.name in self._to_restore | self._missing:
+                    self._to_restore.discard(part.name)
+                    await self._read(part)
+            # while the rest is read again, that tells how things stand
+            if self._cause is None and not self._is_reading:
+                self._report()
 
     async def _read(self, part: SyncPart) -> None:
         timeout_s = self._timing.sync_timeout_s
@@ -197,16 +219,18 @@ class Watch:
 
     async def _next_cause(self) -> SyncCause | None:
         """Wait until something must be read again; `None` means the missing parts alone."""
-        ask_again = self._missing and self._link_is_up
-        at = self._clock.monotonic() + self._timing.resync_s
-        try:
-            with self._timers.limit(at) if ask_again else nullcontext():
-                await self._woken.wait()
-        except TimeoutError:
-            return None
-        self._woken.clear()
+        await self._until_due(self._woken, self._first)
         cause, self._cause = self._cause, None
         return cause
+
+    async def _until_due(self, event: asyncio.Event, parts: Sequence[SyncPart]) -> None:
+        """Wait for an event, or until it is time to ask again for parts that are missing."""
+        is_missing = any(part.name in self._missing for part in parts)
+        at = self._clock.monotonic() + self._timing.resync_s
+        limit = self._timers.limit(at) if is_missing and self._link_is_up else nullcontext()
+        with suppress(TimeoutError), limit:
+            await event.wait()
+        event.clear()
 
     def _blame(self, error: Exception) -> None:
         # The first reason is the reason; what fails after it fails because of it.

@@ -41,7 +41,7 @@ async def test_a_stream_survives_a_lost_socket_and_tells_the_gap(
     assert len(asked(ibkr_gateway, "ReqMarketData", stream=True)) == 2
 
 
-async def test_every_kind_of_stream_is_back_before_the_connection_is_ready(
+async def test_every_kind_of_stream_comes_back_and_is_counted_until_it_has(
     make_ibkr_gateway: Gateways, make_connector: Make
 ) -> None:
     gateway = make_ibkr_gateway(clock=busy(60.0))
@@ -59,8 +59,10 @@ async def test_every_kind_of_stream_is_back_before_the_connection_is_ready(
         gateway.do(lambda sim: sim.cut())
         for stream in streams:
             await gap_of(stream, over=True)
-        await ib.wait_ready(timeout_s=10)
         assert {state.phase for state in await ib.stream_states()} == {"live"}
+        await ib.wait_ready(timeout_s=10)
+        status = ib.get_connection_status()
+        assert (status.streams_lost, status.degraded_by) == (0, ())
         kinds = [type(await anext(stream)) for stream in streams]
     assert kinds == [Quote, Trade, BarUpdate, BarUpdate, DepthBook]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
@@ -131,3 +132,41 @@ async def test_a_link_that_breaks_quietly_is_a_gap_too(world: World) -> None:
     began, over = (one for one in letters(reader) if isinstance(one, Gap))
     assert began.reason is over.reason is GapReason.LINK_DOWN
     assert over.is_over
+
+
+async def test_a_gap_that_began_with_the_link_is_over_when_data_come_to_the_next_session(
+    world: World,
+) -> None:
+    bars, quotes = await world.join(kind=FIVE), await world.join()
+    bar(world, world.gateway.lines[0], 0)
+    world.streams.note(GatewayNotice(code=2110, text="broken"))
+    await world.reconnect()
+    # another login takes the data just when they are asked for again
+    (one,) = [one for one in world.streams._subscriptions.values() if one.request.kind is FIVE]
+    world.streams._watchdog.compete(one)
+    await world.streams.restore()
+    five, _ = world.gateway.open
+    bar(world, five, 4)
+    first, *between, last = letters(bars)
+    assert kinds([first, last]) == [BarUpdate, BarUpdate]
+    (reason,) = {one.reason for one in between[:2] if isinstance(one, Gap)}
+    assert reason is GapReason.LINK_DOWN
+    assert isinstance(between[-1], Gap)
+    assert between[-1].is_over
+    assert len(letters(quotes)) == 1, "nothing has come of the other one yet"
+
+
+async def test_a_reader_who_leaves_while_his_line_waits_for_its_turn_leaves_no_line_behind(
+    world: World,
+) -> None:
+    reader = await world.join()
+    await world.reconnect()
+    for _ in range(200):
+        world.pipeline._pacer.charge()
+    restoring = asyncio.ensure_future(world.streams.restore())
+    await world.clock.settle()
+    await world.leave(reader)
+    await world.clock.advance(20.0)
+    await restoring
+    assert world.gateway.open == []
+    assert world.lines.used == 0

@@ -124,6 +124,7 @@ class World:
                     name="subscriptions",
                     run=lambda: self.read("subscriptions"),
                     causes=frozenset({SyncCause.CONNECTED, SyncCause.DATA_LOST}),
+                    in_background=True,
                 ),
             ),
             pipeline=self.pipeline,
@@ -190,6 +191,69 @@ async def test_ready_comes_after_every_part_was_read(world: World) -> None:
     assert world.visited() == [S.CONNECTING, S.SYNCING, S.READY]
     assert world.reads == ["orders", "positions", "subscriptions"]
     assert world.attached == [world.session]
+
+
+async def test_ready_does_not_wait_for_the_subscriptions(world: World) -> None:
+    world.hanging.add("subscriptions")
+    await world.supervisor.start()
+    assert world.where() is S.READY
+    assert world.reads == ["orders", "positions", "subscriptions"]
+
+
+async def test_subscriptions_that_fail_behind_it_degrade_it_until_they_are_back(
+    world: World,
+) -> None:
+    world.failing["subscriptions"] = RequestTimeoutError("some of them")
+    await world.supervisor.start()
+    await world.clock.settle()
+    assert world.where() is S.DEGRADED
+    assert world.supervisor.snapshot().degraded_by == ("subscriptions",)
+    assert world.visited()[-2:] == [S.READY, S.DEGRADED]
+    world.failing.clear()
+    world.reads.clear()
+    await world.clock.advance(30.0)
+    assert world.where() is S.READY
+    assert world.reads == ["subscriptions"]
+
+
+async def test_subscriptions_that_hang_behind_it_degrade_it_at_their_deadline(
+    world: World,
+) -> None:
+    world.hanging.add("subscriptions")
+    await world.supervisor.start()
+    await world.clock.advance(16.0)
+    assert world.supervisor.snapshot().degraded_by == ("subscriptions",)
+
+
+async def test_what_ends_in_the_background_says_nothing_while_the_rest_is_read_again(
+    world: World,
+) -> None:
+    world.hanging.add("subscriptions")
+    await world.supervisor.start()
+    await world.clock.settle()
+    world.hanging.add("positions")
+    world.supervisor.note(DATA_LOST)
+    # the subscriptions of before reach their deadline while the positions are read
+    await world.clock.advance(10.0)
+    assert world.where() is S.SYNCING
+    world.changes.clear()
+    await world.clock.advance(5.0)
+    world.hanging.clear()
+    await world.clock.advance(60.0)
+    assert world.where() is S.READY
+    assert world.visited().count(S.READY) == 1
+    assert world.reads.count("subscriptions") >= 2
+
+
+async def test_data_lost_during_the_restoring_is_restored_once_more(world: World) -> None:
+    world.hanging.add("subscriptions")
+    await world.supervisor.start()
+    await world.clock.settle()
+    world.hanging.clear()
+    world.supervisor.note(DATA_LOST)
+    await world.clock.advance(16.0)
+    assert world.reads.count("subscriptions") == 2
+    assert world.where() is S.READY
 
 
 async def test_starting_again_is_harmless(world: World) -> None:
