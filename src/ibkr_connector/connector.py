@@ -31,8 +31,8 @@ from .errors import ConfigurationError, NotConnectedError, WrongThreadError
 from .gateway.stream_port import StreamKind
 from .handlers import Handlers
 from .instruments.facet import Instruments
-from .market.stream import BarStream, DepthStream, QuoteStream, TradeStream
-from .market.streaming import StreamWish, Ticket
+from .market.stream import BarStream, DepthStream, QuoteStream, TakePlace, TradeStream
+from .market.streaming import StreamWish
 from .model.contracts import Contract
 from .model.orders import AnyOrder, OrderReport, OrderStatus
 from .model.status import BreakerState, ConnectionState, ConnectionStatus, TradingMode
@@ -213,9 +213,11 @@ class IBKRConnector:
             if runtime.portal.owns_current_thread:
                 raise WrongThreadError("disconnect() was called on the connector's own I/O thread")
             self._runtime = None
-        await runtime.end()
-        if self._handlers.states():
-            await asyncio.to_thread(self._handlers.stop)
+        try:
+            await runtime.end()
+        finally:
+            if self._handlers.states():
+                await asyncio.to_thread(self._handlers.stop)
 
     async def __aenter__(self) -> Self:
         await self.connect()
@@ -1159,8 +1161,8 @@ class IBKRConnector:
         with correlation():
             return await runtime.portal.call(lambda: do(engine))
 
-    def _follow(self, wish: StreamWish) -> Callable[[], Awaitable[Ticket]]:
-        return lambda: self._call(lambda engine: engine.streaming.open(wish))
+    def _follow(self, wish: StreamWish) -> TakePlace:
+        return lambda taken: self._call(lambda engine: engine.streaming.open(wish, taken))
 
     def _engine(self) -> Engine:
         engine = self._running().engine

@@ -10,12 +10,14 @@ What cannot go through one of these goes through the main one, and is paced ther
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeVar
 
 from .clock import Clock
+from .codes import pacing_effect
 from .errors import ConnectionLostError, NotConnectedError
 from .gateway.capture import Capture
 from .gateway.link import GatewayLink
@@ -106,9 +108,10 @@ class DataPool:
 
     async def aclose(self) -> None:
         """Close them all; idempotent."""
-        for line in self._lines:
-            await line.supervisor.stop()
-        await self._pipeline.aclose()
+        async with AsyncExitStack() as parts:
+            parts.push_async_callback(self._pipeline.aclose)
+            for line in self._lines:
+                parts.push_async_callback(line.supervisor.stop)
 
     def states(self) -> Mapping[str, ConnectionState]:
         """Return how each stands, by its client id."""
@@ -198,6 +201,10 @@ class DataPool:
         def take(event: GatewayEvent) -> None:
             if is_of_streams:
                 self._stream_events(event)
+            if isinstance(event, GatewayNotice) and (
+                effect := pacing_effect(event.code, event.text)
+            ):
+                self._pipeline.hear(effect)
             if isinstance(event, GatewayNotice | SessionEnded):
                 supervisor.note(event)
 

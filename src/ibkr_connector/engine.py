@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -211,7 +212,11 @@ class Engine:
         """
         clock = clock or SystemClock()
         journal = await Journal.open(journal_place(settings), clock=clock)
-        engine = cls(settings, journal=journal, clock=clock)
+        try:
+            engine = cls(settings, journal=journal, clock=clock)
+        except BaseException:
+            await journal.aclose()
+            raise
         try:
             await engine.orders.open()
             await engine.guard.start()
@@ -237,15 +242,17 @@ class Engine:
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
-        await self.guard.aclose()
-        await self.streams.aclose()
-        await self._pool.aclose()
-        await self._supervisor.stop()
-        await self.orders.aclose()
-        await self._pipeline.aclose()
-        await self._journal.aclose()
-        if self._capture.is_on:
-            await self.stop_capture()
+        # what fails to close must not leave the rest open: the journal is locked, the id is taken
+        async with AsyncExitStack() as parts:
+            if self._capture.is_on:
+                parts.push_async_callback(self.stop_capture)
+            parts.push_async_callback(self._journal.aclose)
+            parts.push_async_callback(self._pipeline.aclose)
+            parts.push_async_callback(self.orders.aclose)
+            parts.push_async_callback(self._supervisor.stop)
+            parts.push_async_callback(self._pool.aclose)
+            parts.push_async_callback(self.streams.aclose)
+            parts.push_async_callback(self.guard.aclose)
 
     # --- reading --------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ import asyncio
 import concurrent.futures
 import inspect
 import logging
+import queue
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
@@ -105,7 +106,7 @@ class Handling:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._begun = threading.Event()
-        self._executor = concurrent.futures.ThreadPoolExecutor(1, f"ibkr-handler-{name}")
+        self._plain = _PlainCalls(f"ibkr-handler-{name}-call")
         self._thread = threading.Thread(target=self._main, name=f"ibkr-handler-{name}", daemon=True)
         self._thread.start()
         self._begun.wait()
@@ -140,8 +141,7 @@ class Handling:
                 asyncio.run(self._follow())
         finally:
             self._begun.set()
-            # a call that never returns is left behind on its thread
-            self._executor.shutdown(wait=False, cancel_futures=True)
+            self._plain.end()
 
     async def _follow(self) -> None:
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
@@ -169,14 +169,15 @@ class Handling:
                 _log.warning("handler %s takes more than %g s", self.name, self._slow_after_s)
                 self._problem(ProblemKind.SLOW, record=record)
             await work
-        except asyncio.CancelledError:
-            work.cancel()
-            raise
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                work.cancel()
+                raise
+            # not we were cancelled, but something that the handler waited for
+            self._failed(error, record)
         except Exception as error:  # noqa: BLE001  # it is the user's, and may be anything
-            self._failures += 1
-            self._in_a_row += 1
-            _log.exception("handler %s raised", self.name)
-            self._problem(ProblemKind.FAILED, error=error, record=record)
+            self._failed(error, record)
         else:
             self._in_a_row = 0
         finally:
@@ -191,15 +192,60 @@ class Handling:
         if inspect.iscoroutinefunction(self._handler):
             await self._handler(record)
             return
-        loop = asyncio.get_running_loop()
-        result = await loop.run_in_executor(self._executor, self._handler, record)
+        result = await self._plain.call(self._handler, record)
         if inspect.isawaitable(result):
             await result
 
+    def _failed(self, error: BaseException, record: object) -> None:
+        self._failures += 1
+        self._in_a_row += 1
+        _log.error("handler %s raised", self.name, exc_info=error)
+        self._problem(ProblemKind.FAILED, error=error, record=record)
+
     def _problem(
-        self, kind: ProblemKind, *, error: Exception | None = None, record: object = None
+        self, kind: ProblemKind, *, error: BaseException | None = None, record: object = None
     ) -> None:
         self._tell(HandlerProblem(handler=self.name, kind=kind, error=error, record=record))
+
+
+class _PlainCalls:
+    """
+    Calls of a plain function, one after the other, on a thread that begins with the first.
+
+    Not an executor's: the interpreter waits for those at its end, and a call that never returns
+    must not keep the process from ending.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    async def call(self, handler: Handler, record: object) -> object:
+        """Call it there and return what it returns."""
+        outcome: concurrent.futures.Future[object] = concurrent.futures.Future()
+
+        def work() -> None:
+            if not outcome.set_running_or_notify_cancel():
+                return
+            try:
+                outcome.set_result(handler(record))
+            except BaseException as error:  # noqa: BLE001  # it is the user's, and may be anything
+                outcome.set_exception(error)
+
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            self._thread.start()
+        self._calls.put(work)
+        return await asyncio.wrap_future(outcome)
+
+    def end(self) -> None:
+        """Call nothing more; a call that never returns is left behind on its thread."""
+        self._calls.put(None)
+
+    def _run(self) -> None:
+        while (work := self._calls.get()) is not None:
+            work()
 
 
 class Handlers:
@@ -234,7 +280,10 @@ class Handlers:
             tell=self._problem,
             monotonic=self._monotonic,
         )
-        self._handlings = [one for one in self._handlings if one.state.is_running]
+        # in single steps, because other threads may start handlers too
+        for ended in [one for one in self._handlings if not one.state.is_running]:
+            with suppress(ValueError):
+                self._handlings.remove(ended)
         self._handlings.append(handling)
         return handling
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .portal import Portal
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 __all__ = ["Runtime"]
+
+CLOSE_S: Final = 5.0
+"""How long a caller who is cancelled while he closes still waits for the end of it."""
 
 
 class Runtime:
@@ -59,8 +62,13 @@ class Runtime:
 
     async def end(self) -> None:
         """Close the engine and end the thread; bounded, also when the caller is cancelled."""
+        closing = asyncio.ensure_future(self.portal.call(self.aclose))
         try:
-            await self.portal.call(self.aclose)
+            await asyncio.shield(closing)
+        except asyncio.CancelledError:
+            # half a close would leave the journal locked and the client id taken
+            await asyncio.wait([closing], timeout=CLOSE_S)
+            raise
         finally:
             # joins a thread that has nothing left to do
             self.portal.stop()

@@ -173,3 +173,32 @@ def test_a_handler_may_stop_itself(handlers: Handlers) -> None:
     started.set()
     finished(found[0])
     assert found[0].state.calls == 1
+
+
+def test_one_that_never_returns_does_not_keep_the_process_from_ending(handlers: Handlers) -> None:
+    gate, called = threading.Event(), threading.Event()
+
+    def stuck(_: int) -> None:
+        called.set()
+        gate.wait(WAIT_S)
+
+    handlers.start(for_ever(), stuck, name="stuck")
+    assert called.wait(WAIT_S)
+    # the interpreter waits for every other thread
+    mine = [one for one in threading.enumerate() if one.name.startswith("ibkr-handler-stuck")]
+    assert len(mine) == 2
+    assert all(one.daemon for one in mine)
+    gate.set()
+
+
+def test_one_whose_own_work_was_cancelled_has_failed_and_is_called_again(
+    handlers: Handlers, problems: queue.Queue[HandlerProblem]
+) -> None:
+    async def bad(_: int) -> None:
+        raise asyncio.CancelledError
+
+    handling = handlers.start(numbers(2), bad)
+    finished(handling)
+    assert (handling.state.calls, handling.state.failures) == (2, 2)
+    told = problems.get(timeout=WAIT_S)
+    assert (told.kind, type(told.error)) == (ProblemKind.FAILED, asyncio.CancelledError)

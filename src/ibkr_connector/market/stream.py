@@ -19,6 +19,9 @@ __all__ = ["BarStream", "DepthStream", "MarketStream", "QuoteStream", "TradeStre
 
 T_co = TypeVar("T_co", covariant=True)
 
+TakePlace = Callable[[Callable[[Ticket], None]], Awaitable[Ticket]]
+"""Takes a place at the stream; what it is given is told of the ticket before it returns."""
+
 
 class MarketStream(Generic[T_co]):
     """
@@ -33,7 +36,7 @@ class MarketStream(Generic[T_co]):
     gateway refuses it for.
     """
 
-    def __init__(self, take_place: Callable[[], Awaitable[Ticket]]) -> None:
+    def __init__(self, take_place: TakePlace) -> None:
         self._take_place = take_place
         self._ticket: Ticket | None = None
         self._is_over = False
@@ -100,7 +103,14 @@ class MarketStream(Generic[T_co]):
         if self._is_over:
             raise StopAsyncIteration
         if self._ticket is None:
-            ticket = await self._take_place()
+            taken: list[Ticket] = []
+            try:
+                ticket = await self._take_place(taken.append)
+            except BaseException:
+                # whoever is cancelled in the very moment in which it comes has it all the same
+                for ticket in taken:
+                    ticket.leave()
+                raise
             return self._settle(ticket)
         return self._ticket
 

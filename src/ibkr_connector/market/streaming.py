@@ -100,9 +100,11 @@ class Streaming:
         self._data_type = data_type
         self._delayed_fallback = delayed_fallback
 
-    async def open(self, wish: StreamWish) -> Ticket:
+    async def open(
+        self, wish: StreamWish, taken: Callable[[Ticket], None] = lambda _: None
+    ) -> Ticket:
         """
-        Take a place at a stream.
+        Take a place at a stream, and tell `taken` of it as well.
 
         Raises:
             ContractNotFoundError, AmbiguousContractError: The contract is not known.
@@ -123,7 +125,9 @@ class Streaming:
             keeps_all=wish.kind is StreamKind.TRADES,
         )
         await self._streams.join(request, details, consumer)
-        return Ticket(self._streams, request, consumer)
+        ticket = Ticket(self._streams, request, consumer)
+        taken(ticket)
+        return ticket
 
     def _request(self, wish: StreamWish, contract: Contract) -> StreamRequest:
         match wish.kind:

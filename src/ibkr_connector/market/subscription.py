@@ -171,6 +171,12 @@ class Subscription:
         self._batches = 0
         self.retry_at = None
 
+    def close_line(self) -> None:
+        """Call off the line there is, if any."""
+        line, self.line = self.line, None
+        if line is not None:
+            line.close()
+
     def item(self, item: StreamItem) -> None:
         """Take what came over the line."""
         if self._gap is not None or self.is_contested or not self.has_data:

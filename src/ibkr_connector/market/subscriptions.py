@@ -17,7 +17,13 @@ from dataclasses import replace
 from typing import Any
 
 from ibkr_connector.clock import Clock
-from ibkr_connector.codes import LinkEffect, StreamEffect, farm_effect, link_effect
+from ibkr_connector.codes import (
+    LinkEffect,
+    StreamEffect,
+    farm_effect,
+    link_effect,
+    pacing_effect,
+)
 from ibkr_connector.errors import (
     IBKRError,
     MarketDataError,
@@ -209,17 +215,16 @@ class Subscriptions:
         await self._flights.run(id(one), lambda: self._ask_once(one))
 
     async def _ask_once(self, one: Subscription) -> None:
-        line, one.line = one.line, None
-        if line is not None:
-            line.close()
+        if not one.consumers:
+            return
+        one.close_line()
         self._count(one)
         opened: list[StreamLine] = []
         before = one.phase
 
         async def write() -> None:
-            if self._subscriptions.get(one.request) is not one:
-                # the last reader left while it waited for its turn
-                return
+            if not one.consumers:
+                return  # the last has left while it waited for its turn
             # read here, after the wait for a turn: a refusal may have changed it meanwhile
             one.restart()
             opened.append(self._gateway.open_stream(one.asked, one))
@@ -242,9 +247,7 @@ class Subscriptions:
                 made.close()
             one.phase = before
             raise
-        if not one.consumers:
-            self._drop(one)
-        elif one.phase is Phase.LOST:
+        if one.consumers and one.phase is Phase.LOST:
             # the session ended in the very moment in which it was written
             one.begin_gap(GapReason.CONNECTION_LOST)
             one.retry_at = self._clock.monotonic()
@@ -339,6 +342,8 @@ class Subscriptions:
     def _on_fault(self, one: Subscription, fault: StreamFault) -> None:
         if self._subscriptions.get(one.request) is not one:
             return
+        if effect := pacing_effect(fault.code, fault.text):
+            self._pipeline.hear(effect)
         match fault.effect:
             case StreamEffect.RESET:
                 one.restart()
@@ -406,9 +411,7 @@ class Subscriptions:
         _log.warning("%s of %s does not fit any more: %s", *_named(one), broken)
         one.restart()
         one.begin_gap(GapReason.BROKEN_BOOK)
-        line, one.line = one.line, None
-        if line is not None:
-            line.close()
+        one.close_line()
         self._lost_line(one, soon=True)
 
     # --- ending ---------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ Refuses to know: threads. A reader on another loop brings the hop with it.
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
@@ -53,6 +54,7 @@ class EventReader:
         self._buffer = buffer
         self._first = 0
         self._more = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
         self.is_closed = False
 
     def put(self, event: OrderEvent) -> None:
@@ -88,6 +90,12 @@ class EventReader:
         self.is_closed = True
         self._feed.forget(self)
         self._more.set()
+
+    def leave(self) -> None:
+        """As `close`, from any thread."""
+        # A loop that is closed has no feed.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self.close)
 
 
 class EventFeed:
@@ -145,8 +153,9 @@ class OrderEventStream:
     An endless stream of order events, read with `async for`.
 
     It begins with `async with` or with the first event asked for, and ends when the connector is
-    closed. Cancelling a read loses nothing: the next read brings what was due. A reader that is
-    slower than the events, by more than the buffer, gets an `EventsMissed` where some are gone.
+    closed or the stream is no longer referred to. Cancelling a read loses nothing: the next read
+    brings what was due. A reader that is slower than the events, by more than the buffer, gets an
+    `EventsMissed` where some are gone.
 
     Args:
         run: Runs a call on the desk's loop and returns its result here.
@@ -210,11 +219,21 @@ class OrderEventStream:
 
     async def _begin(self) -> EventReader:
         if self._reader is None:
+            made: list[EventReader] = []
 
             async def subscribe(feed: EventFeed) -> EventReader:
-                return feed.subscribe(buffer=self._buffer)
+                made.append(feed.subscribe(buffer=self._buffer))
+                return made[-1]
 
-            self._reader = await _typed(self._run, subscribe)
+            try:
+                reader = self._reader = await _typed(self._run, subscribe)
+            except BaseException:
+                # whoever is cancelled in the very moment in which it comes has it all the same
+                for reader in made:
+                    reader.leave()
+                raise
+            weakref.finalize(self, reader.leave).atexit = False
+            return reader
         return self._reader
 
 

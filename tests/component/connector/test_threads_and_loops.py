@@ -143,6 +143,21 @@ async def test_disconnect_leaves_no_thread_and_no_task(
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
+async def test_a_disconnect_that_is_cancelled_still_closes_everything(
+    ibkr_gateway: HostedSimulator, make_connector: Make
+) -> None:
+    connector = make_connector(ibkr_gateway.port)
+    await connector.connect()
+    closing = asyncio.create_task(connector.disconnect())
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    # the journal is not locked, and the client id is free
+    async with connector:
+        await connector.get_quote("AAPL")
+
+
 async def test_disconnect_ends_a_connection_attempt(make_connector: Make) -> None:
     released = asyncio.Event()
 

@@ -188,3 +188,12 @@ def test_a_client_id_that_is_taken_is_refused() -> None:
         Settings.load(client_id=21, data_client_ids="21")
     with pytest.raises(ConfigurationError, match="22 is taken"):
         Settings.load(data_client_ids="22, 22")
+
+
+async def test_a_complaint_on_a_data_connection_slows_its_own_pace_down(tmp_path: Path) -> None:
+    async with nothing_left(), rig(tmp_path, data_client_ids="21") as made:
+        await all_ready(made)
+        made.simulator.notice(100, "Max rate of messages per second has been exceeded")
+        paced = made.engine._pool.stream_pipeline.pacing_status
+        await made.until(lambda: paced().complaints == 1)
+        assert paced().budget_now < paced().budget

@@ -424,3 +424,18 @@ async def test_closing_ends_every_reader_and_leaves_no_task(world: World) -> Non
     with pytest.raises(NotConnectedError):
         await world.join()
     assert {task.get_name() for task in asyncio.all_tasks()} & {"ibkr-streams"} == set()
+
+
+async def test_a_stream_that_is_left_as_it_is_to_be_renewed_takes_no_line(world: World) -> None:
+    reader = await world.join()
+    world.gateway.lines[0].quote("100")
+    world.gateway.lines[0].fault(10182)
+    await world.leave(reader)
+    await world.clock.advance(1.0)
+    assert (world.gateway.open, world.lines.used) == ([], 0)
+
+
+async def test_a_complaint_about_a_stream_slows_the_pace_down(world: World) -> None:
+    await world.join("AAPL", kind=StreamKind.BARS)
+    world.gateway.lines[0].fault(420, "pacing violation")
+    assert world.pipeline.pacing_status().complaints == 1

@@ -1,6 +1,7 @@
 """Streams of order events: what is told, in which order, and what becomes of slow readers."""
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -218,3 +219,27 @@ async def test_a_closed_reader_collects_nothing(tmp_path: Path) -> None:
         assert feed._readers == []
     with pytest.raises(ValueError, match="holds none"):
         feed.subscribe(buffer=0)
+
+
+async def test_a_stream_that_nobody_holds_any_more_collects_nothing() -> None:
+    feed = EventFeed()
+    stream = OrderEventStream(on(feed))
+    await stream.__aenter__()
+    assert len(feed._readers) == 1
+    del stream
+    gc.collect()
+    await asyncio.sleep(0)
+    assert feed._readers == []
+
+
+async def test_whoever_is_cancelled_as_his_stream_begins_leaves_nothing_behind() -> None:
+    feed = EventFeed()
+
+    async def run(call: Callable[[EventFeed], Awaitable[object]]) -> object:
+        await call(feed)
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await anext(OrderEventStream(run))
+    await asyncio.sleep(0)
+    assert feed._readers == []
