@@ -445,6 +445,7 @@ class Engine:
     def _on_event(self, event: GatewayEvent) -> None:
         self.orders.apply(event)
         self.account.apply(event)
+        self._facts.note(event)
         if not self._pool.carries_streams:
             self.streams.note(event)
         if isinstance(event, AccountValueChanged) and event.value.tag == "NetLiquidation":

@@ -16,15 +16,17 @@ from .account.desk import AccountDesk
 from .clock import Clock
 from .errors import AccountError, IBKRError
 from .gateway.borrowing import can_be_borrowed
+from .gateway.port import Execution, GatewayEvent, PositionRow, SessionEnded
 from .gateway.times import BadTimeError
 from .instruments.hours import hours_of
 from .market.desk import MarketDesk
-from .model.contracts import Action, ContractDetails
+from .model.contracts import Action, ContractDetails, SecurityType
 from .model.market import DataType
 from .orders.equity_store import EquityStore
 from .orders.paid_in import check_paid_in
 from .orders.risk import AccountFacts, Needs, RiskFacts, RiskLimits
 from .orders.risk.equity import EquityMarks
+from .orders.risk.unshown import Unshown, UnshownFill
 from .orders.rule_book import RuleBook
 
 __all__ = ["RuleFacts"]
@@ -49,6 +51,28 @@ class RuleFacts:
         self._equity = equity
         self._rules = rules
         self._clock = clock
+        self._unshown = Unshown()
+
+    def note(self, event: GatewayEvent) -> None:
+        """Follow which executions the positions do not show yet."""
+        if isinstance(event, Execution):
+            # the legs of a combination are told too, and they are what is held
+            if event.contract.security_type is not SecurityType.COMBO:
+                self._unshown.executed(event.account, self._fill(event))
+        elif isinstance(event, PositionRow):
+            self._unshown.told(event.account, event.contract.con_id, event.quantity)
+        elif isinstance(event, SessionEnded):
+            self._unshown.session_ended()
+
+    def _fill(self, execution: Execution) -> UnshownFill:
+        return UnshownFill(
+            contract=execution.contract,
+            action=execution.action,
+            quantity=execution.quantity,
+            price=execution.price,
+            exec_id=execution.exec_id,
+            at=self._clock.utcnow(),
+        )
 
     async def facts(
         self, details: ContractDetails, *, account: str, needs: Needs, extended: bool
@@ -96,8 +120,9 @@ class RuleFacts:
             worth, power = summary.total_value, summary.buying_power
             self.observe(account)
         marks = self._equity.marks(account)
+        now = self._clock.utcnow()
         return AccountFacts(
-            now=self._clock.utcnow(),
+            now=now,
             rate=partial(self._account.view.exchange_rate, account),
             positions=self._account.positions(account) if worth is not None else None,
             net_liquidation=worth,
@@ -105,6 +130,7 @@ class RuleFacts:
             day_start=None if marks is None else marks.day_start,
             peak=None if marks is None else marks.peak,
             halted_until=None if marks is None else marks.halted_until,
+            unshown=self._unshown.fills(account, now),
         )
 
     def observe(self, account: str) -> None:

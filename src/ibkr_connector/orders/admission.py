@@ -93,7 +93,10 @@ class Admission:
         self._readonly = readonly
         self._margins = margins
         self._kill = kill or (lambda: None)
-        self._exposure = Exposure(ledger=ledger, facts=facts)
+        self.pending: Callable[[str], OrderTicket | None] = lambda key: None
+        """Tells what an open order may have become by a change that nobody has confirmed."""
+        self._ledger = ledger
+        self._exposure = Exposure(ledger=ledger, facts=facts, pending=lambda key: self.pending(key))
         self._halts: dict[str, None] = {}
 
     def suspend(self, reason: str) -> None:
@@ -299,6 +302,7 @@ class Admission:
             facts=examined.facts,
             book=self._exposure.book(examined.account, limits, without=replacing),
             is_change=replacing is not None,
+            filled=Decimal(0) if replacing is None else self._ledger.get(replacing).filled,
         )
 
 

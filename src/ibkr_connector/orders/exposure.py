@@ -1,7 +1,8 @@
 """
 What the account holds and what is under way, put together for the rules at once.
 
-Owns: how open orders become the book that rules look at, and the memory of what was let through.
+Owns: how open orders become the book that rules look at, and the memory of what was let through. A
+change that the broker has not confirmed counts as made and as not made, whichever is more.
 Nothing here awaits, so the book is what it is when the order is admitted. It is made anew for each
 order, so what cannot have changed since is kept: with a thousand orders open, that is all of it.
 """
@@ -9,7 +10,7 @@ order, so what cannot have changed since is kept: with a thousand orders open, t
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -36,6 +37,7 @@ from .risk import (
     order_unit_value,
     unit_value,
 )
+from .risk.unshown import UnshownFill
 
 __all__ = ["Exposure"]
 
@@ -60,9 +62,16 @@ class _Figures:
 class Exposure:
     """Make the book of an account, on one loop."""
 
-    def __init__(self, *, ledger: Ledger, facts: FactSource) -> None:
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        facts: FactSource,
+        pending: Callable[[str], OrderTicket | None] = lambda key: None,
+    ) -> None:
         self._ledger = ledger
         self._facts = facts
+        self._pending = pending
         self._placed: deque[Placed] | None = None
         self._values: dict[tuple[str, ConId | None], Decimal] = {}
         # what was last made of an order, what it was made of, and at which rates
@@ -91,6 +100,7 @@ class Exposure:
                 working += kept[1]
             else:
                 working += self._of_entry(entry, figures)
+        working += (self._of_fill(fill, figures) for fill in known.unshown)
         if len(self._kept) > 2 * len(working) + _ROOM:
             still = {entry.key for entry in self._ledger.open_entries()}
             self._kept = {key: kept for key, kept in self._kept.items() if key in still}
@@ -124,9 +134,13 @@ class Exposure:
         same_side: dict[tuple[ConId | None, Action], Decimal] = {}
         for entry in self._ledger.open_entries():
             if entry.account in (ticket.account, ""):
+                left = self._left(entry)
                 for contract, action, ratio in entry.contract.parts(entry.action):
-                    part, units = (contract.con_id, action), entry.remaining * ratio
-                    same_side[part] = same_side.get(part, ZERO) + units
+                    part = (contract.con_id, action)
+                    same_side[part] = same_side.get(part, ZERO) + left * ratio
+        for fill in known.unshown:
+            part = (fill.contract.con_id, fill.action)
+            same_side[part] = same_side.get(part, ZERO) + fill.quantity
         for contract, action, _ in ticket.contract.parts(ticket.action):
             con_id = contract.con_id
             held = sum((r.quantity for r in known.positions if r.contract.con_id == con_id), ZERO)
@@ -137,21 +151,26 @@ class Exposure:
 
     def _of_entry(self, entry: OrderEntry, figures: _Figures) -> tuple[Working, ...]:
         working = tuple(self._working(entry, figures))
-        if _stands_alone(entry):
+        if _stands_alone(entry) and self._pending(entry.key) is None:
             currency = entry.contract.currency
             self._rates[currency] = figures.rate(currency)
             self._kept[entry.key] = (entry, working)
         return working
 
     def _working(self, entry: OrderEntry, figures: _Figures) -> Iterator[Working]:
-        stated = [abs(p) for p in (entry.limit_price, entry.stop_price) if p is not None]
+        limits, stops = [entry.limit_price], [entry.stop_price]
+        change = self._pending(entry.key)
+        if change is not None:
+            limits.append(change.limit_price)
+            stops.append(change.stop_price)
+        stated = [abs(price) for price in (*limits, *stops) if price is not None]
         rate = figures.rate(entry.contract.currency)
         value = unit_value(max(stated, default=None), entry.contract, rate)
-        if entry.action is Action.SELL or entry.limit_price is None:
+        if entry.action is Action.SELL or None in limits:
             # it may trade at the market, wherever that is
             at_market = self._at_market(entry.contract, entry.account, figures)
             value = None if at_market is None else max(at_market, value or ZERO)
-        quantity, group = entry.remaining, entry.terms.oca_group or ""
+        quantity, group = self._left(entry), entry.terms.oca_group or ""
         if entry.cash is not None and quantity:
             # whatever it comes to in units, it is worth what is left of the money
             value = None if rate is None else entry.remaining_cash * rate / quantity
@@ -175,6 +194,25 @@ class Exposure:
                 group=group,
                 is_more=place > 0,
             )
+
+    def _left(self, entry: OrderEntry) -> Decimal:
+        """Return what of an order can still fill, also if a change of it was made."""
+        change = self._pending(entry.key)
+        if change is None:
+            return entry.remaining
+        return max(entry.remaining, change.quantity - entry.filled)
+
+    def _of_fill(self, fill: UnshownFill, figures: _Figures) -> Working:
+        # the order is not open any more, and the position not there yet: it counts as still open
+        contract = fill.contract
+        return Working(
+            con_id=contract.con_id,
+            symbol=contract.symbol,
+            action=fill.action,
+            quantity=fill.quantity,
+            unit_value=unit_value(fill.price, contract, figures.rate(contract.currency)),
+            is_more=True,
+        )
 
     def _at_market(self, contract: Contract, account: str, figures: _Figures) -> Decimal | None:
         held = figures.held.get(contract.con_id)

@@ -22,7 +22,14 @@ from ibkr_connector.errors import (
     OrderValidationError,
 )
 from ibkr_connector.gateway.port import OrderFault, OrderGateway, OrderTicket
-from ibkr_connector.model.orders import Action, OrderReport, OrderRequest, OrderStatus, OrderType
+from ibkr_connector.model.orders import (
+    Action,
+    OrderReport,
+    OrderRequest,
+    OrderStatus,
+    OrderType,
+    SendDisposition,
+)
 from ibkr_connector.model.preview import RuleVerdict
 from ibkr_connector.observe.correlation import current_correlation_id
 from ibkr_connector.resilience.operation import ENDPOINTS, Operation
@@ -32,7 +39,6 @@ from .admission import Admission, Examined
 from .book import Book
 from .dispatch import uncertainty
 from .entry import OrderEntry
-from .evidence import Seen
 from .inquiry import Inquiry
 from .notes import Changed
 from .placing import Placing
@@ -89,10 +95,22 @@ class Modifying:
         self._check_trading = check_trading
         self._timeout_s = timeout_s
         self._under_way: dict[str, OrderFault | None] = {}
+        self._unsettled: dict[str, tuple[int, OrderTicket]] = {}
+        book.retention.on_forgotten.append(lambda key: self._unsettled.pop(key, None))
+        admission.pending = self.pending
 
     def is_under_way(self, key: str) -> bool:
         """Whether a change of that order waits for the broker's word."""
         return key in self._under_way
+
+    def pending(self, key: str) -> OrderTicket | None:
+        """
+        Return what an order has become if a change was made that nobody has confirmed.
+
+        A new session begins with the broker's own list, which tells.
+        """
+        session, ticket = self._unsettled.get(key, (None, None))
+        return ticket if session == self._inquiry.session else None
 
     def refused(self, key: str, fault: OrderFault) -> None:
         """Remember what was said against the change that is under way."""
@@ -107,6 +125,7 @@ class Modifying:
         """
         self._admission.check_writable()
         self._check_changeable(entry)
+        self._check_turn(entry)
         before = _as_request(entry)
         wanted = _apply(before, changes)
         if wanted == before:
@@ -141,6 +160,7 @@ class Modifying:
             (examined,) = agreed.examined
             entry = self._ledger.get(key)
             self._check_changeable(entry)
+            self._check_turn(entry)
             if agreed.rows and _as_request(entry) != before:
                 raise OrderNotConfirmedError("the order has changed since it was asked about")
             if wanted.quantity <= entry.filled:
@@ -175,7 +195,10 @@ class Modifying:
     ) -> OrderReport:
         key, ticket = entry.key, _ticket(entry, wanted)
         limit_s = self._timeout_s if timeout_s is None else timeout_s
-        session = self._inquiry.session
+        before, session = self._unsettled.get(key), self._inquiry.session
+        # from now on the rules count with it, until it is known whether it was made
+        self._unsettled[key] = (session, ticket)
+        is_handed = False
         note = Changed(
             at=self._book.clock.utcnow(),
             key=key,
@@ -183,22 +206,32 @@ class Modifying:
             correlation_id=current_correlation_id(),
             rules=rules,
         )
-        await self._book.journal.append([note, *self._placing.decided(note, voucher)])
-        self._ledger.record(note)
-        self._book.take(Seen())
 
         async def send() -> None:
+            nonlocal is_handed, session
             await self._gateway.confirm_alive()
+            # it may have ended since: under its number an order that is over must not begin anew
+            self._check_changeable(self._ledger.get(key))
             self._check_trading(ticket)
+            is_handed, session = True, self._inquiry.session
+            self._unsettled[key] = (session, ticket)
             await self._gateway.send_order(ticket)
 
-        await self._pipeline.run(
-            Operation(
-                policy=replace(ENDPOINTS["place_order"], name="modify_order"),
-                call=send,
-                deadline_s=limit_s,
+        try:
+            await self._book.journal.append([note, *self._placing.decided(note, voucher)])
+            self._ledger.record(note)
+            await self._pipeline.run(
+                Operation(
+                    policy=replace(ENDPOINTS["place_order"], name="modify_order"),
+                    call=send,
+                    deadline_s=limit_s,
+                )
             )
-        )
+        except BaseException as error:
+            unsent = getattr(error, "disposition", None) is SendDisposition.UNSENT
+            if unsent or not is_handed:
+                self._settle(key, before)
+            raise
 
         def settled(now: OrderEntry) -> bool:
             refused = self._under_way[key] is not None and not self._inquiry.is_undecided(key)
@@ -213,7 +246,10 @@ class Modifying:
 
     def _answer(self, entry: OrderEntry, wanted: OrderRequest) -> OrderReport:
         fault = self._under_way[entry.key]
+        if not entry.is_awaiting and (fault is not None or not entry.is_open):
+            self._settle(entry.key)
         if _is_as(entry, wanted) and entry.status not in _DEAD:
+            self._settle(entry.key)
             return entry.report()
         if fault is not None and not entry.is_awaiting:
             row = lookup(fault.code, Scope.MODIFY, fault.text)
@@ -230,6 +266,11 @@ class Modifying:
                 request_id=entry.order_id,
             )
         raise uncertainty(entry, "the change was sent, and the broker has not confirmed it")
+
+    def _settle(self, key: str, to: tuple[int, OrderTicket] | None = None) -> None:
+        self._unsettled.pop(key, None)
+        if to is not None:
+            self._unsettled[key] = to
 
     async def _look_at(self, key: str) -> OrderEntry:
         try:
@@ -258,6 +299,8 @@ class Modifying:
                 request_id=entry.order_id,
                 hint="cancel it and place another for what is left",
             )
+
+    def _check_turn(self, entry: OrderEntry) -> None:
         if entry.key in self._under_way:
             raise OrderStateError(
                 f"another change of order {entry.order_id} is under way",

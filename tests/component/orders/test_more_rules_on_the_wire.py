@@ -20,7 +20,7 @@ from ibkr_connector import (
 )
 from ibkr_connector.clock import ScaledClock, SystemClock
 from ibkr_connector.settings import PermissionSettings, RiskSettings
-from ibkr_connector.simulator import HostedSimulator, IgnoreRequest, Permissions
+from ibkr_connector.simulator import Drop, HostedSimulator, IgnoreRequest, Permissions
 from ibkr_connector.simulator.exchange.commands import Halt
 from kit.rule_socket import (
     AAPL,
@@ -362,3 +362,27 @@ def _half(name: str, tested: str) -> bool:
 
 
 _MODULES = ("test_rules_on_the_wire.py", "test_more_rules_on_the_wire.py")
+
+
+# --- positions that come late -------------------------------------------------------------------
+
+
+async def test_a_fill_that_no_position_shows_yet_is_counted_all_the_same(
+    ibkr_gateway: HostedSimulator, make_connector: Make, config: Path
+) -> None:
+    limits(config, "max_position_size: 15\nallow_short: false")
+    quote(ibkr_gateway)
+    async with make_connector(ibkr_gateway.port) as ib:
+        await ib.place_order(order(**MARKET), wait="filled")
+        await positions_are(ib, 10)
+        # from now on no position is told any more, as TWS takes seconds for it (ib_async issue 15)
+        ibkr_gateway.do(lambda simulator: simulator.inject(Drop(reply="Position")))
+        await ib.place_order(order(quantity=5, **MARKET), wait="filled")
+        with pytest.raises(RiskLimitError) as broken:
+            await ib.place_order(order(quantity=1, **MARKET))
+        assert rules(broken.value) == ["max_position_size"]
+        await ib.place_order(order("SELL", 10, **MARKET), wait="filled")
+        with pytest.raises(RiskLimitError) as broken:
+            await ib.place_order(order("SELL", 10, **MARKET))
+        assert rules(broken.value) == ["allow_short"]
+    assert at_the_venue(ibkr_gateway) == 3

@@ -8,14 +8,16 @@ from functools import partial
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ibkr_connector.gateway.port import OrderTicket
 from ibkr_connector.model.account import Position
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.ids import ClientId, ConId, ExecId, OrderId
 from ibkr_connector.model.orders import Action, Fill
 from ibkr_connector.orders.exposure import Exposure
 from ibkr_connector.orders.ledger import Ledger
-from ibkr_connector.orders.notes import Filled, Intended, Learned, Moved
+from ibkr_connector.orders.notes import Changed, Filled, Intended, Learned, Moved
 from ibkr_connector.orders.risk import AccountFacts, RiskFacts, RiskLimits
+from ibkr_connector.orders.risk.unshown import UnshownFill
 from ibkr_connector.orders.states import Event, State
 from kit.order_desk import AAPL, NOON, ticket
 
@@ -118,6 +120,75 @@ def test_what_is_kept_from_order_to_order_is_what_would_be_made_anew(
             facts.price = Decimal(str(values[0]))
         book = partial(Exposure.book, account="DU1", limits=LIMITS)
         assert book(kept) == book(Exposure(ledger=ledger, facts=facts))
+
+
+class Behind(Facts):
+    """Holds 100 Apples, of which 40 are sold already, as one execution says."""
+
+    def account_facts(self, account: str, limits: RiskLimits) -> AccountFacts:
+        known = super().account_facts(account, limits)
+        sold = UnshownFill(
+            contract=AAPL,
+            action=Action.SELL,
+            quantity=Decimal(40),
+            price=Decimal(100),
+            exec_id=ExecId("0001.0001.01"),
+            at=NOON,
+        )
+        held = replace(known.positions[0], contract=AAPL, quantity=Decimal(100))  # type: ignore[index]  # it has one
+        return replace(known, positions=(held,), unshown=(sold,))
+
+
+def test_what_the_position_does_not_show_yet_counts_as_open() -> None:
+    ledger = Ledger()
+    exposure = Exposure(ledger=ledger, facts=Behind())
+    (working,) = exposure.book("DU1", LIMITS).working
+    assert (working.action, working.quantity) == (Action.SELL, Decimal(40))
+    assert working.unit_value == Decimal(100)
+    assert working.is_more  # it is no order that is open
+    for number, quantity, closes in ((1, 60, True), (2, 1, False)):
+        note = intended(number, AAPL, Action.SELL, 9)
+        sell = replace(note.ticket, quantity=Decimal(quantity), parent_id=None)
+        ledger.record(replace(note, ticket=sell))
+        assert exposure.only_closes(sell) is closes
+
+
+def test_a_change_that_nobody_has_confirmed_counts_as_made_and_as_not_made() -> None:
+    ledger = Ledger()
+    note = intended(1, OTHER, Action.BUY, 50)
+    pending: list[OrderTicket | None] = [None]
+    exposure = Exposure(ledger=ledger, facts=Facts(), pending=lambda key: pending[0])
+    ledger.record(note)
+
+    def worst() -> tuple[Decimal, Decimal | None]:
+        (working,) = exposure.book("DU1", LIMITS).working
+        return working.quantity, working.unit_value
+
+    assert worst() == (Decimal(100), Decimal(50))
+    # the ledger has the note of a change before its bytes leave
+    larger = replace(note.ticket, quantity=Decimal(900), limit_price=Decimal(40))
+    ledger.record(Changed(at=NOON, key=note.key, ticket=larger))
+    pending[0] = larger
+    assert worst() == (Decimal(900), Decimal(50))
+    pending[0] = replace(note.ticket, quantity=Decimal(9), limit_price=Decimal(70))
+    assert worst() == (Decimal(100), Decimal(70))
+    # without a limit it trades at the market
+    pending[0] = replace(note.ticket, limit_price=None)
+    assert worst() == (Decimal(100), Decimal(100))
+    pending[0] = None
+    assert worst() == (Decimal(100), Decimal(50))
+
+
+def test_a_sale_that_may_have_become_larger_leaves_less_to_close() -> None:
+    ledger = Ledger()
+    pending: list[OrderTicket | None] = [None]
+    exposure = Exposure(ledger=ledger, facts=Facts(), pending=lambda key: pending[0])
+    note = intended(1, OTHER, Action.SELL, 50)
+    sell = replace(note.ticket, quantity=Decimal(10))
+    ledger.record(replace(note, ticket=sell))
+    assert exposure.only_closes(sell)
+    pending[0] = replace(sell, quantity=Decimal(11))
+    assert not exposure.only_closes(sell)
 
 
 def test_a_thousand_closed_orders_leave_nothing_behind() -> None:

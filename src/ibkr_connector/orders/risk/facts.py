@@ -20,6 +20,7 @@ from ibkr_connector.model.orders import Action, OrderRequest
 from ibkr_connector.model.preview import WhatIf
 
 from .limits import RiskLimits
+from .unshown import UnshownFill
 
 __all__ = [
     "AccountFacts",
@@ -139,6 +140,9 @@ class Case:
     is_change: bool = False
     """Whether this is an open order as it would be after a modification."""
 
+    filled: Decimal = Decimal(0)
+    """How much of a changed order is filled already, and so counts elsewhere."""
+
     worked_out: dict[str, Any] = field(init=False, default_factory=dict, compare=False, repr=False)
     """Figures that several rules look at and that cost something; a changed case begins anew."""
 
@@ -157,11 +161,17 @@ class Case:
                     limit_price=None,
                     stop_price=None,
                 ),
+                filled=self.filled * ratio,
                 contract=contract,
                 facts=facts,
             )
             for (contract, action, ratio), facts in zip(parts, known, strict=True)
         )
+
+    @property
+    def remaining(self) -> Decimal:
+        """How much can still fill."""
+        return max(self.request.quantity - self.filled, Decimal(0))
 
     @property
     def net_liquidation(self) -> Decimal | None:
@@ -186,6 +196,8 @@ class AccountFacts:
     day_start: Decimal | None = None
     peak: Decimal | None = None
     halted_until: datetime | None = None
+    unshown: tuple[UnshownFill, ...] = ()
+    """Executions that `positions` do not show yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,15 @@ from ibkr_connector.model.orders import OrderRequest, Violation
 from .facts import Case, Placed
 from .sizes import unknown
 
-__all__ = ["LONGEST_S", "duplicate", "likeness", "open_orders", "placed_since", "rate"]
+__all__ = [
+    "LONGEST_S",
+    "duplicate",
+    "likeness",
+    "open_after",
+    "open_orders",
+    "placed_since",
+    "rate",
+]
 
 LONGEST_S = 60
 """The longest window of the rates."""
@@ -36,14 +44,18 @@ def likeness(request: OrderRequest, contract: Contract, account: str) -> tuple[o
 def open_orders(case: Case) -> Iterator[Violation]:
     """So many orders may be open, this one included."""
     limit = case.limits.max_open_orders
-    working = sum(not order.is_more for order in case.book.working)
-    if limit is not None and working + 1 > limit:
+    if limit is not None and (count := open_after(case)) > limit:
         yield Violation(
             rule="max_open_orders",
-            value=f"{working + 1}",
+            value=f"{count}",
             limit=f"{limit}",
             remedy="cancel some, or raise max_open_orders",
         )
+
+
+def open_after(case: Case) -> int:
+    """Return how many orders are open with this one; the legs of a combination are one."""
+    return 1 + sum(not order.is_more for order in case.book.working)
 
 
 def rate(case: Case) -> Iterator[Violation]:

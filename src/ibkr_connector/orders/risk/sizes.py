@@ -207,7 +207,7 @@ def _estimated_power(case: Case) -> Iterator[Violation]:
 def _opening(case: Case) -> Decimal:
     """Return what an order is worth that opens something; everything of it is known."""
     after, each = position_after(case) or Decimal(0), order_unit_value(case) or Decimal(0)
-    return min(case.request.quantity, max(after, Decimal(0))) * each
+    return min(case.remaining, max(after, Decimal(0))) * each
 
 
 def short_selling(case: Case) -> Iterator[Violation]:

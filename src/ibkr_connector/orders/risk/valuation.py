@@ -214,7 +214,7 @@ def _position_after(case: Case) -> Decimal | None:
     action = case.request.action
     mine = (order for order in case.book.working if order.con_id == case.contract.con_id)
     reached = held if action is Action.BUY else -held
-    return reached + total(mine, action) + case.request.quantity
+    return reached + total(mine, action) + case.remaining
 
 
 def closes(case: Case) -> bool:
@@ -266,7 +266,7 @@ def _exposures(case: Case) -> Exposures:
             con_id=one.contract.con_id,
             symbol=one.contract.symbol,
             action=one.request.action,
-            quantity=one.request.quantity,
+            quantity=one.remaining,
             unit_value=order_unit_value(one),
         )
         for one in case.legs or (case,)

@@ -16,7 +16,7 @@ from ibkr_connector.model.orders import Action, Violation
 from ibkr_connector.model.preview import RuleVerdict, Verdict
 
 from .facts import Case
-from .pace import placed_since
+from .pace import open_after, placed_since
 from .rules import RULES, Rule
 from .valuation import closes, exposures, order_unit_value, order_value, position_after
 
@@ -249,7 +249,7 @@ def _cooldown(case: Case) -> Iterator[Compared]:
 
 def _open_orders(case: Case) -> Iterator[Compared]:
     if case.limits.max_open_orders is not None:
-        yield "max_open_orders", len(case.book.working) + 1, case.limits.max_open_orders
+        yield "max_open_orders", open_after(case), case.limits.max_open_orders
 
 
 def _rate(case: Case) -> Iterator[Compared]:

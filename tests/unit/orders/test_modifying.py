@@ -1,0 +1,176 @@
+"""Changes: what the rules count while nobody has confirmed one, and what is sent of an order."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ibkr_connector.errors import (
+    NotConnectedError,
+    OrderStateError,
+    OrderUncertainError,
+    RiskLimitError,
+)
+from ibkr_connector.gateway.port import OrderTicket
+from ibkr_connector.model.account import Position
+from ibkr_connector.model.contracts import ContractDetails
+from ibkr_connector.model.orders import OrderReport, SendDisposition
+from ibkr_connector.orders.risk import AccountFacts, Needs, RiskFacts, RiskLimits
+from kit.order_desk import AAPL, NOON, Bench, bench, buy
+
+
+class Facts:
+    """An account that holds some Apples."""
+
+    def __init__(self) -> None:
+        self.held = Decimal(0)
+
+    async def facts(
+        self, details: ContractDetails, *, account: str, needs: Needs, extended: bool
+    ) -> RiskFacts:
+        return RiskFacts(price=Decimal(100), exchange_rate=Decimal(1))
+
+    def account_facts(self, account: str, limits: RiskLimits) -> AccountFacts:
+        row = Position(
+            account="DU1",
+            contract=AAPL,
+            quantity=self.held,
+            avg_cost=Decimal(1),
+            avg_price=Decimal(1),
+            as_of=NOON,
+        )
+        return AccountFacts(now=NOON, rate=lambda currency: Decimal(1), positions=(row,))
+
+
+class Changes:
+    """What the venue does with the changes that it is sent."""
+
+    def __init__(self, b: Bench) -> None:
+        self.b = b
+        self.place = b.venue.send_order
+        self.sent: list[OrderTicket] = []
+        self.is_answered = True
+        self.failing: Exception | None = None
+
+    async def take(self, ticket: OrderTicket) -> None:
+        held = self.b.venue.by_ref(ticket.order_ref)
+        if held is None:
+            await self.place(ticket)
+            return
+        if self.failing is not None:
+            raise self.failing
+        self.sent.append(ticket)
+        if self.is_answered:
+            held.ticket = ticket
+            self.b.venue.tell(held)
+
+
+@asynccontextmanager
+async def changing(
+    tmp_path: Path, *, facts: Facts | None = None, most: int = 1000
+) -> AsyncIterator[tuple[Bench, OrderReport, Changes]]:
+    """An order of 100 that works, at a venue whose next orders are changes of it."""
+    limits = RiskLimits(max_order_size=Decimal(1000), max_position_size=Decimal(most))
+    async with bench(tmp_path, limits=limits, facts=facts or Facts()) as b:
+        report = await b.run(lambda: b.desk.place(buy()))
+        changes = Changes(b)
+        b.venue.send_order = changes.take  # type: ignore[method-assign]
+        yield b, report, changes
+
+
+async def refused(b: Bench, quantity: int) -> bool:
+    before = len(b.venue.sent)
+    try:
+        await b.run(lambda: b.desk.place(buy(quantity), wait="sent"))
+    except RiskLimitError:
+        assert len(b.venue.sent) == before
+        return True
+    return False
+
+
+async def test_a_change_that_is_under_way_leaves_no_room_for_another_order(
+    tmp_path: Path,
+) -> None:
+    async with changing(tmp_path) as (b, report, changes):
+        changes.is_answered = False
+        task = asyncio.ensure_future(b.desk.modify(report.order_id, {"quantity": 1000}))
+        await b.turn(lambda: bool(b.desk._modifying._unsettled))
+        assert changes.sent == []  # not even on disk yet
+        assert await refused(b, 1)
+        assert len(changes.sent) == 1
+        with pytest.raises(OrderUncertainError):
+            await b.run(lambda: task)
+        assert await refused(b, 1)
+        # the next session begins with the broker's list: it was not made
+        b.venue.cut()
+        b.venue.reconnect()
+        await b.run(b.desk.reconcile)
+        assert not await refused(b, 1)
+
+
+async def test_a_change_that_was_made_counts_as_the_order_that_it_is_now(tmp_path: Path) -> None:
+    async with changing(tmp_path) as (b, report, _):
+        await b.run(lambda: b.desk.modify(report.order_id, {"quantity": 1000}))
+        await b.run(lambda: b.desk.modify(report.order_id, {"quantity": 200}))
+        assert await refused(b, 801)
+        assert not await refused(b, 800)
+
+
+@pytest.mark.parametrize("code", [None, 201])
+async def test_a_change_that_was_not_made_leaves_the_room_that_there_was(
+    tmp_path: Path, code: int | None
+) -> None:
+    async with changing(tmp_path) as (b, report, changes):
+        changes.is_answered = False
+        task = asyncio.ensure_future(b.desk.modify(report.order_id, {"quantity": 1000}))
+        if code is None:
+            why = SendDisposition.UNSENT
+            changes.failing = NotConnectedError("no session", disposition=why)
+        else:
+            await b.turn(lambda: bool(changes.sent))
+            b.venue.fault(changes.sent[0].order_id, code, "Order rejected - reason: no margin")
+        with pytest.raises((OrderStateError, NotConnectedError)):
+            await b.run(lambda: task)
+        changes.failing = None
+        assert not await refused(b, 900)
+
+
+async def test_a_change_of_an_order_that_ended_on_the_way_is_not_sent(tmp_path: Path) -> None:
+    async with changing(tmp_path) as (b, report, changes):
+        held = b.venue.by_ref(report.order_ref)
+        assert held is not None
+
+        async def it_ends() -> None:
+            b.venue.confirm_cancel(held)
+
+        b.venue.confirm_alive = it_ends  # type: ignore[method-assign]
+        with pytest.raises(OrderStateError, match="cancelled and cannot be changed"):
+            await b.run(lambda: b.desk.modify(report.order_id, {"quantity": 50}))
+        assert changes.sent == []
+
+
+async def test_what_is_filled_already_is_not_counted_again_in_a_change(tmp_path: Path) -> None:
+    facts = Facts()
+    async with changing(tmp_path, facts=facts, most=100) as (b, report, _):
+        held = b.venue.by_ref(report.order_ref)
+        assert held is not None
+        b.venue.execute(held, Decimal(60))
+        facts.held = Decimal(60)
+        price: dict[str, Any] = {"limit_price": "100.40"}
+        changed = await b.run(lambda: b.desk.modify(report.order_id, price))
+        assert changed.limit_price == Decimal("100.40")
+        with pytest.raises(RiskLimitError, match="max_position_size: 101 "):
+            await b.run(lambda: b.desk.modify(report.order_id, {"quantity": 101}))
+
+
+async def test_a_refused_size_is_that_of_the_whole_order(tmp_path: Path) -> None:
+    async with changing(tmp_path, most=10_000) as (b, report, _):
+        held = b.venue.by_ref(report.order_ref)
+        assert held is not None
+        b.venue.execute(held, Decimal(99))
+        with pytest.raises(RiskLimitError, match="MAX_ORDER_SIZE"):
+            await b.run(lambda: b.desk.modify(report.order_id, {"quantity": 1001}))

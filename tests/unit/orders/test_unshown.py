@@ -1,0 +1,93 @@
+"""Executions go on counting until a position shows them."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ibkr_connector.model.ids import ExecId
+from ibkr_connector.model.orders import Action
+from ibkr_connector.orders.risk.unshown import SHOWN_AFTER_S, Unshown, UnshownFill
+from kit.order_desk import AAPL, NOON
+
+
+def fill(number: int, quantity: int, *, at_s: float = 0.0) -> UnshownFill:
+    return UnshownFill(
+        contract=AAPL,
+        action=Action.BUY if quantity > 0 else Action.SELL,
+        quantity=Decimal(abs(quantity)),
+        price=Decimal(100),
+        exec_id=ExecId(f"0001.{number:04}.01"),
+        at=NOON + timedelta(seconds=at_s),
+    )
+
+
+def left(unshown: Unshown, *, at_s: float = 0.0, account: str = "DU1") -> list[Decimal]:
+    rows = unshown.fills(account, NOON + timedelta(seconds=at_s))
+    return [row.quantity if row.action is Action.BUY else -row.quantity for row in rows]
+
+
+def told(unshown: Unshown, quantity: int) -> None:
+    unshown.told("DU1", AAPL.con_id, Decimal(quantity))
+
+
+def test_a_position_that_is_told_after_the_first_of_three_fills_includes_only_that() -> None:
+    unshown = Unshown()
+    told(unshown, 5)
+    for number in (1, 2, 3):
+        unshown.executed("DU1", fill(number, 10))
+    told(unshown, 15)
+    assert left(unshown) == [10, 10]
+    told(unshown, 15)
+    assert left(unshown) == [10, 10]
+    told(unshown, 35)
+    assert left(unshown) == []
+
+
+def test_what_fits_no_position_counts_for_some_seconds_and_then_no_more() -> None:
+    unshown = Unshown()
+    unshown.executed("DU1", fill(1, 10))
+    unshown.executed("DU1", fill(2, -4, at_s=1))
+    told(unshown, 999)
+    assert left(unshown, at_s=SHOWN_AFTER_S - 0.1) == [10, -4]
+    assert left(unshown, at_s=SHOWN_AFTER_S) == [-4]
+    assert left(unshown, at_s=SHOWN_AFTER_S + 1) == []
+    assert not unshown._behind
+
+
+def test_a_fill_that_is_told_twice_counts_once_and_in_its_account_only() -> None:
+    unshown = Unshown()
+    for _ in range(2):
+        unshown.executed("DU1", fill(1, 10))
+    assert left(unshown) == [10]
+    assert left(unshown, account="DU2") == []
+
+
+def test_a_new_session_begins_with_its_own_list_of_positions() -> None:
+    unshown = Unshown()
+    told(unshown, 100)
+    unshown.executed("DU1", fill(1, 10))
+    unshown.session_ended()
+    assert left(unshown) == []
+    # the position was closed meanwhile: the list does not name it
+    unshown.executed("DU1", fill(2, 7))
+    told(unshown, 7)
+    assert left(unshown) == []
+
+
+@given(
+    sizes=st.lists(st.integers(1, 9), min_size=1, max_size=8),
+    shown=st.lists(st.integers(0, 8), max_size=8),
+)
+def test_position_and_what_it_does_not_show_come_to_everything_that_was_bought(
+    sizes: list[int], shown: list[int]
+) -> None:
+    unshown = Unshown()
+    for number, size in enumerate(sizes):
+        unshown.executed("DU1", fill(number, size))
+    position = 0
+    for count in sorted(shown):
+        position = sum(sizes[:count])
+        told(unshown, position)
+    assert position + sum(left(unshown)) == sum(sizes)
