@@ -46,6 +46,7 @@ class Cancelling:
         self._dispatch = dispatch
         self._timeout_s = timeout_s
         self._refusals: dict[str, OrderFault] = {}
+        book.retention.on_forgotten.append(lambda key: self._refusals.pop(key, None))
 
     def refused(self, key: str, fault: OrderFault) -> None:
         """Remember what was said against a cancellation that is under way."""

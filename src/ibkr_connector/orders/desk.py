@@ -390,7 +390,7 @@ class OrdersDesk:
     @property
     def open_count(self) -> int:
         """How many orders of ours can still change."""
-        return sum(entry.is_own and entry.is_open for entry in self._ledger)
+        return sum(entry.is_own for entry in self._ledger.open_entries())
 
     @property
     def halted_by(self) -> tuple[str, ...]:
@@ -400,7 +400,7 @@ class OrdersDesk:
     @property
     def uncertain_count(self) -> int:
         """How many orders of ours are uncertain."""
-        return sum(entry.is_own and entry.state is State.UNCERTAIN for entry in self._ledger)
+        return sum(e.is_own and e.state is State.UNCERTAIN for e in self._ledger.open_entries())
 
     @property
     def anomalies(self) -> int:

@@ -18,6 +18,7 @@ from ibkr_connector.errors import (
     OrderRejectedError,
     OrderStateError,
     OrderUncertainError,
+    OrderValidationError,
 )
 from ibkr_connector.gateway.port import OrderGateway, OrderTicket
 from ibkr_connector.model.ids import OrderId
@@ -75,6 +76,24 @@ class Dispatch:
         if in_time:
             self._abandoned.add(key)
         return in_time
+
+    def check_key(self, client_order_id: str | None) -> None:
+        """
+        Refuse a key under which the broker has an order that our journal has never heard of.
+
+        Raises:
+            OrderValidationError: The journal was lost, and to place it would be to place it twice.
+        """
+        if client_order_id is None or not self._ledger.foreign_refs:
+            return
+        start = order_ref(client_order_id, client_id=self._gateway.client_id, token=self._token)
+        for reference, key in self._ledger.foreign_refs.items():
+            if reference.startswith(start):
+                raise OrderValidationError(
+                    f"client_order_id {client_order_id!r} names order "
+                    f"{self._ledger.get(key).order_id} at the broker, which is not in the journal",
+                    hint="look at that order; use a new client_order_id for a new one",
+                )
 
     def intend(
         self,

@@ -18,7 +18,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ibkr_connector.errors import IBKRError, OrderRejectedError
+from ibkr_connector.errors import IBKRError, OrderRejectedError, OrderValidationError
 from ibkr_connector.model.brackets import BracketReport, BracketRequest
 from ibkr_connector.model.orders import OrderRequest, SendDisposition
 from ibkr_connector.model.preview import RuleVerdict
@@ -108,13 +108,16 @@ class Families:
                 known = placed_before(self._ledger, entry, examined[0].contract)
             if known is None:
                 self._check_trading()
+                self._dispatch.check_key(entry.client_order_id)
                 rules = [(*rows, *agreed.rows) for rows in self._check_risk(examined)]
                 voucher = agreed.voucher if agreed.rows else self._placing.take(token, examined)
+            else:
+                keys = [known.key, *self._exits_of(known, exits)]
         except IBKRError as error:
             self._placing.deny(bracket, error)
             raise
         if known is not None:
-            return await self._answer([known.key, *self._exits_of(known, exits)], waiting)
+            return await self._answer(keys, waiting)
         head = self._dispatch.intend(examined[0], rules=rules[0], transmit=False)
         parent_id = head.ticket.order_id
         notes = [
@@ -218,8 +221,14 @@ class Families:
 
     def _exits_of(self, entry: OrderEntry, exits: Sequence[OrderRequest]) -> Iterator[str]:
         """Find the children of a bracket that was placed before; they say what they said then."""
-        for child, asked in zip(self._children(entry), exits, strict=True):
-            placed_before(self._ledger, asked, child.contract)
+        for asked in exits:
+            child = placed_before(self._ledger, asked, entry.contract)
+            if child is None or child.parent_id != entry.order_id:
+                raise OrderValidationError(
+                    f"client_order_id {entry.client_order_id!r} already names another order: "
+                    f"order {entry.order_id}, which has no such exits",
+                    hint="use a new client_order_id for a new bracket",
+                )
             yield child.key
 
     def _children(self, head: OrderEntry) -> list[OrderEntry]:

@@ -18,9 +18,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
-from ibkr_connector.gateway.port import (
-    BrokerOrder,
-)
+from ibkr_connector.gateway.port import BrokerOrder
 from ibkr_connector.model.ids import ClientId, ExecId, OrderId, PermId
 from ibkr_connector.model.orders import Fill, SendDisposition, Transition
 
@@ -45,7 +43,6 @@ from .states import EVIDENCE, Event, State
 
 __all__ = ["Ledger", "exec_base"]
 
-N = TypeVar("N", bound=Note)
 V = TypeVar("V")
 
 
@@ -59,6 +56,8 @@ class Ledger:
         self._by_id: dict[tuple[ClientId, OrderId], str] = {}
         self._by_ref: dict[str, str] = {}
         self._by_client_order_id: dict[str, str] = {}
+        self.foreign_refs: dict[str, str] = {}
+        """References of orders that are not in the journal, and their keys here."""
         self._revisions: dict[str, tuple[str, int]] = {}
         self._replaced: dict[ExecId, Fill] = {}
         self._uncharged: dict[ExecId, Charged] = {}
@@ -84,7 +83,7 @@ class Ledger:
         return key in self._entries
 
     def open_entries(self) -> Iterator[OrderEntry]:
-        """Return the orders that can still change, without looking at all the others."""
+        """Return the orders that can still change, without looking at all others; on any thread."""
         return (self._entries[key] for key in tuple(self._open))
 
     def get(self, key: str) -> OrderEntry:
@@ -171,7 +170,8 @@ class Ledger:
             if entry.client_order_id is not None:
                 self._attempts.pop(entry.client_order_id, None)
         bases = {base for base, (key, _) in self._revisions.items() if key in gone}
-        for index in (self._by_perm, self._by_id, self._by_ref, self._by_client_order_id):
+        refs = (self._by_ref, self._by_client_order_id, self.foreign_refs)
+        for index in (self._by_perm, self._by_id, *refs):
             _drop(index, lambda _, key: key in gone)
         _drop(self._revisions, lambda base, _: base in bases)
         _drop(self._replaced, lambda exec_id, _: exec_base(exec_id)[0] in bases)
@@ -188,7 +188,7 @@ class Ledger:
             self.record(note)
         if newer is not None:
             self._by_id[slot] = newer
-        if asked is not None and latest is not None and latest.created >= first.at:
+        if asked and latest and (latest.created, latest.order_id) > (first.at, slot[1]):
             self._by_client_order_id[asked] = latest.key
         self._touched.pop(first.key, None)
 
@@ -229,6 +229,7 @@ class Ledger:
 
     def _record_met(self, note: Met) -> None:
         order = note.order
+        self.foreign_refs[order.order_ref] = note.key
         self._put(
             OrderEntry(
                 key=note.key,
@@ -400,17 +401,13 @@ _RECORD: Final[Mapping[type[Any], Callable[[Ledger, Any], None]]] = MappingProxy
     {
         Intended: Ledger._record_intended,
         Checkpoint: Ledger._record_checkpoint,
-        Decided: Ledger._record_nothing,
         Changed: Ledger._record_changed,
         Met: Ledger._record_met,
         Moved: Ledger._record_moved,
         Learned: Ledger._record_learned,
         Filled: Ledger._record_filled,
         Charged: Ledger._record_charged,
-        Refused: Ledger._record_nothing,
-        Denied: Ledger._record_nothing,
-        Drifted: Ledger._record_nothing,
-        Opened: Ledger._record_nothing,
+        **dict.fromkeys((Decided, Refused, Denied, Drifted, Opened), Ledger._record_nothing),
     }
 )
 

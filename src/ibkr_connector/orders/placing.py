@@ -122,6 +122,7 @@ class Placing:
                 known = placed_before(self._ledger, checked, examined.contract)
             if known is None:
                 self._check_trading()
+                self._dispatch.check_key(checked.client_order_id)
                 rules = self._admission.check_risk(examined)
                 voucher = agreed.voucher if agreed.rows else self.take(token, [examined])
         except IBKRError as error:
@@ -236,9 +237,14 @@ class Placing:
             at=self._book.clock.utcnow(),
             key="",
             error=type(error).__name__,
-            reason=error.message,
-            order=repr(request),
+            reason=_writable(error.message),
+            order=_writable(repr(request)),
             correlation_id=current_correlation_id(),
             rules=error.rules if isinstance(error, RiskLimitError) else (),
         )
         self._book.journal.post([note])
+
+
+def _writable(text: str) -> str:
+    # JSON lets half of a surrogate pair in, and a journal that cannot write one stops all trading
+    return text.encode(errors="backslashreplace").decode()

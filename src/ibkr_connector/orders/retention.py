@@ -119,7 +119,7 @@ class Retention:
         if entry is not None:
             # whoever asks is about to decide by it: it must not go meanwhile
             self._used[entry.key] = self._clock.utcnow()
-            return
+        # one attempt may be back already because somebody asked for it: the others count too
         for client_id in tuple(self._clients):
             attempt = 1
             while await self.recall(_ref(client_order_id, client_id, attempt)):

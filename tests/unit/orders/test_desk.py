@@ -10,6 +10,7 @@ import pytest
 
 from ibkr_connector.errors import (
     CircuitOpenError,
+    ContractNotFoundError,
     IBKRError,
     MarketDataPermissionError,
     NotConnectedError,
@@ -25,12 +26,14 @@ from ibkr_connector.errors import (
     TradingHaltedError,
 )
 from ibkr_connector.gateway.port import OpenOrderSeen, OrderTicket
-from ibkr_connector.model.contracts import ContractDetails
+from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.ids import ClientId, OrderId, PermId
 from ibkr_connector.model.orders import OrderStatus, SendDisposition
 from ibkr_connector.observe.correlation import correlation
 from ibkr_connector.orders.journal import read
+from ibkr_connector.orders.notes import Intended
 from ibkr_connector.orders.risk import Needs, RiskFacts, RiskLimits
+from ibkr_connector.orders.states import State
 from kit.order_desk import NOON, NoFacts, bench, buy, ticket
 from kit.order_venue import Held, Mode
 
@@ -706,3 +709,42 @@ async def test_the_correlation_id_and_the_cause_are_in_the_journal(tmp_path: Pat
         assert {step.correlation_id for step in steps} == {cid}
         assert [step.cause for step in steps] == ["place", "openOrder", "openOrder", "send"]
         assert steps[0].time == NOON
+
+
+async def test_text_that_no_file_can_hold_does_not_stop_the_journal(tmp_path: Path) -> None:
+    async def resolve(contract: Contract | str) -> ContractDetails:
+        raise ContractNotFoundError(f"no contract fits {contract}")
+
+    async with bench(tmp_path, resolve=resolve) as b:
+        # half of a surrogate pair, as JSON may carry it
+        order = {"symbol": "A\ud800", "action": "BUY", "quantity": 1, "order_type": "MKT"}
+        with pytest.raises(ContractNotFoundError):
+            await b.run(lambda: b.desk.place(order))
+        (denied,) = (one for one in await b.journal.entries() if one.kind == "denied")
+        assert denied.body["reason"] == "no contract fits A\\ud800"
+        assert b.desk.halted_by == ()
+
+
+async def test_orders_may_come_while_another_thread_counts_them(tmp_path: Path) -> None:
+    class Coming:
+        """An entry during whose look at it the next order comes."""
+
+        is_own = is_open = True
+        state = State.UNCERTAIN
+
+        def __getattribute__(self, name: str) -> object:
+            if name == "is_own":
+                intended(len(ledger) + 1)
+            return object.__getattribute__(self, name)
+
+    def intended(number: int) -> None:
+        wanted = ticket(order_id=number, order_ref=f"ibc-{number}")
+        ledger.record(Intended(at=NOON, key=f"ibc-{number}", client_id=ClientId(1), ticket=wanted))
+
+    async with bench(tmp_path) as b:
+        ledger = b.desk._ledger
+        ledger._entries["x"] = Coming()  # type: ignore[assignment]
+        ledger._open["x"] = None
+        assert (b.desk.open_count, b.desk.uncertain_count) == (1, 1)
+        ledger._entries.clear()
+        ledger._open.clear()

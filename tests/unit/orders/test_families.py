@@ -1,12 +1,18 @@
 """Brackets on a venue without sockets: what is written, called off and answered."""
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from ibkr_connector.errors import OrderError, OrderRejectedError, OrderUncertainError
+from ibkr_connector.errors import (
+    OrderError,
+    OrderRejectedError,
+    OrderUncertainError,
+    OrderValidationError,
+)
 from ibkr_connector.model.brackets import BracketRequest
 from ibkr_connector.model.orders import OrderStatus
 from kit.order_desk import bench, buy
@@ -78,3 +84,25 @@ async def test_an_entry_that_has_traded_keeps_its_exits_when_one_is_refused(
             await b.run(lambda: b.desk.place_bracket(BRACKET))
         assert [report.status for report in b.desk.orders()] == ["filled", "rejected", "submitted"]
         assert b.venue.cancels == []
+
+
+async def test_a_key_of_a_single_order_is_none_for_a_bracket(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        alone = buy(client_order_id="x")
+        await b.run(lambda: b.desk.place(alone))
+        with pytest.raises(OrderValidationError, match="'x' already names another order"):
+            await b.run(lambda: b.desk.place_bracket(replace(BRACKET, entry=alone)))
+        assert len(b.venue.sent) == 1
+        (denied,) = (one for one in await b.journal.entries() if one.kind == "denied")
+        assert denied.body["error"] == "OrderValidationError"
+
+
+async def test_a_bracket_that_is_placed_again_names_its_exits_right(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        wanted = replace(BRACKET, entry=buy(client_order_id="x"))
+        first = await b.run(lambda: b.desk.place_bracket(wanted))
+        # one exit has left memory and come back since, so it is the last in the ledger
+        entries = b.desk._ledger._entries
+        entries[first.take_profit.order_ref] = entries.pop(first.take_profit.order_ref)
+        assert await b.run(lambda: b.desk.place_bracket(wanted)) == first
+        assert len(b.venue.sent) == 3

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ibkr_connector.errors import OrderNotFoundError, OrderValidationError
-from ibkr_connector.gateway.port import CommissionReported
+from ibkr_connector.errors import NotConnectedError, OrderNotFoundError, OrderValidationError
+from ibkr_connector.gateway.port import CommissionReported, OrderFault, OrderTicket
 from ibkr_connector.model.ids import ClientId, ExecId, OrderId
-from ibkr_connector.model.orders import OrderReport, OrderStatus
+from ibkr_connector.model.orders import OrderReport, OrderStatus, SendDisposition
 from ibkr_connector.orders.journal import Journal, verify
 from ibkr_connector.orders.ledger import Ledger
 from ibkr_connector.orders.notes import Intended, Moved
@@ -297,3 +297,51 @@ async def test_a_journal_tells_all_notes_of_an_order(tmp_path: Path) -> None:
         assert isinstance(notes[0], Intended)
         assert isinstance(b.journal, Journal)
         assert b.journal.notes_of("ibc-nothing") == ()
+
+
+async def test_an_attempt_that_somebody_looked_up_does_not_hide_the_one_that_was_sent(
+    tmp_path: Path,
+) -> None:
+    def no_session(ticket: OrderTicket) -> None:
+        raise NotConnectedError("no session", disposition=SendDisposition.UNSENT)
+
+    async with bench(tmp_path) as b:
+        b.venue.on_send, sends = no_session, b.venue.on_send
+        with pytest.raises(NotConnectedError):
+            await b.run(lambda: b.desk.place(buy(client_order_id="k")))
+        b.venue.on_send = sends
+        (unsent,) = b.desk.orders()
+        before = await placed(b)
+        b.clock.advance(DAYS)
+        assert forget(b) == 2
+        await b.desk.look_up(unsent.order_id)
+        assert await b.run(lambda: b.desk.place(buy(client_order_id="k"))) == before
+        assert len(b.venue.sent) == 1
+
+
+async def test_a_lost_journal_does_not_place_an_order_again(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await placed(b, "k2", filled=False)
+        report = await b.run(lambda: b.desk.place(buy(client_order_id="k")))
+        await b.stop()
+        b.path = tmp_path / "new.sqlite3"
+        b.venue.reconnect()
+        await b.start()
+        await b.run(b.desk.reconcile)
+        with pytest.raises(OrderValidationError, match=f"names order {report.order_id} at the"):
+            await b.run(lambda: b.desk.place(buy(client_order_id="k")))
+        await b.run(lambda: b.desk.place(buy(client_order_id="k3")))
+        assert len(b.venue.sent) == 3
+
+
+async def test_what_was_said_against_a_cancellation_is_forgotten_with_the_order(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path) as b:
+        report = await placed(b)
+        b.desk._cancelling.refused(
+            report.order_ref, OrderFault(order_id=OrderId(report.order_id), code=161, text="no")
+        )
+        b.clock.advance(DAYS)
+        assert forget(b) == 1
+        assert not b.desk._cancelling.was_refused(report.order_ref)
