@@ -12,7 +12,9 @@ not a whole number, either.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final
 
 from ib_async.contract import ContractDetails
@@ -53,22 +55,28 @@ class HonestDecoder(Decoder):
     ) -> Callable[[list[str]], None]:
         """Make the handler of a flat message (ib_async's own one swallows exceptions)."""
 
+        kinds = tuple(_flag if kind is bool else kind for kind in types)
+
         def handler(fields: list[str]) -> None:
             method = getattr(self.wrapper, methodName, None)
             if method is not None:
-                method(*map(_value, types, fields[skip:]))
+                # told apart here and not in a function: most messages of a day come through here
+                method(
+                    *[
+                        text if kind is str else kind(text or 0)
+                        for kind, text in zip(kinds, fields[skip:], strict=False)
+                    ]
+                )
 
         return handler
 
     def parse(self, obj: Any) -> None:
-        """Read the coupon of a bond as the figure it is: ib_async raises on 4.25 per cent."""
-        is_bond = isinstance(obj, ContractDetails) and isinstance(obj.coupon, str)
-        coupon = obj.coupon if is_bond else ""
-        if is_bond:
-            obj.coupon = 0
-        super().parse(obj)
-        if coupon:
-            obj.coupon = float(coupon)
+        """Make of an object's texts what its class says they are; an empty one is its default."""
+        values = vars(obj)
+        plan = _figures_of(type(obj))  # type: ignore[arg-type]  # mypy: a class is no Hashable
+        for name, kind, default in plan:
+            value = values[name]
+            values[name] = kind(value) if value else default
 
     def execDetails(self, fields: list[str]) -> None:
         """Keep the time as text: ib_async raises on a zone that it does not know."""
@@ -95,9 +103,25 @@ class HonestDecoder(Decoder):
         super().commissionReport(fields)
 
 
-def _value(kind: type, text: str) -> Any:
-    if kind is str:
-        return text
-    if kind is bool:
-        return bool(int(text or 0))
-    return kind(text or 0)
+def _flag(text: Any) -> bool:
+    return bool(int(text))
+
+
+_MISTAKEN: Final = {(ContractDetails, "coupon"): float}
+"""What ib_async takes for whole numbers: it raises on a bond of 4.25 per cent."""
+
+_KINDS: Final[dict[type, Callable[[Any], Any]]] = {int: int, float: float, bool: _flag}
+
+
+@cache
+def _figures_of(owner: type) -> tuple[tuple[str, Callable[[Any], Any], Any], ...]:
+    """Return the fields of a class that are no text: name, how to read it, what it is if empty."""
+    return tuple(
+        (
+            field.name,
+            _MISTAKEN.get((owner, field.name)) or _KINDS[type(field.default)],
+            field.default,
+        )
+        for field in dataclasses.fields(owner)
+        if type(field.default) in _KINDS
+    )

@@ -19,6 +19,8 @@ _UNSET_WHOLE: Final = frozenset(
     map(Decimal, ("2147483647", "9223372036854775807", "-9223372036854775808"))
 ) | {Decimal(repr(9223372036854775807.0)), Decimal(repr(-9223372036854775808.0))}
 _UNSET_INT: Final = 2147483647
+_SAFE: Final = 1e15
+"""Below this a whole float has one way only to be written out."""
 
 
 def decimal_or_none(number: float | Decimal | str) -> Decimal | None:
@@ -28,6 +30,8 @@ def decimal_or_none(number: float | Decimal | str) -> Decimal | None:
     Raises:
         ValueError: The text is no number.
     """
+    if type(number) is float and number.is_integer() and 0 < abs(number) < _SAFE:
+        return Decimal(int(number))
     text = repr(number) if isinstance(number, float) else str(number).strip()
     if not text:
         return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime, tzinfo
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, Final
 
 import ib_async.contract
@@ -32,6 +33,7 @@ from ibkr_connector.model.orders import (
     TriggerMethod,
     VolumeCondition,
 )
+from ibkr_connector.model.terms import NO_TERMS
 
 from .algo_terms import read_algo, write_algo
 from .figures import decimal_or_none, figure, integer, positive
@@ -68,6 +70,14 @@ _STOPS: Final = frozenset(
     )
 )
 """The types whose auxiliary price is a trigger; of others it is an amount or an offset."""
+
+
+_EXTRAS: Final = attrgetter(
+    "goodTillDate", "goodAfterTime", "allOrNone", "displaySize", "hidden", "ocaGroup",
+    "triggerMethod", "algoStrategy", "conditions", "conditionsCancelOrder", "conditionsIgnoreRth",
+    "smartComboRoutingParams", "orderComboLegs",
+)  # fmt: skip
+"""What an order of side, quantity, type, price and time alone leaves empty."""
 
 
 def write_terms(order: Any, terms: OrderTerms, *, stop: Decimal | None) -> None:
@@ -124,6 +134,9 @@ def read_terms(order: Any, *, login_zone: tzinfo) -> OrderTerms:
     What IB writes for "nothing" (zero, the largest numbers, empty text) is left out, and so is
     what has no name here: an unknown algorithm, a time that is none.
     """
+    is_plain = order.orderType not in _PEGGED and order.orderType not in _TRAILS
+    if is_plain and not any(_EXTRAS(order)) and integer(order.minQty) is None:
+        return NO_TERMS  # most orders, and each of their messages says so again
     is_trail = order.orderType in _TRAILS
     percent = positive(order.trailingPercent) if is_trail else None
     group = order.ocaGroup or None

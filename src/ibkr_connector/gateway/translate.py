@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
+from functools import lru_cache
+from operator import attrgetter
+from types import SimpleNamespace
 from typing import Any, Final
 
 import ib_async.contract
@@ -80,6 +83,12 @@ _SECURITY_TYPES: Final = {kind.value: kind for kind in SecurityType} | {
 }
 """IB's names, and those of kinds that we file under a related one."""
 
+_NAMES: Final = (
+    "secType", "conId", "symbol", "lastTradeDateOrContractMonth", "strike", "right", "multiplier",
+    "exchange", "primaryExchange", "currency", "localSymbol", "tradingClass",
+)  # fmt: skip
+_DESCRIBED: Final = attrgetter(*_NAMES)
+
 _NOT_SAID: Final = "?"
 """What TWS writes into fields of orders that this client may not see (ib_async wrapper.py)."""
 
@@ -94,6 +103,18 @@ def contract(source: Any) -> Contract:
     Raises:
         ValueError: A security type that has no name here.
     """
+    # each message of an order describes its contract again, and a record may be shared
+    if not source.comboLegs and isinstance(source.strike, float):
+        return _same_contract(*_DESCRIBED(source))
+    return _contract(source)
+
+
+@lru_cache(maxsize=1024)
+def _same_contract(*described: Any) -> Contract:
+    return _contract(SimpleNamespace(comboLegs=(), **dict(zip(_NAMES, described, strict=True))))
+
+
+def _contract(source: Any) -> Contract:
     kind = _SECURITY_TYPES.get(source.secType)
     if kind is None:
         raise ValueError(f"expected a security type, found {source.secType!r}")

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from ibkr_connector.errors import ContractError
@@ -59,6 +60,7 @@ _FORMS: Final = (
 )
 
 
+@lru_cache(maxsize=1024)
 def parse_contract(text: str) -> Contract:
     """
     Read the short text form; nothing is looked up.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, Final, Protocol
 
 from .algos import Algo
@@ -128,6 +129,8 @@ class SendDisposition(StrEnum):
 
 
 _TERMS: Final = tuple(field.name for field in fields(OrderTerms))
+_SAID: Final = attrgetter(*_TERMS)
+_NOTHING: Final = _SAID(NO_TERMS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +214,8 @@ class OrderRequest(Record):
     @property
     def terms(self) -> OrderTerms:
         """Everything beyond side, size, limit, stop and time in force, as one record."""
-        return OrderTerms(**{name: getattr(self, name) for name in _TERMS})
+        said = _SAID(self)
+        return NO_TERMS if said == _NOTHING else OrderTerms(**dict(zip(_TERMS, said, strict=True)))
 
     @property
     def symbol(self) -> str:

@@ -4,7 +4,8 @@ What the account holds and what is under way, put together for the rules at once
 Owns: how open orders become the book that rules look at, and the memory of what was let through. A
 change that the broker has not confirmed counts as made and as not made, whichever is more.
 Nothing here awaits, so the book is what it is when the order is admitted. It is made anew for each
-order, so what cannot have changed since is kept: with a thousand orders open, that is all of it.
+order, and only what has changed since the last one is looked at again: with a thousand orders open,
+that is next to nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from itertools import chain
 from typing import Final
 
 from ibkr_connector.gateway.port import OrderTicket
@@ -74,9 +76,14 @@ class Exposure:
         self._pending = pending
         self._placed: deque[Placed] | None = None
         self._values: dict[tuple[str, ConId | None], Decimal] = {}
-        # what was last made of an order, what it was made of, and at which rates
-        self._kept: dict[str, tuple[OrderEntry, tuple[Working, ...]]] = {}
+        self._changed = {entry.key for entry in ledger.open_entries()}
+        ledger.on_change.append(self._note)
+        # what was made of open orders, by account, and at which rates
+        self._kept: dict[str, dict[str, tuple[Working, ...]]] = {}
+        self._account_of: dict[str, str] = {}
         self._rates: dict[str, Decimal | None] = {}
+        # those of which nothing can be kept: what they can cost is the market's or others' to say
+        self._loose: dict[str, None] = {}
 
     def book(self, account: str, limits: RiskLimits, *, without: str | None = None) -> Book:
         """Return what is known of an account now; the order with the key `without` left out."""
@@ -90,20 +97,19 @@ class Exposure:
         rates = {currency: figures.rate(currency) for currency in self._rates}
         if rates != self._rates:
             self._rates = rates
-            self._kept.clear()
+            self._changed |= self._account_of.keys()
+        self._look_again(figures)
         working: list[Working] = []
-        for entry in self._ledger.open_entries():
-            if entry.account not in (account, "") or entry.key == without:
-                continue
-            kept = self._kept.get(entry.key)
-            if kept is not None and kept[0] is entry:
-                working += kept[1]
-            else:
-                working += self._of_entry(entry, figures)
+        for owner in dict.fromkeys((account, "")):
+            kept = self._kept.get(owner, {})
+            if without in kept:
+                kept = {key: rows for key, rows in kept.items() if key != without}
+            working += chain.from_iterable(kept.values())
+        for key in self._loose:
+            entry = self._ledger.get(key)
+            if entry.account in (account, "") and key != without:
+                working += self._working(entry, figures)
         working += (self._of_fill(fill, figures) for fill in known.unshown)
-        if len(self._kept) > 2 * len(working) + _ROOM:
-            still = {entry.key for entry in self._ledger.open_entries()}
-            self._kept = {key: kept for key, kept in self._kept.items() if key in still}
         return Book(
             now=known.now,
             held=held,
@@ -149,13 +155,34 @@ class Exposure:
                 return False
         return True
 
-    def _of_entry(self, entry: OrderEntry, figures: _Figures) -> tuple[Working, ...]:
-        working = tuple(self._working(entry, figures))
-        if _stands_alone(entry) and self._pending(entry.key) is None:
-            currency = entry.contract.currency
-            self._rates[currency] = figures.rate(currency)
-            self._kept[entry.key] = (entry, working)
-        return working
+    def _note(self, key: str) -> None:
+        entry = self._ledger.entry(key)
+        is_open = entry is not None and entry.is_open
+        if is_open or key in self._account_of or key in self._loose:
+            self._changed.add(key)
+        else:
+            self._changed.discard(key)
+
+    def _look_again(self, figures: _Figures) -> None:
+        """Make anew what is kept of the orders that have changed."""
+        for key in self._changed:
+            self._loose.pop(key, None)
+            owner = self._account_of.pop(key, None)
+            if owner is not None:
+                del self._kept[owner][key]
+            entry = self._ledger.entry(key)
+            if entry is None or not entry.is_open:
+                continue
+            # of one that was ever changed it is asked anew each time whether the change has come
+            is_settled = entry.changed is None and self._pending(key) is None
+            if is_settled and _stands_alone(entry):
+                currency = entry.contract.currency
+                self._rates[currency] = figures.rate(currency)
+                self._account_of[key] = entry.account
+                self._kept.setdefault(entry.account, {})[key] = tuple(self._working(entry, figures))
+            else:
+                self._loose[key] = None
+        self._changed.clear()
 
     def _working(self, entry: OrderEntry, figures: _Figures) -> Iterator[Working]:
         limits, stops = [entry.limit_price], [entry.stop_price]
@@ -275,9 +302,6 @@ def _stands_alone(entry: OrderEntry) -> bool:
 
 
 _ANY: Final = RiskLimits(max_order_size=Decimal(1))
-_ROOM: Final = 1000
-"""So many orders that have closed may be remembered before they are swept out."""
-
 _LONGEST_MEMORY_S: Final = 3600.0
 """Windows differ by contract, so what one has done with may still be in another's."""
 

@@ -7,6 +7,8 @@ answer had not come.
 
 from __future__ import annotations
 
+from typing import Final
+
 from ibkr_connector.codes import OrderEffect, Scope, lookup
 from ibkr_connector.gateway.port import (
     CommissionReported,
@@ -27,6 +29,10 @@ from .modifying import Modifying
 from .states import Event, State
 
 __all__ = ["Hearing"]
+
+_OF_ORDERS: Final = frozenset(
+    {OrderStatusSeen, OpenOrderSeen, Execution, CommissionReported, OrderFault, SessionEnded}
+)
 
 
 class Hearing:
@@ -51,6 +57,9 @@ class Hearing:
 
     def apply(self, event: GatewayEvent) -> None:
         """Take in what a session says; events that are not about orders pass by."""
+        # most events are of accounts: one look tells
+        if type(event) not in _OF_ORDERS:
+            return
         if isinstance(event, OrderStatusSeen | OpenOrderSeen | Execution | CommissionReported):
             seen = see(self._ledger, event, at=self._clock.utcnow())
             if seen.stranger and isinstance(event, OrderStatusSeen):

@@ -66,6 +66,8 @@ class Ledger:
         self._attempts: dict[str, int] = {}
         self._clock = 0
         self._touched: dict[str, int] = {}
+        self.on_change: list[Callable[[str], None]] = []
+        """Told the key of each order of which anything was recorded, or which was forgotten."""
         self.recall: Callable[[str], None] | None = None
         """Told a reference that is not known, it may bring the order back (`retention.py`)."""
         self.anomalies = 0
@@ -167,6 +169,8 @@ class Ledger:
         gone = {key: self._entries.pop(key) for key in keys}
         for key, entry in gone.items():
             self._touched.pop(key, None)
+            for tell in self.on_change:
+                tell(key)
             if entry.client_order_id is not None:
                 self._attempts.pop(entry.client_order_id, None)
         bases = {base for base, (key, _) in self._revisions.items() if key in gone}
@@ -355,6 +359,8 @@ class Ledger:
             self._open.pop(entry.key, None)
         self._clock += 1
         self._touched[entry.key] = self._clock
+        for tell in self.on_change:
+            tell(entry.key)
         if entry.perm_id is not None:
             self._by_perm[entry.perm_id] = entry.key
         if new and entry.order_id > 0:

@@ -188,6 +188,8 @@ class Placing:
         Raises:
             OrderValidationError: It is no good, or is another order's.
         """
+        if token is None:
+            return None
         key = "" if changing is None else changing.key
         return self._vouchers.take(token, exactly(*examined, changing=key))
 

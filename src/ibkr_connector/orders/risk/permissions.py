@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import attrgetter
 
 from ibkr_connector.model.orders import Violation
 
@@ -12,9 +13,15 @@ __all__ = ["allowed", "denied"]
 
 _FILE = "config/trading_permissions.yaml"
 
+_SETS = ("security_types", "symbols", "order_types", "exchanges", "currencies", "accounts")
+_ALLOWED = attrgetter(*_SETS)
+_DENIED = attrgetter(*(f"denied_{name}" for name in _SETS))
+
 
 def allowed(case: Case) -> Iterator[Violation]:
     """What is listed is allowed and nothing else; an empty list allows any."""
+    if not any(_ALLOWED(case.limits)):
+        return
     for name, values, names, _ in _subjects(case):
         if names and not any(value in names for value in values):
             secret = name == "account"  # account numbers stay out of messages
@@ -28,6 +35,8 @@ def allowed(case: Case) -> Iterator[Violation]:
 
 def denied(case: Case) -> Iterator[Violation]:
     """What is denied stays denied, whatever is allowed."""
+    if not any(_DENIED(case.limits)):
+        return
     for name, values, _, names in _subjects(case):
         hit = next((value for value in values if value in names), None)
         if hit is not None:

@@ -50,10 +50,11 @@ def decide(case: Case) -> tuple[tuple[Violation, ...], tuple[RuleVerdict, ...]]:
     only_closes = closes(case)
     violations: list[Violation] = []
     rows: list[RuleVerdict] = []
+    has_legs = bool(case.contract.legs)
     for rule in RULES:
         if only_closes and not rule.for_closing:
             rows += _compared(rule, case, Verdict.WAIVED)
-        elif broken := tuple(rule.violations(case)):
+        elif broken := [*(rule.violations(case) if has_legs else rule.check(case))]:
             violations += broken
             rows += map(_as_row, broken)
         else:
