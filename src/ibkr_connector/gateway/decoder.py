@@ -5,6 +5,9 @@ It swallows what it cannot read, takes an empty figure for zero, and loses an ex
 zone it does not know. Here a failure reaches the caller, so that whoever waits for that answer is
 told, and the text of times and of commissions is passed on unread. It reads no bond whose coupon is
 not a whole number, either.
+
+What is read is what ib_async reads, value by value; only how is our own: it looks up the fields of
+a class for every object of it, which is most of the time that an order's messages take.
 """
 
 # mypy: disallow-untyped-calls=False
@@ -107,7 +110,7 @@ def _flag(text: Any) -> bool:
     return bool(int(text))
 
 
-_MISTAKEN: Final = {(ContractDetails, "coupon"): float}
+_MISTAKEN: Final[dict[tuple[type, str], type]] = {(ContractDetails, "coupon"): float}
 """What ib_async takes for whole numbers: it raises on a bond of 4.25 per cent."""
 
 _KINDS: Final[dict[type, Callable[[Any], Any]]] = {int: int, float: float, bool: _flag}

@@ -135,7 +135,8 @@ def read_terms(order: Any, *, login_zone: tzinfo) -> OrderTerms:
     what has no name here: an unknown algorithm, a time that is none.
     """
     is_plain = order.orderType not in _PEGGED and order.orderType not in _TRAILS
-    if is_plain and not any(_EXTRAS(order)) and integer(order.minQty) is None:
+    is_plain = is_plain and integer(order.minQty) is None and positive(order.cashQty) is None
+    if is_plain and not any(_EXTRAS(order)):
         return NO_TERMS  # most orders, and each of their messages says so again
     is_trail = order.orderType in _TRAILS
     percent = positive(order.trailingPercent) if is_trail else None

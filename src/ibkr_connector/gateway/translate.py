@@ -8,9 +8,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
-from functools import lru_cache
-from operator import attrgetter
-from types import SimpleNamespace
 from typing import Any, Final
 
 import ib_async.contract
@@ -31,6 +28,7 @@ from ibkr_connector.model.market import Bar
 from ibkr_connector.model.orders import Action
 
 from .bonds import BONDS, bond_terms
+from .described import shared
 from .figures import decimal_or_none, figure, integer, positive, quantity
 from .order_terms import read_terms, stop_price, write_terms
 from .port import (
@@ -83,12 +81,6 @@ _SECURITY_TYPES: Final = {kind.value: kind for kind in SecurityType} | {
 }
 """IB's names, and those of kinds that we file under a related one."""
 
-_NAMES: Final = (
-    "secType", "conId", "symbol", "lastTradeDateOrContractMonth", "strike", "right", "multiplier",
-    "exchange", "primaryExchange", "currency", "localSymbol", "tradingClass",
-)  # fmt: skip
-_DESCRIBED: Final = attrgetter(*_NAMES)
-
 _NOT_SAID: Final = "?"
 """What TWS writes into fields of orders that this client may not see (ib_async wrapper.py)."""
 
@@ -103,15 +95,7 @@ def contract(source: Any) -> Contract:
     Raises:
         ValueError: A security type that has no name here.
     """
-    # each message of an order describes its contract again, and a record may be shared
-    if not source.comboLegs and isinstance(source.strike, float):
-        return _same_contract(*_DESCRIBED(source))
-    return _contract(source)
-
-
-@lru_cache(maxsize=1024)
-def _same_contract(*described: Any) -> Contract:
-    return _contract(SimpleNamespace(comboLegs=(), **dict(zip(_NAMES, described, strict=True))))
+    return shared(source, _contract)
 
 
 def _contract(source: Any) -> Contract:

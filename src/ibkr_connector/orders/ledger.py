@@ -322,15 +322,8 @@ class Ledger:
                 self._replaced[fill.exec_id] = earlier
         others = tuple(f for f in entry.fills if exec_base(f.exec_id)[0] != base)
         fills = (*others, fill) if fill.quantity else others
-        self._put(
-            evolve(
-                entry,
-                fills=fills,
-                corrected=entry.corrected or corrects,
-                seen=True,
-                updated=note.at,
-            )
-        )
+        corrected = entry.corrected or corrects
+        self._put(evolve(entry, fills=fills, corrected=corrected, seen=True, updated=note.at))
 
     def _record_charged(self, note: Charged) -> None:
         entry = self.entry(note.key)

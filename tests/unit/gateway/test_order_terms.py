@@ -31,6 +31,7 @@ from ibkr_connector.model.orders import (
     TriggerMethod,
     VolumeCondition,
 )
+from ibkr_connector.model.terms import NO_TERMS
 from kit.any_order import algos
 
 AT_ID = Contract(symbol="", con_id=ConId(265598))
@@ -187,3 +188,31 @@ def test_the_times_of_an_algorithm_are_read_in_the_forms_of_ib() -> None:
         start=datetime(2026, 6, 1, 14, tzinfo=UTC),
         end=datetime(2026, 6, 1, 15, 30, tzinfo=UTC),
     )
+
+
+def test_an_order_says_its_terms_whichever_one_of_them_it_has() -> None:
+    """The short way for orders without terms must know every term that there is."""
+    said: dict[str, Any] = {
+        "goodTillDate": "20261218-14:30:00",
+        "goodAfterTime": "20261218-14:30:00",
+        "allOrNone": True,
+        "minQty": 5,
+        "displaySize": 5,
+        "hidden": True,
+        "ocaGroup": "pair",
+        "triggerMethod": 2,
+        "algoStrategy": "Adaptive",
+        "conditions": [ib_async.order.TimeCondition(time="20261218-14:30:00")],
+        "conditionsCancelOrder": True,
+        "conditionsIgnoreRth": True,
+        "smartComboRoutingParams": [ib_async.contract.TagValue("NonGuaranteed", "1")],
+        "orderComboLegs": [ib_async.order.OrderComboLeg(1.5)],
+        "cashQty": 100.0,
+    }
+    for name, value in said.items():
+        order = ib_async.order.Order(orderType="LMT", **{name: value})
+        if name == "algoStrategy":
+            order.algoParams = [ib_async.contract.TagValue("adaptivePriority", "Normal")]
+        told = read_terms(order, login_zone=UTC)
+        assert told != NO_TERMS, name
+    assert read_terms(ib_async.order.Order(orderType="LMT"), login_zone=UTC) is NO_TERMS
