@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
+import warnings
+from collections.abc import Generator
 
 import pytest
 from hypothesis import settings
@@ -20,3 +24,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="HOST:PORT",
         help="run the conformance tests of orders on this gateway of a paper account as well",
     )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None, object, object]:
+    """
+    Let one failure stay one.
+
+    What a failed test leaves open is kept alive by its traceback, and would be complained about in
+    the middle of some later test.
+    """
+    try:
+        return (yield)
+    finally:
+        if getattr(sys, "last_value", None) is not None:
+            for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+                if hasattr(sys, name):
+                    delattr(sys, name)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                gc.collect()

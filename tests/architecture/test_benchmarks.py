@@ -31,7 +31,7 @@ def test_a_figure_is_measured_and_printed() -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=200,
         check=False,
     )
     assert done.returncode in {0, 1}, done.stderr

@@ -31,7 +31,7 @@ def make_connector(tmp_path: Path) -> Callable[..., IBKRConnector]:
         given = {
             "port": port,
             "readonly": False,
-            "connect_timeout_s": 5.0,
+            "connect_timeout_s": 60.0,
             "reconnect_base_s": 0.05,
             "state_dir": tmp_path / "journal",
             **settings,

@@ -71,8 +71,8 @@ async def simulated() -> AsyncIterator[Subject]:
             client_id=ClientId(1),
             clock=SystemClock(),
             sink=heard.take,
-            connect_timeout_s=5,
-            request_timeout_s=5,
+            connect_timeout_s=60.0,
+            request_timeout_s=60.0,
         )
         try:
             yield Subject(gateway=session, events=heard, close=session.aclose)

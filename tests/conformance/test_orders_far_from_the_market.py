@@ -90,7 +90,7 @@ async def test_a_bracket_is_three_orders_that_end_with_their_entry(trading: Engi
     await trading.orders.cancel(placed.entry.order_id)
     for one in placed.orders:
         ended = await trading.orders.wait_for(
-            one.order_id, lambda report: report.is_closed, timeout_s=30
+            one.order_id, lambda report: report.is_closed, timeout_s=60
         )
         assert (ended.status, ended.filled_quantity) == (OrderStatus.CANCELLED, Decimal(0))
 

@@ -25,7 +25,7 @@ def run(arguments: list[str], folder: Path) -> str:
         env={**clean, "XDG_STATE_HOME": str(folder)},
         capture_output=True,
         text=True,
-        timeout=40,
+        timeout=200,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -90,7 +90,7 @@ def shell(*command: str | Path, folder: Path) -> str:
         env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
-        timeout=40,
+        timeout=200,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -12,7 +12,7 @@ import datetime
 import json
 import sys
 
-DEADLINE_S = 30
+DEADLINE_S = 120
 ROUND_S = 0.005
 UNSET = 1e300
 

@@ -23,7 +23,7 @@ from ib_insync import (
     Stock,
 )
 
-DEADLINE_S = 20
+DEADLINE_S = 120
 UNSET = 1e300
 
 

@@ -19,7 +19,7 @@ from ibapi.order_cancel import OrderCancel
 from ibapi.order_state import OrderState
 from ibapi.wrapper import EWrapper
 
-DEADLINE_S = 20
+DEADLINE_S = 120
 
 
 def plain(value):

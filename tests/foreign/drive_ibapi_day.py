@@ -19,7 +19,7 @@ from ibapi.order import Order
 from ibapi.order_cancel import OrderCancel
 from ibapi.wrapper import EWrapper
 
-DEADLINE_S = 30
+DEADLINE_S = 120
 ROUND_S = 0.01
 
 

@@ -35,7 +35,7 @@ from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.objects import Price, Quantity
 from nautilus_trader.trading.strategy import Strategy
 
-DEADLINE_S = 40
+DEADLINE_S = 120
 AAPL = InstrumentId.from_str("AAPL.NASDAQ")
 EUR_USD = InstrumentId.from_str("EUR/USD.IDEALPRO")
 

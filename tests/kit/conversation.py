@@ -19,6 +19,7 @@ from ibkr_connector.simulator.wire.frames import (
 )
 from ibkr_connector.simulator.wire.replies import ErrorMessage, Reply, decode_reply
 from ibkr_connector.simulator.wire.requests import PlaceOrder, Request, StartApi, encode_request
+from kit.quiet import PatientGateway, settled
 
 __all__ = ["APPLE", "Conversation", "Listening", "hello", "order", "standing_still", "talk"]
 
@@ -26,8 +27,6 @@ T = TypeVar("T")
 
 APPLE: Final = WireContract(con_id=265598, exchange="SMART")
 NEWEST_KNOWN: Final = 178
-_QUIET_ROUNDS: Final = 60
-"""Rounds of the loop after which everything that goes over the loopback has arrived."""
 
 
 def hello(version: int) -> bytes:
@@ -73,7 +72,6 @@ class Conversation:
         self._writer = writer
         self._frames = FrameReader()
         self._version = version
-        self._received = 0
         self.is_closed = False
         self.heard: list[Reply] = []
         self.frames: list[list[str]] = []
@@ -124,11 +122,7 @@ class Conversation:
         """Return what comes until nothing comes any more."""
         before = len(self.heard)
         listening = asyncio.ensure_future(self._listen())
-        quiet, known = 0, self._received
-        while quiet < _QUIET_ROUNDS and not listening.done():
-            await asyncio.sleep(0)
-            quiet = quiet + 1 if self._received == known else 0
-            known = self._received
+        await settled()
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
         return self.heard[before:]
@@ -171,7 +165,6 @@ class Conversation:
             if not data:
                 self.is_closed = True
                 return []
-            self._received += len(data)
             self._frames.feed(data)
         return split_fields(payload)
 
@@ -180,7 +173,7 @@ class Conversation:
 async def standing_still(**arguments: Any) -> AsyncIterator[GatewaySimulator]:
     """Run a simulator whose clock moves by `advance` only."""
     clock = arguments.pop("clock", None) or ManualClock(DEFAULT_START)
-    async with GatewaySimulator(clock=clock, **arguments) as gateway:
+    async with PatientGateway(clock=clock, **arguments) as gateway:
         try:
             yield gateway
         finally:

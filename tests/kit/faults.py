@@ -13,6 +13,7 @@ from ibkr_connector.simulator.server import DEFAULT_START
 from ibkr_connector.simulator.wire.contracts import WireContract
 from ibkr_connector.simulator.wire.replies import Reply
 from ibkr_connector.simulator.wire.requests import PlaceOrder, ReqCurrentTime
+from kit.quiet import PatientGateway, settled
 from kit.raw_client import RawClient, frame
 
 __all__ = [
@@ -32,9 +33,6 @@ APPLE = WireContract(con_id=265598, exchange="SMART")
 ASK_TIME = frame(ReqCurrentTime())
 NOW = int(DEFAULT_START.timestamp())
 
-_ROUNDS = 60
-"""Rounds of the loop after which everything that goes over the loopback has arrived."""
-
 
 def order(order_id: int = 1, **texts: str) -> PlaceOrder:
     """Return an order that rests, unless told otherwise."""
@@ -51,15 +49,14 @@ def order(order_id: int = 1, **texts: str) -> PlaceOrder:
 
 @asynccontextmanager
 async def gateway(**arguments: Any) -> AsyncIterator[GatewaySimulator]:
-    """Run a simulator whose clock moves by `advance` only."""
-    async with GatewaySimulator(clock=ManualClock(DEFAULT_START), **arguments) as simulator:
+    """Run a simulator whose clock moves by `advance` only, behind what is on its way to it."""
+    async with PatientGateway(clock=ManualClock(DEFAULT_START), **arguments) as simulator:
         yield simulator
 
 
 async def settle() -> None:
     """Let everything that was written arrive and be answered."""
-    for _ in range(_ROUNDS):
-        await asyncio.sleep(0)
+    await settled()
 
 
 async def heard(client: RawClient) -> list[Reply]:
@@ -78,17 +75,18 @@ async def heard(client: RawClient) -> list[Reply]:
 
 
 async def available(client: RawClient) -> bytes:
-    """Return the bytes that have arrived and were not read."""
+    """Return the bytes that come until nothing comes any more."""
     got = bytearray()
-    reader = client._reader
-    while True:
-        try:
-            data = await asyncio.wait_for(reader.read(65_536), 0.02)
-        except TimeoutError:
-            return bytes(got)
-        if not data:
-            return bytes(got)
-        got += data
+
+    async def listen() -> None:
+        while data := await client._reader.read(65_536):
+            got.extend(data)
+
+    listening = asyncio.ensure_future(listen())
+    await settled()
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+    return bytes(got)
 
 
 async def segment(client: RawClient) -> bytes:

@@ -84,7 +84,7 @@ def drive(name: str, hosted: HostedSimulator, client_id: int) -> dict[str, Any]:
         [python, script, hosted.host, str(hosted.port), str(client_id)],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=200,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-500:]

@@ -26,7 +26,7 @@ from ibkr_connector.engine import Engine
 __all__ = ["Inventory", "entries", "inventory", "nothing_left"]
 
 _FDS = Path("/proc/self/fd")
-_ROUNDS = 5
+_ROUNDS = 500
 _POOL = "asyncio_"
 _HATCH_TABLES = (
     "trades",

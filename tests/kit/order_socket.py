@@ -25,7 +25,7 @@ from kit.order_desk import NoFacts
 
 __all__ = ["FAST", "Wire", "wire"]
 
-FAST = DeskTiming(verdict_window_s=0.05, grace_s=0.02, lookup_cap_s=0.05, cancel_timeout_s=5.0)
+FAST = DeskTiming(verdict_window_s=0.05, grace_s=0.02, lookup_cap_s=0.05, cancel_timeout_s=60.0)
 """Waits for a gateway on this machine."""
 
 
@@ -77,8 +77,8 @@ class Wire:
             client_id=ClientId(1),
             clock=self.clock,
             sink=self.take,
-            connect_timeout_s=5.0,
-            request_timeout_s=5.0,
+            connect_timeout_s=60.0,
+            request_timeout_s=60.0,
         )
         self.link.attach(self.session)
 

@@ -43,7 +43,7 @@ SPEED: Final = 40.0
 """Of the trader's clock: a deadline of 10 s passes in a quarter of one."""
 
 _RULES: Final = "max_order_size: 1000\n"
-_LIMIT_S: Final = 20.0
+_LIMIT_S: Final = 120.0
 """Of the machine's clock: after it, what should have come to pass will not."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from contextlib import suppress
 
 from ibkr_connector.simulator.wire.frames import (
@@ -34,14 +35,22 @@ class RawClient:
         self._frames = FrameReader()
 
     @classmethod
-    async def open(cls, host: str, port: int) -> RawClient:
-        """Open the socket, and say nothing yet."""
-        return cls(*await asyncio.open_connection(host, port))
+    async def open(cls, host: str, port: int, *, receive_buffer: int | None = None) -> RawClient:
+        """Open the socket, and say nothing yet; with a small buffer its kernel keeps little."""
+        if receive_buffer is None:
+            return cls(*await asyncio.open_connection(host, port))
+        sock = socket.socket()
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        await asyncio.get_running_loop().sock_connect(sock, (host, port))
+        return cls(*await asyncio.open_connection(sock=sock))
 
     @classmethod
-    async def start(cls, host: str, port: int, client_id: int = 1) -> RawClient:
+    async def start(
+        cls, host: str, port: int, client_id: int = 1, *, receive_buffer: int | None = None
+    ) -> RawClient:
         """Open the socket, go through the handshake, and read what is said at the start."""
-        client = await cls.open(host, port)
+        client = await cls.open(host, port, receive_buffer=receive_buffer)
         client.write(HELLO)
         await client.fields()
         client.write(frame(StartApi(client_id=client_id)))

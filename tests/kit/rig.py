@@ -8,16 +8,13 @@ is never late because the machine was. What is between the two is TCP and the wh
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import termios
-from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from unittest.mock import patch
 
 from ibkr_connector.clock import ManualClock
@@ -27,15 +24,13 @@ from ibkr_connector.model.status import ConnectionState
 from ibkr_connector.settings import Settings
 from ibkr_connector.simulator import GatewaySimulator
 from ibkr_connector.supervisor import StateChange
+from kit import quiet
 
 __all__ = ["START", "Rig", "rig", "settled"]
 
 START = datetime(2026, 11, 18, 15, 0, tzinfo=UTC)
 """A Wednesday, ten in the morning in New York: no window of IB's is near."""
 
-_QUIET_ROUNDS = 5
-_LATEST = 40
-_MOST_ROUNDS = 50_000
 _LEAP_S = 60.0
 _EVENT_S = 1e-3
 _PATIENCE = 100
@@ -49,38 +44,9 @@ class _Busy:
         self.batches = 0
 
 
-async def settled(busy: _Busy | None = None) -> None:
+async def settled(busy: _Busy) -> None:
     """Return when neither the loop nor a socket nor the journal has anything left to do."""
-    ready = cast("deque[object]", asyncio.get_running_loop()._ready)  # type: ignore[attr-defined]
-    quiet = late = 0
-    for _ in range(_MOST_ROUNDS):
-        await asyncio.sleep(0)
-        quiet = 0 if ready else quiet + 1
-        if quiet >= _QUIET_ROUNDS:
-            if (busy is None or not busy.batches) and not _threads_work():
-                # what a gateway that reads nothing has not taken stays on its way
-                if late >= _LATEST or not _on_the_way():
-                    return
-                late += 1
-            quiet = 0
-            await asyncio.sleep(0.0005)
-    raise RuntimeError("the loop never comes to rest")
-
-
-def _on_the_way() -> bool:
-    """Whether bytes are between two sockets: a busy machine delivers them when it gets to it."""
-    loop: Any = asyncio.get_running_loop()
-    for fd in tuple(loop._selector.get_map()):
-        with suppress(OSError):  # the one that listens, and what is no socket
-            if any(fcntl.ioctl(fd, termios.TIOCOUTQ, bytes(4))):
-                return True
-    return False
-
-
-def _threads_work() -> bool:
-    """Whether anything of the loop's own threads is under way."""
-    pool: Any = getattr(asyncio.get_running_loop(), "_default_executor", None)
-    return pool is not None and len(pool._threads) > pool._idle_semaphore._value
+    await quiet.settled(lambda: bool(busy.batches))
 
 
 @dataclass

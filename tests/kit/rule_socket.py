@@ -100,7 +100,7 @@ def order(action: str = "BUY", quantity: int = 10, **more: Any) -> dict[str, Any
 
 async def positions_are(ib: IBKRConnector, quantity: int) -> None:
     """Wait until the connector has heard that so much is held."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while sum((row.quantity for row in await ib.get_positions()), Decimal(0)) != quantity:
             await asyncio.sleep(0.02)
 
@@ -114,7 +114,7 @@ async def worth(ib: IBKRConnector) -> Decimal:
 
 async def worth_is(ib: IBKRConnector, low: Decimal, high: Decimal) -> None:
     """Wait until the connector has heard that the account is worth something in between."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not low <= await worth(ib) <= high:
             await asyncio.sleep(0.02)
 

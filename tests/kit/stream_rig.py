@@ -43,8 +43,8 @@ class Rig:
             client_id=ClientId(7),
             clock=self._clock,
             sink=lambda _: None,
-            connect_timeout_s=5,
-            request_timeout_s=5,
+            connect_timeout_s=60.0,
+            request_timeout_s=60.0,
         )
         self._pipeline = Pipeline(clock=self._clock)
 

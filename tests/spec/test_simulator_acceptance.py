@@ -643,11 +643,11 @@ def _version_of(command: list[str]) -> bytes:
     try:
         assert process.stdout is not None
         port = json.loads(process.stdout.readline())["port"]
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
             client.sendall(hello(178))
             version = client.recv(100)[4:].split(b"\0")[0]
     finally:
         process.terminate()
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
     assert process.returncode == 0
     return version

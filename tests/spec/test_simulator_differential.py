@@ -71,7 +71,7 @@ def official(version: int, **asked: Any) -> dict[str, Any]:
         input=json.dumps({"version": version, **asked}),
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=200,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]

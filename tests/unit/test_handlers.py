@@ -13,7 +13,7 @@ import pytest
 from ibkr_connector.clock import SystemClock
 from ibkr_connector.handlers import HandlerProblem, Handlers, Handling, ProblemKind
 
-WAIT_S = 10.0
+WAIT_S = 60.0
 
 
 async def numbers(count: int, *, error: Exception | None = None) -> AsyncIterator[int]:

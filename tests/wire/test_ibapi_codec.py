@@ -247,7 +247,7 @@ def found() -> dict[str, Any]:
         input=json.dumps({"frames": frames, "versions": list(VERSIONS)}),
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=200,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]

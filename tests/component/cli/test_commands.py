@@ -22,7 +22,7 @@ def ibkr(*arguments: str, says: str = "", **kwargs: object) -> subprocess.Comple
         input=says,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=200,
         check=False,
     )
 

@@ -32,7 +32,7 @@ def ibkr(ibkr_gateway: HostedSimulator, tmp_path: Path, monkeypatch: pytest.Monk
             input=said,
             capture_output=True,
             text=True,
-            timeout=50,
+            timeout=200,
             check=False,
         )
 

@@ -26,7 +26,7 @@ def ibkr(*arguments: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-c", CODE, *arguments],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=200,
         check=False,
     )
 
@@ -43,7 +43,7 @@ def journal(
     async def trade() -> None:
         async with make_connector(ibkr_gateway.port) as ib:
             report = await ib.place_order(market_order("AAPL", "BUY", 3, client_order_id="rich"))
-            await ib.wait_for_fill(report.order_id, timeout_s=10)
+            await ib.wait_for_fill(report.order_id, timeout_s=60)
             for price in ("1.00", "1.01"):
                 await ib.place_order(limit_order("AAPL", "BUY", 1, limit_price=Decimal(price)))
 

@@ -25,7 +25,7 @@ async def ibkr(*arguments: str) -> subprocess.CompletedProcess[str]:
             [sys.executable, "-c", CODE, *arguments],
             capture_output=True,
             text=True,
-            timeout=50,
+            timeout=200,
             check=False,
         )
     )

@@ -61,7 +61,7 @@ async def test_it_goes_on_through_a_reconnect(
     async with make_connector(ibkr_gateway.port) as ib:
         await ib.start_capture(path)
         ibkr_gateway.do(lambda gw: gw.cut())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while ib.get_connection_status().reconnect_count == 0:
                 await asyncio.sleep(0.01)
         done = await ib.stop_capture()
@@ -82,7 +82,7 @@ async def test_the_player_answers_another_connector_from_it(
         await ib.start_capture(path)
         # as a new session asks for it: the login is followed by what connecting reads
         ibkr_gateway.do(lambda gw: gw.cut())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while ib.get_connection_status().reconnect_count == 0:
                 await asyncio.sleep(0.01)
         bars = await ib.get_historical_data("AAPL", duration="1 D", bar_size="1 hour")

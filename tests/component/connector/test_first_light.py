@@ -116,7 +116,7 @@ async def test_an_order_at_the_market_fills_and_the_account_shows_it(
         placed = await ib.place_order(
             {"symbol": "AAPL", "action": "BUY", "quantity": 100, "order_type": "MKT"}
         )
-        filled = await ib.wait_for_fill(placed.order_id, timeout_s=10)
+        filled = await ib.wait_for_fill(placed.order_id, timeout_s=60)
         positions = await ib.get_positions()
         summary = await ib.get_account_summary()
     assert filled.status is OrderStatus.FILLED
@@ -140,11 +140,11 @@ async def test_a_partly_filled_order_says_so_until_the_rest_is_there(
             limit_order("AAPL", "BUY", 100, limit_price=Decimal("100.00"))
         )
         partly = await ib.wait_for_status(
-            placed.order_id, {OrderStatus.PARTIALLY_FILLED}, timeout_s=10
+            placed.order_id, {OrderStatus.PARTIALLY_FILLED}, timeout_s=60
         )
         assert partly.remaining_quantity == Decimal(100) - partly.filled_quantity
         hold_aapl(ibkr_gateway, "99.98", "100.00", size=1_000)
-        filled = await ib.wait_for_fill(placed.order_id, timeout_s=10)
+        filled = await ib.wait_for_fill(placed.order_id, timeout_s=60)
     assert filled.filled_quantity == Decimal(100)
     assert len(filled.fills) >= 2
     assert sum(fill.quantity for fill in filled.fills) == Decimal(100)

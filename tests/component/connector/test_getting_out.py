@@ -34,7 +34,7 @@ REST: dict[str, Any] = {
 async def hold(ib: IBKRConnector, symbol: str, action: str, quantity: int) -> None:
     """Trade, and wait until it is filled."""
     report = await ib.place_order(market_order(symbol, action, quantity))
-    report = await ib.wait_for_fill(report.order_id, timeout_s=5)
+    report = await ib.wait_for_fill(report.order_id, timeout_s=60)
     assert report.status is OrderStatus.FILLED
 
 
@@ -108,7 +108,7 @@ async def test_closing_twice_at_once_does_not_turn_the_position_over(
 async def test_a_closing_that_still_waits_is_replaced_by_the_next(
     ibkr_gateway: HostedSimulator, make_connector: Make
 ) -> None:
-    async with make_connector(ibkr_gateway.port, order_ack_timeout_s=1.0) as ib:
+    async with make_connector(ibkr_gateway.port, order_ack_timeout_s=3.0) as ib:
         await hold(ib, "AAPL", "BUY", 10)
         waits = await ib.close_position(
             "AAPL", order={"conditions": [{"kind": "price", "symbol": "MSFT", "below": 1}]}

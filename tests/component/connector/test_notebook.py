@@ -44,7 +44,7 @@ async def test_a_notebook_connects_asks_and_connects_again(
     notebook.cells = [
         new_code_cell(cell.format(port=ibkr_gateway.port, state=str(tmp_path))) for cell in CELLS
     ]
-    client = NotebookClient(notebook, timeout=30, kernel_name="python3")
+    client = NotebookClient(notebook, timeout=200, kernel_name="python3")
     await client.async_execute()
     shown = [
         output["data"]["text/plain"]

@@ -38,8 +38,8 @@ async def connect(gateway: ScriptedGateway, events: list[GatewayEvent]) -> Async
             client_id=ClientId(7),
             clock=SystemClock(),
             sink=events.append,
-            connect_timeout_s=5,
-            request_timeout_s=5,
+            connect_timeout_s=60.0,
+            request_timeout_s=60.0,
         )
         sessions.append(session)
         return session

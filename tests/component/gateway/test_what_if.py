@@ -90,8 +90,8 @@ async def line(clock: Clock | None = None) -> AsyncIterator[Line]:
             client_id=ClientId(1),
             clock=clock or SystemClock(),
             sink=events.append,
-            connect_timeout_s=5,
-            request_timeout_s=5,
+            connect_timeout_s=60.0,
+            request_timeout_s=60.0,
         )
         try:
             (details,) = await session.contract_details(stock("AAPL"))

@@ -52,11 +52,11 @@ async def test_a_twap_is_filled_part_by_part_over_its_window(tmp_path: Path) -> 
         hold(gw, "99.90", "100.10")
         report = await desk.desk.place(MARKET | {"algo": {"kind": "twap", "end": END}})
         for filled in (2, 4, 6):
-            now = await desk.desk.wait_for(report.order_id, _has(filled), timeout_s=5)
+            now = await desk.desk.wait_for(report.order_id, _has(filled), timeout_s=60)
             assert now.status is OrderStatus.PARTIALLY_FILLED
             await gw.advance(360)
         await gw.advance(7_200)
-        done = await desk.desk.wait_for(report.order_id, lambda now: now.is_closed, timeout_s=5)
+        done = await desk.desk.wait_for(report.order_id, lambda now: now.is_closed, timeout_s=60)
         assert done.status is OrderStatus.FILLED
         assert [fill.quantity for fill in done.fills] == [Decimal(2)] * 20
         assert desk.desk.anomalies == 0
@@ -70,10 +70,10 @@ async def test_what_is_left_at_the_end_is_reported_as_cancelled(tmp_path: Path) 
         hold(gw, "99.90", "100.10")
         order = buy("AAPL", 40).limit("100.10").algo("vwap", max_volume="0.1", end=END)
         report = await desk.desk.place(order)
-        await desk.desk.wait_for(report.order_id, lambda now: bool(now.fills), timeout_s=5)
+        await desk.desk.wait_for(report.order_id, lambda now: bool(now.fills), timeout_s=60)
         hold(gw, "101.90", "102.10")
         await gw.advance(7_200)
-        done = await desk.desk.wait_for(report.order_id, lambda now: now.is_closed, timeout_s=5)
+        done = await desk.desk.wait_for(report.order_id, lambda now: now.is_closed, timeout_s=60)
         assert (done.status, done.filled_quantity) == (OrderStatus.CANCELLED, Decimal(2))
 
 

@@ -340,14 +340,14 @@ async def cut_off(scene: Scene) -> None:
         simulator.cut()
 
     scene.gateway.do(cut)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while ib.get_connection_status().is_connected:
             await asyncio.sleep(0.01)
         try:
             await ib.place_order(order())
         finally:
             scene.gateway.do(lambda simulator: simulator.clear_faults())
-            await ib.wait_ready(timeout_s=10)
+            await ib.wait_ready(timeout_s=60)
 
 
 async def no_room(scene: Scene) -> None:

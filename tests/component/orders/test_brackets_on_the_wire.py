@@ -41,7 +41,7 @@ async def settle(desk: Wire) -> None:
     """Wait until nothing of ours is uncertain."""
     for report in desk.desk.orders():
         await desk.desk.wait_for(
-            report.order_id, lambda now: now.status is not OrderStatus.UNCERTAIN, timeout_s=5
+            report.order_id, lambda now: now.status is not OrderStatus.UNCERTAIN, timeout_s=60
         )
 
 
@@ -64,7 +64,7 @@ async def test_the_exits_work_when_the_entry_is_filled_and_end_each_other(tmp_pa
         sells_at_once = FILLED | {"take_profit": "1.00", "stop_loss": "0.50"}
         placed = await desk.desk.place_bracket(sells_at_once)
         closed = [
-            await desk.desk.wait_for(report.order_id, lambda now: now.is_closed, timeout_s=5)
+            await desk.desk.wait_for(report.order_id, lambda now: now.is_closed, timeout_s=60)
             for report in placed.orders
         ]
         assert [report.status for report in closed] == ["filled", "filled", "cancelled"]
@@ -167,7 +167,7 @@ async def test_a_cut_between_two_frames_leaves_no_part_of_the_bracket(tmp_path: 
 
 async def trading_again(desk: Wire) -> None:
     """Wait until the repair is over."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while True:
             try:
                 await desk.desk.place(limit_order("AAPL", "BUY", 1, limit_price=Decimal("1.00")))

@@ -31,7 +31,7 @@ REST: dict[str, Any] = {
 async def working(desk: Wire, **more: Any) -> OrderReport:
     report = await desk.desk.place(REST | more)
     return await desk.desk.wait_for(
-        report.order_id, lambda now: now.status is OrderStatus.SUBMITTED, timeout_s=5
+        report.order_id, lambda now: now.status is OrderStatus.SUBMITTED, timeout_s=60
     )
 
 
@@ -96,7 +96,7 @@ async def trailing(gw: GatewaySimulator, desk: Wire, **more: Any) -> OrderReport
     hold(gw, "100.00")
     report = await desk.desk.place(TRAIL | more)
     await desk.desk.wait_for(
-        report.order_id, lambda now: now.status is OrderStatus.SUBMITTED, timeout_s=5
+        report.order_id, lambda now: now.status is OrderStatus.SUBMITTED, timeout_s=60
     )
     hold(gw, "120.00")
     hold(gw, "115.00")
@@ -195,7 +195,7 @@ async def test_a_change_that_can_trade_at_once_is_filled(tmp_path: Path) -> None
     async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
         report = await working(desk)
         await desk.desk.modify(report.order_id, {"limit_price": 9000})
-        filled = await desk.desk.wait_for(report.order_id, lambda now: now.is_closed, timeout_s=5)
+        filled = await desk.desk.wait_for(report.order_id, lambda now: now.is_closed, timeout_s=60)
         assert filled.status is OrderStatus.FILLED
 
 

@@ -43,7 +43,7 @@ async def desk_at(gw: GatewaySimulator, path: Path) -> AsyncIterator[Wire]:
 
 async def closed(desk: Wire, report: OrderReport) -> OrderReport:
     return await desk.desk.wait_for(
-        report.order_id, lambda now: now.is_closed and now.commission is not None, timeout_s=5
+        report.order_id, lambda now: now.is_closed and now.commission is not None, timeout_s=60
     )
 
 
@@ -274,7 +274,7 @@ async def test_the_limits_look_at_the_legs(
         )
         await ib.reload_rules()
         report = await ib.place_order(PAIR)
-        await ib.wait_for_fill(report.order_id, timeout_s=5)
+        await ib.wait_for_fill(report.order_id, timeout_s=60)
         with pytest.raises(RiskLimitError, match="max_position_size: 16 with all"):
             await ib.place_order(PAIR)
 
@@ -287,7 +287,7 @@ async def test_getting_out_of_a_leg_takes_the_combinations_with_it(
     quote(ibkr_gateway, "399.90", "400.10", con_id=MSFT)
     async with make_connector(ibkr_gateway.port) as ib:
         filled = await ib.place_order(PAIR)
-        await ib.wait_for_fill(filled.order_id, timeout_s=5)
+        await ib.wait_for_fill(filled.order_id, timeout_s=60)
         resting = await ib.place_order(REST)
         done = await ib.close_position("MSFT")
         assert [one.order_id for one in done.cancelled] == [resting.order_id]

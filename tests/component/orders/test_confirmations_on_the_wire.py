@@ -134,7 +134,7 @@ async def test_who_does_not_answer_in_time_holds_up_this_order_alone(
 
     def think(question: OrderQuestion) -> bool:
         if question.orders[0].quantity == 10:
-            silent.wait(20)
+            silent.wait(60.0)
         return True
 
     try:

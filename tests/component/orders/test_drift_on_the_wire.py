@@ -29,7 +29,7 @@ def watch(desk: Wire) -> DriftWatch:
 
 async def bought(desk: Wire, quantity: int) -> None:
     report = await desk.desk.place(market_order(AAPL, "BUY", quantity))
-    await desk.desk.wait_for(report.order_id, lambda now: now.is_closed, timeout_s=5)
+    await desk.desk.wait_for(report.order_id, lambda now: now.is_closed, timeout_s=60)
 
 
 async def test_own_and_foreign_trades_explain_what_is_held(tmp_path: Path) -> None:

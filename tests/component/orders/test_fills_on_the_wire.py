@@ -26,7 +26,7 @@ AAPL_ID, MSFT_ID = 265598, 272093
 MANUAL = Owner(client_id=0, order_id=0)
 
 
-async def until(reader: EventReader, wanted: type, *, limit_s: float = 5.0) -> object:
+async def until(reader: EventReader, wanted: type, *, limit_s: float = 60.0) -> object:
     """Read on until an event of that kind comes."""
     done = 0
     async with asyncio.timeout(limit_s):
@@ -40,7 +40,7 @@ async def until(reader: EventReader, wanted: type, *, limit_s: float = 5.0) -> o
 async def filled(desk: Wire, quantity: int = 10) -> OrderReport:
     """Buy at the market and wait until it is filled."""
     report = await desk.desk.place(market_order(AAPL, "BUY", quantity))
-    return await desk.desk.wait_for(report.order_id, lambda now: now.is_closed, timeout_s=5)
+    return await desk.desk.wait_for(report.order_id, lambda now: now.is_closed, timeout_s=60)
 
 
 async def met(desk: Wire, what: Callable[[OrderReport], bool]) -> OrderReport:
@@ -201,7 +201,7 @@ async def test_fills_are_analysed_against_the_price_at_arrival(tmp_path: Path) -
     async with GatewaySimulator(clock=clock) as gw, wire(gw, tmp_path / "j") as desk:
         report = await filled(desk)
         await desk.desk.wait_for(
-            report.order_id, lambda now: now.commission is not None, timeout_s=5
+            report.order_id, lambda now: now.commission is not None, timeout_s=60
         )
         await desk.journal.append([])  # everything before it is written then
         orders = read_orders(tmp_path / "j")

@@ -39,7 +39,7 @@ async def known(ib: IBKRConnector) -> list[str]:
 
 
 async def charged(ib: IBKRConnector, order_id: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (await ib.get_order_status(order_id)).commission is None:
             await asyncio.sleep(0)
 
@@ -49,7 +49,7 @@ async def test_a_forgotten_order_is_told_placed_once_and_recognised_after_a_reco
 ) -> None:
     async with make_connector(ibkr_gateway.port) as ib:
         placed = await ib.place_order(ORDER)
-        await ib.wait_for_fill(placed.order_id, timeout_s=10)
+        await ib.wait_for_fill(placed.order_id, timeout_s=60)
         await charged(ib, placed.order_id)
         before = await ib.get_order_status(placed.order_id)
         assert before.status is OrderStatus.FILLED

@@ -176,7 +176,7 @@ async def test_entries_are_never_changed_and_a_change_by_force_is_named(
 async def test_an_order_is_placed_and_its_history_told(place: PostgresPlace) -> None:
     async with GatewaySimulator() as gw, wire(gw, place) as desk:  # type: ignore[arg-type]
         report = await desk.desk.place(market_order("AAPL", "BUY", 10, client_order_id="mine"))
-        await desk.desk.wait_for(report.order_id, lambda now: now.is_closed, timeout_s=5)
+        await desk.desk.wait_for(report.order_id, lambda now: now.is_closed, timeout_s=60)
         told = await order_history(desk.journal, "mine")
         assert told.order.status is OrderStatus.FILLED
     assert (await asyncio.to_thread(read_history, place, "mine")).steps[0].kind == "intent"

@@ -152,7 +152,7 @@ async def test_losses_stop_what_opens_and_not_what_closes(
     async with make_connector(ibkr_gateway.port) as ib:
         start = await worth(ib)
         bought = await ib.place_order(order(quantity=1000, **MARKET))
-        await ib.wait_for_fill(bought.order_id, timeout_s=10)
+        await ib.wait_for_fill(bought.order_id, timeout_s=60)
         held = 1000
         for price in prices:
             quote(ibkr_gateway, price, str(Decimal(price) + Decimal("0.01")))
@@ -169,7 +169,7 @@ async def test_losses_stop_what_opens_and_not_what_closes(
         assert "DU1234567" not in why
         await positions_are(ib, held)
         sold = await ib.place_order(order("SELL", held, **MARKET))
-        assert (await ib.wait_for_fill(sold.order_id, timeout_s=10)).filled_quantity == held
+        assert (await ib.wait_for_fill(sold.order_id, timeout_s=60)).filled_quantity == held
         placed = at_the_venue(ibkr_gateway)
     # neither a restart nor a new day of the process forgets what was lost
     async with make_connector(ibkr_gateway.port) as again:
@@ -199,7 +199,7 @@ async def test_money_paid_out_is_no_loss_once_it_is_told_and_money_paid_in_hides
         await worth_is(ib, start, start)
         await ib.adjust_equity("10000", arrived=SystemClock().utcnow())
         bought = await ib.place_order(order(quantity=1000, **MARKET))
-        await ib.wait_for_fill(bought.order_id, timeout_s=10)
+        await ib.wait_for_fill(bought.order_id, timeout_s=60)
         quote(ibkr_gateway, "99.00", "99.01")
         await ib.place_order(order("SELL", 1, **MARKET))
         await worth_is(ib, start - 1100, start - 900)

@@ -214,7 +214,7 @@ async def test_an_order_for_now_or_never_that_finds_nobody_is_cancelled(
 ) -> None:
     async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
         report = await desk.desk.place(LIMIT | {"time_in_force": time_in_force})
-        report = await desk.desk.wait_for(report.order_id, lambda now: now.is_closed, timeout_s=5)
+        report = await desk.desk.wait_for(report.order_id, lambda now: now.is_closed, timeout_s=60)
         assert report.status is OrderStatus.CANCELLED
         assert held(gw, report).terms.time_in_force == time_in_force
 
@@ -253,7 +253,7 @@ async def test_the_first_fill_of_a_group_cancels_the_rest(tmp_path: Path) -> Non
     async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
         rest = await desk.desk.place(LIMIT | {"oca_group": "g"})
         await desk.desk.place(PLAIN | {"order_type": "MKT", "oca_group": "g"})
-        ended = await desk.desk.wait_for(rest.order_id, lambda now: now.is_closed, timeout_s=5)
+        ended = await desk.desk.wait_for(rest.order_id, lambda now: now.is_closed, timeout_s=60)
         assert ended.status is OrderStatus.CANCELLED
         assert ended.filled_quantity == 0
 
@@ -338,7 +338,7 @@ async def test_an_order_waits_for_its_conditions(tmp_path: Path) -> None:
         other = await desk.desk.place(
             PLAIN | {"conditions": [{"kind": "price", "symbol": "MSFT", "above": "1"}]}
         )
-        other = await desk.desk.wait_for(other.order_id, lambda now: now.is_closed, timeout_s=5)
+        other = await desk.desk.wait_for(other.order_id, lambda now: now.is_closed, timeout_s=60)
         assert other.status is OrderStatus.FILLED
 
 

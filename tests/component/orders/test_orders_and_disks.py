@@ -24,7 +24,7 @@ def trade(how: str, path: Path, gateway: HostedSimulator) -> dict[str, Any]:
         [sys.executable, str(TRADER), how, str(path), gateway.host, str(gateway.port)],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=200,
         check=False,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )

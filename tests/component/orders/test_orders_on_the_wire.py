@@ -42,14 +42,14 @@ async def placed_after_all(desk: Wire, order: OrderRequest) -> OrderReport:
         await desk.ended.wait()
         await desk.connect()
         await desk.desk.reconcile()
-        return await desk.desk.wait_for(error.order_id, settled, timeout_s=5.0)
+        return await desk.desk.wait_for(error.order_id, settled, timeout_s=60)
 
 
 async def test_a_market_order_is_filled_and_charged(tmp_path: Path) -> None:
     async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
         report = await desk.desk.place(market_order(AAPL, "BUY", 10))
         report = await desk.desk.wait_for(
-            report.order_id, lambda now: now.is_closed and now.commission is not None, timeout_s=5
+            report.order_id, lambda now: now.is_closed and now.commission is not None, timeout_s=60
         )
         assert report.status is OrderStatus.FILLED
         assert report.filled_quantity == sum(fill.quantity for fill in report.fills) == 10

@@ -98,7 +98,7 @@ async def test_another_process_asks_for_everybody_and_the_running_one_does_it(
         mine = await ib.place_order(order(limit_price="1.00"))
         switch = KillSwitch(ib.settings.state_dir, clock=SystemClock())
         switch.engage("from outside", everyone=True)
-        assert (await ib.wait_for_fill(mine.order_id, timeout_s=10)).status == "cancelled"
+        assert (await ib.wait_for_fill(mine.order_id, timeout_s=60)).status == "cancelled"
     assert open_at_the_venue(ibkr_gateway) == 0
 
 
@@ -133,7 +133,7 @@ async def test_a_signal_engages_the_switch_and_the_running_connector_does_what_w
         ib.kill_switch.engage_on_signal(signal.SIGUSR1, cancel=True)
         mine = await ib.place_order(order(limit_price="1.00"))
         os.kill(os.getpid(), signal.SIGUSR1)
-        assert (await ib.wait_for_fill(mine.order_id, timeout_s=10)).status == "cancelled"
+        assert (await ib.wait_for_fill(mine.order_id, timeout_s=60)).status == "cancelled"
         with pytest.raises(TradingHaltedError, match="signal SIGUSR1"):
             await ib.place_order(order(limit_price="2.00"))
         assert heard == [signal.SIGUSR1]

@@ -60,7 +60,7 @@ async def settled(desk: Wire, order_id: int) -> OrderStatus:
 
 async def test_filled_comes_back_with_the_fill(tmp_path: Path) -> None:
     async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
-        report = await desk.desk.place(marketable(), wait="filled", timeout_s=5)
+        report = await desk.desk.place(marketable(), wait="filled", timeout_s=60)
         assert (report.status, report.filled_quantity) == (OrderStatus.FILLED, Decimal(1))
     gw.check()
 
@@ -110,7 +110,7 @@ async def test_a_cut_ends_in_one_order_or_none_whatever_is_awaited(
             await desk.desk.place(resting(), wait=wait)
         else:
             with pytest.raises(OrderUncertainError):
-                await desk.desk.place(resting(), wait=wait, timeout_s=5)
+                await desk.desk.place(resting(), wait=wait, timeout_s=60)
         await desk.ended.wait()
         await desk.connect()
         await desk.desk.reconcile()
@@ -140,7 +140,7 @@ async def test_a_fill_that_nobody_heard_is_found_while_it_is_awaited(tmp_path: P
         for word in ("Filled", "PreSubmitted", "Submitted"):
             gw.inject(Drop(reply="OrderStatus", where={"status": word}))
             gw.inject(Drop(reply="OpenOrder", where={"status": word}))
-        placing = asyncio.ensure_future(desk.desk.place(marketable(), wait="filled", timeout_s=5))
+        placing = asyncio.ensure_future(desk.desk.place(marketable(), wait="filled", timeout_s=60))
         await taken(gw, 1)
         gw.faults.clear()
         await desk.desk.reconcile()
@@ -150,7 +150,7 @@ async def test_a_fill_that_nobody_heard_is_found_while_it_is_awaited(tmp_path: P
 
 async def test_a_bracket_can_be_awaited_to_the_end_of_its_entry(tmp_path: Path) -> None:
     async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
-        placed = await desk.desk.place_bracket(BRACKET, wait="filled", timeout_s=5)
+        placed = await desk.desk.place_bracket(BRACKET, wait="filled", timeout_s=60)
         assert placed.entry.status is OrderStatus.FILLED
         assert placed.stop_loss.status is not OrderStatus.FILLED
         rest = BRACKET | {"order_type": "LMT", "limit_price": "1.05"}

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
-
 import pytest
 
-from ibkr_connector.clock import ManualClock
 from ibkr_connector.simulator import (
     Answer,
     Cut,
@@ -27,6 +21,7 @@ from ibkr_connector.simulator.server import DEFAULT_START
 from ibkr_connector.simulator.wire.contracts import WireContract
 from ibkr_connector.simulator.wire.replies import CurrentTime, ErrorMessage
 from ibkr_connector.simulator.wire.requests import PlaceOrder, ReqCurrentTime, StartApi
+from kit.faults import gateway, heard
 from kit.raw_client import HELLO, RawClient, frame
 
 ASK_TIME = frame(ReqCurrentTime())
@@ -43,20 +38,9 @@ ORDER = PlaceOrder(
 )
 
 
-@asynccontextmanager
-async def gateway(**arguments: Any) -> AsyncIterator[GatewaySimulator]:
-    async with GatewaySimulator(clock=ManualClock(DEFAULT_START), **arguments) as simulator:
-        yield simulator
-
-
 async def quiet(client: RawClient) -> None:
     """Check that nothing comes: what was asked has been read, and the loop has come to rest."""
-    waiting = asyncio.ensure_future(client.fields())
-    for _ in range(50):
-        await asyncio.sleep(0)
-    assert not waiting.done()
-    waiting.cancel()
-    await asyncio.gather(waiting, return_exceptions=True)
+    assert await heard(client) == []
 
 
 async def test_refuse_closes_the_socket_as_often_as_it_was_told() -> None:

@@ -73,7 +73,7 @@ async def test_a_client_id_that_is_taken_is_refused_and_free_again_afterwards(
     second, codes = IB(), []
     second.errorEvent += lambda request, code, text, contract: codes.append(code)
     with pytest.raises((TimeoutError, ConnectionError)):
-        await second.connectAsync(ibkr_gateway.host, ibkr_gateway.port, clientId=4, timeout=0.5)
+        await second.connectAsync(ibkr_gateway.host, ibkr_gateway.port, clientId=4, timeout=2)
     assert codes == [326]
     first.disconnect()
     while ibkr_gateway.do(lambda gw: len(gw.gateway.sessions)):

@@ -123,7 +123,7 @@ async def test_what_is_posted_reaches_the_disk_though_nothing_follows(path: Path
     journal = await Journal.open(path, clock=ManualClock(NOON))
     journal.post(EVERY_KIND[:3])
     assert read(path) == ()  # the note of the opening is gathered with them
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(read(path)) < 4:
             await asyncio.sleep(0)
     await journal.aclose()

@@ -38,7 +38,7 @@ def draft(key: str = "a", body: str = "{}") -> Draft:
 def write(log: AppendLog, *drafts: Draft) -> Exception | None:
     done: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
     log.append(drafts, done.put)
-    return done.get(timeout=10)
+    return done.get(timeout=60)
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_of_what_nobody_waits_for_only_a_failure_is_told(path: Path) -> None:
         raise ValueError("no note")
 
     log.post(broken, told.put)
-    assert isinstance(told.get(timeout=10), ValueError)
+    assert isinstance(told.get(timeout=60), ValueError)
     assert isinstance(write(log, draft()), ValueError)
     log.close()
     assert verify_entries(path) == 2

@@ -1,0 +1,105 @@
+"""When everything that can happen without time passing has happened, on one loop."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import socket
+import termios
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, cast
+
+from ibkr_connector.simulator import GatewaySimulator
+
+__all__ = ["PatientGateway", "settled"]
+
+_QUIET_ROUNDS = 5
+_LATEST = 40
+_MOST_ROUNDS = 50_000
+_REST_S = 0.0005
+_QUICKACK = getattr(socket, "TCP_QUICKACK", None)
+
+
+def _never() -> bool:
+    return False
+
+
+async def settled(is_busy: Callable[[], bool] = _never) -> None:
+    """
+    Return when neither the loop nor its sockets nor its threads have anything left to do.
+
+    Both ends of each connection have to be on this loop. How busy the machine is makes no
+    difference: what the kernel still carries from one socket to another is waited for.
+
+    Args:
+        is_busy: Whether something is under way that is neither a socket's nor a thread's.
+
+    Raises:
+        RuntimeError: Something keeps the loop busy for ever.
+    """
+    ready = cast("deque[object]", asyncio.get_running_loop()._ready)  # type: ignore[attr-defined]
+    quiet = late = 0
+    is_idle = False
+    for _ in range(_MOST_ROUNDS):
+        await asyncio.sleep(0)
+        if ready:
+            quiet, is_idle = 0, False
+            continue
+        quiet += 1
+        if quiet < _QUIET_ROUNDS:
+            continue
+        # what arrived just before the sockets were looked at is heard in the rounds after it
+        if is_idle:
+            return
+        quiet = 0
+        if is_busy() or _threads_work():
+            await asyncio.sleep(_REST_S)
+        elif late < _LATEST and _on_the_way():
+            # what a gateway that reads nothing has not taken stays on its way
+            late += 1
+            await asyncio.sleep(_REST_S)
+        else:
+            is_idle = True
+    raise RuntimeError("the loop never comes to rest")
+
+
+class PatientGateway(GatewaySimulator):
+    """A simulator for clients on its own loop: it hears all that was said before time passes."""
+
+    async def advance(self, seconds: float) -> None:
+        """Move the clock on behind everything that is on its way."""
+        await settled()
+        await super().advance(seconds)
+
+
+def _on_the_way() -> bool:
+    """Whether bytes are between two sockets: a busy machine delivers them when it gets to it."""
+    loop: Any = asyncio.get_running_loop()
+    watched = tuple(loop._selector.get_map())
+    for fd in watched:
+        _acknowledge(fd)
+    for fd in watched:
+        with suppress(OSError):  # the one that listens, and what is no socket
+            if any(fcntl.ioctl(fd, termios.TIOCOUTQ, bytes(4))):
+                return True
+    return False
+
+
+def _acknowledge(fd: int) -> None:
+    # or the sender's kernel counts for 40 ms what the receiver has long read
+    if _QUICKACK is None:
+        return
+    with suppress(OSError):
+        one = socket.socket(fileno=fd)
+        try:
+            one.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+        finally:
+            one.detach()
+
+
+def _threads_work() -> bool:
+    """Whether anything of the loop's own threads is under way."""
+    pool: Any = getattr(asyncio.get_running_loop(), "_default_executor", None)
+    return pool is not None and len(pool._threads) > pool._idle_semaphore._value
