@@ -260,7 +260,9 @@ class _Writer:
 
     def put(self, number: int, at_s: float, said: _Said) -> None:
         """Hand in one message; never waits."""
-        self._queue.put((number, at_s, said))
+        # after a failure nobody takes them off again, and a capture may go on for days
+        if self._failure is None:
+            self._queue.put((number, at_s, said))
 
     def close(self) -> None:
         """

@@ -287,10 +287,11 @@ class GatewayClient(Client):
             NotConnectedError: There is no socket; nothing was sent.
             OrderValidationError, ContractError, IBKRError: A field cannot be written.
         """
+        # first of all: one that cannot be written must not leave this to the next, an order say
+        take, self._defer = self._defer, None
         if not self.isConnected():
             raise NotConnectedError("there is no session")
         message = encode(fields, make_empty=makeEmpty).decode()
-        take, self._defer = self._defer, None
         if take is not None:
             take(message)
         elif self._held is not None:

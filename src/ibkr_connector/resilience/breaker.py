@@ -155,6 +155,10 @@ class Breaker:
     def _failed(self, generation: int, error: Exception) -> None:
         if generation != self._generation:
             return
+        if isinstance(error, IBKRError) and error.disposition is SendDisposition.UNSENT:
+            # Nobody was asked: no answer, and no silence either.
+            self._probing = False
+            return
         if not speaks_against_gateway(error):
             # Neutral while closed: a refusal between two failures must not wipe out the first.
             if self._state is BreakerState.HALF_OPEN:

@@ -117,7 +117,14 @@ class Timers:
             timer = heapq.heappop(self._heap)[2]
             action, timer.action = timer.action, None
             if action is not None:
-                action()
+                try:
+                    action()
+                except BaseException:
+                    # A bug of ours, which the loop reports; the other timers go on all the same.
+                    self._sleeper, self._wakes_at = None, float("inf")
+                    if (following := self._next()) is not None:
+                        self._restart(following)
+                    raise
         self._sleeper, self._wakes_at = None, float("inf")
 
     def _next(self) -> float | None:

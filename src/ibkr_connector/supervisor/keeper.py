@@ -160,6 +160,9 @@ class Supervisor(Generic[S]):
         Raises:
             IBKRError: Why the first attempt failed; nothing is left running.
         """
+        while self._task is not None and self._ending is SupervisorEvent.GIVE_UP:
+            # an attempt that was just abandoned is nothing to join
+            await asyncio.wait([self._task])
         if self._task is None:
             self._begin()
         self._starters += 1
@@ -293,8 +296,11 @@ class Supervisor(Generic[S]):
 
     async def _end(self, event: SupervisorEvent) -> None:
         if self._task is not None:
-            self._ending = event
-            self._task.cancel()
+            if self._ending is None:
+                # once: another cancellation would interrupt what closes the session
+                self._task.cancel()
+            if self._ending is not SupervisorEvent.STOP:
+                self._ending = event
             await asyncio.wait([self._task])
         elif event is SupervisorEvent.STOP and self._state is not ConnectionState.STOPPED:
             self._advance(event)

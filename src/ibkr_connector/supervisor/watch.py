@@ -9,6 +9,7 @@ session can no longer be trusted, and returns why.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from types import MappingProxyType
@@ -26,6 +27,8 @@ from .records import BROKER_LINK, SessionLike, SupervisorTiming, SyncCause, Sync
 from .states import SupervisorEvent
 
 __all__ = ["Watch"]
+
+_log = logging.getLogger(__name__)
 
 CAUSES: Final[Mapping[LinkEffect, SyncCause]] = MappingProxyType(
     {
@@ -203,10 +206,15 @@ class Watch:
             if limit.expired:
                 error = RequestTimeoutError(f"no complete answer within {timeout_s} s")
             error.add_note(f"while reading {part.name} from the broker")
+            is_news = part.name not in self._missing
             self._missing.add(part.name)
             if part.essential or not self.session.is_open:
                 self._blame(error)
                 raise _Over from error
+            if is_news:
+                # the state names the part alone; an error that is not ours is worth its traceback
+                trace = None if isinstance(error, IBKRError) else error
+                _log.warning("%s could not be read: %s", part.name, error, exc_info=trace)
         else:
             self._missing.discard(part.name)
 

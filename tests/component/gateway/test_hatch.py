@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ibkr_connector.errors import ConnectionLostError
+from ibkr_connector.errors import ConnectionLostError, IBKRError
 from ibkr_connector.gateway.session import Session
 from kit import wire_rows as rows
 from kit.scripted_gateway import ScriptedGateway
@@ -87,6 +87,20 @@ async def test_whoever_waits_for_his_turn_hears_that_the_session_ended(
         with pytest.raises(ConnectionLostError):
             await call
     assert session._wrapper.hatch.waiting == 0
+
+
+async def test_a_question_that_cannot_be_written_keeps_no_other_message_back(
+    gateway: ScriptedGateway, session: Session
+) -> None:
+    first = asyncio.ensure_future(session.request(lambda ib: ib.reqAccountUpdatesAsync("DU1")))
+    await gateway.wait_for(6)
+    with pytest.raises(IBKRError, match="NUL"):
+        await session.request(lambda ib: ib.reqAccountUpdatesAsync("DU\0"))
+    gateway.answers["49"] = lambda _: [(49, 1, 1_795_000_000)]
+    async with asyncio.timeout(5):
+        await session.probe()
+    first.cancel()
+    await asyncio.wait([first])
 
 
 async def test_another_question_is_not_kept_back(

@@ -173,5 +173,11 @@ def test_a_disk_that_is_full_is_told_at_the_end(
         capture.start(tmp_path / "wire.jsonl")
     tap = capture.tap()
     tap.sent(hello())
+    writer = capture._writer
+    assert writer is not None
+    writer._thread.join(10.0)
+    # and nothing is kept for it meanwhile
+    tap.sent(frame(b"71\0002\0001\0\0") * 10)
+    assert writer._queue.empty()
     with pytest.raises(IBKRError, match=r"not whole: No space left"):
         capture.stop()()

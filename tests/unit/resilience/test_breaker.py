@@ -12,6 +12,8 @@ from ibkr_connector.errors import (
     ConnectionLostError,
     ContractNotFoundError,
     IBKRError,
+    NotConnectedError,
+    RequestTimeoutError,
 )
 from ibkr_connector.model.orders import SendDisposition
 from ibkr_connector.model.status import BreakerState
@@ -139,6 +141,20 @@ async def test_a_probe_answered_with_a_business_error_closes_it() -> None:
     await rig.trip()
     await rig.clock.advance(30.0)
     await rig.end(ContractNotFoundError())
+    assert rig.breaker.state is CLOSED
+
+
+async def test_a_call_that_asked_nobody_neither_counts_nor_closes_it() -> None:
+    rig = Rig()
+    unasked = RequestTimeoutError(disposition=SendDisposition.UNSENT)
+    for _ in range(5):
+        await rig.end(unasked)
+    assert rig.breaker.state is CLOSED
+    await rig.trip()
+    await rig.clock.advance(30.0)
+    await rig.end(NotConnectedError(disposition=SendDisposition.UNSENT))
+    assert rig.breaker.state is HALF_OPEN
+    assert await rig.end("answered") == "answered"
     assert rig.breaker.state is CLOSED
 
 

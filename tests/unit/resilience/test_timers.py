@@ -60,6 +60,26 @@ async def test_a_timer_may_set_the_next_one() -> None:
     assert clock.sleeping == 0
 
 
+async def test_a_timer_that_raises_does_not_stop_the_others() -> None:
+    clock = FakeClock()
+    timers = Timers(clock)
+    fired: list[str] = []
+    told: list[object] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: told.append(context["exception"]))
+
+    def bad() -> None:
+        raise ZeroDivisionError
+
+    timers.call_at(1.0, bad)
+    timers.call_at(2.0, lambda: fired.append("set before"))
+    await clock.advance(1.0)
+    timers.call_at(3.0, lambda: fired.append("set after"))
+    await clock.advance(2.0)
+    assert fired == ["set before", "set after"]
+    assert [type(error) for error in told] == [ZeroDivisionError]
+
+
 async def test_times_that_rounding_pulls_apart_still_meet() -> None:
     clock = FakeClock()
     timers = Timers(clock)

@@ -348,6 +348,33 @@ async def test_cancelling_the_only_start_abandons_the_attempt(world: World) -> N
     assert world.tasks() == set()
 
 
+async def test_a_start_while_an_abandoned_attempt_ends_makes_its_own(world: World) -> None:
+    world.hanging.add("orders")
+    first = asyncio.ensure_future(world.supervisor.start())
+    await world.clock.settle()
+    world.session.closes = False
+    first.cancel()
+    await world.clock.settle()
+    second = asyncio.ensure_future(world.supervisor.start())
+    world.hanging.clear()
+    await world.clock.advance(3.0)
+    await second
+    assert (first.cancelled(), world.where(), len(world.sessions)) == (True, S.READY, 2)
+
+
+async def test_stopping_again_does_not_interrupt_the_closing(world: World) -> None:
+    await world.supervisor.start()
+    world.session.closes = False
+    stops = []
+    for _ in range(3):
+        stops.append(asyncio.ensure_future(world.supervisor.stop()))
+        await world.clock.settle()
+    assert not any(stop.done() for stop in stops)
+    await world.clock.advance(3.0)
+    await asyncio.gather(*stops)
+    assert (world.session.aborted, world.where()) == ("it did not close in time", S.STOPPED)
+
+
 async def test_cancelling_one_of_two_starts_leaves_the_attempt_to_the_other(world: World) -> None:
     world.open_takes_s = 5.0
     starts = [asyncio.create_task(world.supervisor.start()) for _ in range(2)]
@@ -581,6 +608,17 @@ async def test_a_part_that_does_not_answer_is_named_and_asked_again(world: World
     assert world.reads == ["positions"]
     assert world.where() is S.READY
     assert world.supervisor.snapshot().degraded_by == ()
+
+
+async def test_the_log_says_once_why_a_part_is_missing(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.failing["positions"] = KeyError("a bug of ours")
+    await world.supervisor.start()
+    await world.clock.advance(90.0)
+    said = [one for one in caplog.records if "positions could not be read" in one.getMessage()]
+    assert len(said) == 1
+    assert said[0].exc_info is not None
 
 
 async def test_a_part_that_stays_missing_is_one_event(world: World) -> None:
