@@ -21,7 +21,7 @@ from .model.algos import (
     Vwap,
 )
 from .model.contracts import ComboLeg, combo
-from .orders.drafts import OrderDraft, buy, one_cancels_all, sell
+from .orders.drafts import OrderDraft, buy, exercise, lapse, one_cancels_all, sell
 from .orders.watching import (
     Waits,
     Watched,
@@ -50,6 +50,8 @@ __all__ = [
     "before",
     "buy",
     "combo",
+    "exercise",
+    "lapse",
     "margin",
     "one_cancels_all",
     "percent_change",

@@ -687,6 +687,32 @@ class IBKRConnector:
             )
         )
 
+    async def exercise_option(
+        self,
+        contract: Contract | str,
+        quantity: Decimal | int,
+        *,
+        lapse: bool = False,
+        override: bool = False,
+        **more: Any,
+    ) -> OrderReport:
+        """
+        Exercise options that are held, or let them lapse, exactly once as an order is placed.
+
+        Args:
+            contract: The option, or its text form.
+            quantity: How many; no more than are held and not for sale.
+            lapse: Let them lapse instead.
+            override: Against what would happen by itself: exercise out of the money, lapse in it.
+            more: `account`, `client_order_id`; and `wait`, `timeout_s`, `token` of `place_order`.
+
+        Source: `exerciseOptions` (21), else as `place_order` of `ibkr_connector.build.exercise`.
+        """
+        how = {key: more.pop(key) for key in ("wait", "timeout_s", "token") if key in more}
+        exercise = {"lapse": lapse, "override": override}
+        said = {"contract": contract, "action": "SELL", "quantity": quantity, "exercise": exercise}
+        return await self.place_order({**said, **more}, **how)
+
     async def preview_order(
         self,
         order: AnyOrder | BracketRequest,

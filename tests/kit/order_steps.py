@@ -38,6 +38,7 @@ from ibkr_connector.simulator import (
 )
 
 __all__ = [
+    "CALL",
     "DEADLY_STORIES",
     "KINDS",
     "STORIES",
@@ -46,6 +47,7 @@ __all__ = [
     "ByHand",
     "Cancel",
     "CancelAll",
+    "Exercise",
     "Flatten",
     "Foreign",
     "Forget",
@@ -72,6 +74,9 @@ __all__ = [
 # --- what is asked for ----------------------------------------------------------------------------
 
 Terms = Mapping[str, Any]
+
+CALL: Final = "AAPL 20260320 C 100"
+"""An option that can be bought, sold and exercised."""
 
 _KINDS: Final[list[tuple[str, str, Terms, Terms]]] = [
     ("market", "MKT", {}, {}),
@@ -201,6 +206,7 @@ _KINDS: Final[list[tuple[str, str, Terms, Terms]]] = [
         {"symbol": "EUR.USD", "cash_quantity": "900", "limit_price": "1.09000"},
         {"symbol": "EUR.USD", "cash_quantity": "900", "limit_price": "1.11000"},
     ),
+    ("call", "MKT", {"symbol": CALL}, {"symbol": CALL}),
     ("pair", "MKT", {"symbol": "4*AAPL - MSFT"}, {"symbol": "4*AAPL - MSFT"}),
     (
         "pair rests",
@@ -263,6 +269,16 @@ class Bracket:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Exercise:
+    """Exercise options, whether or not any are held, or let them lapse."""
+
+    quantity: int = 1
+    lapse: bool = False
+    wait: Wait = "submitted"
+    leaves_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Modify:
     """Change the size of an order, and its price if it has one."""
 
@@ -311,7 +327,17 @@ class Forget:
 
 
 TraderStep = (
-    Place | Again | Bracket | Modify | Cancel | CancelAll | Volley | Pause | Flatten | Forget
+    Place
+    | Again
+    | Bracket
+    | Exercise
+    | Modify
+    | Cancel
+    | CancelAll
+    | Volley
+    | Pause
+    | Flatten
+    | Forget
 )
 
 
@@ -463,7 +489,7 @@ _BITE: Final = st.integers(1, 1200)
 
 _PLACE: Final = st.builds(
     Place,
-    kind=st.sampled_from([*sorted(KINDS), *["market", "crosses"] * 4]),
+    kind=st.sampled_from([*sorted(KINDS), *["market", "crosses"] * 4, "call"]),
     buy=st.booleans(),
     quantity=st.integers(1, 9),
     previewed=st.sampled_from([False, False, False, False, True]),
@@ -485,6 +511,13 @@ _TRADER: Final[st.SearchStrategy[TraderStep]] = st.one_of(
         rests=st.booleans(),
         buy=st.booleans(),
         quantity=st.integers(1, 9),
+        leaves_after=_LEAVES,
+    ),
+    st.builds(
+        Exercise,
+        quantity=st.integers(1, 2),
+        lapse=st.booleans(),
+        wait=st.sampled_from(["submitted", "sent", "filled"]),
         leaves_after=_LEAVES,
     ),
     st.builds(

@@ -21,11 +21,13 @@ from ibkr_connector.settings import Settings
 from ibkr_connector.tuning import journal_place
 from kit.jumpy_clock import JumpyClock
 from kit.order_steps import (
+    CALL,
     KINDS,
     Again,
     Bracket,
     Cancel,
     CancelAll,
+    Exercise,
     Flatten,
     Forget,
     Modify,
@@ -152,6 +154,8 @@ class Trader:
                 await self._again(which)
             case Bracket():
                 await self._bracket(step)
+            case Exercise():
+                await self._exercise(step)
             case Modify(which=which) if which < len(self.own()):
                 await self._modify(self.own()[which], step)
             case Cancel(which=which) if which < len(self.own()):
@@ -220,6 +224,12 @@ class Trader:
             **({"limit_price": prices[0]} if prices else {}),
         )
         await _bear(self.engine.orders.place_bracket(order), leaves_after=step.leaves_after)
+
+    async def _exercise(self, step: Exercise) -> None:
+        how = {"lapse": step.lapse, "override": True}
+        order = self._keyed(symbol=CALL, action="SELL", quantity=step.quantity, exercise=how)
+        call = self.engine.orders.place(order, wait=step.wait)
+        await _bear(call, leaves_after=step.leaves_after)
 
     async def _modify(self, order: OrderReport, step: Modify) -> None:
         changes: dict[str, Any] = {"quantity": step.quantity}
@@ -293,4 +303,6 @@ async def _bear(call: Coroutine[Any, Any, Any], *, leaves_after: int | None = No
 
 
 def _is_known(report: OrderReport) -> bool:
-    return report.status not in (OrderStatus.UNCERTAIN, OrderStatus.PENDING)
+    # of an exercise that was lost on the way nothing is ever proven
+    known = report.status is not OrderStatus.UNCERTAIN or report.terms.exercise is not None
+    return known and report.status is not OrderStatus.PENDING

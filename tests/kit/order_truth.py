@@ -14,7 +14,7 @@ from ibkr_connector.orders.history import read_orders
 from ibkr_connector.orders.journal import read, verify
 from ibkr_connector.simulator import GatewaySimulator
 from ibkr_connector.simulator.exchange.records import Execution, Status, VenueOrder
-from ibkr_connector.simulator.wire.requests import PlaceOrder
+from ibkr_connector.simulator.wire.requests import ExerciseOptions, PlaceOrder
 
 __all__ = ["check_end", "check_journal", "check_said", "check_wire"]
 
@@ -45,7 +45,10 @@ def check_end(
         if fill.contract.security_type is SecurityType.COMBO:
             continue  # its legs are charged
         assert fill.commission == costs.get(fill.exec_id), f"charged otherwise: {fill}"
+    _check_exercises(known.values(), gw)
     for reference, report in known.items():
+        if report.terms.exercise is not None:
+            continue
         _check_order(report, there.get(reference), executed.get(reference, []))
     keys = Counter(
         one.client_order_id
@@ -53,6 +56,23 @@ def check_end(
         if one.client_order_id is not None and one.order_ref in there
     )
     assert all(count == 1 for count in keys.values()), f"a key has two orders: {keys}"
+
+
+def _check_exercises(reports: Iterable[OrderReport], gw: GatewaySimulator) -> None:
+    """An exercise bears no reference: it is told by its number, and may stay uncertain."""
+    done = Counter(
+        (one.owner.client_id, one.owner.order_id)
+        for one in (*gw.venue.open_orders(), *gw.venue.closed_orders())
+        if one.instrument.sec_type == "OPT" and not one.order_ref
+    )
+    assert all(count == 1 for count in done.values()), f"exercised twice: {done}"
+    ours = {(one.client_id, one.order_id): one for one in reports if one.terms.exercise}
+    assert done.keys() <= ours.keys(), "somebody exercised what the trader does not know"
+    for number, report in ours.items():
+        if report.status is not OrderStatus.UNCERTAIN:
+            expected = OrderStatus.FILLED if done[number] else OrderStatus.REJECTED
+            assert report.status is expected, _short(report)
+        assert not report.fills, _short(report)
 
 
 def _check_order(report: OrderReport, order: VenueOrder | None, executed: list[Execution]) -> None:
@@ -92,7 +112,7 @@ def check_said(
     """
     for report in heard:
         order = there.get(report.order_ref)
-        if not report.order_ref.startswith("ibc-"):
+        if not report.order_ref.startswith("ibc-") or report.terms.exercise is not None:
             continue
         if report.status is OrderStatus.FILLED:
             assert order is not None, f"filled, and the venue has never had it: {_short(report)}"
@@ -124,6 +144,10 @@ def check_wire(gw: GatewaySimulator) -> None:
         if isinstance(request, PlaceOrder) and not request.order.flag("whatIf"):
             ids.setdefault(request.order.text("orderRef"), set()).add(request.order_id)
     assert all(len(numbers) == 1 for numbers in ids.values()), f"sent twice: {ids}"
+    exercised = Counter(
+        one.request.request_id for one in gw.log if isinstance(one.request, ExerciseOptions)
+    )
+    assert all(count == 1 for count in exercised.values()), f"sent twice: {exercised}"
     gw.check()
 
 

@@ -45,6 +45,7 @@ class World:
 
     simulator: GatewaySimulator
     strangers: int = 0
+    call: int = 0
 
     def open(self) -> None:
         """Hold the markets."""
@@ -52,6 +53,10 @@ class World:
         plenty = Decimal(1_000_000)
         low, high = Decimal("1.10000"), Decimal("1.10005")
         self._tell(SetQuote(con_id=EURO, bid=low, ask=high, bid_size=plenty, ask_size=plenty))
+        for one in self.simulator.venue.catalogue.options_of(APPLE):
+            if (one.last_trade, one.right, one.strike) == ("20260320", "C", 100):
+                self.call = one.con_id
+        self._tell(SetQuote(con_id=self.call, bid=Decimal(4), ask=Decimal(5)))
         self._market(100, 5)
 
     async def do(self, step: WorldStep) -> None:
@@ -88,7 +93,7 @@ class World:
         self.simulator.clear_faults()
         # or what is left of an order is filled while both sides are compared
         nothing = Decimal(0)
-        for con_id in (APPLE, MICROSOFT, EURO):
+        for con_id in (APPLE, MICROSOFT, EURO, self.call):
             self._tell(
                 SetQuote(con_id=con_id, bid=None, ask=None, bid_size=nothing, ask_size=nothing)
             )

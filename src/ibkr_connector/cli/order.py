@@ -39,7 +39,7 @@ EXIT_OPEN: Final = 4
 
 _COLOURS: Final = {Verdict.BROKEN: "red", Verdict.PASSED: "green"}
 
-Action = Annotated[str, typer.Argument(help="buy or sell.")]
+Action = Annotated[str, typer.Argument(help="buy or sell; of options also exercise or lapse.")]
 Quantity = Annotated[
     str, typer.Argument(help="In units of the contract; or an amount of money, as in cash=500.")
 ]
@@ -107,7 +107,7 @@ def preview(
     """Show what an order would do: margins, commission, every rule. Places nothing."""
     asked = _Asked(
         order=_order(
-            {"action": action, "symbol": contract, "account": account, **_size(quantity)},
+            {"symbol": contract, "account": account, **_side(action), **_size(quantity)},
             prices=(limit, stop, kind),
             tif=tif,
             outside=outside,
@@ -147,7 +147,7 @@ def order(
         raise typer.BadParameter("--json asks nobody: say --yes with it")
     asked = _Asked(
         order=_order(
-            {"action": action, "symbol": contract, "account": account, **_size(quantity)},
+            {"symbol": contract, "account": account, **_side(action), **_size(quantity)},
             prices=(limit, stop, kind),
             tif=tif,
             outside=outside,
@@ -165,6 +165,12 @@ def order(
 
 
 # --- reading the command line -------------------------------------------------------------------
+
+
+def _side(word: str) -> dict[str, Any]:
+    if word.lower() in ("exercise", "lapse"):
+        return {"action": "SELL", "exercise": {"lapse": word.lower() == "lapse"}}
+    return {"action": word}
 
 
 def _size(text: str) -> dict[str, str]:
@@ -201,6 +207,9 @@ def _order(
         name, equals, value = term.partition("=")
         if not equals or not name:
             raise typer.BadParameter(f"expected KEY=VALUE, as in trail_amount=0.50; got {term!r}")
+        if name.strip() == "override" and "exercise" in given:
+            given["exercise"] = {**given["exercise"], "override": value.strip() == "yes"}
+            continue
         given[name.strip()] = value.strip()
     return {name: value for name, value in given.items() if value is not None}
 
@@ -279,7 +288,7 @@ def _confirmed(seen: OrderPreview, settings: Settings) -> bool:
     order = seen.order
     price = "" if order.limit_price is None else f" at {order.limit_price}"
     size = size_text(order.quantity, order.cash_quantity)
-    what = f"{order.action} {size} {order.contract} {order.order_type}{price}"
+    what = f"{order.exercise or order.action} {size} {order.contract} {order.order_type}{price}"
     try:
         return typer.confirm(f"{settings.mode} account: {what}. Place it?", default=False)
     except typer.Abort:

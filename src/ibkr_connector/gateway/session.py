@@ -392,6 +392,9 @@ class Session:
         try:
             with self._client.hold() as messages:
                 for ticket in tickets:
+                    if ticket.terms.exercise is not None:
+                        self._client.exerciseOptions(*translate.exercise(ticket))
+                        continue
                     order = translate.ib_order(ticket, client_id=self.client_id)
                     contract = translate.ib_contract(self._combos.contract_of(ticket))
                     self._client.placeOrder(ticket.order_id, contract, order)

@@ -19,6 +19,7 @@ from .terms import (
     AdaptivePriority,
     Condition,
     ExecutionCondition,
+    Exercise,
     Joined,
     MarginCondition,
     OcaType,
@@ -37,6 +38,7 @@ __all__ = [
     "Condition",
     "DescribesOrder",
     "ExecutionCondition",
+    "Exercise",
     "Fill",
     "Joined",
     "MarginCondition",
@@ -177,6 +179,8 @@ class OrderRequest(Record):
         algo: Let another algorithm of IB work it: a record of `ibkr_connector.model.algos`.
         cash_quantity: How much money is to be spent or received, in the contract's currency, in
             place of a `quantity`: `MKT` and `LMT` orders for currency pairs, and to buy crypto.
+        exercise: Exercise so many options that are held, or let them lapse; nothing is sold. Say
+            `exercise` or `lapse` of `ibkr_connector.build`.
     """
 
     contract: Contract | str
@@ -210,6 +214,7 @@ class OrderRequest(Record):
     leg_prices: tuple[Decimal, ...] = ()
     algo: Algo | None = None
     cash_quantity: Decimal | None = None
+    exercise: Exercise | None = None
 
     @property
     def terms(self) -> OrderTerms:

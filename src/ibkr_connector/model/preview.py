@@ -165,8 +165,20 @@ class OrderPreview(Record):
     @property
     def is_allowed(self) -> bool:
         """Whether neither a rule nor the broker would refuse it, as far as is known now."""
-        is_answered = self.broker.is_answered or self.order_id is not None
+        is_answered = self.broker.is_answered or not self.asked_about
         return not self.broken and is_answered and not self.broker.rejected_reason
+
+    @property
+    def asked_about(self) -> str:
+        """
+        What the broker was asked about: `order`, `entry` of a bracket, or empty for nothing.
+
+        Of a change, or of an exit whose entry is not there yet, it would answer as if that were one
+        more order; an exercise it cannot be asked about.
+        """
+        if self.order_id is not None or self.order.exercise is not None:
+            return ""
+        return "entry" if self.exits else "order"
 
     @property
     def initial_margin(self) -> Figures:

@@ -17,6 +17,7 @@ __all__ = [
     "AdaptivePriority",
     "Condition",
     "ExecutionCondition",
+    "Exercise",
     "Joined",
     "MarginCondition",
     "OcaType",
@@ -146,6 +147,22 @@ Condition = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Exercise(Record):
+    """
+    Exercise options that are held, or let them `lapse`.
+
+    With `override` against what the exchange would do by itself: exercise options that are out of
+    the money, or let some lapse that are in it.
+    """
+
+    lapse: bool = False
+    override: bool = False
+
+    def __str__(self) -> str:
+        return ("lapse" if self.lapse else "exercise") + (" (override)" if self.override else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderTerms(Record):
     """
     What an order asks for beyond side, size, limit, stop and time in force.
@@ -175,6 +192,7 @@ class OrderTerms(Record):
     leg_prices: tuple[Decimal, ...] = ()
     algo: Algo | None = None
     cash_quantity: Decimal | None = None
+    exercise: Exercise | None = None
 
 
 NO_TERMS: Final = OrderTerms()

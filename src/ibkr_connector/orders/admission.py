@@ -168,7 +168,8 @@ class Admission:
         check_against(request, details)
         limits = self._limits.limits_for(details.contract, account)
         facts = await self._gather_facts(request, details, account, limits=limits)
-        if with_margin and needs_of(request, limits).margin:
+        asks = with_margin and request.exercise is None  # which the broker's what-if does not know
+        if asks and needs_of(request, limits).margin:
             facts = await self._with_margin(facts, request, details.contract, account=account)
         return Examined(
             request=request,

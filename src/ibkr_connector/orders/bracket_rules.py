@@ -87,6 +87,8 @@ def check_bracket(bracket: BracketRequest) -> None:
             f"cash_quantity {bracket.entry.cash_quantity} does not go with a bracket: its "
             "exits close a number of units; give a quantity"
         )
+    if bracket.entry.exercise is not None:
+        faults.append("exercise does not go with a bracket: it is no order that a price ends")
     if not faults:
         faults += _order_of_prices(bracket)
     if faults:

@@ -34,6 +34,7 @@ _NEEDS_A_QUANTITY: Final = (
     "algo",
     "non_guaranteed",
     "leg_prices",
+    "exercise",
 )
 
 

@@ -22,6 +22,7 @@ from ibkr_connector.model.brackets import BracketRequest
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.orders import (
     Action,
+    Exercise,
     OcaType,
     OrderRequest,
     OrderType,
@@ -36,7 +37,7 @@ from .validation import check_request
 from .values import read_values
 from .watching import Waits, readable
 
-__all__ = ["OrderDraft", "buy", "one_cancels_all", "sell"]
+__all__ = ["OrderDraft", "buy", "exercise", "lapse", "one_cancels_all", "sell"]
 
 Number = Decimal | int | float | str
 
@@ -281,6 +282,10 @@ class OrderDraft:
         check_bracket(made)
         return made
 
+    def exercising(self, how: Exercise) -> OrderDraft:
+        """Exercise what would be sold; begin with `exercise` or `lapse`."""
+        return self._with(exercise=how)
+
     # --- telling --------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
@@ -309,6 +314,8 @@ class OrderDraft:
             name = field.name.replace("_", " ")
             if field.name == "conditions":
                 yield "when", str(Waits(value))
+            elif isinstance(value, Exercise):
+                yield str(value), "yes"
             elif value is True:
                 yield name, "yes"
             else:
@@ -375,6 +382,18 @@ def sell(
 ) -> OrderDraft:
     """Begin an order to sell a quantity, or for an amount of cash; at the market at first."""
     return _begin(contract, Action.SELL, quantity=quantity, cash_quantity=cash)
+
+
+def exercise(contract: Contract | str, quantity: Number, *, override: bool = False) -> OrderDraft:
+    """Exercise options that are held; with `override` also those that are out of the money."""
+    how = Exercise(override=override)
+    return _begin(contract, Action.SELL, quantity=quantity).exercising(how)
+
+
+def lapse(contract: Contract | str, quantity: Number, *, override: bool = False) -> OrderDraft:
+    """Let options that are held lapse; with `override` also those that are in the money."""
+    how = Exercise(lapse=True, override=override)
+    return _begin(contract, Action.SELL, quantity=quantity).exercising(how)
 
 
 def one_cancels_all(

@@ -22,7 +22,7 @@ from ibkr_connector.gateway.port import OrderTicket
 from ibkr_connector.model.account import Position
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.ids import ConId
-from ibkr_connector.model.orders import Action
+from ibkr_connector.model.orders import Action, OrderTerms
 
 from .entry import OrderEntry
 from .ledger import Ledger
@@ -135,7 +135,7 @@ class Exposure:
     def only_closes(self, ticket: OrderTicket) -> bool:
         """Whether an order that is in the ledger already can do nothing but close."""
         known = self._facts.account_facts(ticket.account, _ANY)
-        if known.positions is None or ticket.terms.cash_quantity is not None:
+        if known.positions is None or _never_only_closes(ticket.terms):
             return False
         same_side: dict[tuple[ConId | None, Action], Decimal] = {}
         for entry in self._ledger.open_entries():
@@ -208,6 +208,8 @@ class Exposure:
             parent = self._ledger.by_order_id(entry.client_id, parent_id)
             if parent is not None and parent.is_open:
                 quantity = min(quantity, parent.filled)
+        if entry.terms.exercise is not None and not entry.terms.exercise.lapse:
+            value = unit_value(entry.contract.strike, entry.contract, rate)
         for place, (contract, action, ratio) in enumerate(entry.contract.parts(entry.action)):
             if entry.contract.legs:
                 # a leg trades at its own market, whatever the limit of the whole
@@ -292,6 +294,10 @@ class Exposure:
             if entry.is_own
         ]
         return sorted(rows, key=lambda row: row.at)
+
+
+def _never_only_closes(terms: OrderTerms) -> bool:
+    return terms.cash_quantity is not None or terms.exercise is not None
 
 
 def _stands_alone(entry: OrderEntry) -> bool:

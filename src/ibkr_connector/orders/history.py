@@ -253,7 +253,8 @@ def _words(note: Note) -> str:
     match note:
         case Intended(ticket=ticket):
             price = "" if ticket.limit_price is None else f" at {ticket.limit_price}"
-            what = f"{ticket.action} {_size(ticket)} {ticket.contract} {ticket.order_type}{price}"
+            verb = ticket.terms.exercise or ticket.action
+            what = f"{verb} {_size(ticket)} {ticket.contract} {ticket.order_type}{price}"
             return f"intended: {what}, order id {ticket.order_id} of client {note.client_id}"
         case Decided(decision=decision):
             return f"decided: {decision.sentence}"

@@ -292,6 +292,12 @@ class Modifying:
                 f"order {entry.order_id} is {entry.status} and cannot be changed",
                 request_id=entry.order_id,
             )
+        if entry.terms.exercise is not None:
+            raise OrderStateError(
+                f"order {entry.order_id} is an exercise of options and cannot be changed",
+                request_id=entry.order_id,
+                hint="cancel it, as long as the broker takes that, and ask for another",
+            )
         if entry.cash is not None:
             # limit: nobody says what TWS makes of such a change when part of the money is spent
             raise OrderStateError(

@@ -70,10 +70,12 @@ class Previews:
         checked = await qualify_conditions(checked, self._admission.resolve)
         known = await self._placing.known(checked)
         examined = await self._placing.examine(checked)
-        told = await self._questions.ask(
-            checked, examined.contract, examined.account, timeout_s=timeout_s
-        )
-        examined = replace(examined, facts=replace(examined.facts, margin=told))
+        told = WhatIf(is_answered=False)
+        if checked.exercise is None:
+            told = await self._questions.ask(
+                checked, examined.contract, examined.account, timeout_s=timeout_s
+            )
+            examined = replace(examined, facts=replace(examined.facts, margin=told))
         rules = self._admission.verdicts(examined)
         if known is not None:
             rules = (_taken(known), *rules)

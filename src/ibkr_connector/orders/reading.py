@@ -26,6 +26,7 @@ from ibkr_connector.model.orders import (
     TriggerMethod,
 )
 
+from .exercise_rules import read_exercise
 from .parts import read_algo, read_conditions, read_legs
 from .values import (
     Reader,
@@ -163,6 +164,7 @@ READERS: Final[Mapping[str, Reader]] = MappingProxyType(
         "leg_prices": read_prices,
         "algo": read_algo,
         "cash_quantity": read_number,
+        "exercise": read_exercise,
     }
 )
 """How each value of the mapping is read; a key that is left out keeps the request's default."""

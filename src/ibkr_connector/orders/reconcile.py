@@ -132,6 +132,8 @@ def judge(
         return Verdict.VANISHED if twice else Verdict.ASK_AGAIN
     provable = (
         sent_in != picture.session
+        # an exercise bears no reference, so the list of closed orders does not name it
+        and entry.terms.exercise is None
         and entry.client_id == picture.client_id
         and entry.created >= memory_starts(picture.now)
     )

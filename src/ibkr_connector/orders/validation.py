@@ -21,6 +21,7 @@ from ibkr_connector.model.orders import Action, OrderRequest, OrderType, TimeInF
 
 from .algo_rules import algo_contract_faults
 from .cash_rules import cash_contract_faults, size_faults
+from .exercise_rules import exercise_contract_faults, exercise_faults
 from .reading import as_request
 from .term_rules import TYPE_RULES, price_faults, term_faults, text_faults
 from .values import not_one_of
@@ -54,6 +55,8 @@ def check_request(request: OrderRequest) -> None:
     if not isinstance(request.time_in_force, TimeInForce):
         faults.append(not_one_of("time_in_force", request.time_in_force, TimeInForce))
     faults += size_faults(request)
+    if request.exercise is not None:
+        faults += exercise_faults(request)
     if not isinstance(request.order_type, OrderType):
         faults.append(not_one_of("order_type", request.order_type, OrderType))
     else:
@@ -125,6 +128,8 @@ def check_against(request: OrderRequest, details: ContractDetails) -> None:
     if contract.legs or request.non_guaranteed or request.leg_prices:
         faults += _combo_faults(request, contract)
     faults += algo_contract_faults(request, details)
+    if request.exercise is not None:
+        faults += exercise_contract_faults(details)
     names = TYPE_RULES[request.order_type].names
     if details.order_types and not names & set(details.order_types):
         faults.append(f"{contract} takes no order of type {request.order_type}")

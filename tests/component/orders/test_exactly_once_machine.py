@@ -17,12 +17,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from ibkr_connector.clock import ScaledClock
+from ibkr_connector.orders.history import read_orders
 from ibkr_connector.orders.journal import read
 from ibkr_connector.simulator import CancelRace, Cut, Drop, GatewaySimulator, HalfOpen, Hold
 from kit.order_steps import (
     STORIES,
+    Again,
     Bracket,
     ByHand,
+    Exercise,
     Happens,
     Jump,
     Lines,
@@ -153,6 +156,51 @@ async def test_previews_between_cuts_and_restarts_leave_no_order_but_the_one_tha
     await play(story, tmp_path)
     kinds = Counter(entry.kind for entry in read(journal_of(tmp_path)))
     assert kinds["intent"] == kinds["decision"] == 2
+
+
+async def test_options_are_exercised_at_most_once_between_cuts_and_restarts(
+    tmp_path: Path,
+) -> None:
+    story: list[Step] = [
+        Place(kind="call", quantity=9, wait="filled"),
+        Pause(1.0),
+        Exercise(wait="filled"),
+        Happens(Cut(on="ExerciseOptions", handled=True)),
+        Exercise(quantity=2),
+        Pause(6.0),
+        Again(2),
+        Happens(Cut(on="ExerciseOptions", handled=False)),
+        Exercise(lapse=True),
+        NewProcess(),
+        Again(3),
+        Pause(20.0),
+        Exercise(quantity=2, wait="filled"),
+    ]
+    await play(story, tmp_path)
+    written = [one.report for one in read_orders(journal_of(tmp_path)) if one.is_own]
+    states = [str(one.status) for one in written if one.terms.exercise is not None]
+    assert states == ["filled", "uncertain", "uncertain", "filled"]
+
+
+async def test_an_order_by_cash_ends_with_what_it_has_come_to_whatever_is_lost(
+    tmp_path: Path,
+) -> None:
+    lost = Drop(reply="OrderStatus", times=4)
+    story: list[Step] = [
+        Happens(lost),
+        Place(kind="cash"),
+        Place(kind="cash rests"),
+        Lines(),
+        Happens(Cut(on="PlaceOrder", handled=True)),
+        Place(kind="cash", buy=False),
+        Pause(6.0),
+        Revise(which=0, quantity=0, unseen=True),
+        NewProcess(),
+        Place(kind="cash"),
+    ]
+    await play(story, tmp_path)
+    written = [one.report for one in read_orders(journal_of(tmp_path)) if one.is_own]
+    assert [str(one.status) for one in written] == ["cancelled", "submitted", "filled", "filled"]
 
 
 @pytest.mark.timeout(0)

@@ -20,7 +20,7 @@ from .facts import Book, Case, Needs, RiskFacts
 from .limits import RiskLimits
 from .valuation import closes, needs_price, sized
 
-__all__ = ["RULES", "Rule", "check_risk", "judge", "needs_facts", "needs_of"]
+__all__ = ["RULES", "Rule", "check_risk", "judge", "needs_facts", "needs_of", "rules_for"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,8 @@ class Rule:
     check: Callable[[Case], Iterator[Violation]]
     for_closing: bool
     legs: Literal["", "too", "instead"] = ""
+    concerns: Callable[[Case], bool] = lambda case: True
+    """Whether it is about such an order at all."""
 
     def violations(self, case: Case) -> Iterator[Violation]:
         """Apply it to an order, and to its legs."""
@@ -49,6 +51,12 @@ class Rule:
 RULES: Final = (
     Rule(name="allowed", check=permissions.allowed, for_closing=True, legs="too"),
     Rule(name="denied", check=permissions.denied, for_closing=True, legs="too"),
+    Rule(
+        name="exercise",
+        check=sizes.exercise,
+        for_closing=True,
+        concerns=lambda case: case.request.exercise is not None,
+    ),
     Rule(name="order size", check=sizes.order_size, for_closing=True),
     Rule(name="order value", check=sizes.order_worth, for_closing=True),
     Rule(name="portfolio risk", check=sizes.portfolio_risk, for_closing=True),
@@ -70,6 +78,11 @@ RULES: Final = (
     Rule(name="order rate", check=pace.rate, for_closing=True),
     Rule(name="duplicate", check=pace.duplicate, for_closing=True),
 )
+
+
+def rules_for(case: Case) -> tuple[Rule, ...]:
+    """Return the rules that are about such an order."""
+    return tuple(rule for rule in RULES if rule.concerns(case))
 
 
 def check_risk(
@@ -98,7 +111,7 @@ def judge(case: Case) -> tuple[Violation, ...]:
     only_closes = closes(case)
     return tuple(
         violation
-        for rule in RULES
+        for rule in rules_for(case)
         if rule.for_closing or not only_closes
         for violation in rule.violations(case)
     )

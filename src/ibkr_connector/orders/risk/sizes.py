@@ -20,6 +20,7 @@ from .valuation import (
 __all__ = [
     "buying_power",
     "concentration",
+    "exercise",
     "exposure",
     "order_size",
     "order_worth",
@@ -46,6 +47,24 @@ def order_size(case: Case) -> Iterator[Violation]:
             value=f"{case.request.quantity}",
             limit=limit,
             remedy="order less, or raise max_order_size",
+        )
+
+
+def exercise(case: Case) -> Iterator[Violation]:
+    """
+    No more options are exercised, or lapse, than are held and not for sale already.
+
+    *limit*: a put that is exercised sells what it is on; whether that is held, no rule knows.
+    """
+    after, quantity = position_after(case), case.request.quantity
+    if after is None:
+        yield unknown("exercise", f"{quantity} held", case=case, names=[_POSITIONS])
+    elif after > 0:
+        yield Violation(
+            rule="exercise",
+            value=f"{quantity}",
+            limit=f"{max(quantity - after, Decimal(0))} held and not for sale",
+            remedy="exercise at most what is held, and cancel what would sell it first",
         )
 
 
@@ -206,6 +225,9 @@ def _estimated_power(case: Case) -> Iterator[Violation]:
 
 def _opening(case: Case) -> Decimal:
     """Return what an order is worth that opens something; everything of it is known."""
+    if case.request.exercise is not None:
+        # the options go, and what they are on is taken or delivered in full
+        return order_value(case) or Decimal(0)
     after, each = position_after(case) or Decimal(0), order_unit_value(case) or Decimal(0)
     return min(case.remaining, max(after, Decimal(0))) * each
 

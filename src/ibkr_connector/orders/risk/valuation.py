@@ -137,8 +137,15 @@ def _order_unit_value(case: Case) -> Decimal | None:
     if case.request.cash_quantity is not None:
         worth = order_value(case)
         return None if worth is None or not case.request.quantity else worth / case.request.quantity
-    price = worst_price(case.request, case.facts.price)
-    return unit_value(price, case.contract, case.facts.exchange_rate)
+    return unit_value(_bounding_price(case), case.contract, case.facts.exchange_rate)
+
+
+def _bounding_price(case: Case) -> Decimal | None:
+    exercise = case.request.exercise
+    if exercise is None:
+        return worst_price(case.request, case.facts.price)
+    # what is taken or delivered is worth the strike; what lapses, nothing
+    return ZERO if exercise.lapse else case.contract.strike
 
 
 def order_value(case: Case) -> Decimal | None:
@@ -161,7 +168,7 @@ def unknown_of(case: Case) -> tuple[str, ...]:
             f"{what} of {leg.contract.text}" for leg in case.legs for what in unknown_of(leg)
         )
     missing = []
-    if worst_price(case.request, case.facts.price) is None:
+    if _bounding_price(case) is None:
         missing.append("a current price")
     if multiplier_of(case.contract) is None:
         missing.append("the contract's multiplier")
@@ -221,9 +228,10 @@ def closes(case: Case) -> bool:
     """
     Whether the order can do nothing but make the position smaller, whatever else fills.
 
-    Of an order by cash that is never certain: its units are known when it is filled.
+    Of an order by cash that is never certain: its units are known when it is filled. The exercise
+    of an option opens what it is an option on.
     """
-    if case.request.cash_quantity is not None:
+    if case.request.cash_quantity is not None or case.request.exercise is not None:
         return False
     after = position_after(case)
     return after is not None and after <= 0

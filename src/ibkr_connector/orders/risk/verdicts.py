@@ -17,7 +17,7 @@ from ibkr_connector.model.preview import RuleVerdict, Verdict
 
 from .facts import Case
 from .pace import open_after, placed_since
-from .rules import RULES, Rule
+from .rules import Rule, rules_for
 from .valuation import closes, exposures, order_unit_value, order_value, position_after
 
 __all__ = ["MEASURES", "decide", "verdicts"]
@@ -30,7 +30,7 @@ def verdicts(case: Case) -> tuple[RuleVerdict, ...]:
     """Return what each rule says, in the order of the rules; one rule may say several things."""
     only_closes = closes(case)
     rows: list[RuleVerdict] = []
-    for rule in RULES:
+    for rule in rules_for(case):
         if only_closes and not rule.for_closing:
             rows.append(RuleVerdict(rule=rule.name, verdict=Verdict.WAIVED))
         elif broken := [_as_row(one) for one in rule.violations(case)]:
@@ -51,7 +51,7 @@ def decide(case: Case) -> tuple[tuple[Violation, ...], tuple[RuleVerdict, ...]]:
     violations: list[Violation] = []
     rows: list[RuleVerdict] = []
     has_legs = bool(case.contract.legs)
-    for rule in RULES:
+    for rule in rules_for(case):
         if only_closes and not rule.for_closing:
             rows += _compared(rule, case, Verdict.WAIVED)
         elif broken := [*(rule.violations(case) if has_legs else rule.check(case))]:
@@ -123,6 +123,12 @@ def _exchange(case: Case) -> str:
 
 
 # --- how much -----------------------------------------------------------------------------------
+
+
+def _exercise(case: Case) -> Iterator[Compared]:
+    after, quantity = position_after(case), case.request.quantity
+    if after is not None:
+        yield "exercise", quantity, f"{quantity - after} held"
 
 
 def _order_size(case: Case) -> Iterator[Compared]:
@@ -273,6 +279,7 @@ MEASURES: Final[Mapping[str, Callable[[Case], Iterator[Compared]]]] = MappingPro
     {
         "allowed": _allowed,
         "denied": _denied,
+        "exercise": _exercise,
         "order size": _order_size,
         "order value": _order_worth,
         "portfolio risk": _portfolio_risk,
