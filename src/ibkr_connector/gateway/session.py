@@ -39,6 +39,7 @@ from .bar_columns import BarRows
 from .capture import Capture
 from .client import GatewayClient
 from .combo_echo import ComboEcho
+from .exercise import exercise_fields
 from .faults import border, connect_error, lost, silence
 from .hatch import HATCH_KEYS
 from .outlet import Outlet
@@ -393,7 +394,7 @@ class Session:
             with self._client.hold() as messages:
                 for ticket in tickets:
                     if ticket.terms.exercise is not None:
-                        self._client.exerciseOptions(*translate.exercise(ticket))
+                        self._client.exerciseOptions(*exercise_fields(ticket))
                         continue
                     order = translate.ib_order(ticket, client_id=self.client_id)
                     contract = translate.ib_contract(self._combos.contract_of(ticket))

@@ -25,7 +25,7 @@ from ibkr_connector.model.contracts import (
 )
 from ibkr_connector.model.ids import ClientId, ConId, ExecId, OrderId, PermId
 from ibkr_connector.model.market import Bar
-from ibkr_connector.model.orders import Action, Exercise
+from ibkr_connector.model.orders import Action
 
 from .bonds import BONDS, bond_terms
 from .described import shared
@@ -57,7 +57,6 @@ __all__ = [
     "contract",
     "contract_details",
     "execution",
-    "exercise",
     "ib_contract",
     "ib_order",
     "order_status",
@@ -81,8 +80,6 @@ _SECURITY_TYPES: Final = {kind.value: kind for kind in SecurityType} | {
     "IOPT": SecurityType.WARRANT,
 }
 """IB's names, and those of kinds that we file under a related one."""
-
-_EXERCISE, _LAPSE = 1, 2
 
 _NOT_SAID: Final = "?"
 """What TWS writes into fields of orders that this client may not see (ib_async wrapper.py)."""
@@ -228,23 +225,6 @@ def ib_order(ticket: OrderTicket, *, client_id: ClientId) -> Any:
         order.lmtPrice = ticket.limit_price
     write_terms(order, ticket.terms, stop=ticket.stop_price)
     return order
-
-
-def exercise(ticket: OrderTicket) -> tuple[Any, ...]:
-    """
-    Write an exercise as the arguments of ib_async's `exerciseOptions`, which names no reference.
-
-    Its quantity goes out without a decimal point (ib_insync, thread 152).
-    """
-    how = ticket.terms.exercise or Exercise()
-    return (
-        ticket.order_id,
-        ib_contract(ticket.contract),
-        _LAPSE if how.lapse else _EXERCISE,
-        int(ticket.quantity),
-        ticket.account,
-        int(how.override),
-    )
 
 
 def broker_order(

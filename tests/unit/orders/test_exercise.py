@@ -8,7 +8,7 @@ import pytest
 
 from ibkr_connector.build import buy, exercise, lapse
 from ibkr_connector.errors import OrderValidationError
-from ibkr_connector.gateway import translate
+from ibkr_connector.gateway.exercise import exercise_fields
 from ibkr_connector.gateway.port import OpenOrderSeen
 from ibkr_connector.model.contracts import ContractDetails, option
 from ibkr_connector.model.ids import ConId
@@ -167,7 +167,7 @@ def test_a_key_of_a_sale_is_none_of_an_exercise() -> None:
 def test_the_wire_has_whole_numbers() -> None:
     sent = a_ledger().get("ibc-a").ticket
     assert sent is not None
-    number, contract, *rest = translate.exercise(sent)
+    number, contract, *rest = exercise_fields(sent)
     assert (number, contract.conId, rest) == (1, 77, [1, 2, "DU1", 0])
     anyway = replace(sent, terms=OrderTerms(exercise=Exercise(lapse=True, override=True)))
-    assert translate.exercise(anyway)[2:] == (2, 2, "DU1", 1)
+    assert exercise_fields(anyway)[2:] == (2, 2, "DU1", 1)
