@@ -20,7 +20,7 @@ _LAPSE: Final = 2
 
 
 def exercise_fields(ticket: OrderTicket) -> tuple[Any, ...]:
-    """Return its arguments; the quantity has no decimal point on the wire (ib_insync, thread 152)."""
+    """Return its arguments; the quantity goes out whole (ib_insync, thread 152)."""
     how = ticket.terms.exercise or Exercise()
     return (
         ticket.order_id,
