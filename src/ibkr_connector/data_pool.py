@@ -21,7 +21,13 @@ from .codes import pacing_effect
 from .errors import ConnectionLostError, NotConnectedError
 from .gateway.capture import Capture
 from .gateway.link import GatewayLink
-from .gateway.port import GatewayEvent, GatewayNotice, SessionEnded, SessionInfo
+from .gateway.port import (
+    GatewayEvent,
+    GatewayNotice,
+    MessageUnreadable,
+    SessionEnded,
+    SessionInfo,
+)
 from .gateway.session import Session
 from .model.contracts import Contract, ContractDetails
 from .model.ids import ClientId
@@ -71,6 +77,7 @@ class DataPool:
         capture: Hears every message, when it is on.
         stream_events: Takes what the connection of the streams says.
         stream_parts: What must be done for the streams after each of its logins.
+        unreadable: Takes messages that could not be read.
     """
 
     def __init__(
@@ -84,6 +91,7 @@ class DataPool:
         capture: Capture,
         stream_events: Callable[[GatewayEvent], None],
         stream_parts: Sequence[SyncPart],
+        unreadable: Callable[[MessageUnreadable], None],
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -92,6 +100,7 @@ class DataPool:
         self._verify = verify
         self._capture = capture
         self._stream_events = stream_events
+        self._unreadable = unreadable
         self._turn = 0
         self._pipeline = Pipeline(
             clock=clock, tuning=pipeline_tuning(settings), shares_with=pipeline
@@ -205,6 +214,8 @@ class DataPool:
                 effect := pacing_effect(event.code, event.text)
             ):
                 self._pipeline.hear(effect)
+            if isinstance(event, MessageUnreadable):
+                self._unreadable(event)
             if isinstance(event, GatewayNotice | SessionEnded):
                 supervisor.note(event)
 

@@ -28,10 +28,12 @@ from .gateway.port import (
     AccountValueChanged,
     GatewayEvent,
     GatewayNotice,
+    MessageUnreadable,
     SessionEnded,
     SessionInfo,
 )
 from .gateway.session import Session
+from .gateway.unreadable import Unreadables
 from .instruments.catalogue import Catalogue
 from .instruments.resolver import Resolver
 from .market.desk import MarketDesk
@@ -95,6 +97,7 @@ class Engine:
         self.instruments = Resolver(gateway=self._link, pipeline=self._pipeline, clock=clock)
         self.catalogue = Catalogue(resolver=self.instruments, ask=self.request)
         self._capture = Capture(clock)
+        self._unreadable = Unreadables(now=clock.utcnow, accounts=lambda: self.accounts)
         self._pool = DataPool(
             settings,
             clock=clock,
@@ -103,6 +106,7 @@ class Engine:
             verify=self._verify,
             capture=self._capture,
             stream_events=lambda event: self.streams.note(event),
+            unreadable=self._unreadable.note,
             stream_parts=(self._stream_part(),),
         )
         self.streams = Subscriptions(
@@ -305,6 +309,8 @@ class Engine:
             competing_session=seen.competing_session or self.streams.is_competing,
             data_connections=self._pool.states(),
             streams_lost=self.streams.lost_count,
+            unreadable_count=self._unreadable.count,
+            unreadable=self._unreadable.newest,
         )
 
     def start_capture(self, path: Path) -> None:
@@ -452,6 +458,8 @@ class Engine:
             self._facts.observe(event.value.account)
         if isinstance(event, GatewayNotice) and (effect := pacing_effect(event.code, event.text)):
             self._pipeline.hear(effect)
+        if isinstance(event, MessageUnreadable):
+            self._unreadable.note(event)
         if isinstance(event, GatewayNotice | SessionEnded):
             self._supervisor.note(event)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ibkr_connector.model.orders import OrderReport
+from kit.leaks import nothing_left
 from kit.order_steps import TraderStep
 from kit.order_trader import Trader
 
@@ -131,16 +132,18 @@ def _live(pipe: Connection, port: int, folder: str) -> None:
 
 async def _trade(pipe: Connection, trader: Trader) -> None:
     try:
-        await trader.open()
-        pipe.send([])
-        while (step := await asyncio.to_thread(pipe.recv)) is not None:
-            await trader.do(step)
-            heard, trader.heard = trader.heard, []
-            pipe.send(heard)
-        await trader.agreed()
-        await trader.settled()
-        own, trouble = await trader.told(), trader.trouble()
-        await trader.close()
+        async with nothing_left():
+            await trader.open()
+            pipe.send([])
+            while (step := await asyncio.to_thread(pipe.recv)) is not None:
+                await trader.do(step)
+                heard, trader.heard = trader.heard, []
+                pipe.send(heard)
+            await trader.agreed()
+            await trader.settled()
+            own, trouble = await trader.told(), trader.trouble()
+            await trader.idle()
+            await trader.close()
         pipe.send((own, trouble, trader.heard))
     except Exception as error:  # noqa: BLE001  # whatever it is, the other side must hear of it
         pipe.send(RuntimeError(f"{type(error).__name__}: {error}"))

@@ -20,6 +20,7 @@ from ibkr_connector.orders.history import read_orders
 from ibkr_connector.settings import Settings
 from ibkr_connector.tuning import journal_place
 from kit.jumpy_clock import JumpyClock
+from kit.leaks import entries
 from kit.order_steps import (
     CALL,
     KINDS,
@@ -118,6 +119,15 @@ class Trader:
         async with asyncio.timeout(_LIMIT_S):
             for one in self.own():
                 await self.engine.orders.wait_for(one.order_id, _is_known)
+
+    async def idle(self) -> None:
+        """Wait until no table keeps an entry any more."""
+        try:
+            async with asyncio.timeout(_LIMIT_S):
+                while entries(self.engine):
+                    await self.clock.sleep(0.2)
+        except TimeoutError:
+            raise AssertionError(f"still there: {entries(self.engine)}") from None
 
     # --- looking --------------------------------------------------------------------------------
 

@@ -261,7 +261,7 @@ def say_things_again(storm: Storm) -> None:
 def say_nonsense(storm: Storm) -> None:
     """In a field that should hold a number, once: the rest of the message cannot be trusted."""
     reply, number = storm.draw.choice(
-        [("TickPrice", 4), ("TickSize", 4), ("Position", 13), ("AccountSummary", 5)]
+        [("TickPrice", 4), ("TickSize", 4), ("Position", 14), ("AccountSummary", 5)]
     )
     storm.gateway.inject(Garble(reply=reply, number=number, text="n/a", times=1, lasts_s=60.0))
 

@@ -53,6 +53,8 @@ ROWS: Final[dict[int, tuple[str, ...]]] = {
         "spec/test_field_problems_data.py::"
         "test_row_16_a_handler_that_raises_stops_neither_the_next_handler_nor_the_next_message",
         "unit/test_handlers.py::test_one_that_raises_is_named_counted_and_called_again",
+        "component/gateway/test_unreadable.py::"
+        "test_a_message_that_cannot_be_read_is_counted_and_kept_without_what_names_the_user",
     ),
     18: (
         "spec/test_field_problems_data.py::test_row_18_two_readers_make_one_line_and_one_cancel",

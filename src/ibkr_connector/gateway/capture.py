@@ -64,7 +64,7 @@ class Redaction:
     def fields(self, sender: str, fields: list[str]) -> list[str]:
         """Return the fields of a message without what names the user."""
         if sender == "gateway" and fields[0] == _ACCOUNTS:
-            self._learn(fields[-1].split(","))
+            self.learn(fields[-1].split(","))
         if fields[0] in _PRIVATE[sender]:
             fields = [*fields[:_KEPT], *[""] * len(fields[_KEPT:])]
         return [self.text(field) for field in fields]
@@ -75,7 +75,8 @@ class Redaction:
             text = self._named.sub(lambda found: self._mask(found[0]), text)
         return _ACCOUNT_ID.sub(lambda found: self._mask(found[0]), text)
 
-    def _learn(self, accounts: Iterable[str]) -> None:
+    def learn(self, accounts: Iterable[str]) -> None:
+        """Mask these ids too, wherever they stand."""
         # ids of a form that nobody has seen yet are known from the login
         for account in filter(None, accounts):
             self._mask(account)

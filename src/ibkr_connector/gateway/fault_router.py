@@ -16,7 +16,7 @@ from ibkr_connector.errors import IBKRError
 from ibkr_connector.model.ids import OrderId
 
 from .faults import anonymous_error, request_error
-from .port import GatewayEvent, GatewayNotice, OrderFault
+from .port import GatewayEvent, GatewayNotice, MessageUnreadable, OrderFault
 from .requests import Listing, Requests
 from .what_if import WhatIfs
 
@@ -103,6 +103,8 @@ class FaultRouter:
         if number not in self._unreadable_seen:
             self._unreadable_seen.add(number)
             _log.error("message %r of %d fields is not readable", number, len(fields), exc_info=exc)
+        reason = f"{type(exc).__name__}: {exc}"
+        self._emit(MessageUnreadable(fields=tuple(fields), reason=reason))
         error = IBKRError(
             f"the answer holds a message {number} that cannot be read", replay_safe=False
         )

@@ -35,6 +35,7 @@ __all__ = [
     "GatewayEvent",
     "GatewayNotice",
     "MarketGateway",
+    "MessageUnreadable",
     "OpenOrderSeen",
     "OrderFault",
     "OrderGateway",
@@ -205,6 +206,14 @@ class GatewayNotice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MessageUnreadable:
+    """A message whose fields do not fit; `fields` are as they came, with what names the user."""
+
+    fields: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PositionRow:
     """What an account holds of one contract; `average_cost` includes multiplier and commission."""
 
@@ -263,6 +272,7 @@ GatewayEvent = (
     | CommissionReported
     | OrderFault
     | GatewayNotice
+    | MessageUnreadable
     | PositionRow
     | PortfolioRow
     | AccountValueChanged

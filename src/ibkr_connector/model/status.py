@@ -17,6 +17,7 @@ __all__ = [
     "DriftStatus",
     "FarmState",
     "TradingMode",
+    "UnreadableMessage",
 ]
 
 
@@ -91,6 +92,21 @@ class DriftStatus(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadableMessage(Record):
+    """
+    A message of the gateway that could not be read, for whoever has to find out why.
+
+    `fields` are as they came, the number of the message first, with account ids masked; of a long
+    message the beginning, and `field_count` is how many there were. Times are UTC.
+    """
+
+    at: datetime
+    fields: tuple[str, ...]
+    field_count: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionStatus(Record):
     """
     A picture of the connection; taking it never waits.
@@ -110,6 +126,8 @@ class ConnectionStatus(Record):
     `data_client_ids`, by client id. `competing_session` means that market data
     stands still, because the same user is logged in elsewhere. `streams_lost` counts the streams
     that bring nothing until they have been asked for again, which after a reconnect takes a while.
+    `unreadable_count` is how many messages of the gateway could not be read, and `unreadable` the
+    newest of them; a question that one of them answered has ended in an error.
     """
 
     state: ConnectionState
@@ -145,6 +163,8 @@ class ConnectionStatus(Record):
     competing_session: bool = False
     data_connections: Mapping[str, ConnectionState] = field(default_factory=dict)
     streams_lost: int = 0
+    unreadable_count: int = 0
+    unreadable: tuple[UnreadableMessage, ...] = ()
 
     @property
     def is_connected(self) -> bool:
