@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from .guard import check_accounts, check_port, standard_port
 from .load import SettingSource, load_rules, load_settings, setting_sources
-from .model import MarketDataChoice, PermissionSettings, RiskSettings, Settings
+from .model import MarketDataChoice, Settings
+from .rules import PermissionSettings, RiskSettings
 
 __all__ = [
     "MarketDataChoice",

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from ibkr_connector.errors import ConfigurationError
+from ibkr_connector.model.contracts import SecurityType
 
 from .files import PERMISSIONS_NAME, RISK_NAME
 from .mistakes import described
 
 if TYPE_CHECKING:
-    from .model import PermissionSettings, RiskSettings
+    from .rules import PermissionSettings, RiskSettings
 
-__all__ = ["check_limits", "check_override", "check_permissions"]
+__all__ = ["check_limits", "check_overridden", "check_override", "check_permissions"]
 
 _SUBJECTS = ("security_types", "symbols", "order_types", "exchanges", "currencies", "accounts")
 
@@ -45,6 +46,30 @@ def check_limits(limits: RiskSettings) -> None:
             "require_shortable is true, but allow_short is false",
             hint="take require_shortable away: nothing is sold short",
         )
+
+
+def check_overridden(subject: str, names: Collection[str]) -> None:
+    """
+    Refuse a name of overrides that stands for nothing, or stands twice: one would never hold.
+
+    Raises:
+        ConfigurationError: There is one.
+    """
+    # as they are looked up: letters and blanks do not tell names apart
+    plain = [name.strip().upper() for name in names]
+    if len(set(plain)) < len(plain):
+        raise _wrong(
+            f"overrides.{subject} names one of them twice", hint="letters may be large or small"
+        )
+    if subject == "security_types":
+        for name in plain:
+            if name not in set(SecurityType):
+                valid = [kind.value for kind in SecurityType]
+                close = get_close_matches(name, valid, n=1)
+                raise _wrong(
+                    f"overrides.{subject} names no security type: {name}",
+                    hint=f"did you mean {close[0]}?" if close else f"known: {', '.join(valid)}",
+                )
 
 
 def check_override(place: str, row: Mapping[str, Any], *, limits: RiskSettings) -> None:

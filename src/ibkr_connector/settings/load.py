@@ -23,7 +23,8 @@ from ibkr_connector.model.status import TradingMode
 
 from .files import INI_NAME, PERMISSIONS_NAME, RISK_NAME, read_ini, read_yaml
 from .mistakes import described, refuse_unknown
-from .model import PermissionSettings, RiskSettings, Settings
+from .model import Settings
+from .rules import PermissionSettings, RiskSettings
 
 __all__ = ["SettingSource", "environment_names", "load_rules", "load_settings", "setting_sources"]
 

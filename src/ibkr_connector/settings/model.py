@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -14,66 +14,24 @@ from pydantic import (
     Field,
     PrivateAttr,
     SecretStr,
-    ValidationError,
-    field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from ibkr_connector.model.contracts import SecurityType
-from ibkr_connector.model.orders import OrderType
 from ibkr_connector.model.outages import RESET_WINDOWS
 from ibkr_connector.model.status import Application, TradingMode
 
-from .contradictions import check_limits, check_override, check_permissions
 from .forms import ClientNumber, check_client_ids, check_windows, split_ids
+from .given import Given
 from .guard import check_port, standard_port
-from .mistakes import described
+from .rules import PermissionSettings, RiskSettings
 
-__all__ = ["MarketDataChoice", "PermissionSettings", "RiskSettings", "Settings"]
+__all__ = ["MarketDataChoice", "Settings"]
 
 Ids = Annotated[tuple[ClientNumber, ...], BeforeValidator(split_ids)]
 """Client ids, also as text with commas."""
 
 Windows = Annotated[str, AfterValidator(check_windows)]
 """Planned outages as text."""
-
-OverrideSubject = Literal["security_types", "symbols", "accounts"]
-"""What other limits can be named for."""
-
-_STRICT = SettingsConfigDict(
-    frozen=True,
-    extra="forbid",
-    validate_default=True,
-    hide_input_in_errors=True,
-    allow_inf_nan=False,
-    arbitrary_types_allowed=False,
-)
-
-
-class _Given(BaseSettings):
-    """A model that takes what it is given; looking for values is `load.py`'s business."""
-
-    model_config = _STRICT
-
-    if not TYPE_CHECKING:  # type checkers know the fields as keywords, and check them
-
-        def __init__(self, **values: Any) -> None:
-            try:
-                super().__init__(**values)
-            except ValidationError as error:
-                raise described(error, type(self), values, place=type(self).__name__) from error
-
-    @classmethod
-    def settings_customise_sources(  # noqa: PLR0917  # as pydantic-settings has it
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (init_settings,)
 
 
 class MarketDataChoice(StrEnum):
@@ -85,222 +43,7 @@ class MarketDataChoice(StrEnum):
     DELAYED_FROZEN = "delayed_frozen"
 
 
-class RiskSettings(_Given):
-    """
-    Limits of `risk_config.yaml`; there is no value that means "no limit" for the order size.
-
-    Sizes are in units of the contract, values in the account's base currency, shares from 0 to 1
-    of the net liquidation value.
-    """
-
-    max_order_size: Decimal = Field(gt=0, description="Largest quantity of one order, in units.")
-    max_order_value: Decimal | None = Field(
-        default=None,
-        gt=0,
-        description="Largest value of one order, in the account's base currency.",
-    )
-    max_portfolio_risk: Decimal | None = Field(
-        default=None,
-        gt=0,
-        le=1,
-        description="Largest share of the net liquidation value that one order may take, 0 to 1.",
-    )
-    max_position_size: Decimal | None = Field(
-        default=None,
-        gt=0,
-        description="Largest position in one contract, in units, open orders of its side filled.",
-    )
-    max_position_value: Decimal | None = Field(
-        default=None, gt=0, description="The same as a value in the base currency."
-    )
-    max_exposure: Decimal | None = Field(
-        default=None,
-        gt=0,
-        description="Largest gross value of all positions, open orders filled the worse way.",
-    )
-    max_exposure_share: Decimal | None = Field(
-        default=None,
-        gt=0,
-        le=50,
-        description="The same as a share of the net liquidation value; above 1 is leverage.",
-    )
-    max_concentration: Decimal | None = Field(
-        default=None,
-        gt=0,
-        le=50,
-        description="Largest share of the net liquidation value that one symbol may come to.",
-    )
-    price_collar: Decimal | None = Field(
-        default=None,
-        gt=0,
-        le=1,
-        description="How far on the costly side of the market a price may be, as a share of it.",
-    )
-    max_quote_age_s: Decimal | None = Field(
-        default=None,
-        gt=0,
-        description="Oldest quote to judge an order by; delayed and frozen ones are refused.",
-    )
-    max_daily_loss: Decimal | None = Field(
-        default=None,
-        gt=0,
-        description="Loss since the start of the day at which only closing orders go.",
-    )
-    max_daily_loss_share: Decimal | None = Field(
-        default=None, gt=0, le=1, description="The same as a share of the worth at its start."
-    )
-    max_drawdown: Decimal | None = Field(
-        default=None,
-        gt=0,
-        le=1,
-        description="Fall from the highest worth, as a share, at which only closing orders go.",
-    )
-    halt_cooldown_s: Decimal = Field(
-        default=Decimal(0),
-        ge=0,
-        description="How long nothing is opened after a loss limit was last reached.",
-    )
-    max_open_orders: int | None = Field(
-        default=None, ge=1, description="Most orders that may be open at once in an account."
-    )
-    max_orders_per_second: int | None = Field(
-        default=None, ge=1, description="Most orders placed within any second."
-    )
-    max_orders_per_minute: int | None = Field(
-        default=None, ge=1, description="Most orders placed within any minute."
-    )
-    duplicate_window_s: Decimal | None = Field(
-        default=None,
-        gt=0,
-        le=3600,
-        description="How long the same order is refused a second time.",
-    )
-    check_buying_power: bool = Field(
-        default=False,
-        description="Refuse what the account cannot carry, by the broker's what-if or an estimate.",
-    )
-    allow_short: bool = Field(default=True, description="Whether to sell more than is held.")
-    require_shortable: bool = Field(
-        default=False, description="Sell short only while shares can be borrowed."
-    )
-    require_open_market: bool = Field(
-        default=False, description="Refuse orders while the contract's market is closed."
-    )
-    refuse_halted: bool = Field(
-        default=False, description="Refuse orders in a contract whose trading is halted."
-    )
-    overrides: Mapping[OverrideSubject, Mapping[str, Mapping[str, Any]]] = Field(
-        default_factory=dict,
-        description="Other values by `security_types`, `symbols`, `accounts`; the strictest wins.",
-    )
-
-    _source: str = PrivateAttr(default="given")
-    _halted_reason: str = PrivateAttr(default="")
-
-    @property
-    def source(self) -> str:
-        """Where the limits come from: a file's name, or `built-in`."""
-        return self._source
-
-    @property
-    def trading_allowed(self) -> bool:
-        """Whether orders may be sent under these limits at all."""
-        return not self._halted_reason
-
-    @property
-    def halted_reason(self) -> str:
-        """Why not; empty when they may."""
-        return self._halted_reason
-
-    @classmethod
-    def built_in(cls, mode: TradingMode) -> Self:
-        """Return what holds without a file: conservative on paper, no trading on live."""
-        limits = cls(
-            max_order_size=Decimal(25_000),
-            max_order_value=Decimal(25_000),
-            max_portfolio_risk=Decimal("0.10"),
-            max_daily_loss_share=Decimal("0.10"),
-        )
-        limits._source = "built-in"
-        if mode is TradingMode.LIVE:
-            limits._halted_reason = "live trading needs config/risk_config.yaml"
-        return limits
-
-    def from_file(self, name: str) -> Self:
-        """Note which file the limits were read from."""
-        self._source = name
-        return self
-
-    @model_validator(mode="after")
-    def _no_contradiction(self) -> Self:
-        check_limits(self)
-        for subject, rows in self.overrides.items():
-            for name, row in rows.items():
-                check_override(f"overrides.{subject}.{name}", row, limits=self)
-        return self
-
-
-class PermissionSettings(_Given):
-    """What may be traded, from `trading_permissions.yaml`; an empty set allows everything."""
-
-    security_types: frozenset[SecurityType] = Field(
-        default=frozenset(), description="Security types that may be traded, by IB's names."
-    )
-    denied_security_types: frozenset[SecurityType] = Field(
-        default=frozenset(), description="Security types that may never be traded."
-    )
-    symbols: frozenset[str] = Field(
-        default=frozenset(), description="Symbols that may be traded, and no others."
-    )
-    denied_symbols: frozenset[str] = Field(
-        default=frozenset(), description="Symbols that may never be traded."
-    )
-    order_types: frozenset[OrderType] = Field(
-        default=frozenset(), description="Order types that may be used, by IB's names."
-    )
-    denied_order_types: frozenset[OrderType] = Field(
-        default=frozenset(), description="Order types that may never be used."
-    )
-    exchanges: frozenset[str] = Field(
-        default=frozenset(), description="Exchanges, routed to or listed on, that may be used."
-    )
-    denied_exchanges: frozenset[str] = Field(
-        default=frozenset(), description="Exchanges that may never be used."
-    )
-    currencies: frozenset[str] = Field(
-        default=frozenset(), description="Currencies of contracts that may be traded."
-    )
-    denied_currencies: frozenset[str] = Field(
-        default=frozenset(), description="Currencies of contracts that may never be traded."
-    )
-    accounts: frozenset[str] = Field(
-        default=frozenset(), description="Accounts that may be traded in."
-    )
-    denied_accounts: frozenset[str] = Field(
-        default=frozenset(), description="Accounts that may never be traded in."
-    )
-
-    @field_validator(
-        "symbols",
-        "denied_symbols",
-        "exchanges",
-        "denied_exchanges",
-        "currencies",
-        "denied_currencies",
-        mode="after",
-    )
-    @classmethod
-    def _in_capitals(cls, names: frozenset[str]) -> frozenset[str]:
-        # IB's names are in capitals: a denied symbol in small letters must not allow it
-        return frozenset(name.strip().upper() for name in names)
-
-    @model_validator(mode="after")
-    def _no_contradiction(self) -> Self:
-        check_permissions(self)
-        return self
-
-
-class Settings(_Given):
+class Settings(Given):
     """
     Everything that can be set, by its field name.
 

@@ -241,6 +241,26 @@ def test_a_denied_symbol_in_small_letters_is_denied() -> None:
     assert permissions.symbols == {"AAPL"}
 
 
+def test_a_denied_account_in_small_letters_is_denied() -> None:
+    write({"trading_permissions.yaml": "denied_accounts: [ du1234567 ]\n"})
+    assert Settings.load().permissions.denied_accounts == {"DU1234567"}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        ({"security_types": {"STOCK": {"max_order_size": "1"}}}, "names no security type: STOCK"),
+        (
+            {"symbols": {"AAPL": {"max_order_size": "1"}, "aapl ": {"max_order_size": "9"}}},
+            "overrides.symbols names one of them twice",
+        ),
+    ],
+)
+def test_an_override_that_would_never_hold_is_an_error(overrides: Any, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        RiskSettings(max_order_size=Decimal(10), overrides=overrides)
+
+
 def test_the_profile_that_is_named_wins_over_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     write({"ibkr_config.ini": "[profile.live]\nclient_id=9\n[profile.paper]\nclient_id=8\n"})
     monkeypatch.setenv("IBKR_PROFILE", "paper")
