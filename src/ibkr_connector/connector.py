@@ -321,7 +321,7 @@ class IBKRConnector:
         Raises:
             ConfigurationError: No circuit breaker has that name.
         """
-        await self._call(_later(lambda engine: engine.pipeline.reset_breaker(name)))
+        await self._call(_later(lambda engine: engine.reset_breaker(name)))
 
     def on_pipeline_event(self, hook: Hook) -> Callable[[], None]:
         """
@@ -474,7 +474,8 @@ class IBKRConnector:
         Follow bars of five seconds, or longer ones as they grow.
 
         Longer bars begin with the history of `duration`, and what was missed in a gap is filled in
-        after it. A bar that grows comes again whenever it changes; `is_final` tells its last state.
+        after it, as far as `duration` reaches back. A bar that grows comes again whenever it
+        changes; `is_final` tells its last state.
 
         Args:
             contract: A contract or its short text form.

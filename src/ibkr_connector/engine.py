@@ -367,6 +367,11 @@ class Engine:
         chosen = choose_account(account, self._settings.account_id, self.accounts)
         return self._facts.adjust(chosen, amount, arrived=arrived, key=key)
 
+    def reset_breaker(self, name: str) -> None:
+        """Close a circuit by hand, that of the connections for data too."""
+        for pipeline in {self._pipeline, self._pool.stream_pipeline}:
+            pipeline.reset_breaker(name)
+
     # --- calls that only the engine can make ----------------------------------------------------
 
     async def request(

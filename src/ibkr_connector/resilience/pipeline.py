@@ -77,9 +77,9 @@ class Pipeline:
         tuning: Their numbers.
         draw: Random numbers from 0 to 1 for jitter; a generator of its own when not given.
         on_event: The first of `hooks`.
-        shares_with: Another connection of the same user: its lines and its rules of history are
-            one's own too (*limit*: a place among the open historical requests that becomes free
-            there is taken here at the next occasion only).
+        shares_with: Another connection of the same user: its lines, its rules of history and its
+            hooks are one's own too (*limit*: a place among the open historical requests that
+            becomes free there is taken here at the next occasion only).
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Pipeline:
             clock=clock, timers=self._timers, messages_per_second=tuning.messages_per_second
         )
         if shares_with is not None:
-            self.lines = shares_with.lines
+            self.hooks, self.lines = shares_with.hooks, shares_with.lines
             self._pacer.history = shares_with._pacer.history
         self.outlet = MessageOutlet(
             self._pacer, net_limit=max(tuning.gateway_limit, tuning.messages_per_second)

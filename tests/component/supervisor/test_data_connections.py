@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from ibkr_connector.errors import ConfigurationError
+from ibkr_connector.errors import ConfigurationError, RequestTimeoutError
 from ibkr_connector.gateway.stream_port import StreamKind
 from ibkr_connector.market.streaming import StreamWish
 from ibkr_connector.model.market import Quote
 from ibkr_connector.model.status import ConnectionState
 from ibkr_connector.settings import Settings
-from ibkr_connector.simulator import Cut, Refuse, Stall
+from ibkr_connector.simulator import Cut, IgnoreRequest, Refuse, Stall
 from kit.leaks import nothing_left
 from kit.rig import Rig, rig
 
@@ -197,3 +197,15 @@ async def test_a_complaint_on_a_data_connection_slows_its_own_pace_down(tmp_path
         paced = made.engine._pool.stream_pipeline.pacing_status
         await made.until(lambda: paced().complaints == 1)
         assert paced().budget_now < paced().budget
+
+
+async def test_a_circuit_of_a_data_connection_is_closed_by_hand_too(tmp_path: Path) -> None:
+    async with nothing_left(), rig(tmp_path, data_client_ids="21", breaker_fail_max=1) as made:
+        await all_ready(made)
+        made.simulator.inject(IgnoreRequest(on="ReqHistoricalData"))
+        paced = made.engine._pool.stream_pipeline
+        with pytest.raises(RequestTimeoutError):
+            await bars(made)
+        assert paced.breaker_states()["history"] == "open"
+        made.engine.reset_breaker("history")
+        assert paced.breaker_states()["history"] == "closed"

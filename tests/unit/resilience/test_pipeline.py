@@ -516,3 +516,14 @@ def test_however_many_ask_for_history_of_every_kind_no_rule_is_broken(seed: int)
 def worst(moments: list[float], span_s: float) -> int:
     """Count the fullest half-open window of that length."""
     return max((sum(start <= m < start + span_s for m in moments) for start in moments), default=0)
+
+
+async def test_a_pipeline_that_shares_with_another_tells_its_hooks() -> None:
+    rig = Rig()
+
+    async def call() -> int:
+        return 1
+
+    async with Pipeline(clock=rig.clock, shares_with=rig.pipeline) as other:
+        await other.run(Operation(policy=ENDPOINTS["bars"], call=call))
+    assert [(event.kind, event.name) for event in rig.events] == [(EventKind.SUCCEEDED, "bars")]
