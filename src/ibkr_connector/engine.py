@@ -171,7 +171,7 @@ class Engine:
             desk=self.orders,
             clock=clock,
             resolve=self.instruments.resolve,
-            positions=self.account.ask_positions,
+            positions=self._facts.settled_positions,
             timeout_s=settings.order_ack_timeout_s,
         )
         self.guard = Guard(
@@ -179,7 +179,7 @@ class Engine:
             rules=self.rules,
             kill=kill,
             clock=clock,
-            positions=lambda: self.positions(None),
+            positions=self._settled_positions,
             resolve=self.instruments.resolve,
             everyone=Everyone(
                 send=self._cancel_everyone,
@@ -485,6 +485,10 @@ class Engine:
                 self._settings.state_dir,
                 lambda one: self.adjust_equity(one.amount, one.account, one.arrived, key=one.key),
             )
+
+    async def _settled_positions(self) -> tuple[Position, ...]:
+        await self._facts.settled_positions()
+        return self.positions(None)
 
     async def _cancel_everyone(self) -> None:
         if self._settings.readonly:

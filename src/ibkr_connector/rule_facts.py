@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from .account.desk import AccountDesk
 from .clock import Clock
@@ -20,16 +20,19 @@ from .gateway.port import Execution, GatewayEvent, PositionRow, SessionEnded
 from .gateway.times import BadTimeError
 from .instruments.hours import hours_of
 from .market.desk import MarketDesk
+from .model.account import Position
 from .model.contracts import Action, ContractDetails, SecurityType
 from .model.market import DataType
 from .orders.equity_store import EquityStore
 from .orders.paid_in import check_paid_in
 from .orders.risk import AccountFacts, Needs, RiskFacts, RiskLimits
 from .orders.risk.equity import EquityMarks
-from .orders.risk.unshown import Unshown, UnshownFill
+from .orders.risk.unshown import SHOWN_AFTER_S, Unshown, UnshownFill
 from .orders.rule_book import RuleBook
 
 __all__ = ["RuleFacts"]
+
+_PAUSE_S: Final = 0.1
 
 
 class RuleFacts:
@@ -73,6 +76,20 @@ class RuleFacts:
             exec_id=execution.exec_id,
             at=self._clock.utcnow(),
         )
+
+    async def settled_positions(self) -> tuple[Position, ...]:
+        """
+        Ask the broker what all accounts hold, again until that shows what was executed.
+
+        Bounded: after some seconds it is believed, whatever it shows.
+        """
+        ends_at = self._clock.monotonic() + SHOWN_AFTER_S
+        while True:
+            rows = await self._account.ask_positions()
+            behind = self._unshown.is_behind(self._clock.utcnow())
+            if not behind or self._clock.monotonic() >= ends_at:
+                return rows
+            await self._clock.sleep(_PAUSE_S)
 
     async def facts(
         self, details: ContractDetails, *, account: str, needs: Needs, extended: bool

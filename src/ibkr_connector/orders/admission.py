@@ -26,7 +26,7 @@ from ibkr_connector.model.orders import OrderRequest, SendDisposition
 from ibkr_connector.model.preview import RuleVerdict, Verdict, WhatIf
 
 from .entry import OrderEntry
-from .exposure import Exposure
+from .exposure import Exposure, group_of
 from .kill_switch import KillState
 from .ledger import Ledger
 from .risk import (
@@ -295,16 +295,24 @@ class Admission:
 
     def _case(self, examined: Examined, *, replacing: str | None = None) -> Case:
         limits = self._limits.limits_for(examined.contract, examined.account)
-        return Case(
+        changed = None if replacing is None else self._ledger.get(replacing)
+        parent = None if changed is None else self._exposure.open_parent(changed)
+        without = [one.key for one in (changed, parent) if one is not None]
+        case = Case(
             request=sized(examined.request, examined.facts),
             contract=examined.contract,
             account=examined.account,
             limits=limits,
             facts=examined.facts,
-            book=self._exposure.book(examined.account, limits, without=replacing),
-            is_change=replacing is not None,
-            filled=Decimal(0) if replacing is None else self._ledger.get(replacing).filled,
+            book=self._exposure.book(examined.account, limits, without=without),
+            is_change=changed is not None,
+            filled=Decimal(0) if changed is None else changed.filled,
+            group="" if changed is None else group_of(changed),
         )
+        if parent is None:
+            return case
+        # as when it was placed: an exit is judged as if its entry were filled
+        return with_filled(case, parent.action, parent.remaining)
 
 
 def placed_before(ledger: Ledger, request: OrderRequest, contract: Contract) -> OrderEntry | None:

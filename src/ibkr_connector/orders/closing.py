@@ -71,7 +71,7 @@ class Closing:
         desk: Cancels and places.
         clock: Source of all times.
         resolve: Turns a contract into its details.
-        positions: Asks the broker what all accounts of the login hold.
+        positions: Asks what all accounts of the login hold, as soon as that shows every fill.
         timeout_s: How long a closing order may take to be filled before the call returns.
     """
 

@@ -11,7 +11,7 @@ that is next to nothing.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -41,7 +41,7 @@ from .risk import (
 )
 from .risk.unshown import UnshownFill
 
-__all__ = ["Exposure"]
+__all__ = ["Exposure", "group_of"]
 
 ZERO: Final = Decimal(0)
 _MINUTE_S: Final = 60.0
@@ -85,8 +85,8 @@ class Exposure:
         # those of which nothing can be kept: what they can cost is the market's or others' to say
         self._loose: dict[str, None] = {}
 
-    def book(self, account: str, limits: RiskLimits, *, without: str | None = None) -> Book:
-        """Return what is known of an account now; the order with the key `without` left out."""
+    def book(self, account: str, limits: RiskLimits, *, without: Collection[str] = ()) -> Book:
+        """Return what is known of an account now; orders with the keys `without` left out."""
         known = self._facts.account_facts(account, limits)
         figures = _Figures(known)
         held = None
@@ -102,12 +102,12 @@ class Exposure:
         working: list[Working] = []
         for owner in dict.fromkeys((account, "")):
             kept = self._kept.get(owner, {})
-            if without in kept:
-                kept = {key: rows for key, rows in kept.items() if key != without}
+            if any(key in kept for key in without):
+                kept = {key: rows for key, rows in kept.items() if key not in without}
             working += chain.from_iterable(kept.values())
         for key in self._loose:
             entry = self._ledger.get(key)
-            if entry.account in (account, "") and key != without:
+            if entry.account in (account, "") and key not in without:
                 working += self._working(entry, figures)
         working += (self._of_fill(fill, figures) for fill in known.unshown)
         return Book(
@@ -184,6 +184,14 @@ class Exposure:
                 self._loose[key] = None
         self._changed.clear()
 
+    def open_parent(self, entry: OrderEntry) -> OrderEntry | None:
+        """Return the order of ours to which an exit is attached, as long as that is open."""
+        parent_id = None if entry.ticket is None else entry.ticket.parent_id
+        if parent_id is None:
+            return None
+        parent = self._ledger.by_order_id(entry.client_id, parent_id)
+        return parent if parent is not None and parent.is_open else None
+
     def _working(self, entry: OrderEntry, figures: _Figures) -> Iterator[Working]:
         limits, stops = [entry.limit_price], [entry.stop_price]
         change = self._pending(entry.key)
@@ -197,17 +205,14 @@ class Exposure:
             # it may trade at the market, wherever that is
             at_market = self._at_market(entry.contract, entry.account, figures)
             value = None if at_market is None else max(at_market, value or ZERO)
-        quantity, group = self._left(entry), entry.terms.oca_group or ""
+        quantity = self._left(entry)
         if entry.cash is not None and quantity:
             # whatever it comes to in units, it is worth what is left of the money
             value = None if rate is None else entry.remaining_cash * rate / quantity
-        parent_id = None if entry.ticket is None else entry.ticket.parent_id
-        if parent_id is not None:
-            # children of one parent reduce each other, and work for what it has filled
-            group = group or f"{entry.client_id}/{parent_id}"
-            parent = self._ledger.by_order_id(entry.client_id, parent_id)
-            if parent is not None and parent.is_open:
-                quantity = min(quantity, parent.filled)
+        parent = self.open_parent(entry)
+        if parent is not None and quantity <= parent.quantity:
+            # exits work for what the entry has filled
+            quantity = min(quantity, parent.filled)
         if entry.terms.exercise is not None and not entry.terms.exercise.lapse:
             value = unit_value(entry.contract.strike, entry.contract, rate)
         for place, (contract, action, ratio) in enumerate(entry.contract.parts(entry.action)):
@@ -220,7 +225,7 @@ class Exposure:
                 action=action,
                 quantity=quantity * ratio,
                 unit_value=value,
-                group=group,
+                group=group_of(entry),
                 is_more=place > 0,
             )
 
@@ -294,6 +299,13 @@ class Exposure:
             if entry.is_own
         ]
         return sorted(rows, key=lambda row: row.at)
+
+
+def group_of(entry: OrderEntry) -> str:
+    """Return the group of which at most one order fills: children of one parent end each other."""
+    parent_id = None if entry.ticket is None else entry.ticket.parent_id
+    family = "" if parent_id is None else f"{entry.client_id}/{parent_id}"
+    return entry.terms.oca_group or family
 
 
 def _never_only_closes(terms: OrderTerms) -> bool:

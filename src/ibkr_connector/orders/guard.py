@@ -64,7 +64,7 @@ class Guard:
         rules: Reloaded when their files change.
         kill: The switch.
         clock: Source of all times.
-        positions: What all accounts of the login hold; raises while that is not known.
+        positions: Asks what is held, as soon as that shows every fill.
         resolve: Turns a contract into its details.
         everyone: Cancels the orders of all others.
         look: Looks for what other processes have left here.
@@ -79,7 +79,7 @@ class Guard:
         rules: RuleBook,
         kill: KillSwitch,
         clock: Clock,
-        positions: Callable[[], Sequence[Position]],
+        positions: Callable[[], Awaitable[Sequence[Position]]],
         resolve: Callable[[Contract | str], Awaitable[ContractDetails]],
         everyone: Everyone,
         look: Callable[[], None],
@@ -178,7 +178,7 @@ class Guard:
 
     async def _flatten(self, state: KillState, problems: list[str]) -> int:
         try:
-            positions = [row for row in self._positions() if row.quantity]
+            positions = [row for row in await self._positions() if row.quantity]
         except IBKRError as error:
             problems.append(f"nothing is closed: {error}")
             return 0

@@ -20,7 +20,7 @@ from ibkr_connector import (
 )
 from ibkr_connector.clock import ScaledClock, SystemClock
 from ibkr_connector.settings import PermissionSettings, RiskSettings
-from ibkr_connector.simulator import Drop, HostedSimulator, IgnoreRequest, Permissions
+from ibkr_connector.simulator import Drop, HostedSimulator, IgnoreRequest, Permissions, Rewrite
 from ibkr_connector.simulator.exchange.commands import Halt
 from kit.rule_socket import (
     AAPL,
@@ -386,3 +386,25 @@ async def test_a_fill_that_no_position_shows_yet_is_counted_all_the_same(
             await ib.place_order(order("SELL", 10, **MARKET))
         assert rules(broken.value) == ["allow_short"]
     assert at_the_venue(ibkr_gateway) == 3
+
+
+@pytest.mark.parametrize("way", ["close_position", "kill switch"])
+async def test_closing_waits_until_the_position_shows_what_was_sold_last(
+    ibkr_gateway: HostedSimulator, make_connector: Make, config: Path, way: str
+) -> None:
+    limits(config)
+    quote(ibkr_gateway)
+    async with make_connector(ibkr_gateway.port) as ib:
+        await ib.place_order(order(**MARKET), wait="filled")
+        await positions_are(ib, 10)
+        # what is told next, and what is answered to the first question, is what was before
+        stale = Rewrite(reply="Position", values={"position": "10"}, times=2)
+        ibkr_gateway.do(lambda simulator: simulator.inject(stale))
+        await ib.place_order(order("SELL", 4, **MARKET), wait="filled")
+        if way == "close_position":
+            (closed,) = (await ib.close_position("AAPL")).closed
+            assert closed.filled_quantity == 6
+        else:
+            report = await ib.kill_switch.engage("enough", flatten=True)
+            assert (report.closed, report.problems) == (1, ())
+        await positions_are(ib, 0)

@@ -194,6 +194,21 @@ def test_a_sale_that_may_have_become_larger_leaves_less_to_close() -> None:
     assert not exposure.only_closes(sell)
 
 
+def test_an_exit_that_is_larger_than_its_entry_counts_whole_from_the_start() -> None:
+    ledger = Ledger()
+    exposure = Exposure(ledger=ledger, facts=Facts())
+    entry, exit_ = intended(2, OTHER, Action.BUY, 50), intended(5, OTHER, Action.SELL, 60)
+    assert exit_.ticket.parent_id == entry.ticket.order_id
+    ledger.record(entry)
+    ledger.record(exit_)
+    ledger.record(filled(entry.key, 2, 30, 1))
+    sizes = [one.quantity for one in exposure.book("DU1", LIMITS).working]
+    assert sizes == [Decimal(70), Decimal(30)]
+    ledger.record(Learned(at=NOON, key=exit_.key, quantity=Decimal(101)))
+    sizes = [one.quantity for one in exposure.book("DU1", LIMITS).working]
+    assert sizes == [Decimal(70), Decimal(101)]
+
+
 def test_a_thousand_closed_orders_leave_nothing_behind() -> None:
     ledger, facts = Ledger(), Facts()
     exposure = Exposure(ledger=ledger, facts=facts)

@@ -17,6 +17,7 @@ from ibkr_connector.errors import (
 )
 from ibkr_connector.gateway.port import OrderTicket
 from ibkr_connector.model.account import Position
+from ibkr_connector.model.brackets import BracketRequest
 from ibkr_connector.model.contracts import ContractDetails
 from ibkr_connector.model.orders import OrderReport, SendDisposition
 from ibkr_connector.orders.risk import AccountFacts, Needs, RiskFacts, RiskLimits
@@ -42,6 +43,7 @@ class Facts:
             avg_cost=Decimal(1),
             avg_price=Decimal(1),
             as_of=NOON,
+            current_price=Decimal(100),
         )
         return AccountFacts(now=NOON, rate=lambda currency: Decimal(1), positions=(row,))
 
@@ -174,3 +176,27 @@ async def test_a_refused_size_is_that_of_the_whole_order(tmp_path: Path) -> None
         b.venue.execute(held, Decimal(99))
         with pytest.raises(RiskLimitError, match="MAX_ORDER_SIZE"):
             await b.run(lambda: b.desk.modify(report.order_id, {"quantity": 1001}))
+
+
+@pytest.mark.parametrize("filled", [0, 40, 100])
+@pytest.mark.parametrize("changes", [{"limit_price": "119"}, {"stop_price": "91"}])
+async def test_the_exits_of_a_bracket_are_changed_under_rules_that_let_nothing_be_sold_short(
+    tmp_path: Path, filled: int, changes: dict[str, Any]
+) -> None:
+    facts = Facts()
+    limits = RiskLimits(
+        max_order_size=Decimal(1000), allow_short=False, max_exposure=Decimal(12_100)
+    )
+    bracket = BracketRequest(entry=buy(), take_profit=Decimal(120), stop_loss=Decimal(90))
+    async with bench(tmp_path, limits=limits, facts=facts) as b:
+        report = await b.run(lambda: b.desk.place_bracket(bracket))
+        if filled:
+            held = b.venue.by_ref(report.entry.order_ref)
+            assert held is not None
+            b.venue.execute(held, Decimal(filled))
+            facts.held = Decimal(filled)
+        b.venue.send_order = Changes(b).take  # type: ignore[method-assign]
+        exit_ = report.take_profit if "limit_price" in changes else report.stop_loss
+        await b.run(lambda: b.desk.modify(exit_.order_id, changes))
+        with pytest.raises(RiskLimitError, match="allow_short: 1 short"):
+            await b.run(lambda: b.desk.modify(exit_.order_id, {"quantity": 101}))

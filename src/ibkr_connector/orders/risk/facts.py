@@ -143,6 +143,9 @@ class Case:
     filled: Decimal = Decimal(0)
     """How much of a changed order is filled already, and so counts elsewhere."""
 
+    group: str = ""
+    """Of a changed order: the group of which at most one fills, as in `Working`."""
+
     worked_out: dict[str, Any] = field(init=False, default_factory=dict, compare=False, repr=False)
     """Figures that several rules look at and that cost something; a changed case begins anew."""
 

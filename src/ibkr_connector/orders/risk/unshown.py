@@ -80,18 +80,28 @@ class Unshown:
         self._lines.clear()
         self._behind.clear()
 
+    def is_behind(self, now: datetime) -> bool:
+        """Whether any position lags behind what was executed."""
+        self._drop_old(now)
+        return bool(self._behind)
+
     def fills(self, account: str, now: datetime) -> tuple[UnshownFill, ...]:
         """Return what counts besides the positions of an account now."""
+        self._drop_old(now)
+        return tuple(
+            fill
+            for (owner, _), line in self._behind.items()
+            if owner == account
+            for fill in line.waiting
+        )
+
+    def _drop_old(self, now: datetime) -> None:
         start = now - timedelta(seconds=SHOWN_AFTER_S)
-        found: list[UnshownFill] = []
         for key, line in tuple(self._behind.items()):
             while line.waiting and line.waiting[0].at <= start:
                 line.waiting.popleft()
             if not line.waiting:
                 del self._behind[key]
-            elif key[0] == account:
-                found += line.waiting
-        return tuple(found)
 
 
 def _signed(fill: UnshownFill) -> Decimal:

@@ -219,9 +219,21 @@ def _position_after(case: Case) -> Decimal | None:
         # of a combination, the leg that goes furthest
         return max(after for leg in case.legs if (after := position_after(leg)) is not None)
     action = case.request.action
-    mine = (order for order in case.book.working if order.con_id == case.contract.con_id)
+    con_id = case.contract.con_id
+    open_ = (order for order in case.book.working if order.con_id == con_id)
     reached = held if action is Action.BUY else -held
-    return reached + total(mine, action) + case.remaining
+    return reached + total((*open_, _as_working(case, None)), action)
+
+
+def _as_working(case: Case, value: Decimal | None) -> Working:
+    return Working(
+        con_id=case.contract.con_id,
+        symbol=case.contract.symbol,
+        action=case.request.action,
+        quantity=case.remaining,
+        unit_value=value,
+        group=case.group,
+    )
 
 
 def closes(case: Case) -> bool:
@@ -269,16 +281,7 @@ def exposures(case: Case) -> Exposures:
 def _exposures(case: Case) -> Exposures:
     if case.book.held is None:
         return None, None, None
-    mine = [
-        Working(
-            con_id=one.contract.con_id,
-            symbol=one.contract.symbol,
-            action=one.request.action,
-            quantity=one.remaining,
-            unit_value=order_unit_value(one),
-        )
-        for one in case.legs or (case,)
-    ]
+    mine = [_as_working(one, order_unit_value(one)) for one in case.legs or (case,)]
     of: dict[ConId | None, tuple[list[Held], list[Working]]] = defaultdict(lambda: ([], []))
     for position in case.book.held:
         of[position.con_id][0].append(position)
