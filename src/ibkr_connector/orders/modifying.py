@@ -218,8 +218,9 @@ class Modifying:
             await self._gateway.send_order(ticket)
 
         try:
-            await self._book.journal.append([note, *self._placing.decided(note, voucher)])
+            # in memory first, as with an intent: whoever is judged meanwhile is told of it
             self._ledger.record(note)
+            await self._book.journal.append([note, *self._placing.decided(note, voucher)])
             await self._pipeline.run(
                 Operation(
                     policy=replace(ENDPOINTS["place_order"], name="modify_order"),
