@@ -13,6 +13,13 @@ async def main(port: int) -> None:
         series = await ib.get_historical_data("AAPL", duration="2 D", bar_size="1 hour")
         print("newest", series.bars[-1].timestamp, series.bars[-1].close)
 
+        done = await ib.history.download("AAPL", duration="3 M", bar_size="1 hour")
+        print("downloaded", done.requests > 0, "gaps", len(done.gaps or ()))
+        again = await ib.history.read("AAPL", bar_size="1 hour")
+        print("stored", again.bars[0] == done.series.bars[0])
+        top = await ib.history.query("SELECT max(high) AS top FROM bars")
+        print("top", top.to_pylist()[0]["top"] > 0)
+
         frame = series.to_pandas()
         print("pandas", list(frame.columns))
 

@@ -31,6 +31,8 @@ from .errors import ConfigurationError, NotConnectedError, WrongThreadError
 from .gateway.stream_port import StreamKind
 from .handlers import Handlers
 from .instruments.facet import Instruments
+from .market.history import HistoryWish
+from .market.history_control import History
 from .market.stream import BarStream, DepthStream, QuoteStream, TakePlace, TradeStream
 from .market.streaming import StreamWish
 from .model.contracts import Contract
@@ -42,11 +44,13 @@ from .orders.feed import OrderEventStream
 from .orders.kill_control import KillControl
 from .runtime import Runtime
 from .settings import Settings
+from .tuning import history_place
 
 if TYPE_CHECKING:
     from .engine import Engine
     from .gateway.capture import Captured
     from .handlers import HandlerProblem, HandlerState, Handling
+    from .market.download import Progress
     from .model.account import AccountSummary, Position
     from .model.brackets import BracketReport, BracketRequest
     from .model.capabilities import Capabilities
@@ -578,34 +582,52 @@ class IBKRConnector:
         what_to_show: str | None = None,
         end: datetime | None = None,
         regular_hours_only: bool = True,
+        start: datetime | None = None,
+        progress: Progress | None = None,
+        stored: bool = False,
     ) -> BarSeries:
         """
-        Fetch the bars of one request, oldest first; a span that needs several is refused.
+        Fetch bars, oldest first; as many requests as it takes, within the limits of history.
+
+        `history.download` does the same and says more: what the calendar misses, where splits are.
 
         Args:
             contract: A contract or its short text form.
-            duration: Count and unit (S D W M Y), as in `6 M`.
+            duration: Count and unit (S D W M Y), as in `6 M` or `10 Y`, when there is no `start`.
             bar_size: IB's spelling, as in `5 mins`.
             what_to_show: `TRADES`, `MIDPOINT`, ...; by asset class when not given.
             end: Aware datetime; `None` means now.
             regular_hours_only: Leave out what traded outside the regular session.
+            start: Aware datetime, instead of `duration`.
+            progress: Called with a `DownloadProgress` after each answer, on the I/O thread.
+            stored: Read the store first, and keep there what is fetched.
 
         Raises:
             NoDataError: The request is fine and there are no bars.
             HistoricalDataError: Illegal arguments, or refused (TWS 162, 321).
             PacingError: Asked too often; carries `retry_after_s`.
 
-        Source: `reqHistoricalData` (20). Replay: safe. Cost: 1 message.
+        Source: `reqHistoricalData` (20). Replay: safe. Cost: 1 message for each request.
         """
-        return await self._call(
-            lambda engine: engine.market.bars(
-                contract,
-                duration=duration,
-                bar_size=bar_size,
-                what_to_show=what_to_show,
-                end=end,
-                regular_hours_only=regular_hours_only,
-            )
+        wish = HistoryWish(
+            contract=contract,
+            duration=duration,
+            bar_size=bar_size,
+            what_to_show=what_to_show,
+            start=start,
+            end=end,
+            regular_hours_only=regular_hours_only,
+            stored=stored,
+            progress=progress,
+        )
+        return await self._call(lambda engine: engine.bars(wish))
+
+    @property
+    def history(self) -> History:
+        """Downloads that are kept, what is stored and what is missing: `await ib.history...`."""
+        return History(
+            lambda ask: self._call(lambda engine: ask(engine.history)),
+            history_place(self._settings),
         )
 
     # --- account --------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from .clock import Clock
 from .codes import pacing_effect
 from .errors import ConnectionLostError, NotConnectedError
 from .gateway.capture import Capture
+from .gateway.data_calls import DataCalls
 from .gateway.link import GatewayLink
 from .gateway.port import (
     GatewayEvent,
@@ -189,6 +190,11 @@ class DataPool:
             end=end,
             regular_hours_only=regular_hours_only,
         )
+
+    @property
+    def data(self) -> DataCalls:
+        """Questions about data that are neither quotes nor bars."""
+        return self._through.data
 
     @property
     def _through(self) -> GatewayLink:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from .model.ids import ClientId
 from .model.outages import parse_windows
@@ -14,6 +15,7 @@ from .supervisor import Address, IdPolicy, Launcher, Outages, SupervisorTiming
 
 __all__ = [
     "address_of",
+    "history_place",
     "journal_place",
     "launcher_of",
     "outages_of",
@@ -28,6 +30,11 @@ def journal_place(settings: Settings) -> Place:
     if settings.journal_url is not None:
         return PostgresPlace(url=settings.journal_url.get_secret_value(), name=name)
     return settings.state_dir / f"{name}.sqlite3"
+
+
+def history_place(settings: Settings) -> Path:
+    """Return where downloaded bars are kept: all profiles may share it, bars are nobody's."""
+    return settings.history_dir or settings.state_dir / "history"
 
 
 def pipeline_tuning(settings: Settings) -> PipelineTuning:

@@ -54,7 +54,16 @@ def run(arguments: list[str], folder: Path) -> str:
                 "none left",
             ],
         ),
-        ("history.py", ["newest", "pandas ['open', 'high'", "polars ['timestamp', 'volume']"]),
+        (
+            "history.py",
+            [
+                "downloaded True",
+                "stored True",
+                "top True",
+                "pandas ['open'",
+                "polars ['timestamp', 'volume']",
+            ],
+        ),
         ("errors.py", ["200 False", "quantity must be above 0", "HistoricalDataError"]),
     ],
 )

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 
 import typer
+from rich.console import Console
 
 from ibkr_connector.connector import IBKRConnector
 from ibkr_connector.errors import ConfigurationError, IBKRError
+from ibkr_connector.market.progress import shown_progress
 from ibkr_connector.observe.logs import configure_logging
 from ibkr_connector.orders.journal import Place
 from ibkr_connector.settings import Settings, setting_sources
@@ -91,19 +93,26 @@ def bars(
     contract: Contract,
     duration: Annotated[str, typer.Option(help="Count and unit, as in '6 M'.")] = "1 D",
     bar_size: Annotated[str, typer.Option(help="As in '5 mins'.")] = "5 mins",
+    stored: Annotated[
+        bool, typer.Option("--stored", help="Read the store first, and keep what is fetched.")
+    ] = False,
     profile: Profile = None,
     host: Host = None,
     port: Port = None,
     client_id: ClientId = None,
     as_json: Json = False,
 ) -> None:
-    """Show historical bars."""
+    """Show historical bars, of any length."""
     settings = _settings(profile, host=host, port=port, client_id=client_id)
-    _with_gateway(
-        lambda ib: ib.get_historical_data(contract, duration=duration, bar_size=bar_size),
-        settings,
-        as_json,
-    )
+    # the bar is for whoever looks on, not for what reads the output
+    with shown_progress(console=Console(stderr=True)) as tell:
+        _with_gateway(
+            lambda ib: ib.get_historical_data(
+                contract, duration=duration, bar_size=bar_size, stored=stored, progress=tell
+            ),
+            settings,
+            as_json,
+        )
 
 
 @app.command()

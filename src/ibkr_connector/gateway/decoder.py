@@ -23,6 +23,8 @@ from typing import Any, Final
 from ib_async.contract import ContractDetails
 from ib_async.decoder import Decoder
 
+from .data_answers import with_data_answers
+
 __all__ = ["UNREADABLE", "HonestDecoder"]
 
 UNREADABLE: Final = (
@@ -43,6 +45,10 @@ class HonestDecoder(Decoder):
     """Turns the fields of one message into calls of the wrapper; raises what it cannot read."""
 
     wrapper: Any
+
+    def __init__(self, wrapper: Any, server_version: int) -> None:
+        super().__init__(wrapper, server_version)
+        self.handlers = with_data_answers(self.handlers, wrapper)
 
     def decode(self, fields: list[str]) -> None:
         """

@@ -15,6 +15,7 @@ from ibkr_connector.codes import Ends, LinkEffect, link_effect
 from ibkr_connector.errors import IBKRError
 from ibkr_connector.model.ids import OrderId
 
+from .data_answers import REQUEST_ID_AT
 from .faults import anonymous_error, request_error
 from .port import GatewayEvent, GatewayNotice, MessageUnreadable, OrderFault
 from .requests import Listing, Requests
@@ -34,7 +35,7 @@ _ANSWERS: Final = {
 }
 """Messages without a request id that are rows of a listing (ib_async decoder.py)."""
 
-_REQUEST_ID_AT: Final = {"10": 1, "11": 1, "17": 1, "18": 1, "63": 2}
+_REQUEST_ID_AT: Final = {"10": 1, "11": 1, "17": 1, "18": 1, "63": 2, **REQUEST_ID_AT}
 """Messages that are rows of a request, and the field that names it (from server version 164)."""
 
 

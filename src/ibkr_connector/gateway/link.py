@@ -16,6 +16,7 @@ from ibkr_connector.model.market import BarSeries, DataType, Quote
 from ibkr_connector.model.orders import SendDisposition
 from ibkr_connector.model.preview import WhatIf
 
+from .data_calls import DataCalls
 from .port import (
     BrokerOrder,
     CompletedOrder,
@@ -97,6 +98,11 @@ class GatewayLink:
             end=end,
             regular_hours_only=regular_hours_only,
         )
+
+    @property
+    def data(self) -> DataCalls:
+        """Questions about data that are neither quotes nor bars."""
+        return self._current().data
 
     def needs_data_type(self, request: StreamRequest) -> bool:
         """Whether opening this line takes a second message, that which chooses the data type."""

@@ -39,6 +39,7 @@ from .bar_columns import BarRows
 from .capture import Capture
 from .client import GatewayClient
 from .combo_echo import ComboEcho
+from .data_calls import DataCalls
 from .exercise import exercise_fields
 from .faults import border, connect_error, lost, silence
 from .hatch import HATCH_KEYS
@@ -111,6 +112,7 @@ class Session:
         )
         self._accounts = AccountSubscriptions(self._client, self._wrapper)
         self.streams = Streams(self._client, self._wrapper, clock=clock)
+        self.data = DataCalls(self._client, self._wrapper)
         self.streams.on_lost = self._accounts.forget
         self._wrapper.on_data_lost = self.streams.forget
         adopt(self._ib, wrapper=self._wrapper, client=self._client, client_id=client_id)

@@ -13,10 +13,12 @@ from ibkr_connector.model.contracts import SecurityType
 
 __all__ = [
     "BAR_SIZES",
+    "LONGEST",
     "SMALL_BAR_SIZES",
     "WHAT_TO_SHOW",
     "check_bar_size",
     "check_duration",
+    "check_long_duration",
     "check_what_to_show",
     "default_what_to_show",
 ]
@@ -62,9 +64,14 @@ _ALIASES: Final[Mapping[str, str]] = MappingProxyType(
 
 _DURATION: Final = re.compile(r"(?P<count>[1-9]\d*) (?P<unit>[SDWMY])")
 
-_LONGEST: Final[Mapping[str, int]] = MappingProxyType(
+LONGEST: Final[Mapping[str, int]] = MappingProxyType(
     # IB campus: maximum duration per unit, for every size but "1 secs"
     {"S": 86_400, "D": 365, "W": 52, "M": 12, "Y": 68}
+)
+
+_MOST_YEARS: Final = 68
+_PER_YEAR: Final[Mapping[str, float]] = MappingProxyType(
+    {"S": 31_557_600, "D": 252, "W": 52, "M": 12, "Y": 1}
 )
 
 
@@ -90,11 +97,26 @@ def check_duration(duration: str) -> str:
             f"{duration!r} is not a duration of IB",
             hint="write a number, a space and one of S D W M Y, as in '1 D' or '6 M'",
         )
-    longest = _LONGEST[match["unit"]]
+    longest = LONGEST[match["unit"]]
     if int(match["count"]) > longest:
         raise HistoricalDataError(
             f"{duration!r} is longer than one request may ask for",
             hint=f"at most {longest} {match['unit']}; use a larger unit",
+        )
+    return text
+
+
+def check_long_duration(duration: str) -> str:
+    """Return a duration of any length in IB's spelling, or raise `HistoricalDataError`."""
+    text = " ".join(duration.upper().split())
+    if _DURATION.fullmatch(text) is None:
+        raise HistoricalDataError(
+            f"{duration!r} is not a duration",
+            hint="write a number, a space and one of S D W M Y, as in '1 D' or '6 M'",
+        )
+    if (years := int(text.split()[0]) / _PER_YEAR[text[-1]]) > _MOST_YEARS:
+        raise HistoricalDataError(
+            f"{duration!r} is {years:,.0f} years", hint=f"at most {_MOST_YEARS} years"
         )
     return text
 

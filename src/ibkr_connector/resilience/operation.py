@@ -210,6 +210,10 @@ _ROWS: Final = (
     _row("subscribe_bars", Group.HISTORY, Lane.HISTORY, replay=_SAFE),
     _row("unsubscribe", Group.MARKET, Lane.CONTROL, replay=_NEVER, deadline_s=5.0),
     _row("bars", Group.HISTORY, Lane.HISTORY, replay=_SAFE, deadline_s=60.0, attempt_s=45.0),
+    _row("schedule", Group.HISTORY, Lane.HISTORY, replay=_SAFE, deadline_s=60.0, attempt_s=30.0),
+    _row(
+        "head_timestamp", Group.HISTORY, Lane.HISTORY, replay=_SAFE, deadline_s=60.0, attempt_s=30.0
+    ),
     # Repeating is the supervisor's business: it must see each miss.
     # Not kept apart, although TWS 10.45 ignores a second one within a second: whoever probes again
     # so soon doubts that anybody is there, and a probe that waits would tell him nothing.

@@ -180,6 +180,10 @@ class Settings(Given):
     )
 
     state_dir: Path = Field(description="Directory of the order journal.")
+    history_dir: Path | None = Field(
+        default=None,
+        description="Directory of downloaded bars; `history` in `state_dir` when not given.",
+    )
     journal_url: SecretStr | None = Field(
         default=None,
         description="PostgreSQL database of the order journal, instead of a file in `state_dir`.",

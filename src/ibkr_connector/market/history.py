@@ -1,0 +1,366 @@
+"""
+History: long downloads, the store, and what the calendar says about both.
+
+The desk behind `IBKRConnector.history` and behind `get_historical_data` where one request is not
+enough. Owns what a wish means: which span, whether it is stored, whose calendar it is compared
+with. How it is cut and fetched is `download.py`'s, what is on the disk `bar_store.py`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from ibkr_connector.clock import Clock
+from ibkr_connector.errors import HistoricalDataError, IBKRError, NoDataError
+from ibkr_connector.model.bars import BarColumns, micros, moment
+from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
+from ibkr_connector.model.history import BarGap, Download, Session, TimeSpan
+from ibkr_connector.model.market import BarSeries
+from ibkr_connector.resilience.operation import ENDPOINTS, Carrier, Operation
+
+from .bar_store import BarStore, SeriesKey
+from .chunks import BAR_S, Chunk, fits_one_request, on_the_grid, start_of_duration
+from .download import BarsSource, Downloaded, Downloader, Progress, history_key
+from .gaps import find_gaps, find_jumps
+from .intervals import Span, time_spans, without
+from .past import Past, aware, show_of
+from .spans import (
+    SMALL_BAR_SIZES,
+    check_bar_size,
+    check_long_duration,
+)
+
+__all__ = ["HistoryDesk", "HistoryWish"]
+
+_MOST_DAYS: Final = 365
+"""Of one request; longer ones are asked for in years (IB campus: durations)."""
+
+_LONG_PLAN: Final = 8
+"""Requests from which on it is worth asking when history begins."""
+
+_WITHOUT_END: Final = frozenset({"ADJUSTED_LAST"})
+"""What comes up to now and no other way (IB campus; TWS 321)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryWish:
+    """What is wanted; see `IBKRConnector.get_historical_data` and `History.download`."""
+
+    contract: Contract | str
+    duration: str = "1 D"
+    bar_size: str = "1 min"
+    what_to_show: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    regular_hours_only: bool = True
+    stored: bool = False
+    check: bool = True
+    progress: Progress | None = None
+    at_once: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """A wish made out: whose bars, which span, and from when on if days are counted."""
+
+    contract: Contract
+    key: SeriesKey
+    start: datetime
+    end: datetime
+    days: int = 0
+
+
+class HistoryDesk:
+    """
+    Answer questions about the past.
+
+    Args:
+        gateway: Asks one request.
+        past: Knows the calendar.
+        pipeline: Carries requests out.
+        clock: The one time base.
+        resolve: Turns text or a description into the details of one contract.
+        ready: Waits for a connection, that many seconds at most.
+        store: Where downloads are kept.
+    """
+
+    def __init__(
+        self,
+        *,
+        gateway: BarsSource,
+        past: Past,
+        pipeline: Carrier,
+        clock: Clock,
+        resolve: Callable[[Contract | str], Awaitable[ContractDetails]],
+        ready: Callable[[float], Awaitable[None]],
+        store: BarStore,
+    ) -> None:
+        self._gateway = gateway
+        self._clock = clock
+        self._resolve = resolve
+        self.past = past
+        self.store = store
+        self._downloader = Downloader(source=gateway, pipeline=pipeline, clock=clock, ready=ready)
+
+    # --- bars -----------------------------------------------------------------------------------
+
+    def is_long(self, wish: HistoryWish) -> bool:
+        """Tell whether a wish takes more than one plain request."""
+        size, duration = check_bar_size(wish.bar_size), check_long_duration(wish.duration)
+        return (
+            wish.stored or wish.start is not None or not fits_one_request(duration, bar_size=size)
+        )
+
+    async def download(self, wish: HistoryWish) -> Download:
+        """
+        Fetch what is missing of a span, and return all of it.
+
+        Raises:
+            HistoricalDataError: Illegal arguments, refused (TWS 162, 321), or a torn file.
+            NoDataError: There is not one bar.
+            IBKRError: What ended it; a note says how far it has come.
+        """
+        plan = await self._plan(wish)
+        if _comes_up_to_now(plan.contract, plan.key.what_to_show):
+            found = await self._whole(plan, wish)
+        else:
+            found = await self._downloader.run(
+                plan.contract,
+                plan.key,
+                span=(micros(plan.start), micros(plan.end)),
+                store=self.store if wish.stored else None,
+                empty=lambda chunks: self._empty(plan, chunks),
+                progress=wish.progress,
+                at_once=wish.at_once,
+            )
+        columns = BarColumns.merged(found.parts)
+        if not columns:
+            raise NoDataError(
+                f"no bars of {plan.key.bar_size} of {plan.contract} between "
+                f"{plan.start:%Y-%m-%d %H:%M} and {plan.end:%Y-%m-%d %H:%M} UTC"
+            )
+        start, sessions, calendar = plan.start, None, "not asked for"
+        if wish.check or plan.days:
+            sessions, calendar = await self._sessions(plan)
+        if plan.days and sessions is not None:
+            begun = [one.start for one in sessions if one.start < plan.end]
+            start = max(start, begun[-plan.days]) if len(begun) >= plan.days else start
+            columns = columns.between(on_the_grid(start, bar_size=plan.key.bar_size), plan.end)
+        gaps = None
+        if wish.check and sessions is not None:
+            until = min(plan.end, moment(columns.timestamp[-1]) + _size(plan.key.bar_size))
+            within = [TimeSpan(start=start, end=until)]
+            gaps = find_gaps(columns, sessions, bar_size=plan.key.bar_size, within=within)
+        jumps = find_jumps(columns, bar_size=plan.key.bar_size)
+        return Download(
+            series=BarSeries.of_columns(
+                columns,
+                contract=plan.contract,
+                bar_size=plan.key.bar_size,
+                what_to_show=plan.key.what_to_show,
+            ),
+            requests=found.requests,
+            stored_bars=found.stored_bars,
+            gaps=gaps,
+            calendar=calendar,
+            splits=(*found.splits, *jumps),
+        )
+
+    # --- the store ------------------------------------------------------------------------------
+
+    async def key_of(self, wish: HistoryWish) -> SeriesKey:
+        """Return the series that a wish is about."""
+        contract = (await self._resolve(wish.contract)).contract
+        return SeriesKey.of(
+            contract,
+            bar_size=check_bar_size(wish.bar_size),
+            what_to_show=show_of(wish.what_to_show, contract),
+            regular_hours_only=wish.regular_hours_only,
+        )
+
+    async def coverage(self, wish: HistoryWish) -> tuple[TimeSpan, ...]:
+        """Return the spans that are known, also where they hold no bar."""
+        key = await self.key_of(wish)
+        return time_spans(await asyncio.to_thread(self.store.coverage, key))
+
+    async def read(self, wish: HistoryWish) -> BarSeries:
+        """Return what is stored of a series, without asking anybody."""
+        contract = (await self._resolve(wish.contract)).contract
+        key = await self.key_of(wish)
+        span = None
+        if wish.start is not None or wish.end is not None:
+            last = micros(wish.end) if wish.end is not None else micros(self._clock.utcnow())
+            span = (micros(wish.start) if wish.start is not None else 0, last)
+        columns = await asyncio.to_thread(self.store.read, key, span)
+        if not columns:
+            raise NoDataError(f"nothing is stored of {contract} in bars of {key.bar_size}")
+        return BarSeries.of_columns(
+            columns, contract=contract, bar_size=key.bar_size, what_to_show=key.what_to_show
+        )
+
+    async def gaps(self, wish: HistoryWish) -> tuple[BarGap, ...]:
+        """
+        Return what the calendar expects in the known spans of a stored series and is not there.
+
+        Raises:
+            NoDataError: Nothing is stored.
+            IBKRError: The gateway tells no calendar.
+        """
+        contract = (await self._resolve(wish.contract)).contract
+        key = await self.key_of(wish)
+        known = await asyncio.to_thread(self.store.coverage, key)
+        if not known:
+            raise NoDataError(f"nothing is stored of {contract} in bars of {key.bar_size}")
+        if wish.start is not None:
+            known = without(known, [(0, micros(wish.start))])
+        columns = await asyncio.to_thread(self.store.read, key)
+        within = time_spans(known)
+        sessions = await self.past.schedule(
+            contract,
+            start=within[0].start,
+            end=within[-1].end,
+            regular_hours_only=key.regular_hours_only,
+        )
+        return find_gaps(columns, sessions, bar_size=key.bar_size, within=within)
+
+    async def forget(self, wish: HistoryWish) -> None:
+        """Remove a stored series, or a span of it."""
+        key = await self.key_of(wish)
+        spans: list[Span] | None = None
+        if wish.start is not None or wish.end is not None:
+            last = micros(wish.end) if wish.end is not None else micros(self._clock.utcnow())
+            spans = [(micros(wish.start) if wish.start is not None else 0, last)]
+        lock = self.store.lock(key)
+        while not lock.acquire():
+            await self._clock.sleep(0.25)
+        try:
+            await asyncio.to_thread(self.store.forget, key, spans)
+        finally:
+            lock.release()
+
+    # --- parts ----------------------------------------------------------------------------------
+
+    async def _plan(self, wish: HistoryWish) -> _Plan:
+        contract = (await self._resolve(wish.contract)).contract
+        now = self._clock.utcnow()
+        end = now if wish.end is None else min(aware(wish.end), now)
+        duration = check_long_duration(wish.duration)
+        start = aware(wish.start) if wish.start else start_of_duration(duration, end)
+        if start >= end:
+            raise HistoricalDataError(
+                f"a span from {start.isoformat()} to {end.isoformat()} holds nothing",
+                hint="`start` is before `end`, and neither is in the future",
+            )
+        count, unit = duration.split()
+        size = check_bar_size(wish.bar_size)
+        # a bar that begins within the span belongs to it: it begins with one, and with the hour or
+        # the day where bars are longer
+        start = on_the_grid(start, bar_size=size)
+        return _Plan(
+            contract=contract,
+            key=SeriesKey.of(
+                contract,
+                bar_size=size,
+                what_to_show=show_of(wish.what_to_show, contract),
+                regular_hours_only=wish.regular_hours_only,
+            )
+            if contract.con_id is not None
+            else _unstored(contract, wish, size=size),
+            start=start,
+            end=end,
+            days=int(count) if wish.start is None and unit == "D" else 0,
+        )
+
+    async def _whole(self, plan: _Plan, wish: HistoryWish) -> Downloaded:
+        """Ask for what comes up to now only: one request, or none."""
+        show, size = plan.key.what_to_show, plan.key.bar_size
+        days = (self._clock.utcnow() - plan.start).days + 1
+        duration = f"{days} D" if days <= _MOST_DAYS else f"{days // 365 + 1} Y"
+        if wish.stored:
+            raise HistoricalDataError(
+                f"{show} of {plan.contract} is not stored: it is another one after each adjustment",
+                hint="ask for it without the store, or store TRADES",
+            )
+        if not fits_one_request(duration, bar_size=size):
+            raise HistoricalDataError(
+                f"{show} of {plan.contract} comes up to now and as one request only: {duration} is "
+                f"too long with bars of {size}",
+                hint="use larger bars or a shorter time",
+            )
+        series = await self._downloader.carry_out(
+            Operation(
+                policy=ENDPOINTS["bars"],
+                call=lambda: self._gateway.bars(
+                    plan.contract,
+                    duration=duration,
+                    bar_size=size,
+                    what_to_show=show,
+                    end=None,
+                    regular_hours_only=wish.regular_hours_only,
+                ),
+                history=history_key(plan.contract, plan.key, duration=duration, end=None),
+            )
+        )
+        part = series.columns.between(plan.start, plan.end)
+        return Downloaded(parts=[part], requests=1, bars=len(part))
+
+    async def _sessions(self, plan: _Plan) -> tuple[tuple[Session, ...] | None, str]:
+        try:
+            found = await self.past.schedule(
+                plan.contract,
+                start=plan.start,
+                end=plan.end,
+                regular_hours_only=plan.key.regular_hours_only,
+            )
+        except IBKRError as error:
+            return None, f"the gateway tells none: {error.message}"
+        return found, "IB's schedule"
+
+    async def _empty(self, plan: _Plan, chunks: list[Chunk]) -> Sequence[Span]:
+        """Return times of which the gateway says beforehand that they hold nothing."""
+        nothing: list[Span] = []
+        if len(chunks) > _LONG_PLAN:
+            try:
+                head = await self.past.head_timestamp(
+                    plan.contract,
+                    what_to_show=plan.key.what_to_show,
+                    regular_hours_only=plan.key.regular_hours_only,
+                )
+            except IBKRError:
+                pass  # then each request says so itself
+            else:
+                day = head.replace(hour=0, minute=0, second=0, microsecond=0)
+                nothing.append((0, micros(day)))
+        if plan.key.bar_size in SMALL_BAR_SIZES and len(chunks) > 1:
+            sessions, _ = await self._sessions(plan)
+            if sessions:
+                whole = (micros(plan.start), micros(plan.end))
+                open_spans = [(micros(one.start), micros(one.end)) for one in sessions]
+                # up to the last session that is told: what comes after it is not known
+                told = (whole[0], min(whole[1], open_spans[-1][1]))
+                nothing.extend(without([told], open_spans))
+        return nothing
+
+
+def _comes_up_to_now(contract: Contract, show: str) -> bool:
+    # TWS 10339 for continuous futures
+    return show in _WITHOUT_END or contract.security_type is SecurityType.CONTINUOUS_FUTURE
+
+
+def _unstored(contract: Contract, wish: HistoryWish, *, size: str) -> SeriesKey:
+    if wish.stored:
+        return SeriesKey.of(contract, bar_size=size, what_to_show="", regular_hours_only=True)
+    return SeriesKey(
+        con_id=0,
+        bar_size=size,
+        what_to_show=show_of(wish.what_to_show, contract),
+        regular_hours_only=wish.regular_hours_only,
+    )
+
+
+def _size(bar_size: str) -> timedelta:
+    return timedelta(seconds=BAR_S[bar_size])

@@ -1,0 +1,203 @@
+"""`ib.history`: downloads, what is stored, and what is missing, as users hold them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ibkr_connector.model.contracts import Contract
+from ibkr_connector.model.history import BarGap, Download, Session, StoredSeries, TimeSpan
+from ibkr_connector.model.market import BarSeries
+
+from .bar_store import BarStore
+from .download import Progress
+from .history import HistoryDesk, HistoryWish
+from .store_query import query, scan
+
+__all__ = ["History"]
+
+T = TypeVar("T")
+
+
+class History:
+    """
+    The past: downloads that are kept, and questions to what is kept.
+
+    `stored`, `query` and `store` work without a connection; the others need one.
+
+    Args:
+        call: Runs something on the desk, over the connection.
+        folder: Where downloads are kept (`history_dir`).
+    """
+
+    def __init__(
+        self,
+        call: Callable[[Callable[[HistoryDesk], Awaitable[Any]]], Awaitable[Any]],
+        folder: Path,
+    ) -> None:
+        self._call = call
+        self.store = BarStore(folder)
+
+    # --- fetching -------------------------------------------------------------------------------
+
+    async def download(
+        self,
+        contract: Contract | str,
+        *,
+        duration: str = "1 Y",
+        bar_size: str = "1 min",
+        what_to_show: str | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        regular_hours_only: bool = True,
+        progress: Progress | None = None,
+        at_once: int = 3,
+    ) -> Download:
+        """
+        Have a span of bars on the disk: what is stored is read, the rest asked for and kept.
+
+        What was interrupted, by whatever, goes on where it was when it is called again. A second
+        download of the same bars, in this process or another, waits for the first.
+
+        Args:
+            contract: A contract or its short text form.
+            duration: Count and unit (S D W M Y) of any length, when there is no `start`.
+            bar_size: IB's spelling, as in `5 mins`.
+            what_to_show: `TRADES`, `MIDPOINT`, ...; by asset class when not given.
+            start: Aware datetime.
+            end: Aware datetime; now when not given.
+            regular_hours_only: Leave out what traded outside the regular session.
+            progress: Called with a `DownloadProgress` after each answer, on the I/O thread; what it
+                raises is logged.
+            at_once: Requests that are open at a time.
+
+        Raises:
+            NoDataError: There is not one bar in the span.
+            HistoricalDataError: Illegal arguments, refused (TWS 162, 321), or a torn file in the
+                store, which is named.
+            MarketDataPermissionError, AuthenticationError, PacingError: Other meanings of TWS 162.
+            IBKRError: What ended it; a note says how far it has come.
+
+        Source: `reqHistoricalData` (20). Replay: safe. Cost: 1 message for each request.
+        """
+        wish = HistoryWish(
+            contract=contract,
+            duration=duration,
+            bar_size=bar_size,
+            what_to_show=what_to_show,
+            start=start,
+            end=end,
+            regular_hours_only=regular_hours_only,
+            stored=True,
+            progress=progress,
+            at_once=at_once,
+        )
+        return await self._do(lambda desk: desk.download(wish))
+
+    async def head_timestamp(
+        self,
+        contract: Contract | str,
+        *,
+        what_to_show: str | None = None,
+        regular_hours_only: bool = True,
+    ) -> datetime:
+        """
+        Return the earliest moment of which IB has data.
+
+        Raises:
+            HistoricalDataError: There is none (TWS 162).
+
+        Source: `reqHeadTimestamp` (87). Replay: safe. Cost: 2 messages, and one of the sixty
+        requests in ten minutes.
+        """
+        return await self._do(
+            lambda desk: desk.past.head_timestamp(
+                contract, what_to_show=what_to_show, regular_hours_only=regular_hours_only
+            )
+        )
+
+    async def schedule(
+        self,
+        contract: Contract | str,
+        *,
+        start: datetime,
+        end: datetime | None = None,
+        regular_hours_only: bool = True,
+    ) -> tuple[Session, ...]:
+        """
+        Return the trading sessions that a span of the past touches, oldest first.
+
+        Source: `reqHistoricalData` (20), `SCHEDULE`. Replay: safe. Cost: 1 message.
+        """
+        return await self._do(
+            lambda desk: desk.past.schedule(
+                contract, start=start, end=end, regular_hours_only=regular_hours_only
+            )
+        )
+
+    # --- what is stored -------------------------------------------------------------------------
+
+    async def stored(self) -> tuple[StoredSeries, ...]:
+        """
+        Return what the store holds, without asking anybody.
+
+        Raises:
+            HistoricalDataError: A file is torn, or none of ours; `store.repair()` moves such away.
+        """
+        return await asyncio.to_thread(self.store.series)
+
+    async def read(self, contract: Contract | str, **wish: Any) -> BarSeries:
+        """
+        Return what is stored of a series, and nothing else; arguments as of `download`.
+
+        Raises:
+            NoDataError: Nothing is.
+        """
+        return await self._do(lambda desk: desk.read(_wish(contract, wish)))
+
+    async def coverage(self, contract: Contract | str, **wish: Any) -> tuple[TimeSpan, ...]:
+        """Return the spans of time that are known of a series, also where they hold no bar."""
+        return await self._do(lambda desk: desk.coverage(_wish(contract, wish)))
+
+    async def gaps(self, contract: Contract | str, **wish: Any) -> tuple[BarGap, ...]:
+        """
+        Return what IB's schedule expects in what is stored, and is not there.
+
+        Raises:
+            NoDataError: Nothing is stored.
+
+        Source: `reqHistoricalData` (20), `SCHEDULE`. Cost: 1 message.
+        """
+        return await self._do(lambda desk: desk.gaps(_wish(contract, wish)))
+
+    async def forget(self, contract: Contract | str, **wish: Any) -> None:
+        """Remove a stored series, or with `start` and `end` a span of it."""
+        await self._do(lambda desk: desk.forget(_wish(contract, wish)))
+
+    async def query(self, sql: str) -> Any:
+        """
+        Run SQL over everything stored, and return a `pyarrow.Table`.
+
+        Tables: `bars` (the columns of a frame, `con_id`, `bar_size`, `show`, `hours`) and `series`
+        (`con_id`, `symbol`, `contract`, ...).
+
+        Raises:
+            NoDataError: Nothing is stored.
+        """
+        return await asyncio.to_thread(query, self.store, sql)
+
+    async def scan(self, contract: Contract | str, **wish: Any) -> Any:
+        """Return a `polars.LazyFrame` over one stored series."""
+        key = await self._do(lambda desk: desk.key_of(_wish(contract, wish)))
+        return await asyncio.to_thread(scan, self.store, key)
+
+    async def _do(self, ask: Callable[[HistoryDesk], Awaitable[T]]) -> T:
+        found: T = await self._call(ask)
+        return found
+
+
+def _wish(contract: Contract | str, wish: dict[str, Any]) -> HistoryWish:
+    return HistoryWish(contract=contract, **wish)

@@ -1,0 +1,323 @@
+"""History through a real socket: long, stored, resumed, checked, and every meaning of 162."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ibkr_connector import (
+    AuthenticationError,
+    HistoricalDataError,
+    IBKRConnector,
+    IBKRError,
+    MarketDataPermissionError,
+    NoDataError,
+    PacingError,
+)
+from ibkr_connector.clock import SystemClock
+from ibkr_connector.model.history import DownloadProgress, GapKind
+from ibkr_connector.simulator import Answer, Cut, HostedSimulator, Permissions
+from kit.market import asked
+
+Make = Callable[..., IBKRConnector]
+Gateways = Callable[..., HostedSimulator]
+
+SPRING = datetime(2026, 1, 1, tzinfo=UTC)
+AUTUMN = datetime(2026, 10, 1, tzinfo=UTC)
+NINE_MONTHS: dict[str, Any] = {"start": SPRING, "end": AUTUMN, "bar_size": "1 hour"}
+
+
+@pytest.fixture
+def gateway(make_ibkr_gateway: Gateways) -> HostedSimulator:
+    return make_ibkr_gateway(sessions=True)
+
+
+def requests(gateway: HostedSimulator) -> list[tuple[str, str]]:
+    """Return end and duration of the requests for bars."""
+    return [
+        (one.end, one.duration)
+        for one in asked(gateway, "ReqHistoricalData")
+        if one.what_to_show != "SCHEDULE"
+    ]
+
+
+async def test_a_long_span_is_fetched_in_legal_requests_merged_and_checked(
+    gateway: HostedSimulator, make_connector: Make
+) -> None:
+    told: list[DownloadProgress] = []
+    async with make_connector(gateway.port) as ib:
+        found = await ib.history.download("AAPL", **NINE_MONTHS, progress=told.append)
+        summer = AUTUMN - timedelta(days=80)
+        part = await ib.get_historical_data("AAPL", start=summer, end=AUTUMN, bar_size="1 hour")
+    series = found.series
+    assert (found.requests, found.gaps, found.calendar) == (9, (), "IB's schedule")
+    assert found.splits == ()
+    times = [bar.timestamp for bar in series.bars]
+    assert times == sorted(set(times))
+    assert SPRING <= times[0] < times[-1] < AUTUMN
+    assert len({time.date() for time in times}) == 187  # trading days of the nine months
+    assert (told[-1].done, told[-1].total, told[-1].bars) == (9, 9, len(series))
+    # the same bars, whoever cuts them how
+    assert part.columns == series.columns.between(summer, AUTUMN)
+    assert {duration for _, duration in requests(gateway)} == {"1 M"}
+
+
+def tell_when(
+    told: DownloadProgress, *, after: int, done: asyncio.Event, loop: asyncio.AbstractEventLoop
+) -> None:
+    if told.done >= after:
+        loop.call_soon_threadsafe(done.set)
+
+
+async def test_killed_twice_and_cut_once_it_asks_nothing_twice(
+    gateway: HostedSimulator, make_connector: Make
+) -> None:
+    kept: list[tuple[str, str]] = []
+    first, loop = 0, asyncio.get_running_loop()
+    for killed_after in (2, 3):
+        async with make_connector(gateway.port) as ib:
+            done = asyncio.Event()
+            tell = partial(tell_when, after=killed_after, done=done, loop=loop)
+            before = await ib.history.coverage("AAPL", bar_size="1 hour")
+            call = asyncio.ensure_future(
+                ib.history.download("AAPL", **NINE_MONTHS, progress=tell, at_once=1)
+            )
+            await done.wait()
+            call.cancel()
+            await asyncio.wait([call])
+            known = await ib.history.coverage("AAPL", bar_size="1 hour")
+            assert len(known) == 1
+            assert known[0].end > (before[0].end if before else SPRING)
+            # the one that was open when it was killed brought nothing
+            kept += [
+                one
+                for one in requests(gateway)[first:]
+                if datetime.strptime(one[0], "%Y%m%d-%H:%M:%S").replace(tzinfo=UTC) <= known[0].end
+            ]
+            assert len(set(kept)) == len(kept) >= killed_after
+            first = len(requests(gateway))
+    async with make_connector(gateway.port) as ib:
+        gateway.do(lambda sim: sim.inject(Cut(on="ReqHistoricalData", handled=True)))
+        found = await ib.history.download("AAPL", **NINE_MONTHS, at_once=1)
+        again = await ib.history.download("AAPL", **NINE_MONTHS)
+    times = [bar.timestamp for bar in found.series.bars]
+    assert times == sorted(set(times))
+    assert found.gaps == ()
+    answered = kept + requests(gateway)[first:]
+    # one was asked again, because the socket ended before its answer
+    assert len(answered) - len(set(answered)) <= 1
+    assert {end for end, _ in answered} >= {f"2026{month:02}01-00:00:00" for month in range(2, 11)}
+    assert (again.requests, again.stored_bars) == (0, len(times))
+    assert again.series.columns == found.series.columns
+
+
+SIX = {
+    "HMDS query returned no data: AAPL@SMART Trades": NoDataError,
+    "Historical data request pacing violation": PacingError,
+    "No market data permissions for NASDAQ STK": MarketDataPermissionError,
+    "Trading TWS session is connected from a different IP address": AuthenticationError,
+    "API historical data query cancelled: 7": HistoricalDataError,
+    "Time length exceed max.": HistoricalDataError,
+}
+
+
+@pytest.mark.parametrize("text", SIX)
+async def test_each_meaning_of_162_is_its_own_error_and_never_an_empty_list(
+    text: str, gateway: HostedSimulator, make_connector: Make
+) -> None:
+    message = f"Historical Market Data Service error message:{text}"
+    gateway.do(
+        lambda sim: sim.inject(Answer(to="ReqHistoricalData", code=162, text=message, times=100))
+    )
+    async with make_connector(gateway.port, retry_max_attempts=1) as ib:
+        calls: tuple[Callable[[], Any], ...] = (
+            lambda: ib.get_historical_data("AAPL", duration="1 D", bar_size="1 hour"),
+            lambda: ib.get_historical_data("AAPL", start=AUTUMN, bar_size="1 hour"),
+        )
+        for number, call in enumerate(calls):
+            if number and SIX[text] is PacingError:
+                continue  # it would wait for the limits to come back
+            with pytest.raises(IBKRError) as caught:
+                await call()
+            assert type(caught.value) is SIX[text]
+
+
+async def test_what_is_stored_answers_questions_without_the_gateway(
+    gateway: HostedSimulator, make_connector: Make
+) -> None:
+    ib = make_connector(gateway.port)
+    async with ib:
+        await ib.history.download("AAPL", **NINE_MONTHS)
+        await ib.get_historical_data("MSFT", **NINE_MONTHS, stored=True)
+        stored = await ib.history.read("AAPL", bar_size="1 hour", start=AUTUMN - timedelta(days=7))
+        lazy = await ib.history.scan("AAPL", bar_size="1 hour")
+        gaps = await ib.history.gaps("MSFT", bar_size="1 hour")
+        await ib.history.forget("MSFT", bar_size="1 hour", start=SPRING, end=AUTUMN)
+    assert {bar.timestamp.month for bar in stored.bars} == {9}
+    assert gaps == ()
+    assert [one.symbol for one in await ib.history.stored()] == ["AAPL"]
+    table = await ib.history.query("SELECT count(*) AS n FROM bars WHERE close > 0")
+    assert table.to_pylist()[0]["n"] == len(lazy.collect())
+
+
+async def test_the_calendar_knows_half_days_and_nights(
+    make_ibkr_gateway: Gateways, make_connector: Make
+) -> None:
+    gateway = make_ibkr_gateway(sessions=True)
+    start, end = datetime(2025, 11, 26, tzinfo=UTC), datetime(2025, 12, 2, tzinfo=UTC)
+    async with make_connector(gateway.port) as ib:
+        days = await ib.history.schedule("AAPL", start=start, end=end)
+        nights = await ib.history.schedule("EUR.USD", start=start, end=end)
+        found = await ib.history.download("AAPL", start=start, end=end, bar_size="5 mins")
+    # the day before Thanksgiving, half of the Friday after it, and Monday
+    assert [(one.day, (one.end - one.start).seconds / 3_600) for one in days] == [
+        (date(2025, 11, 26), 6.5), (date(2025, 11, 28), 3.5), (date(2025, 12, 1), 6.5),
+    ]  # fmt: skip
+    assert any(one.start.date() < one.day for one in nights)
+    assert found.gaps == ()
+    assert len(found.series) == 78 + 42 + 78
+
+
+async def test_bars_that_the_gateway_leaves_out_are_named(
+    gateway: HostedSimulator, make_connector: Make
+) -> None:
+    async with make_connector(gateway.port) as ib:
+        first = await ib.history.download(
+            "AAPL", start=AUTUMN - timedelta(days=14), end=AUTUMN, bar_size="30 mins"
+        )
+        # a stretch that was lost on the disk, and is still taken for known
+        key = await ib.history._do(lambda desk: desk.key_of(_wish("AAPL", "30 mins")))
+        store = ib.history.store
+        hole = first.series.bars[20].timestamp, first.series.bars[24].timestamp
+        whole, known = store.read(key), store.coverage(key)
+        store.forget(key)
+        parts = [whole.between(SPRING, hole[0]), whole.between(hole[1], AUTUMN)]
+        store.add(key, type(whole).merged(parts), known=known)
+        (gap,) = await ib.history.gaps("AAPL", bar_size="30 mins")
+    assert (gap.start, gap.end, gap.kind, gap.missing) == (*hole, GapKind.HOLE, 4)
+
+
+def _wish(contract: str, bar_size: str) -> Any:
+    from ibkr_connector.market.history import HistoryWish
+
+    return HistoryWish(contract=contract, bar_size=bar_size)
+
+
+async def test_times_before_history_began_are_not_asked_for(
+    gateway: HostedSimulator, make_connector: Make
+) -> None:
+    async with make_connector(gateway.port) as ib:
+        head = await ib.history.head_timestamp("ES 202612")
+        end = datetime(head.year + 1, 1, 1, tzinfo=UTC)
+        start = head - timedelta(days=3_650)
+        wish: dict[str, Any] = {"start": start, "end": end, "bar_size": "1 day", "stored": True}
+        first = await ib.get_historical_data("ES 202612", **wish)
+        again = await ib.get_historical_data("ES 202612", **wish)
+        known = await ib.history.coverage("ES 202612", bar_size="1 day")
+    assert head.tzinfo is UTC
+    assert first == again
+    assert first.bars[0].timestamp.date() >= head.date()
+    assert [(one.start.year, one.end) for one in known] == [(start.year, end)]
+    assert len(requests(gateway)) == 1
+    assert len(asked(gateway, "ReqHeadTimestamp")) == len(asked(gateway, "CancelHeadTimestamp"))
+
+
+async def test_what_comes_up_to_now_only_is_one_request_or_refused(
+    gateway: HostedSimulator, make_connector: Make
+) -> None:
+    async with make_connector(gateway.port) as ib:
+        start = SystemClock().utcnow() - timedelta(days=700)
+        series = await ib.get_historical_data(
+            "AAPL", start=start, bar_size="1 day", what_to_show="ADJUSTED_LAST"
+        )
+        with pytest.raises(HistoricalDataError, match="not stored"):
+            await ib.history.download(
+                "AAPL", start=start, bar_size="1 day", what_to_show="ADJUSTED_LAST"
+            )
+        with pytest.raises(HistoricalDataError, match="too long"):
+            await ib.get_historical_data(
+                "AAPL", start=start, bar_size="1 min", what_to_show="ADJUSTED_LAST"
+            )
+    assert len(series) > 470
+    assert [duration for _, duration in requests(gateway)] == ["2 Y"]
+
+
+@pytest.mark.parametrize(
+    ("wish", "words"),
+    [
+        ({"start": AUTUMN, "end": SPRING}, "holds nothing"),
+        ({"start": datetime(2026, 1, 1)}, "names no zone"),  # noqa: DTZ001
+        ({"duration": "5 lightyears"}, "not a duration"),
+        ({"duration": "200 Y"}, "at most 68 years"),
+    ],
+)
+async def test_a_span_that_makes_no_sense_is_refused_before_anything_is_sent(
+    wish: dict[str, Any], words: str, gateway: HostedSimulator, make_connector: Make
+) -> None:
+    async with make_connector(gateway.port) as ib:
+        with pytest.raises(HistoricalDataError) as caught:
+            await ib.history.download("AAPL", **wish)
+    assert words in f"{caught.value} {caught.value.hint}"
+    assert asked(gateway, "ReqHistoricalData") == []
+
+
+PROGRAM = """
+import asyncio, sys
+from datetime import UTC, datetime
+from ibkr_connector import IBKRConnector, Settings
+
+async def main():
+    settings = Settings.load(port=int(sys.argv[1]), state_dir=sys.argv[2], client_id=77)
+    async with IBKRConnector.create(settings) as ib:
+        found = await ib.history.download(
+            "AAPL", start=datetime(2025, 9, 1, tzinfo=UTC), end=datetime(2026, 9, 1, tzinfo=UTC),
+            bar_size="1 min", at_once=1, progress=lambda told: print(told.done, flush=True))
+        print("whole", len(found.series), len(found.gaps), found.stored_bars, flush=True)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(
+    os.environ.get("HYPOTHESIS_PROFILE") != "soak", reason="a year of minutes takes a minute"
+)
+@pytest.mark.timeout(300)
+def test_a_year_of_minutes_survives_two_kills_of_its_process(
+    make_ibkr_gateway: Gateways, tmp_path: Path
+) -> None:
+    gateway = make_ibkr_gateway(sessions=True, permissions=Permissions(historical_pacing=True))
+    answers: list[tuple[str, str]] = []
+    for killed_after in (11, 17, None):
+        before = len(requests(gateway))
+        with subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(gateway.port), str(tmp_path)],
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            done = 0
+            for line in process.stdout:
+                if line.startswith("whole"):
+                    _, bars, gaps, stored = line.split()
+                    break
+                done = int(line)
+                if killed_after is not None and done >= killed_after:
+                    process.send_signal(signal.SIGKILL)
+                    break
+            process.wait()
+        # the one that was open when the process died was not answered to anybody
+        answers += requests(gateway)[before : before + done]
+    assert len(answers) == len(set(answers)) == 53
+    assert 97_000 < int(bars) < 99_000
+    assert int(gaps) == 0
+    assert int(stored) > 30_000
