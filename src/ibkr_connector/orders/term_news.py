@@ -29,8 +29,9 @@ def terms_news(order: BrokerOrder, entry: OrderEntry) -> dict[str, Any]:
     if terms.cash_quantity is None and entry.terms.cash_quantity is not None:
         # nobody says that TWS tells the amount again, and nothing turns it into a quantity
         terms = replace(terms, cash_quantity=entry.terms.cash_quantity)
-    # an exercise is shown as an order, and never turns into one
-    terms = replace(terms, exercise=entry.terms.exercise)
+    if terms.exercise is not entry.terms.exercise:
+        # an exercise is shown as an order, and never turns into one
+        terms = replace(terms, exercise=entry.terms.exercise)
     return {
         "limit_price": _new(order.limit_price, entry.limit_price),
         "stop_price": _new(order.stop_price, entry.stop_price),

@@ -36,8 +36,8 @@ class Rule:
     check: Callable[[Case], Iterator[Violation]]
     for_closing: bool
     legs: Literal["", "too", "instead"] = ""
-    concerns: Callable[[Case], bool] = lambda case: True
-    """Whether it is about such an order at all."""
+    of_exercises: bool = False
+    """Whether it is about exercises of options alone."""
 
     def violations(self, case: Case) -> Iterator[Violation]:
         """Apply it to an order, and to its legs."""
@@ -55,7 +55,7 @@ RULES: Final = (
         name="exercise",
         check=sizes.exercise,
         for_closing=True,
-        concerns=lambda case: case.request.exercise is not None,
+        of_exercises=True,
     ),
     Rule(name="order size", check=sizes.order_size, for_closing=True),
     Rule(name="order value", check=sizes.order_worth, for_closing=True),
@@ -80,9 +80,12 @@ RULES: Final = (
 )
 
 
+_OF_ORDERS: Final = tuple(rule for rule in RULES if not rule.of_exercises)
+
+
 def rules_for(case: Case) -> tuple[Rule, ...]:
     """Return the rules that are about such an order."""
-    return tuple(rule for rule in RULES if rule.concerns(case))
+    return _OF_ORDERS if case.request.exercise is None else RULES
 
 
 def check_risk(
