@@ -320,6 +320,7 @@ class Engine:
             halted_by=(*self.orders.halted_by, *self.equity.halts),
             kill_switch=self.guard.kill_sentence,
             uncertain_orders=self.orders.uncertain_count,
+            attention=self.orders.lost_exits.sentences,
             drift=DriftStatus() if self._drift is None else self._drift.status,
             planned_outage=seen.planned_outage,
             planned_until=seen.planned_until,

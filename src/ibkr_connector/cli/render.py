@@ -140,6 +140,8 @@ def _status_rows(status: ConnectionStatus) -> Iterable[tuple[str, object]]:
     open_circuits = {n: s for n, s in status.breakers.items() if s != "closed"}
     yield "circuits", ", ".join(f"{n} {s}" for n, s in open_circuits.items()) or "closed"
     yield "open orders", f"{status.open_orders}, {status.uncertain_orders} of them uncertain"
+    if status.attention:
+        yield "attention", "; ".join(status.attention)
     yield "rules", status.rules or None
     refused = "; ".join(status.halted_by) or ("the connection is read-only" * status.readonly)
     yield "new orders", f"refused: {refused}" if refused else "judged by the rules, then sent"

@@ -116,7 +116,8 @@ class ConnectionStatus(Record):
     what is wrong with their files; `halted_by` is every reason for which new orders are refused
     now, those that let closing orders go included, and `kill_switch` the one among them that people
     engage, empty when it is released. `uncertain_orders` counts those of which nobody knows yet
-    what became of them; `drift` is what the half-hourly comparison with the broker found. Times are
+    what became of them; `attention` names what somebody must look at, as a bracket that has lost
+    its stop; `drift` is what the half-hourly comparison with the broker found. Times are
     UTC.
 
     `port` and `client_id` are those of the connection, which may have moved from the configured
@@ -155,6 +156,7 @@ class ConnectionStatus(Record):
     halted_by: tuple[str, ...] = ()
     kill_switch: str = ""
     uncertain_orders: int = 0
+    attention: tuple[str, ...] = ()
     drift: DriftStatus = DriftStatus()
     planned_outage: str | None = None
     planned_until: datetime | None = None

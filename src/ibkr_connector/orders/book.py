@@ -44,6 +44,9 @@ class Book:
         self.clock: Final = clock
         self.feed: Final = EventFeed()
         self.retention: Final = Retention(ledger=self.ledger, journal=journal, clock=clock)
+        self.watchers: Final[list[Callable[[OrderEntry], None]]] = []
+        """Told of each order of which something was recorded."""
+
         self._timers = Timers(clock)
         self._on_report = on_report
         self._waiting: dict[str, list[tuple[Condition, asyncio.Future[None]]]] = {}
@@ -80,6 +83,8 @@ class Book:
         self.feed.tell(seen.notes, self.ledger)
         for key in dict.fromkeys(note.key for note in seen.notes if note.key in self.ledger):
             self.wake(key)
+            for watch in self.watchers:
+                watch(self.ledger.get(key))
             if self._on_report is not None:
                 self._on_report(self.ledger.get(key).report())
         return seen

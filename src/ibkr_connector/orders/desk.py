@@ -201,14 +201,15 @@ class OrdersDesk:
             inquiry=self._inquiry,
             check_trading=self._check_trading,
             grace_s=timing.grace_s,
+            window_s=timing.verdict_window_s,
         )
+        self.lost_exits = self._families.lost_exits
 
     # --- life -----------------------------------------------------------------------------------
 
     async def open(self) -> None:
         """
         Read the journal and start; to be called once, before the first session.
-        What an earlier process left without an answer is uncertain from here on.
 
         Raises:
             ConfigurationError: The journal cannot be understood.
@@ -340,8 +341,7 @@ class OrdersDesk:
         """
         Return what memory has of an order now; `order_id` may also be its permanent id.
 
-        Raises:
-            OrderNotFoundError: No such order is known.
+        Raises `OrderNotFoundError` for one that is not known.
         """
         return self._finder.find(order_id).report()
 

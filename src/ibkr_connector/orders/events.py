@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from ibkr_connector.model.orders import Fill, OrderReport, Transition
 from ibkr_connector.model.record import Record
@@ -11,6 +12,7 @@ from ibkr_connector.model.record import Record
 from .drift import Drift
 
 __all__ = [
+    "BracketBroken",
     "DriftFound",
     "EventsMissed",
     "FillBusted",
@@ -111,6 +113,21 @@ class DriftFound(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BracketBroken(Record):
+    """
+    A bracket has `lost` an exit although its entry (`report`) has traded.
+
+    `left` of what it has opened has no way out, or only one. Nothing was done about it.
+    """
+
+    at: datetime
+    report: OrderReport
+    lost: tuple[OrderReport, ...]
+    left: Decimal
+    recovered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RulesReloaded(Record):
     """
     The files of the rules were read again, and something has changed.
@@ -139,6 +156,7 @@ OrderEvent = (
     | FillCharged
     | OrderAnomaly
     | DriftFound
+    | BracketBroken
     | RulesReloaded
     | EventsMissed
 )

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from ibkr_connector.errors import IBKRError, OrderRejectedError, OrderValidationError
 from ibkr_connector.model.brackets import BracketReport, BracketRequest
@@ -32,6 +32,7 @@ from .dispatch import Dispatch, uncertainty
 from .entry import OrderEntry
 from .inquiry import Inquiry
 from .jobs import Jobs
+from .lost_exits import LostExits, exits_of
 from .notes import Decided, Intended
 from .placing import Placing
 from .states import Event, State
@@ -60,6 +61,7 @@ class Families:
         inquiry: Inquiry,
         check_trading: Callable[[], None],
         grace_s: float,
+        window_s: float,
     ) -> None:
         self._book = book
         self._ledger = book.ledger
@@ -71,6 +73,7 @@ class Families:
         self._inquiry = inquiry
         self._check_trading = check_trading
         self._grace_s = grace_s
+        self.lost_exits: Final = LostExits(book=book, inquiry=inquiry, jobs=jobs, window_s=window_s)
 
     async def place(
         self,
@@ -167,7 +170,7 @@ class Families:
     async def _unwind(self, entries: Sequence[OrderEntry]) -> None:
         """Cancel what is left of a bracket, unless its entry has traded: then it protects that."""
         if any(one.parent_id is None and one.filled for one in entries):
-            _log.critical("a bracket has lost a part after its entry was filled; look at it")
+            self.lost_exits.suspect(next(one for one in entries if one.parent_id is None))
             return
         left = [one for one in entries if one.is_open]
         results = await asyncio.gather(
@@ -231,21 +234,11 @@ class Families:
                 )
             yield child.key
 
-    def _children(self, head: OrderEntry) -> list[OrderEntry]:
-        # ids can restart after a reset of the gateway, so an older order may have had the same
-        return [
-            one
-            for one in self._ledger
-            if one.is_own
-            and one.parent_id == head.order_id
-            and one.client_id == head.client_id
-            and one.created >= head.created
-        ]
-
     # --- repair ---------------------------------------------------------------------------------
 
     def start_repair(self) -> None:
         """Stop trading and repair, if a bracket of an earlier session may have arrived in part."""
+        self.lost_exits.look_at_all()
         keys = {one.key for family in self._broken() for one in family} - self._inquiry.held
         if keys:
             self._admission.suspend(REPAIRING)
@@ -272,7 +265,7 @@ class Families:
         for head in tuple(self._ledger):
             if head.ticket is None or head.ticket.transmit or head.ticket.parent_id is not None:
                 continue
-            family = [head, *self._children(head)]
+            family = [head, *exits_of(self._ledger, head)]
             if any(self._is_missing(one) for one in family):
                 yield family
 

@@ -16,8 +16,10 @@ from ibkr_connector.errors import (
 )
 from ibkr_connector.model.brackets import BracketReport, BracketRequest
 from ibkr_connector.model.orders import Action, OrderStatus, OrderType, TimeInForce, limit_order
+from ibkr_connector.orders.events import BracketBroken
 from ibkr_connector.orders.journal import read
-from ibkr_connector.simulator import Answer, Cut, CutAfter, GatewaySimulator
+from ibkr_connector.simulator import Answer, Cut, CutAfter, GatewaySimulator, Hold
+from ibkr_connector.simulator.exchange.commands import CancelOrder
 from kit.order_socket import Wire, wire
 
 BRACKET: dict[str, Any] = {
@@ -235,3 +237,76 @@ async def test_a_bracket_of_a_process_that_died_between_is_repaired_by_the_next(
             await desk.desk.reconcile()
             await settle(desk)
             assert gw.venue.open_orders() == ()
+
+
+def lose_the_stop(gw: GatewaySimulator, placed: BracketReport) -> None:
+    """Let the broker refuse the stop long after the bracket was placed."""
+    owner = (1, placed.stop_loss.order_id)
+    now = gw.clock.utcnow()
+    perm_id = gw.gateway.perm_ids[owner]
+    gw.gateway.execute(CancelOrder(perm_id=perm_id), now)
+    gw.flush()
+
+
+async def told(desk: Wire) -> str:
+    """Wait until something needs attention."""
+    async with asyncio.timeout(5):
+        while not desk.desk.lost_exits.sentences:
+            await asyncio.sleep(0.01)
+    (sentence,) = desk.desk.lost_exits.sentences
+    return sentence
+
+
+async def test_a_bracket_that_loses_its_stop_after_it_has_traded_is_told_until_it_is_over(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with GatewaySimulator() as gw:
+        async with wire(gw, tmp_path / "j") as desk:
+            reader = desk.desk.feed.subscribe()
+            placed = await desk.desk.place_bracket(FILLED | {"stop_loss": "1.00"}, wait="filled")
+            assert desk.desk.lost_exits.sentences == ()
+            lose_the_stop(gw, placed)
+            sentence = await told(desk)
+            assert f"bracket of order {placed.entry.order_id} holds 10 AAPL" in sentence
+            assert f"order {placed.stop_loss.order_id} cancelled" in sentence
+            assert [one.message for one in caplog.records if one.levelname == "CRITICAL"] == [
+                sentence
+            ]
+            _, events = await reader.batch(0)
+            (broken,) = [one for one in events if isinstance(one, BracketBroken)]
+            assert (broken.report.order_id, broken.left) == (placed.entry.order_id, Decimal(10))
+            assert [one.order_id for one in broken.lost] == [placed.stop_loss.order_id]
+            # nothing was sent: the other exit works, and the position is its owner's business
+            assert (await desk.desk.look_up(placed.take_profit.order_id)).status == "submitted"
+            assert len(there(gw)) == 3
+        # another process tells it again
+        async with wire(gw, tmp_path / "j") as desk:
+            await desk.desk.reconcile()
+            await told(desk)
+            await desk.desk.cancel(placed.take_profit.order_id)
+            assert desk.desk.lost_exits.sentences == ()
+
+
+@pytest.mark.parametrize("first", ["profit", "stop"])
+async def test_an_exit_that_ends_because_the_other_has_filled_is_not_lost(
+    tmp_path: Path, first: str
+) -> None:
+    prices = {"take_profit": "1.00", "stop_loss": "0.50"}
+    if first == "stop":
+        prices = {"take_profit": "9000", "stop_loss": "8000"}
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        gw.inject(Hold(reply="ExecDetails", where={"request_id": "-1"}, seconds=0.02, times=4))
+        gw.inject(Hold(reply="OrderStatus", seconds=0.02, times=4))
+        placed = await desk.desk.place_bracket(FILLED | prices)
+        for report in placed.orders:
+            await desk.desk.wait_for(report.order_id, lambda now: now.is_closed, timeout_s=5)
+        await desk.clock.sleep(0.2)
+        assert desk.desk.lost_exits.sentences == ()
+
+
+async def test_a_child_that_is_refused_when_the_entry_has_filled_is_told(tmp_path: Path) -> None:
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        placed = await desk.desk.place_bracket(FILLED | {"stop_loss": "1.00"}, wait="filled")
+        gw.gateway.sessions[1].fail(placed.stop_loss.order_id, 201, "Order rejected - reason: x")
+        lose_the_stop(gw, placed)
+        assert "Order rejected" in await told(desk)
