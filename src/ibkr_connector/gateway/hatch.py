@@ -11,14 +11,16 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections import deque
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeVar
 
-__all__ = ["HATCH_KEYS", "Hatch"]
+from .faults import border
 
-HATCH_KEYS: contextvars.ContextVar[list[Any] | None] = contextvars.ContextVar(
-    "hatch_keys", default=None
-)
+__all__ = ["Hatch", "use_hatch"]
+
+T = TypeVar("T")
+
+_KEYS: contextvars.ContextVar[list[Any] | None] = contextvars.ContextVar("hatch_keys", default=None)
 """Keys of ib_async's request table that the current use of the escape hatch has made."""
 
 
@@ -66,7 +68,7 @@ class Hatch:
         self, key: Any, begin: Callable[[], asyncio.Future[Any]], *, container: Any = None
     ) -> asyncio.Future[Any]:
         """Enter a question, now or when its name is free."""
-        keys = HATCH_KEYS.get()
+        keys = _KEYS.get()
         if isinstance(key, str) and key in self._futures:
             turn = _Turn(container)
             self._queues.setdefault(key, deque()).append(turn)
@@ -130,6 +132,30 @@ class Hatch:
         for key in [key for key, queue in self._queues.items() if turn in queue]:
             self._queues[key].remove(turn)
             self.ended(key)
+
+
+async def use_hatch(hatch: Callable[[], Hatch], call: Callable[[], Awaitable[T]]) -> T:
+    """
+    Run one use of the escape hatch, and drop what it leaves in the tables.
+
+    Args:
+        hatch: Those of the session as they are then: its end makes new ones.
+        call: What the user does with ib_async.
+
+    Raises:
+        IBKRError: In place of every error of ib_async, asyncio and the system.
+    """
+    keys: list[Any] = []
+    token = _KEYS.set(keys)
+    answered = False
+    try:
+        with border("request"):
+            result = await call()
+            answered = True
+        return result
+    finally:
+        _KEYS.reset(token)
+        hatch().forget(keys, unanswered=not answered)
 
 
 class _Turn:

@@ -29,7 +29,6 @@ from ibkr_connector.model.ids import ClientId, OrderId
 from ibkr_connector.model.market import BarSeries, DataType, Quote
 from ibkr_connector.model.orders import SendDisposition
 from ibkr_connector.model.preview import WhatIf
-from ibkr_connector.resilience.timers import Timers
 
 from . import translate
 from .account_subscriptions import AccountSubscriptions
@@ -41,8 +40,9 @@ from .client import GatewayClient
 from .combo_echo import ComboEcho
 from .data_calls import DataCalls
 from .exercise import exercise_fields
-from .faults import border, connect_error, lost, silence
-from .hatch import HATCH_KEYS
+from .faults import lost
+from .hatch import use_hatch
+from .login import log_in
 from .outlet import Outlet
 from .port import (
     BrokerOrder,
@@ -165,38 +165,14 @@ class Session:
 
     async def _connect(self, budget_s: float) -> None:
         host, port, client_id = self._address
-        timers = Timers(self._clock)
-        is_in = False
-        try:
-            try:
-                with timers.limit(self._clock.monotonic() + budget_s):
-                    await self._client.open(host, port, client_id)
-            finally:
-                await timers.aclose()
-            # nothing awaits from here on: whoever is cancelled sooner leaves no socket behind
-            is_in = True
-            self._info = SessionInfo(
-                host=host,
-                port=port,
-                client_id=client_id,
-                server_version=self._client.serverVersion(),
-                accounts=tuple(self._client.getAccounts()),
-                connected_since=self._clock.utcnow(),
-            )
-        except TimeoutError as exc:
-            raise silence(
-                self._client.phase,
-                host=host,
-                port=port,
-                waited_s=budget_s,
-                has_accounts=self._client.has_accounts,
-            ) from exc
-        except OSError as exc:
-            raise connect_error(exc, host=host, port=port) from exc
-        finally:
-            if not is_in:
-                self._client.end(DisconnectReason.ASKED, "connecting failed")
-                await self._client.closed()
+        self._info = await log_in(
+            self._client,
+            host=host,
+            port=port,
+            client_id=client_id,
+            clock=self._clock,
+            budget_s=budget_s,
+        )
         self._wrapper.requests.keep_clear_of(self._client.next_id)
         try:
             self._wrapper.login_zone = zone_of_greeting(self._client.greeting)
@@ -455,14 +431,4 @@ class Session:
         """
         if not self.is_open:
             raise NotConnectedError("there is no session")
-        keys: list[Any] = []
-        token = HATCH_KEYS.set(keys)
-        answered = False
-        try:
-            with border("request"):
-                result = await call(self._ib)
-                answered = True
-            return result
-        finally:
-            HATCH_KEYS.reset(token)
-            self._wrapper.hatch.forget(keys, unanswered=not answered)
+        return await use_hatch(lambda: self._wrapper.hatch, lambda: call(self._ib))
