@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import mean
@@ -97,6 +97,7 @@ class Soak:
     placed: int = 0
     refused: int = 0
     restarts: int = 0
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self, seconds: float, *, samples: int) -> None:
         """Follow, trade and restart for so long."""
@@ -113,12 +114,16 @@ class Soak:
                         restart_at += self.restart_every_s
                         self.restarts += 1
                         await self.gateway.do("restart", down_s=1.0)
-                    await asyncio.sleep(min(0.2, sample_at - now))
+                    left = min(restart_at, sample_at) - now
+                    # somebody who ends before the end has failed
+                    ended, _ = await asyncio.wait(
+                        [*readers, trader], timeout=left, return_when=asyncio.FIRST_COMPLETED
+                    )
+                    assert not ended, ended
                 await self._all_live()
                 self._sample(time.perf_counter() - began)
-            ended = [task for task in (*readers, trader) if task.done()]
-            assert not ended, ended
         finally:
+            self.over.set()
             for task in (*readers, trader):
                 task.cancel()
             await asyncio.wait([*readers, trader])
@@ -141,8 +146,7 @@ class Soak:
             self.records += 1
 
     async def _trade(self) -> None:
-        while True:
-            await asyncio.sleep(ORDER_EVERY_S)
+        while not await self._is_over_within(ORDER_EVERY_S):
             rests = self.placed % 2 == 0
             order = {
                 "symbol": SYMBOLS[self.placed % len(SYMBOLS)],
@@ -159,6 +163,11 @@ class Soak:
             except IBKRError:
                 self.refused += 1
 
+    async def _is_over_within(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.over.wait(), seconds)
+        return self.over.is_set()
+
     async def _all_live(self) -> None:
         async with asyncio.timeout(180):
             while True:
@@ -167,7 +176,7 @@ class Soak:
                 ready = self.ib.get_connection_status().state is ConnectionState.READY
                 if ready and live == STREAMS:
                     return
-                await asyncio.sleep(0.1)
+                await self._is_over_within(0.1)
 
     def _sample(self, second: float) -> None:
         gc.collect()

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
-import gc
 import queue
-import sys
 from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
@@ -32,7 +30,6 @@ from ibkr_connector.simulator import (
 )
 from ibkr_connector.simulator.faults import Fault
 from kit.market import asked, gap_of, hold, until
-from kit.stream_rig import Rig
 
 TESTS = Path(__file__).parents[1]
 
@@ -84,7 +81,7 @@ ROWS: Final[dict[int, tuple[str, ...]]] = {
         "unit/gateway/test_figures.py::test_unset_is_none",
     ),
     28: (
-        "spec/test_field_problems_data.py::test_row_28_a_hundred_thousand_ticks_leave_memory_flat",
+        "component/market/test_a_million_ticks.py::test_row_28_a_million_ticks_leave_memory_flat",
         "component/gateway/test_field_problems.py::"
         "test_h_ten_thousand_abandoned_requests_leave_nothing",
         "component/gateway/test_hatch.py::"
@@ -346,21 +343,6 @@ async def test_row_22_no_price_is_none_and_legal_ones_are_kept(
         async with ib.stream_quotes("MSFT") as stream:
             quote = await until(stream, lambda q: q.bid is not None)
     assert quote.bid == Decimal("-1.25")
-
-
-async def test_row_28_a_hundred_thousand_ticks_leave_memory_flat() -> None:
-    # asyncio's debug mode keeps a trace of every callback
-    asyncio.get_running_loop().set_debug(False)
-    async with Rig(symbols=10) as rig:
-        await rig.pour(5_000)
-        gc.collect()
-        before = sys.getallocatedblocks()
-        await rig.pour(100_000)
-        gc.collect()
-        after = sys.getallocatedblocks()
-        # nobody reads, and nothing grows
-        assert after - before < 1_000
-        assert rig.waiting <= 10
 
 
 async def test_row_35_ten_users_ask_the_same_at_once(

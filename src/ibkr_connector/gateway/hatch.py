@@ -4,6 +4,12 @@ What the escape hatch leaves in ib_async's tables, and its questions that have n
 ib_async keys a question without an id by its name: a second one overwrites the future of the
 first, whose caller then waits for ever. Here the second waits for its turn: its future is made, its
 message is kept, and both are put where ib_async wants them when the first has been answered.
+
+*limit*: a question without an id that is given up is forgotten at once, and TWS says of no answer
+which question it belongs to. When the same question is asked through the hatch before the late
+answer has come, it ends with that one: complete if nothing had come when the first was given up,
+and without its first rows if some had. Our own calls wait for such an answer or know its age; for
+positions, orders and account figures use those.
 """
 
 from __future__ import annotations

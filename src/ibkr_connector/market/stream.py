@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Generic, Self, TypeVar, cast
 
+from ibkr_connector.errors import IBKRError
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.market import Quote
 from ibkr_connector.model.streams import BarUpdate, DepthBook, Gap, Trade
@@ -83,7 +84,7 @@ class MarketStream(Generic[T_co]):
             ticket = self._ticket or await self._begin()
             try:
                 self._read.extend(await ticket.box.get_all())
-            except Exception:
+            except (StopAsyncIteration, IBKRError):
                 # its end, or what ended it
                 self._leave()
                 raise

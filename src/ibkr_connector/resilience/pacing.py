@@ -144,6 +144,10 @@ class Pacer:
         self.complaints += news
         return news
 
+    def next_in_s(self, op: Operation[Any]) -> float:
+        """Return the seconds after which such an operation may have its turn, at the earliest."""
+        return round(self._expected_s(op, self._clock.monotonic()), 3)
+
     def charge(self) -> None:
         """Count a message that has left without asking."""
         self.wire.charge(self._clock.monotonic())

@@ -25,7 +25,7 @@ from typing import Self, TypeVar
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.codes import PacingEffect
-from ibkr_connector.errors import ConfigurationError, IBKRError, RequestTimeoutError
+from ibkr_connector.errors import ConfigurationError, IBKRError, PacingError, RequestTimeoutError
 from ibkr_connector.model.orders import SendDisposition
 from ibkr_connector.model.pacing import PacingStatus
 from ibkr_connector.model.status import BreakerState
@@ -179,6 +179,9 @@ class Pipeline:
         except BaseException as error:
             if isinstance(error, IBKRError) and error.correlation_id is None:
                 error.correlation_id = current_correlation_id()
+            if isinstance(error, PacingError) and error.retry_after_s is None:
+                # the gateway does not say when; what its complaint has made us do tells
+                error.retry_after_s = self._pacer.next_in_s(op)
             self._tell(EventKind.FAILED, op, trip, error=error)
             raise
         self._tell(EventKind.SUCCEEDED, op, trip)

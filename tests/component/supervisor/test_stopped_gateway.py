@@ -22,6 +22,7 @@ from ibkr_connector import (
     OrderUncertainError,
     TradingHaltedError,
 )
+from ibkr_connector.clock import SystemClock
 
 INTERVAL_S = 1.0
 REST: dict[str, Any] = {
@@ -112,8 +113,14 @@ async def test_an_order_in_that_window_is_refused_and_never_queued(
     gateway: Gateway, ib: IBKRConnector
 ) -> None:
     gateway.send(signal.SIGSTOP)
-    # longer than what was heard last proves anything, shorter than until the next heartbeat
-    await asyncio.sleep(INTERVAL_S * 0.55)
+    # for longer than what was heard last proves anything, and not until the next heartbeat
+    session = ib._engine()._link.session
+    assert session is not None
+    clock = SystemClock()
+    await until(
+        lambda: clock.monotonic() - session.last_received > INTERVAL_S * 0.5, within_s=INTERVAL_S
+    )
+    assert ib.get_connection_status().state is ConnectionState.READY, "nobody has noticed yet"
     with pytest.raises((NotConnectedError, TradingHaltedError)):
         await ib.place_order(REST | {"quantity": 77})
     gateway.send(signal.SIGCONT)
