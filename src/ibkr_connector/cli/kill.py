@@ -108,15 +108,18 @@ async def _carried_out(
                 return ()
             return (await ib.kill_switch.carry_out()).problems
     clock: Clock = SystemClock()
+    state = switch.state()
     end = clock.monotonic() + wait_s
     while clock.monotonic() < end:
         state = switch.state()
         if state is None or state.done_at is not None:
             return ()
         await clock.sleep(_LOOK_S)
+    again = "--flatten" if state is not None and state.flatten else "--cancel"
+    again += " --everyone" if state is not None and state.everyone else ""
     return (
-        "nobody has cancelled or closed everything yet: it is done by the next connector of this "
-        "profile that is ready, or now by `ibkr kill --flatten --connect`",
+        "nobody has done what was asked for yet: it is done by the next connector of this profile "
+        f"that is ready, or now by `ibkr kill {again} --connect`",
     )
 
 

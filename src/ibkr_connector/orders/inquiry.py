@@ -85,6 +85,8 @@ class Inquiry:
         self._windows: set[str] = set()
         self._strangers: set[str] = set()
         self._following: asyncio.Task[None] | None = None
+        self._asking_in: int | None = None
+        self._again = False
         self.session = 0
         self.held: set[str] = set()
         """Orders that somebody else is settling: their absence is not judged meanwhile."""
@@ -123,7 +125,11 @@ class Inquiry:
             self._spawn(self._look_quietly())
 
     def follow_up(self) -> None:
-        """Keep asking until nothing of ours is uncertain, or the session ends."""
+        """Keep asking until nothing of ours is uncertain, or the session ends; begin at once."""
+        if self._asking_in == self.session:
+            # answers that are slower than the orders that are lost would otherwise never come
+            self._again = True
+            return
         if self._following is not None:
             self._following.cancel()
         self._following = self._spawn(self._follow())
@@ -269,9 +275,17 @@ class Inquiry:
     async def _follow(self) -> None:
         session, pause = self.session, self._timing.grace_s
         while self._is_unsettled() and session == self.session:
-            await self._look_quietly()
+            self._asking_in, self._again = session, False
+            try:
+                await self._look_quietly()
+            finally:
+                if self._asking_in == session:
+                    self._asking_in = None
             if not self._is_unsettled():
                 return
+            if self._again:
+                pause = self._timing.grace_s
+                continue
             await self._book.clock.sleep(pause)
             pause = min(pause * 2, self._timing.lookup_cap_s)
 

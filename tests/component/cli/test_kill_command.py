@@ -63,7 +63,8 @@ async def test_without_a_running_program_it_connects_when_told_to(
         open_ = await ib.place_order(limit_order("AAPL", "BUY", 1, limit_price=Decimal("1.00")))
     waited = await ibkr("kill", "--cancel", "--wait", "0.1", "--json")
     assert waited.returncode == 1
-    assert "nobody" in json.loads(waited.stdout)["problems"][0]
+    # who follows the advice must not close what was to be kept
+    assert "`ibkr kill --cancel --connect`" in json.loads(waited.stdout)["problems"][0]
     monkeypatch.setenv("IBKR_PORT", str(ibkr_gateway.port))
     done = await ibkr("kill", "--cancel", "--connect", "--json")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -25,7 +25,7 @@ from ibkr_connector.errors import (
     RiskLimitError,
     TradingHaltedError,
 )
-from ibkr_connector.gateway.port import OpenOrderSeen, OrderTicket
+from ibkr_connector.gateway.port import BrokerOrder, OpenOrderSeen, OrderTicket
 from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.ids import ClientId, OrderId, PermId
 from ibkr_connector.model.orders import OrderStatus, SendDisposition
@@ -748,3 +748,24 @@ async def test_orders_may_come_while_another_thread_counts_them(tmp_path: Path) 
         assert (b.desk.open_count, b.desk.uncertain_count) == (1, 1)
         ledger._entries.clear()
         ledger._open.clear()
+
+
+async def test_answers_slower_than_the_orders_that_are_lost_settle_them_all_the_same(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path) as b:
+        b.venue.mode = Mode.SILENT
+        listed = b.venue.open_orders
+
+        async def slowly() -> tuple[BrokerOrder, ...]:
+            await b.clock.sleep(3.0)
+            return await listed()
+
+        b.venue.open_orders = slowly  # type: ignore[method-assign]
+        with pytest.raises(OrderUncertainError):
+            await b.run(lambda: b.desk.place(buy()))
+        for _ in range(4):
+            # another order has had no answer in time
+            b.desk._inquiry.follow_up()
+            await b.pass_time(2.0)
+        assert b.desk.uncertain_count == 0
