@@ -27,6 +27,7 @@ from ibkr_connector.model.status import ConnectionState
 from ibkr_connector.model.streams import BarUpdate, Gap, Trade
 from ibkr_connector.simulator import Quirk
 from ibkr_connector.simulator.exchange.commands import SetQuote
+from ibkr_connector.simulator.wire.requests import ReqAccountSummary
 from ibkr_connector.supervisor import SupervisorEvent
 from kit.leaks import entries
 from kit.rig import Rig
@@ -234,6 +235,13 @@ class Storm:
             if change.event is SupervisorEvent.LINK_DOWN:
                 assert change.target is not ConnectionState.READY
             synced += change.event is SupervisorEvent.SYNCED
+        # the gateway counts the ids of summaries, those that were called off too
+        summaries = {
+            one.request.request_id
+            for one in self.gateway.log
+            if isinstance(one.request, ReqAccountSummary)
+        }
+        assert len(summaries) <= 1, summaries
         assert opened >= 1
         assert synced >= 1
 

@@ -68,6 +68,8 @@ class Dispatch:
         self._abandoned: set[str] = set()
         self._callers: dict[str, int] = {}
         self._failures: dict[str, IBKRError] = {}
+        # ids must rise on the wire (103): who waits for a sign of life is not overtaken
+        self._turn = asyncio.Lock()
         book.retention.on_forgotten.append(lambda key: self._failures.pop(key, None))
 
     def call_off(self, key: str) -> bool:
@@ -219,25 +221,27 @@ class Dispatch:
             self._abandoned.difference_update(keys)
 
     async def _hand_over(self, key: str, ticket: OrderTicket) -> None:
-        await self._gateway.confirm_alive()
-        if key in self._abandoned:
-            raise OrderStateError("the order was called off before it was sent")
-        self._check_trading(ticket)
-        self._handed.add(key)
-        self._inquiry.sent(key)
-        await self._gateway.send_order(ticket)
+        async with self._turn:
+            await self._gateway.confirm_alive()
+            if key in self._abandoned:
+                raise OrderStateError("the order was called off before it was sent")
+            self._check_trading(ticket)
+            self._handed.add(key)
+            self._inquiry.sent(key)
+            await self._gateway.send_order(ticket)
         self._book.move(key, Event.SEND, cause="send", disposition=SendDisposition.SENT)
 
     async def _hand_over_all(self, notes: Sequence[Intended]) -> None:
-        await self._gateway.confirm_alive()
-        if any(note.key in self._abandoned for note in notes):
-            raise OrderStateError("the orders were called off before they were sent")
-        for note in notes:
-            self._check_trading(note.ticket)
-        for note in notes:
-            self._handed.add(note.key)
-            self._inquiry.sent(note.key)
-        await self._gateway.send_orders([note.ticket for note in notes])
+        async with self._turn:
+            await self._gateway.confirm_alive()
+            if any(note.key in self._abandoned for note in notes):
+                raise OrderStateError("the orders were called off before they were sent")
+            for note in notes:
+                self._check_trading(note.ticket)
+            for note in notes:
+                self._handed.add(note.key)
+                self._inquiry.sent(note.key)
+            await self._gateway.send_orders([note.ticket for note in notes])
         for note in notes:
             self._book.move(note.key, Event.SEND, cause="send", disposition=SendDisposition.SENT)
 

@@ -86,6 +86,7 @@ class Watch:
         self._to_restore: set[str] = set()
         self._may_restore = asyncio.Event()
         self._suspected = asyncio.Event()
+        self._unanswered_at: float | None = None
         self._ended = asyncio.Event()
         self._why: Exception | None = None
 
@@ -121,16 +122,20 @@ class Watch:
         """
         Tell whether the gateway lives: it said something lately, or it answers when it is asked.
 
-        No answer is no proof of its death, but enough to send nothing now; the heartbeat asks on.
+        No answer is no proof of its death, but enough to send nothing now; the heartbeat asks on,
+        and until something comes nobody else waits for another answer.
         """
         timing, now = self._timing, self._clock.monotonic()
         if now - self.session.last_received <= timing.trust_s:
             return True
+        if self._unanswered_at is not None and self.session.last_received <= self._unanswered_at:
+            return False
         try:
             with self._timers.limit(now + min(timing.confirm_s, timing.probe_s)):
                 await self.session.probe()
         except (TimeoutError, IBKRError):
             self._suspected.set()
+            self._unanswered_at = now
             return False
         return True
 

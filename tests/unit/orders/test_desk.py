@@ -244,6 +244,30 @@ async def test_two_hundred_concurrent_orders_have_rising_ids_and_one_frame_each(
         assert len({ticket.order_ref for ticket in b.venue.sent}) == 200
 
 
+async def test_an_order_that_waits_for_a_sign_of_life_is_not_overtaken_by_a_later_one(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path) as b:
+        alive, asked = asyncio.Event(), 0
+
+        async def first_waits() -> None:
+            nonlocal asked
+            asked += 1
+            if asked == 1:
+                await alive.wait()
+
+        b.venue.confirm_alive = first_waits  # type: ignore[method-assign]
+        first = asyncio.ensure_future(b.desk.place(buy()))
+        await b.turn(lambda: asked == 1)
+        # a word of the gateway that is no answer proves to this one that it lives
+        second = asyncio.ensure_future(b.desk.place(buy()))
+        await b.settle()
+        assert len(b.desk.orders()) == 2
+        alive.set()
+        await b.run(lambda: asyncio.gather(first, second))
+        assert [ticket.order_id for ticket in b.venue.sent] == [1, 2]
+
+
 async def test_ids_do_not_roll_back_with_the_gateway(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
         await b.run(lambda: b.desk.place(buy()))

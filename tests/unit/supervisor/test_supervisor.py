@@ -644,6 +644,34 @@ async def test_a_part_that_fails_because_the_session_went_costs_the_session(worl
     del world.read
 
 
+# --- may an order go now ------------------------------------------------------------------------
+
+
+async def test_while_a_gateway_is_silent_one_asks_and_nobody_else_waits(world: World) -> None:
+    await world.supervisor.start()
+    world.session.hears = False
+    world.session.mute = True
+    await world.clock.advance(6.0)
+    first = asyncio.create_task(world.supervisor.is_fresh())
+    await world.clock.advance(3.0)
+    assert await first is False
+    began = world.clock.monotonic()
+    assert [await world.supervisor.is_fresh() for _ in range(20)] == [False] * 20
+    assert world.clock.monotonic() == began
+
+
+async def test_the_first_word_after_a_silence_lets_orders_go_again(world: World) -> None:
+    await world.supervisor.start()
+    world.session.hears = False
+    world.session.mute = True
+    await world.clock.advance(6.0)
+    first = asyncio.create_task(world.supervisor.is_fresh())
+    await world.clock.advance(3.0)
+    assert await first is False
+    world.session.hears = True
+    assert await world.supervisor.is_fresh() is True
+
+
 # --- the link between gateway and IB ------------------------------------------------------------
 
 
