@@ -553,14 +553,25 @@ class IBKRConnector:
         return await self._call(_later(lambda engine: engine.streams.states()))
 
     async def get_market_data(
-        self, contract: Contract | str, *, bar_size: str = "1 min", duration: str = "1 D"
+        self,
+        contract: Contract | str,
+        *,
+        bar_size: str = "1 min",
+        duration: str = "1 D",
+        max_age_s: float = 0.0,
     ) -> MarketData:
         """
         Fetch the latest bar of a contract, and the series behind it.
 
+        Args:
+            contract: A contract or its short text form.
+            bar_size: IB's spelling.
+            duration: Count and unit (S D W M Y).
+            max_age_s: An answer that is no older than this is good enough, and costs nothing.
+
         Returns:
             The newest bar's `timestamp, open, high, low, close, volume`; the whole series, oldest
-            first, in `series`.
+            first, in `series`; in `age_s` how old the answer is.
 
         Raises:
             NoDataError: No bars within the duration (TWS 162 with that text).
@@ -570,7 +581,9 @@ class IBKRConnector:
         Source: `reqHistoricalData` (20). Replay: safe. Cost: 1 message.
         """
         return await self._call(
-            lambda engine: engine.market.market_data(contract, bar_size=bar_size, duration=duration)
+            lambda engine: engine.market.market_data(
+                contract, bar_size=bar_size, duration=duration, max_age_s=max_age_s
+            )
         )
 
     async def get_historical_data(

@@ -138,6 +138,7 @@ class Engine:
             delayed_fallback=settings.delayed_fallback,
             lines=self._pipeline.lines,
             followed=self.streams.newest,
+            clock=clock,
         )
         self.history = HistoryDesk(
             gateway=self._pool,

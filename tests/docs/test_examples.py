@@ -64,6 +64,7 @@ def run(arguments: list[str], folder: Path) -> str:
                 "polars ['timestamp', 'volume']",
             ],
         ),
+        ("windows.py", ["bar of 2 trades, whole: True", "50 times, True", "session True"]),
         ("errors.py", ["200 False", "quantity must be above 0", "HistoricalDataError"]),
     ],
 )

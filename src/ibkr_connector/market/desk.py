@@ -8,8 +8,10 @@ when the account lacks the subscription and the settings allow it. The answer sa
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 
+from ibkr_connector.clock import Clock
 from ibkr_connector.errors import MarketDataPermissionError, NoDataError
 from ibkr_connector.gateway.port import MarketGateway
 from ibkr_connector.model.contracts import Contract, ContractDetails
@@ -25,6 +27,7 @@ from .spans import (
     check_what_to_show,
     default_what_to_show,
 )
+from .timed_cache import TimedCache
 
 __all__ = ["MarketDesk"]
 
@@ -45,6 +48,7 @@ class MarketDesk:
         delayed_fallback: bool,
         lines: Lines,
         followed: Callable[[Contract], Quote | None],
+        clock: Clock,
     ) -> None:
         self._gateway = gateway
         self._pipeline = pipeline
@@ -52,6 +56,7 @@ class MarketDesk:
         self._data_type = data_type
         self._delayed_fallback = delayed_fallback
         self._followed = followed
+        self._recent: TimedCache[MarketData] = TimedCache(clock)
         self._many = ManyQuotes(take=self.quote, followed=self._newest, lines=lines)
 
     async def quote(self, description: Contract | str) -> Quote:
@@ -136,9 +141,24 @@ class MarketDesk:
         )
 
     async def market_data(
-        self, description: Contract | str, *, bar_size: str, duration: str
+        self,
+        description: Contract | str,
+        *,
+        bar_size: str,
+        duration: str,
+        max_age_s: float = 0.0,
     ) -> MarketData:
-        """Fetch a series and put its latest bar in front."""
+        """Fetch a series and put its latest bar in front; or tell what was told lately."""
+        contract = (await self._resolve(description)).contract
+        found = await self._recent.get(
+            (contract, bar_size, duration),
+            lambda: self._latest(contract, bar_size=bar_size, duration=duration),
+            # without an age nothing is good enough but a new answer
+            max_age_s=max_age_s or -1.0,
+        )
+        return replace(found.value, age_s=found.age_s) if max_age_s else found.value
+
+    async def _latest(self, description: Contract, *, bar_size: str, duration: str) -> MarketData:
         series = await self.bars(description, duration=duration, bar_size=bar_size)
         if not series.bars:
             raise NoDataError(f"no {bar_size} bars of {series.contract} within {duration}")

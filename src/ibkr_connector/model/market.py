@@ -226,7 +226,11 @@ def records_of(columns: BarColumns) -> tuple[Bar, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarketData(Record):
-    """The latest bar of a series, and the whole series behind it."""
+    """
+    The latest bar of a series, and the whole series behind it.
+
+    `age_s` is how long ago the gateway was asked, where an earlier answer was good enough.
+    """
 
     symbol: str
     timestamp: datetime
@@ -236,3 +240,4 @@ class MarketData(Record):
     close: Decimal
     volume: Decimal | None
     series: BarSeries
+    age_s: float = 0.0

@@ -25,9 +25,13 @@ from ibkr_connector import (
     PacingError,
 )
 from ibkr_connector.clock import SystemClock
+from ibkr_connector.market.aggregate import MadeBar, TickBars, aggregated
+from ibkr_connector.market.candles import save_candles
+from ibkr_connector.market.rolling import RollingWindows
 from ibkr_connector.model.history import DownloadProgress, GapKind
+from ibkr_connector.model.streams import BarUpdate, GapReason
 from ibkr_connector.simulator import Answer, Cut, HostedSimulator, Permissions
-from kit.market import asked
+from kit.market import asked, busy
 
 Make = Callable[..., IBKRConnector]
 Gateways = Callable[..., HostedSimulator]
@@ -321,3 +325,64 @@ def test_a_year_of_minutes_survives_two_kills_of_its_process(
     assert 97_000 < int(bars) < 99_000
     assert int(gaps) == 0
     assert int(stored) > 30_000
+
+
+async def test_an_answer_that_is_young_enough_is_given_again(
+    gateway: HostedSimulator, make_connector: Make
+) -> None:
+    async with make_connector(gateway.port) as ib:
+        first = await ib.get_market_data("AAPL", bar_size="5 mins")
+        again = await ib.get_market_data("AAPL", bar_size="5 mins", max_age_s=60)
+        fresh = await ib.get_market_data("AAPL", bar_size="5 mins")
+    assert 0 < again.age_s < 60
+    assert again.series == first.series
+    assert fresh.age_s == 0
+    assert len(requests(gateway)) == 2
+
+
+async def test_trades_become_bars_that_know_of_a_lost_connection(
+    make_ibkr_gateway: Gateways, make_connector: Make
+) -> None:
+    gateway = make_ibkr_gateway(clock=busy(60.0))
+    made: list[MadeBar] = []
+    async with make_connector(gateway.port) as ib, ib.stream_trades("AAPL") as trades:
+        async for bar in aggregated(trades, TickBars(5)):
+            made.append(bar)
+            if len(made) == 2:
+                gateway.do(lambda sim: sim.cut())
+            if len(made) > 2 and made[-1].is_whole:
+                break
+    assert [bar.bar.trade_count for bar in made] == [5] * len(made)
+    assert made[0].is_whole
+    assert sum(not bar.is_whole for bar in made) == 1
+    (lost,) = next(bar.gaps for bar in made if not bar.is_whole)
+    assert lost.reason is GapReason.CONNECTION_LOST
+
+
+async def test_bars_of_the_stream_keep_a_window_current(
+    make_ibkr_gateway: Gateways, make_connector: Make
+) -> None:
+    gateway = make_ibkr_gateway(clock=busy(120.0))
+    windows = RollingWindows(10)
+    async with (
+        make_connector(gateway.port) as ib,
+        ib.stream_bars("AAPL", bar_size="1 min", duration="1800 S") as bars,
+    ):
+        async for update in bars:
+            if isinstance(update, BarUpdate):
+                windows.take("AAPL", update.bar)
+                if len(windows["AAPL"]) == 10 and not update.is_final:
+                    break
+    window = windows["AAPL"]
+    steps = (window.timestamp[1:] - window.timestamp[:-1]).astype(int)
+    assert set(steps) == {60_000_000}
+    assert window.session_high >= window.high.max()
+
+
+async def test_what_is_downloaded_is_drawn(
+    gateway: HostedSimulator, make_connector: Make, tmp_path: Path
+) -> None:
+    async with make_connector(gateway.port) as ib:
+        series = await ib.get_historical_data("AAPL", duration="5 D", bar_size="30 mins")
+    path = save_candles(series, tmp_path / "aapl.png")
+    assert path.read_bytes()[:4] == b"\x89PNG"
