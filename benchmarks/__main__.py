@@ -4,6 +4,7 @@ Measure and print.
     python -m benchmarks [--rounds N]
     python -m benchmarks connector [--rounds N] [--json]
     python -m benchmarks orders [--rounds N] [--json]
+    python -m benchmarks instruments [--rounds N] [--json]
     python -m benchmarks reconnect [--rounds N] [--json]
     python -m benchmarks history [--rounds N] [--json]
     python -m benchmarks simulator [NAME ...] [--profile] [--json]
@@ -11,14 +12,15 @@ Measure and print.
 The connector is measured beside bare ib_async, in turns, against one gateway, and what counts are
 the ratios; `orders` is the whole desk beside bare `placeOrder`, and where the time goes. Without a
 name both are. `history` is bars to a frame beside `util.df`, `reconnect` the way from a socket that
-is back to `ready`. The simulator is measured against what it promises. All but the first exit with
-1 when a target is missed.
+is back to `ready`, `instruments` a thousand of them out of the registry. The simulator is measured
+against what it promises. All but the first exit with 1 when a target is missed.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import dataclasses
 import json
 import logging
 import statistics
@@ -40,6 +42,8 @@ from .desk import report as desk_report
 from .gateway import BLAST, BLAST_CON_ID, BLAST_TICKS, running
 from .history import compare as frames
 from .history import report as frames_report
+from .instruments import compare as registered
+from .instruments import report as registered_report
 from .reconnect import compare as reconnects
 from .reconnect import report as reconnect_report
 from .simulator import FIGURES, measure, report
@@ -201,7 +205,9 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "what", nargs="?", choices=["connector", "history", "orders", "reconnect", "simulator"]
+        "what",
+        nargs="?",
+        choices=["connector", "history", "instruments", "orders", "reconnect", "simulator"],
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(FIGURES))
     parser.add_argument("--rounds", type=int, default=3)
@@ -217,6 +223,8 @@ def main() -> int:
         )
     if arguments.what == "history":
         return _history(arguments.rounds, is_json=arguments.json)
+    if arguments.what == "instruments":
+        return _instruments(arguments.rounds, is_json=arguments.json)
     if arguments.what == "reconnect":
         return _reconnect(arguments.rounds, is_json=arguments.json)
     if arguments.what == "orders":
@@ -254,6 +262,13 @@ def _history(rounds: int, *, is_json: bool) -> int:
     logging.getLogger("ib_async").setLevel(logging.CRITICAL)
     found = frames(rounds)
     print(json.dumps(dict(found.ratios)) if is_json else frames_report(found))
+    return 0 if found.is_met else 1
+
+
+def _instruments(rounds: int, *, is_json: bool) -> int:
+    with tempfile.TemporaryDirectory(prefix="ibkr-bench-") as folder:
+        found = asyncio.run(registered(Path(folder), rounds=rounds))
+    print(json.dumps(dataclasses.asdict(found)) if is_json else registered_report(found))
     return 0 if found.is_met else 1
 
 

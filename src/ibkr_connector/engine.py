@@ -36,6 +36,7 @@ from .gateway.port import (
 from .gateway.session import Session
 from .gateway.unreadable import Unreadables
 from .instruments.catalogue import Catalogue
+from .instruments.registry import Registry
 from .instruments.resolver import Resolver
 from .market.bar_store import BarStore
 from .market.desk import MarketDesk
@@ -68,6 +69,7 @@ from .settings import Settings, check_accounts
 from .supervisor import StateChange, Supervisor, SyncCause, SyncPart
 from .tuning import (
     address_of,
+    database_place,
     history_place,
     journal_place,
     launcher_of,
@@ -99,8 +101,15 @@ class Engine:
         self._api_is_readonly = False
         self._link = GatewayLink(is_fresh=lambda: self._supervisor.is_fresh())
         self.pipeline = self._pipeline = Pipeline(clock=clock, tuning=pipeline_tuning(settings))
-        self.instruments = Resolver(gateway=self._link, pipeline=self._pipeline, clock=clock)
-        self.catalogue = Catalogue(resolver=self.instruments, ask=self.request)
+        self.registry = Registry(
+            database_place(settings), clock=clock, max_age_s=settings.instruments_max_age_s
+        )
+        self.instruments = Resolver(
+            gateway=self._link, pipeline=self._pipeline, clock=clock, memory=self.registry
+        )
+        self.catalogue = Catalogue(
+            resolver=self.instruments, ask=self.request, registry=self.registry
+        )
         self._capture = Capture(clock)
         self._unreadable = Unreadables(now=clock.utcnow, accounts=lambda: self.accounts)
         self._pool = DataPool(
@@ -271,6 +280,7 @@ class Engine:
             if self._capture.is_on:
                 parts.push_async_callback(self.stop_capture)
             parts.push_async_callback(self._journal.aclose)
+            parts.push_async_callback(self.registry.aclose)
             parts.push_async_callback(self._pipeline.aclose)
             parts.push_async_callback(self.orders.aclose)
             parts.push_async_callback(self._supervisor.stop)

@@ -15,6 +15,7 @@ from .supervisor import Address, IdPolicy, Launcher, Outages, SupervisorTiming
 
 __all__ = [
     "address_of",
+    "database_place",
     "history_place",
     "journal_place",
     "launcher_of",
@@ -35,6 +36,13 @@ def journal_place(settings: Settings) -> Place:
 def history_place(settings: Settings) -> Path:
     """Return where downloaded bars are kept: all profiles may share it, bars are nobody's."""
     return settings.history_dir or settings.state_dir / "history"
+
+
+def database_place(settings: Settings) -> Path | str:
+    """Return where the registry of instruments is: one for all profiles of a state directory."""
+    if settings.database_url is not None:
+        return settings.database_url.get_secret_value()
+    return settings.state_dir / "instruments.sqlite3"
 
 
 def pipeline_tuning(settings: Settings) -> PipelineTuning:

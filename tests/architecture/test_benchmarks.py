@@ -17,6 +17,9 @@ from benchmarks.gateway import running
 from benchmarks.history import Bars
 from benchmarks.history import compare as frames
 from benchmarks.history import report as frames_report
+from benchmarks.instruments import Registered
+from benchmarks.instruments import compare as registered
+from benchmarks.instruments import report as registered_report
 from benchmarks.reconnect import Reconnects
 from benchmarks.reconnect import compare as reconnects
 from benchmarks.reconnect import report as reconnect_report
@@ -100,3 +103,12 @@ def test_bars_become_frames_on_both_sides(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("IBKR_CONFIG_DIR", str(tmp_path))
     found = frames(1, bars=200)
     assert all(ratio > 0 for ratio in found.ratios.values())
+
+
+async def test_instruments_are_read_from_the_registry_and_nowhere_else(tmp_path: Path) -> None:
+    found = await registered(tmp_path, rounds=1, count=30)
+    assert found.hit_us > 0
+    assert f"target 50 ms a thousand: {'met' if found.is_met else 'MISSED'}" in registered_report(
+        found
+    )
+    assert not Registered(count=10, by_text_ms=0.4, by_id_ms=0.6, hit_us=1).is_met

@@ -19,7 +19,7 @@ from ibkr_connector.observe.logs import configure_logging
 from ibkr_connector.orders.journal import Place
 from ibkr_connector.settings import Settings, setting_sources
 
-from . import kill, order, paid_in
+from . import instruments, kill, order, paid_in
 from .demo import DemoPlan, run_demo
 from .orders import (
     cancel_orders,
@@ -49,6 +49,7 @@ app.add_typer(config_app, name="config")
 kill.register(app)
 paid_in.register(app)
 order.register(app)
+instruments.register(app)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Profile = Annotated[str | None, typer.Option(help="Profile of the settings.")]

@@ -17,9 +17,11 @@ from ibkr_connector.gateway.reference import market_rule
 from ibkr_connector.gateway.times import BadTimeError
 from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
 from ibkr_connector.model.instruments import PriceBand
+from ibkr_connector.model.registry import Instrument, Resolution
 
 from .calendars import CalendarCheck, cross_check
 from .hours import TradingHours, hours_of
+from .registry import Registry, check_id
 from .resolver import Resolver
 from .ticks import SizeRule, TickRule, market_rule_id, size_rule_of, tick_rule_of
 
@@ -41,10 +43,13 @@ class Ask(Protocol):
 class Catalogue:
     """Answer what an instrument is and when and in which steps it trades."""
 
-    def __init__(self, *, resolver: Resolver, ask: Ask) -> None:
+    def __init__(self, *, resolver: Resolver, ask: Ask, registry: Registry) -> None:
         self._resolver = resolver
         self._ask = ask
+        self._registry = registry
         self._bands: dict[int, tuple[PriceBand, ...]] = {}
+        self._is_loaded = False
+        self._loading = asyncio.Lock()
         self._asking: dict[int, asyncio.Lock] = {}
 
     async def details(self, description: Contract | str) -> ContractDetails:
@@ -96,13 +101,39 @@ class Catalogue:
 
     async def bands(self, rule_id: int) -> tuple[PriceBand, ...]:
         """Return the price bands of a market rule; asked for once, however many want it."""
+        async with self._loading:
+            if not self._is_loaded:
+                self._bands.update(await self._registry.bands())
+                self._is_loaded = True
         async with self._asking.setdefault(rule_id, asyncio.Lock()):
             if rule_id not in self._bands:
-                self._bands[rule_id] = await self._ask(
+                told = await self._ask(
                     "market_rule", partial(market_rule, rule_id=rule_id), policy="market_rule"
                 )
+                self._bands[rule_id] = told
+                await self._registry.keep_bands(rule_id, told)
         return self._bands[rule_id]
 
-    def keep_bands(self, rules: Iterable[tuple[int, tuple[PriceBand, ...]]]) -> None:
-        """Take in market rules that are known from elsewhere."""
-        self._bands.update(rules)
+    async def refresh(self, description: Contract | str) -> ContractDetails:
+        """Ask IB again, and write what it says."""
+        details = await self._resolver.refresh(description)
+        await self._registry.settle()
+        return details
+
+    async def resolve_many(self, descriptions: Iterable[Contract | str]) -> Resolution:
+        """Resolve many together, and write what was asked for."""
+        found = await self._resolver.resolve_many(descriptions)
+        await self._registry.settle()
+        return found
+
+    async def register(
+        self, instrument_id: str, description: Contract | str, *, note: str, qualify: bool
+    ) -> Instrument:
+        """Give an instrument an id, after it was qualified if that is wanted."""
+        check_id(instrument_id)
+        meant = await self._resolver.meant(description)
+        if qualify:
+            await self._resolver.resolve(meant)
+            await self._registry.settle()
+        made, _ = await self._registry.register(instrument_id, meant, note=note)
+        return made

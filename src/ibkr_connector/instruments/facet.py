@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ibkr_connector.model.contracts import Contract, ContractDetails
+from ibkr_connector.model.registry import Change, ImportReport, Instrument, Resolution
 
-from .calendars import CalendarCheck
-from .catalogue import Catalogue
-from .hours import TradingHours
-from .ticks import SizeRule, TickRule
+from .files import take_in, write_out
+
+if TYPE_CHECKING:
+    from .calendars import CalendarCheck
+    from .catalogue import Catalogue
+    from .hours import TradingHours
+    from .registry import Registry
+    from .ticks import SizeRule, TickRule
 
 __all__ = ["Instruments"]
 
@@ -23,6 +29,11 @@ class Parts(Protocol):
     @property
     def catalogue(self) -> Catalogue:
         """What is known of instruments."""
+        ...
+
+    @property
+    def registry(self) -> Registry:
+        """What is kept of them."""
         ...
 
 
@@ -39,11 +50,30 @@ class Instruments:
     What can be traded: contracts, their details, hours, price steps and sizes.
 
     Every coroutine may be awaited from any loop and thread. A contract may be written in its short
-    text form (`AAPL`, `EUR.USD`, `ES 202612`, `AAPL 20261218 C 250`).
+    text form (`AAPL`, `EUR.USD`, `ES 202612`, `AAPL 20261218 C 250`), or as an id that you gave it
+    with `register`.
     """
 
     def __init__(self, hop: Hop) -> None:
         self._hop = hop
+
+    async def resolve(self, contract: Contract | str) -> Contract:
+        """
+        Return the one contract that fits, qualified; errors and source as of `details`.
+        """
+        return (await self.details(contract)).contract
+
+    async def resolve_many(self, contracts: Iterable[Contract | str]) -> Resolution:
+        """
+        Resolve many contracts together, within the pacing.
+
+        Returns:
+            Details by what was asked for, and `failures` with the reason of each that is missing.
+
+        Source: the registry in one question, then `reqContractDetails` (9). Cost: 1 message for
+        each that is not known.
+        """
+        return await self._hop(lambda engine: engine.catalogue.resolve_many(contracts))
 
     async def details(self, contract: Contract | str) -> ContractDetails:
         """
@@ -54,9 +84,13 @@ class Instruments:
             AmbiguousContractError: Several fit; `candidates` lists them.
             ContractError: The text form cannot be read.
 
-        Source: `reqContractDetails` (9), cached. Replay: safe. Cost: 0 or 1 message.
+        Source: the registry, or `reqContractDetails` (9). Replay: safe. Cost: 0 or 1 message.
         """
         return await self._hop(lambda engine: engine.catalogue.details(contract))
+
+    async def refresh(self, contract: Contract | str) -> ContractDetails:
+        """Ask IB for the details again, whatever is known; `history` tells what has changed."""
+        return await self._hop(lambda engine: engine.catalogue.refresh(contract))
 
     async def hours(self, contract: Contract | str, *, regular: bool = True) -> TradingHours:
         """
@@ -111,3 +145,63 @@ class Instruments:
     async def size_rule(self, contract: Contract | str) -> SizeRule:
         """Return the least quantity of an order in a contract, and the steps above it."""
         return await self._hop(lambda engine: engine.catalogue.size_rule(contract))
+
+    # --- your own ids ---------------------------------------------------------------------------
+
+    async def register(
+        self, instrument_id: str, contract: Contract | str, *, note: str = "", qualify: bool = True
+    ) -> Instrument:
+        """
+        Give an instrument an id of your own, which then stands for it wherever a text does.
+
+        Args:
+            instrument_id: Up to 128 characters; none that reads as another contract, so that `ES`
+                cannot be a future.
+            contract: A contract or its short text form.
+            note: Kept with it.
+            qualify: Ask IB for it first, so that an instrument that does not exist is refused.
+
+        Raises:
+            ContractError: No such id can be given; nothing was written.
+            ContractNotFoundError, AmbiguousContractError: Nothing was written.
+            ConfigurationError: The database cannot be used, or a newer version has written it.
+        """
+        return await self._hop(
+            lambda engine: engine.catalogue.register(
+                instrument_id, contract, note=note, qualify=qualify
+            )
+        )
+
+    async def unregister(self, instrument_id: str) -> bool:
+        """Take an id away, and tell whether it was there. Cost: none."""
+        return await self._hop(lambda engine: engine.registry.unregister(instrument_id))
+
+    async def lookup(self, instrument_id: str) -> Instrument | None:
+        """Return what an id stands for; nothing is asked of IB. Cost: none."""
+        return await self._hop(lambda engine: engine.registry.lookup(instrument_id))
+
+    async def list(self) -> tuple[Instrument, ...]:
+        """Return every instrument that has an id, by the ids. Cost: none."""
+        return await self._hop(lambda engine: engine.registry.every())
+
+    async def history(self, instrument_id: str) -> tuple[Change, ...]:
+        """Return what became different of an instrument (or of `#265598`): ids, symbols, terms."""
+        return await self._hop(lambda engine: engine.registry.history(instrument_id))
+
+    async def import_(self, path: Path | str) -> ImportReport:
+        """
+        Register what a file says: `.csv`, `.json` or `.yaml`.
+
+        Returns:
+            What was written, what was known as it is, and every line that makes no sense with its
+            reason; those are left out, and the file may be imported again.
+
+        Raises:
+            ContractError: It is no such file.
+            ConfigurationError: The database cannot be used; nothing was written.
+        """
+        return await self._hop(lambda engine: take_in(engine.registry, Path(path)))
+
+    async def export(self, path: Path | str) -> int:
+        """Write every instrument to a `.csv`, `.json` or `.yaml` file; return how many they are."""
+        return await self._hop(lambda engine: write_out(engine.registry, Path(path)))

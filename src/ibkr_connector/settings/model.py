@@ -188,6 +188,16 @@ class Settings(Given):
         default=None,
         description="PostgreSQL database of the order journal, instead of a file in `state_dir`.",
     )
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="PostgreSQL database of instruments, instead of a file in `state_dir`.",
+    )
+    instruments_max_age_s: float = Field(
+        default=86_400,
+        ge=0,
+        le=30 * 86_400,
+        description="How long what IB said of a contract is good in later runs; 0 asks anew.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Of the command line's log."
     )

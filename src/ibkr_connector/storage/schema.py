@@ -1,0 +1,166 @@
+"""
+The tables that are no journal: instruments and what is known of them, and bars of futures.
+
+One schema for SQLite and PostgreSQL; `migrations` leads older databases to it, and a test compares
+the two. Amounts are exact in both, times aware UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+from sqlalchemy.types import TypeEngine
+
+__all__ = [
+    "HEAD",
+    "METADATA",
+    "VERSIONS",
+    "changes",
+    "contracts",
+    "descriptions",
+    "future_bars",
+    "instruments",
+    "market_rules",
+]
+
+HEAD: Final = "0001"
+"""The newest migration, which leads to the tables below."""
+
+VERSIONS: Final = "ibkr_schema_version"
+"""The table that says which migration was the last; ours, since a database may be shared."""
+
+METADATA: Final = MetaData()
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """Aware UTC times, also where the database knows no zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Write UTC."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Read UTC, whatever the database's session shows."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Exact(TypeDecorator[Decimal]):
+    """Decimals with every digit, also where the database has floats alone."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Take the database's own decimals where it has them."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(Numeric())
+        return dialect.type_descriptor(Text())
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
+        """Write text where there are no decimals."""
+        if value is None or dialect.name == "postgresql":
+            return value
+        return f"{value:f}"
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+        """Read a decimal."""
+        return None if value is None else Decimal(value)
+
+
+contracts: Final = Table(
+    "contracts",
+    METADATA,
+    # a continuous future has the id of its front month
+    Column("con_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("security_type", String(16), primary_key=True),
+    Column("symbol", Text, nullable=False, index=True),
+    Column("local_symbol", Text, nullable=False),
+    Column("exchange", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("last_trade_date", Text, nullable=False),
+    Column("details", Text, nullable=False),
+    Column("qualified_at", UtcTime, nullable=False),
+)
+"""What IB said of a contract when it was last asked; `details` is JSON."""
+
+descriptions: Final = Table(
+    "descriptions",
+    METADATA,
+    Column("key", Text, primary_key=True),
+    Column("con_id", BigInteger, nullable=False),
+    Column("security_type", String(16), nullable=False),
+    Column("qualified_at", UtcTime, nullable=False),
+)
+"""Which contract a description turned out to be; `key` is the description as JSON."""
+
+instruments: Final = Table(
+    "instruments",
+    METADATA,
+    Column("instrument_id", Text, primary_key=True),
+    Column("description", Text, nullable=False),
+    Column("con_id", BigInteger, nullable=True, index=True),
+    Column("note", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+)
+"""The user's own ids; `con_id` is `NULL` until it is qualified, and of combinations for ever."""
+
+changes: Final = Table(
+    "instrument_changes",
+    METADATA,
+    Column("change_id", Integer, primary_key=True, autoincrement=True),
+    Column("at", UtcTime, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("field", Text, nullable=False),
+    Column("old", Text, nullable=False),
+    Column("new", Text, nullable=False),
+    Index("ix_instrument_changes_subject", "subject"),
+)
+"""What became different: `subject` is an instrument id or `#` and a contract id."""
+
+market_rules: Final = Table(
+    "market_rules",
+    METADATA,
+    Column("rule_id", Integer, primary_key=True, autoincrement=False),
+    Column("bands", Text, nullable=False),
+    Column("asked_at", UtcTime, nullable=False),
+)
+
+future_bars: Final = Table(
+    "future_bars",
+    METADATA,
+    Column("con_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("bar_size", String(16), primary_key=True),
+    Column("what_to_show", String(24), primary_key=True),
+    Column("start", UtcTime, primary_key=True),
+    Column("symbol", Text, nullable=False),
+    Column("contract_month", Text, nullable=False),
+    Column("open", Exact, nullable=False),
+    Column("high", Exact, nullable=False),
+    Column("low", Exact, nullable=False),
+    Column("close", Exact, nullable=False),
+    Column("volume", Exact, nullable=True),
+    Column("stored_at", UtcTime, nullable=False),
+)
+"""Bars of dated futures, each contract's own prices: nothing adjusted is stored."""
