@@ -15,7 +15,7 @@ from typing import Any, Final
 import pytest
 
 from ibkr_connector.model.status import ConnectionState
-from ibkr_connector.simulator import Quirk
+from ibkr_connector.simulator import HalfOpen, Quirk
 from ibkr_connector.supervisor import SupervisorEvent
 from kit.leaks import nothing_left
 from kit.rig import rig
@@ -79,6 +79,27 @@ async def test_hours_of_flapping_are_one_loop_and_a_connection_for_each_session(
         )
         assert opened == made.logins()
         assert ready <= opened
+        await storm.end()
+
+
+async def test_an_hour_behind_a_socket_that_is_half_open_is_found_at_once_and_ridden_out(
+    tmp_path: Path,
+) -> None:
+    async with nothing_left(), rig(tmp_path, **GIVEN) as made:
+        storm = Storm(made, 5)
+        if SOAKS:
+            await storm.follow()
+        storm.trade()
+        await made.advance(10)
+        made.simulator.inject(HalfOpen(lasts_s=3600.0))
+        found_within_s = 2 * GIVEN["heartbeat_interval_s"]
+        await made.until(
+            lambda: made.state is not ConnectionState.READY, within_s=found_within_s, step_s=1.0
+        )
+        storm.trade()
+        await made.advance(3650)
+        await storm.end()
+        assert list(storm.placed.values()) == ["placed", "refused"]
 
 
 async def test_a_weekend_of_restarts_and_a_login_is_ridden_out(tmp_path: Path) -> None:
