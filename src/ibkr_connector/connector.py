@@ -672,7 +672,8 @@ class IBKRConnector:
             account window has told them.
 
         Raises:
-            AccountError: The account is not one of this login's.
+            AccountError: The account is not one of this login's, or the positions have not been
+                read yet (`degraded_by` names them).
             NotConnectedError: There is no connection; old positions are not served.
 
         Source: `reqPositions` (61) and `reqAccountUpdates` (6), kept by events. Cost: none.

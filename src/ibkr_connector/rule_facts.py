@@ -136,12 +136,13 @@ class RuleFacts:
         else:
             worth, power = summary.total_value, summary.buying_power
             self.observe(account)
+        is_known = worth is not None and self._account.view.knows_positions
         marks = self._equity.marks(account)
         now = self._clock.utcnow()
         return AccountFacts(
             now=now,
             rate=partial(self._account.view.exchange_rate, account),
-            positions=self._account.positions(account) if worth is not None else None,
+            positions=self._account.positions(account) if is_known else None,
             net_liquidation=worth,
             buying_power=power,
             day_start=None if marks is None else marks.day_start,

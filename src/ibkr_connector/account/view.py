@@ -14,7 +14,13 @@ from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from ibkr_connector.errors import AccountError
-from ibkr_connector.gateway.port import AccountValueChanged, GatewayEvent, PortfolioRow, PositionRow
+from ibkr_connector.gateway.port import (
+    AccountValueChanged,
+    GatewayEvent,
+    PortfolioRow,
+    PositionRow,
+    SessionEnded,
+)
 from ibkr_connector.model.account import AccountSummary, AccountValue, Position
 from ibkr_connector.model.ids import ConId
 
@@ -37,6 +43,9 @@ class AccountView:
         self._values: dict[str, dict[tuple[str, str], AccountValue]] = {}
         self._values_as_of: dict[str, datetime] = {}
         self._positions: dict[tuple[str, ConId | None], _Cached] = {}
+        self.knows_positions = False
+        """Whether the session that goes on has told all of them."""
+        self._were_told = False
         self._portfolio: dict[tuple[str, ConId | None], tuple[PortfolioRow, datetime]] = {}
         # an order asks for all of this, and what it asks for changes every few minutes
         self._summaries: dict[str, AccountSummary] = {}
@@ -53,6 +62,8 @@ class AccountView:
             case PortfolioRow():
                 self._held.clear()
                 self._portfolio[event.account, event.contract.con_id] = (event, now)
+            case SessionEnded():
+                self.knows_positions = False
             case _:
                 pass
 
@@ -73,6 +84,7 @@ class AccountView:
 
     def replace_positions(self, rows: Iterable[PositionRow], now: datetime) -> None:
         """Start again from a complete answer: what is not in it is no longer held."""
+        self.knows_positions = self._were_told = True
         self._positions.clear()
         self._held.clear()
         for row in rows:
@@ -126,7 +138,20 @@ class AccountView:
         )
 
     def positions(self, account: str | None) -> tuple[Position, ...]:
-        """Return what one account holds, or all of them for `None`; empty when flat."""
+        """
+        Return what one account holds, or all of them for `None`; empty when flat.
+
+        Those of an earlier session are given until they are read again; `as_of` tells.
+
+        Raises:
+            AccountError: They have never been read: no rows are no answer.
+        """
+        if not self._were_told:
+            raise AccountError(
+                "the positions have not been read yet",
+                hint="wait until `degraded_by` names them no longer",
+                replay_safe=True,
+            )
         held = self._held.get(account)
         if held is None:
             held = self._held[account] = tuple(

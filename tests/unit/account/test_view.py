@@ -10,9 +10,11 @@ from ibkr_connector.account.view import AccountView
 from ibkr_connector.errors import AccountError
 from ibkr_connector.gateway.port import (
     AccountValueChanged,
+    DisconnectReason,
     GatewayNotice,
     PortfolioRow,
     PositionRow,
+    SessionEnded,
 )
 from ibkr_connector.model.account import AccountValue
 from ibkr_connector.model.contracts import Contract
@@ -114,8 +116,22 @@ def test_a_value_of_another_quantity_is_not_shown() -> None:
     assert view.positions(None)[0].market_value == Decimal(1500)
 
 
+def test_positions_that_were_not_told_are_no_flat_account() -> None:
+    view = AccountView()
+    view.apply(position("2"), NOW)
+    with pytest.raises(AccountError, match="not been read"):
+        view.positions(None)
+    view.replace_positions([position("2")], NOW)
+    assert len(view.positions(None)) == 1
+    assert view.knows_positions
+    view.apply(SessionEnded(reason=DisconnectReason.PEER), LATER)
+    assert not view.knows_positions
+    assert [held.as_of for held in view.positions("DU1")] == [NOW]
+
+
 def test_a_quantity_of_zero_closes_a_position() -> None:
     view = AccountView()
+    view.replace_positions([], NOW)
     view.apply(position("2"), NOW)
     view.apply(position("0"), NOW)
     assert view.positions(None) == ()
@@ -123,6 +139,7 @@ def test_a_quantity_of_zero_closes_a_position() -> None:
 
 def test_accounts_are_kept_apart() -> None:
     view = AccountView()
+    view.replace_positions([], NOW)
     view.apply(position("2"), NOW)
     view.apply(position("5", account="DU2"), NOW)
     assert [held.quantity for held in view.positions("DU2")] == [Decimal(5)]
