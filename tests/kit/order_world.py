@@ -54,7 +54,7 @@ class World:
         low, high = Decimal("1.10000"), Decimal("1.10005")
         self._tell(SetQuote(con_id=EURO, bid=low, ask=high, bid_size=plenty, ask_size=plenty))
         for one in self.simulator.venue.catalogue.options_of(APPLE):
-            if (one.last_trade, one.right, one.strike) == ("20260320", "C", 100):
+            if (one.last_trade, one.right, one.strike) == ("20260320", "C", Decimal(100)):
                 self.call = one.con_id
         self._tell(SetQuote(con_id=self.call, bid=Decimal(4), ask=Decimal(5)))
         self._market(100, 5)

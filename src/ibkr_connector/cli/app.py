@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
@@ -15,16 +15,28 @@ from rich.console import Console
 from ibkr_connector.connector import IBKRConnector
 from ibkr_connector.errors import ConfigurationError, IBKRError
 from ibkr_connector.market.progress import shown_progress
-from ibkr_connector.observe.logs import configure_logging
 from ibkr_connector.orders.journal import Place
 from ibkr_connector.settings import Settings, setting_sources
 
 from . import instruments, kill, order, paid_in
 from .demo import DemoPlan, run_demo
+from .options import (
+    EXIT_FAILED,
+    EXIT_USAGE,
+    ClientId,
+    Contract,
+    Host,
+    Json,
+    Port,
+    Profile,
+    settings_of,
+)
 from .orders import (
     cancel_orders,
+    export_orders,
     open_ids,
     show_cancelled,
+    show_denials,
     show_history,
     show_orders,
     verify_journal,
@@ -35,8 +47,6 @@ __all__ = ["app"]
 
 T = TypeVar("T")
 
-EXIT_FAILED: Final = 1
-EXIT_USAGE: Final = 2
 
 app = typer.Typer(
     name="ibkr",
@@ -50,13 +60,6 @@ kill.register(app)
 paid_in.register(app)
 order.register(app)
 instruments.register(app)
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-Profile = Annotated[str | None, typer.Option(help="Profile of the settings.")]
-Host = Annotated[str | None, typer.Option(help="Host of the gateway.")]
-Port = Annotated[int | None, typer.Option(help="Port of the gateway.")]
-ClientId = Annotated[int | None, typer.Option(help="Client id of the API connection.")]
-Contract = Annotated[str, typer.Argument(help="AAPL, EUR.USD, 'ES 202612', ...")]
 
 
 @app.command()
@@ -72,7 +75,7 @@ def status(
     async def ask(ib: IBKRConnector) -> object:
         return ib.get_connection_status()
 
-    _with_gateway(ask, _settings(profile, host=host, port=port, client_id=client_id), as_json)
+    _with_gateway(ask, settings_of(profile, host=host, port=port, client_id=client_id), as_json)
 
 
 @app.command()
@@ -85,7 +88,7 @@ def quote(
     as_json: Json = False,
 ) -> None:
     """Show a quote."""
-    settings = _settings(profile, host=host, port=port, client_id=client_id)
+    settings = settings_of(profile, host=host, port=port, client_id=client_id)
     _with_gateway(lambda ib: ib.get_quote(contract), settings, as_json)
 
 
@@ -104,7 +107,7 @@ def bars(
     as_json: Json = False,
 ) -> None:
     """Show historical bars, of any length."""
-    settings = _settings(profile, host=host, port=port, client_id=client_id)
+    settings = settings_of(profile, host=host, port=port, client_id=client_id)
     # the bar is for whoever looks on, not for what reads the output
     with shown_progress(console=Console(stderr=True)) as tell:
         _with_gateway(
@@ -125,7 +128,7 @@ def account(
     as_json: Json = False,
 ) -> None:
     """Show the figures of the account."""
-    settings = _settings(profile, host=host, port=port, client_id=client_id)
+    settings = settings_of(profile, host=host, port=port, client_id=client_id)
     _with_gateway(lambda ib: ib.get_account_summary(), settings, as_json)
 
 
@@ -138,7 +141,7 @@ def positions(
     as_json: Json = False,
 ) -> None:
     """Show what is held."""
-    settings = _settings(profile, host=host, port=port, client_id=client_id)
+    settings = settings_of(profile, host=host, port=port, client_id=client_id)
     _with_gateway(lambda ib: ib.get_positions(), settings, as_json)
 
 
@@ -149,7 +152,13 @@ def orders(
         typer.Option(help="Show every step of one order: its id, reference or client_order_id."),
     ] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Check the journal's chain.")] = False,
-    everything: Annotated[bool, typer.Option("--all", help="Older closed orders too.")] = False,
+    denied: Annotated[
+        bool, typer.Option("--denied", help="Show the orders that were refused here, and why.")
+    ] = False,
+    export: Annotated[
+        Path | None, typer.Option(help="Write the whole journal to FILE: .csv or .jsonl.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Older ones too.")] = False,
     journal: Annotated[
         Path | None, typer.Option(help="A journal file instead of the profile's.")
     ] = None,
@@ -158,11 +167,15 @@ def orders(
     as_json: Json = False,
 ) -> None:
     """Show open orders and those of today, from the journal; needs no gateway."""
-    path = journal or _journal_place(_settings(profile, client_id=client_id))
+    path = journal or _journal_place(settings_of(profile, client_id=client_id))
     code = 0
     try:
         if verify:
             code = verify_journal(path, as_json=as_json)
+        elif export is not None:
+            export_orders(path, export, as_json=as_json)
+        elif denied:
+            show_denials(path, everything=everything, as_json=as_json)
         elif history is not None:
             show_history(path, history, as_json=as_json)
         else:
@@ -188,7 +201,7 @@ def cancel(
     """Cancel an order, or all of this client id, and show what became of them."""
     if (order_id is None) == (not everything):
         raise typer.BadParameter("name one order id, or say --all")
-    settings = _settings(profile, host=host, port=port, client_id=client_id)
+    settings = settings_of(profile, host=host, port=port, client_id=client_id)
 
     async def session() -> int:
         async with IBKRConnector.create(settings) as ib:
@@ -212,7 +225,7 @@ def cancel(
 def config_show(profile: Profile = None, as_json: Json = False) -> None:
     """Print each setting with its value and where that came from."""
     renderer = Renderer(as_json=as_json)
-    rows = setting_sources(_settings(profile))
+    rows = setting_sources(settings_of(profile))
     if as_json:
         renderer.show({row.key: {"value": str(row.value), "source": row.source} for row in rows})
         return
@@ -224,7 +237,7 @@ def config_show(profile: Profile = None, as_json: Json = False) -> None:
 @config_app.command("check")
 def config_check(profile: Profile = None) -> None:
     """Read the settings and say whether they hold together."""
-    settings = _settings(profile)
+    settings = settings_of(profile)
     Renderer().show(
         f"profile {settings.profile}: {settings.mode} trading at "
         f"{settings.host}:{settings.effective_port}, "
@@ -332,7 +345,7 @@ def demo(
             renderer.heading(f"the gateway at {host}:{port}")
         plan = DemoPlan(host=host, port=port, client_id=client_id, ask=ask)
         # paper is not a wish here: the connector refuses a live account before any order
-        settings = _settings(
+        settings = settings_of(
             None, paper_trading=True, readonly=False, client_id=client_id, state_dir=Path(state)
         )
         try:
@@ -367,18 +380,6 @@ def _address(text: str) -> tuple[str, int]:
     if not colon or not host or not port.isdigit():
         raise typer.BadParameter(f"expected HOST:PORT, as in 127.0.0.1:4002; got {text!r}")
     return host, int(port)
-
-
-def _settings(profile: str | None, **overrides: Any) -> Settings:
-    try:
-        settings = Settings.load(
-            profile, **{name: value for name, value in overrides.items() if value is not None}
-        )
-    except ConfigurationError as error:
-        Renderer().fail(error)
-        raise typer.Exit(EXIT_USAGE) from error
-    configure_logging("WARNING", form=settings.log_format)
-    return settings
 
 
 def _journal_place(settings: Settings) -> Place:

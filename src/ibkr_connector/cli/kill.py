@@ -14,12 +14,11 @@ from ibkr_connector.model.status import TradingMode
 from ibkr_connector.orders.kill_switch import KillState, KillSwitch
 from ibkr_connector.settings import PermissionSettings, RiskSettings, Settings
 
+from .options import EXIT_FAILED, EXIT_USAGE, Json, Profile, WaitS
 from .render import Renderer
 
 __all__ = ["register"]
 
-EXIT_FAILED: Final = 1
-EXIT_USAGE: Final = 2
 _LOOK_S: Final = 0.2
 _WARNING: Final = (
     "cancelling the orders of every program and every person of this login; "
@@ -52,11 +51,9 @@ def kill(
     connect: Annotated[
         bool, typer.Option("--connect", help="Connect to cancel or flatten, if nobody else does.")
     ] = False,
-    wait_s: Annotated[
-        float, typer.Option("--wait", help="Seconds to wait for the running program.")
-    ] = 15.0,
-    profile: Annotated[str | None, typer.Option(help="Profile of the settings.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    wait_s: WaitS = 15.0,
+    profile: Profile = None,
+    as_json: Json = False,
 ) -> None:
     """Stop every program of the profile from opening anything; cancelling and closing go on."""
     renderer = Renderer(as_json=as_json)

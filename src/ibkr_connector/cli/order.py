@@ -22,17 +22,26 @@ from ibkr_connector.errors import (
 )
 from ibkr_connector.model.orders import OrderReport, OrderStatus, size_text
 from ibkr_connector.model.preview import Figures, OrderPreview, Verdict
-from ibkr_connector.observe.logs import configure_logging
 from ibkr_connector.orders.waiting import Wait, as_waiting
 from ibkr_connector.settings import Settings
 
+from .options import (
+    EXIT_FAILED,
+    EXIT_USAGE,
+    Account,
+    ClientId,
+    Contract,
+    Host,
+    Json,
+    Port,
+    Profile,
+    settings_of,
+)
 from .render import Renderer
 
 __all__ = ["register"]
 
 EXIT_FINE: Final = 0
-EXIT_FAILED: Final = 1
-EXIT_USAGE: Final = 2
 EXIT_DECLINED: Final = 3
 EXIT_OPEN: Final = 4
 """The order is at the broker, or may be, and is not (yet) what was waited for."""
@@ -43,7 +52,6 @@ Action = Annotated[str, typer.Argument(help="buy or sell; of options also exerci
 Quantity = Annotated[
     str, typer.Argument(help="In units of the contract; or an amount of money, as in cash=500.")
 ]
-Contract = Annotated[str, typer.Argument(help="AAPL, EUR.USD, 'ES 202612', ...")]
 Limit = Annotated[str | None, typer.Option(help="Limit price.")]
 Stop = Annotated[str | None, typer.Option(help="Stop price.")]
 Kind = Annotated[
@@ -51,7 +59,6 @@ Kind = Annotated[
 ]
 Tif = Annotated[str | None, typer.Option(help="DAY, GTC, IOC, FOK, OPG, GTD.")]
 Outside = Annotated[bool, typer.Option("--outside-hours", help="Outside regular hours too.")]
-Account = Annotated[str | None, typer.Option(help="Account, when the login has several.")]
 Key = Annotated[str | None, typer.Option(help="Your key: the same key is the same order.")]
 Terms = Annotated[
     list[str] | None,
@@ -60,11 +67,6 @@ Terms = Annotated[
 WaitFor = Annotated[str, typer.Option("--wait", help="sent, submitted or filled.")]
 TimeoutS = Annotated[float | None, typer.Option("--timeout", help="Seconds to wait for that.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Place it without asking.")]
-Profile = Annotated[str | None, typer.Option(help="Profile of the settings.")]
-Host = Annotated[str | None, typer.Option(help="Host of the gateway.")]
-Port = Annotated[int | None, typer.Option(help="Port of the gateway.")]
-ClientId = Annotated[int | None, typer.Option(help="Client id of the API connection.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +116,7 @@ def preview(
             key=key,
             terms=terms or (),
         ),
-        settings=_settings(profile, as_json, host=host, port=port, client_id=client_id),
+        settings=settings_of(profile, as_json=as_json, host=host, port=port, client_id=client_id),
         renderer=Renderer(as_json=as_json),
         as_json=as_json,
     )
@@ -154,7 +156,7 @@ def order(
             key=key,
             terms=terms or (),
         ),
-        settings=_settings(profile, as_json, host=host, port=port, client_id=client_id),
+        settings=settings_of(profile, as_json=as_json, host=host, port=port, client_id=client_id),
         renderer=Renderer(as_json=as_json),
         as_json=as_json,
         wait=wait,
@@ -212,18 +214,6 @@ def _order(
             continue
         given[name.strip()] = value.strip()
     return {name: value for name, value in given.items() if value is not None}
-
-
-def _settings(profile: str | None, as_json: bool, **overrides: Any) -> Settings:
-    try:
-        settings = Settings.load(
-            profile, **{name: value for name, value in overrides.items() if value is not None}
-        )
-    except ConfigurationError as error:
-        Renderer(as_json=as_json).fail(error)
-        raise typer.Exit(EXIT_USAGE) from error
-    configure_logging("WARNING", form=settings.log_format)
-    return settings
 
 
 # --- doing --------------------------------------------------------------------------------------

@@ -15,13 +15,23 @@ from rich.table import Table
 from ibkr_connector.clock import Clock, SystemClock
 from ibkr_connector.errors import ConfigurationError, IBKRError
 from ibkr_connector.model.orders import OrderReport, size_text
-from ibkr_connector.orders.history import OrderHistory, RecordedOrder, read_history, read_orders
+from ibkr_connector.model.preview import Verdict
+from ibkr_connector.orders.export import export_journal
+from ibkr_connector.orders.history import (
+    OrderHistory,
+    RecordedOrder,
+    read_denials,
+    read_history,
+    read_orders,
+)
 from ibkr_connector.orders.journal import Place, check
 
 __all__ = [
     "cancel_orders",
+    "export_orders",
     "open_ids",
     "show_cancelled",
+    "show_denials",
     "show_history",
     "show_orders",
     "verify_journal",
@@ -29,6 +39,7 @@ __all__ = [
 
 EXIT_FINE: Final = 0
 EXIT_BROKEN: Final = 1
+_RECENT: Final = 50
 
 CancelOne = Callable[[int], Awaitable[OrderReport]]
 
@@ -79,6 +90,50 @@ def show_history(path: Place, which: str, *, as_json: bool) -> None:
         )
         return
     _print_history(history)
+
+
+def show_denials(path: Place, *, everything: bool, as_json: bool) -> None:
+    """
+    Print the newest orders that were refused here, or all of them, each with the broken rules.
+
+    Raises:
+        ConfigurationError: There is no journal, or it cannot be read.
+    """
+    found = read_denials(path, limit=None if everything else _RECENT)
+    if as_json:
+        _print_json([denied.as_dict() for denied in found])
+        return
+    console = Console(highlight=False)
+    if not found:
+        console.print("  nothing was denied")
+    for denied in found:
+        console.print(
+            f"{denied.time:%Y-%m-%d %H:%M:%S} [bold]{denied.error}[/] [dim]{denied.seq}[/] "
+            f"{escape(denied.order)}",
+            soft_wrap=True,
+        )
+        broken = [rule for rule in denied.rules if rule.verdict is Verdict.BROKEN]
+        if not broken:
+            console.print(f"    {escape(denied.reason)}", soft_wrap=True)
+        for rule in broken:
+            told = f"{rule.rule}: {rule.value}, the limit is {rule.limit}; {rule.remedy}"
+            console.print(f"    {escape(told)}", soft_wrap=True)
+
+
+def export_orders(path: Place, to: Path, *, as_json: bool) -> None:
+    """
+    Write the whole journal to a file, and say what is in it.
+
+    Raises:
+        ConfigurationError: It is not sound, or the file cannot be made; then there is none.
+    """
+    chain = export_journal(path, to)
+    if as_json:
+        _print_json({"file": str(to), "entries": chain.entries, "head": chain.head})
+        return
+    Console(highlight=False).print(
+        f"{to}: {chain.entries} entries, the last with digest {chain.head}", soft_wrap=True
+    )
 
 
 def verify_journal(path: Place, *, as_json: bool) -> int:

@@ -15,21 +15,17 @@ from ibkr_connector.model.status import TradingMode
 from ibkr_connector.orders.paid_in import check_paid_in, leave_paid_in
 from ibkr_connector.settings import PermissionSettings, RiskSettings, Settings
 
+from .options import EXIT_FAILED, Account, Json, Profile, WaitS
 from .render import Renderer
 
 __all__ = ["register"]
 
-EXIT_FAILED: Final = 1
 _LOOK_S: Final = 0.2
 
 Amount = Annotated[str, typer.Argument(help="In the base currency of the account.")]
-Account = Annotated[str | None, typer.Option(help="Account, when the login has several.")]
 At = Annotated[
     str | None, typer.Option(help="When it came, with its zone: 2026-12-18T10:00:00-05:00.")
 ]
-WaitS = Annotated[float, typer.Option("--wait", help="Seconds to wait for the running program.")]
-Profile = Annotated[str | None, typer.Option(help="Profile of the settings.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def register(app: typer.Typer) -> None:

@@ -21,7 +21,7 @@ from ibkr_connector.model.preview import RuleVerdict
 from ibkr_connector.model.record import Record
 
 from .entry import OrderEntry
-from .journal import Journal, JournalEntry, Place, note_of, read, read_about
+from .journal import Journal, JournalEntry, Place, note_of, read, read_about, read_loose
 from .ledger import Ledger, exec_base
 from .notes import (
     Changed,
@@ -41,10 +41,12 @@ from .notes import (
 )
 
 __all__ = [
+    "DeniedOrder",
     "HistoryStep",
     "OrderHistory",
     "RecordedOrder",
     "order_history",
+    "read_denials",
     "read_history",
     "read_orders",
     "trace",
@@ -108,6 +110,25 @@ class RecordedOrder(Record):
     last_filled: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeniedOrder(Record):
+    """
+    An order that was refused here, so that it has no number and nothing of it was sent.
+
+    `order` is what was asked for, as it was written, `error` and `reason` are what the caller got;
+    `rules` are those that were set, each with value, limit, verdict and what to do, when it was the
+    rules that refused. `time` is UTC.
+    """
+
+    seq: int
+    time: datetime
+    error: str
+    reason: str
+    order: str
+    correlation_id: str
+    rules: tuple[RuleVerdict, ...]
+
+
 async def order_history(journal: Journal, which: int | str) -> OrderHistory:
     """
     Tell the life of an order from a journal that is open here, everything handed in included.
@@ -158,6 +179,31 @@ def read_orders(path: Place) -> tuple[RecordedOrder, ...]:
     )
 
 
+def read_denials(path: Place, *, limit: int | None = None) -> tuple[DeniedOrder, ...]:
+    """
+    Return the orders that were refused here, oldest first; `limit` keeps the newest. Blocks.
+
+    Raises:
+        ConfigurationError: There is no journal at `path`, or it cannot be read.
+    """
+    found = []
+    for entry in read_loose(path, Denied)[-limit if limit else 0 :]:
+        note = note_of(entry)
+        assert isinstance(note, Denied)  # of its kind
+        found.append(
+            DeniedOrder(
+                seq=entry.seq,
+                time=note.at,
+                error=note.error,
+                reason=note.reason,
+                order=note.order,
+                correlation_id=note.correlation_id,
+                rules=note.rules,
+            )
+        )
+    return tuple(found)
+
+
 def trace(entries: Sequence[JournalEntry], which: int | str) -> OrderHistory:
     """
     Tell the life of an order from entries, oldest first.
@@ -172,7 +218,8 @@ def trace(entries: Sequence[JournalEntry], which: int | str) -> OrderHistory:
     if not found:
         raise OrderNotFoundError(
             f"the journal has no order {which}",
-            hint="name it by order id, permanent id, reference or client_order_id",
+            hint="name it by order id, permanent id, reference or client_order_id; "
+            "`ibkr orders --denied` lists those that were refused here",
         )
     order = found[-1]
     executed = {

@@ -58,7 +58,18 @@ from .notes import (
     Refused,
 )
 
-__all__ = ["Journal", "JournalEntry", "Place", "check", "note_of", "read", "read_about", "verify"]
+__all__ = [
+    "Journal",
+    "JournalEntry",
+    "Place",
+    "check",
+    "entries_of",
+    "note_of",
+    "read",
+    "read_about",
+    "read_loose",
+    "verify",
+]
 
 _KINDS: Final[Mapping[str, type[Any]]] = MappingProxyType(
     {
@@ -290,6 +301,11 @@ def read(
     return tuple(_public(entry) for entry in _entries(path, key=key, limit=limit))
 
 
+def entries_of(path: Place) -> list[Entry]:
+    """Return every entry as it is stored, oldest first; blocks. Raises as `read`."""
+    return _entries(path)
+
+
 def read_about(path: Place, name: str) -> tuple[JournalEntry, ...]:
     """
     Read everything of the orders that bear a name, oldest first; blocks.
@@ -309,6 +325,12 @@ def read_about(path: Place, name: str) -> tuple[JournalEntry, ...]:
     else:
         keys = keys_telling(path, words)
     return tuple(map(_public, _since(path, _NEVER, [name, *keys])))
+
+
+def read_loose(path: Place, kind: type[Note]) -> tuple[JournalEntry, ...]:
+    """Read the entries of one kind that are about no order, oldest first; blocks."""
+    found = _entries(path, key="")
+    return tuple(_public(entry) for entry in found if entry.kind == _WORDS[kind])
 
 
 def note_of(entry: JournalEntry) -> Note:

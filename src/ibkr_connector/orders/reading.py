@@ -78,6 +78,24 @@ _TYPE_NAMES: Final[Mapping[str, OrderType]] = MappingProxyType(
 )
 """Spellings of the types that are understood besides their own."""
 
+_NOT_OFFERED: Final[Mapping[str, str]] = MappingProxyType(
+    # limit: IB documents their fields for some destinations and minimum sizes only, none of which
+    # the contract's details tell; an order that the broker alone can judge is not sent on a guess
+    {
+        "PEG BEST": "use PEG MID at the destination, or REL, which follows the best price too",
+        "PEGBEST": "use PEG MID at the destination, or REL, which follows the best price too",
+        "PEG BENCH": "use a PriceCondition on the benchmark",
+        "PASSV REL": "use REL with an offset",
+        "SNAP MKT": "use LMT at a price of the quote",
+        "SNAP MID": "use MIDPRICE",
+        "SNAP PRIM": "use LMT at a price of the quote",
+        "VWAP": "use a MKT or LMT order with algo vwap",
+        "MKT PRT": "use LMT",
+        "STP PRT": "use STP LMT",
+    }
+)
+"""Types of IB that are known and cannot be placed here, and what does."""
+
 
 def as_request(order: AnyOrder) -> OrderRequest:
     """
@@ -128,6 +146,8 @@ def _order_type(key: str, value: object) -> OrderType:
         word = value.strip().upper().replace("_", " ")
         if word in _TYPE_NAMES:
             return _TYPE_NAMES[word]
+        if word in _NOT_OFFERED:
+            raise ValueError(f"{key} {word} is not offered; {_NOT_OFFERED[word]}")
         value = word
     return read_word(OrderType)(key, value)
 

@@ -86,6 +86,10 @@ _OTHER_NAMES: Final[Mapping[str, str]] = MappingProxyType(
 )
 """What other APIs call these keys; only to point at ours."""
 
+_IN_PERCENT: Final = frozenset({"percentoffset", "offsetpercent"})
+# limit: TWS takes a percent offset for REL besides, or in place of, the amount, and how both
+# combine is told nowhere (IB campus names the field alone)
+
 
 def read_values(
     source: Mapping[str, Any], readers: Mapping[str, Reader], faults: list[str]
@@ -224,6 +228,11 @@ def unknown_key(key: object, known: tuple[str, ...]) -> str:
     text = str(key)
     plain = text.replace("_", "").replace(" ", "").lower()
     other = _OTHER_NAMES.get(plain)
+    if plain in _IN_PERCENT:
+        return (
+            f"unknown key {text!r}; an offset in percent is not offered, give an offset in the "
+            "contract's currency"
+        )
     close = (other if other in known else None) or next(
         iter(difflib.get_close_matches(text.lower(), known, n=1, cutoff=0.5)), None
     )

@@ -107,21 +107,21 @@ async def test_what_is_left_of_the_money_of_open_orders_counts(
     market(ibkr_gateway)
     async with make_connector(ibkr_gateway.port) as ib:
         first = await ib.place_order(RESTS)
-        assert (first.quantity, first.cash_quantity) == (0, 1000)
+        assert (first.quantity, first.cash_quantity) == (Decimal(0), Decimal(1000))
         await ib.place_order(RESTS)
         with pytest.raises(RiskLimitError, match="max_exposure"):
             await ib.place_order(RESTS)
         with pytest.raises(OrderStateError, match="for 1000 in cash and cannot be changed"):
             await ib.modify_order(first.order_id, {"limit_price": "1.06"})
         ended = await ib.cancel_order(first.order_id)
-        assert (ended.status, ended.remaining_quantity) == (OrderStatus.CANCELLED, 0)
+        assert (ended.status, ended.remaining_quantity) == (OrderStatus.CANCELLED, Decimal(0))
         last = await ib.place_order(RESTS)
     # a restart knows them by the journal
     async with make_connector(ibkr_gateway.port) as again:
         with pytest.raises(RiskLimitError, match="max_exposure"):
             await again.place_order(RESTS)
         known = await again.get_order_status(last.order_id)
-        assert (known.cash_quantity, known.quantity) == (1000, 0)
+        assert (known.cash_quantity, known.quantity) == (Decimal(1000), Decimal(0))
         assert 900 < known.remaining_quantity < 1000
 
 

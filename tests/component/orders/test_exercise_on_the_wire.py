@@ -36,9 +36,9 @@ def a_call(gateway: HostedSimulator) -> Contract:
 
     def find(simulator: Any) -> int:
         options = simulator.gateway.venue.catalogue.options_of(AAPL)
-        return next(one.con_id for one in options if one.right == "C" and one.strike == 180)
+        return int(next(one.con_id for one in options if one.right == "C" and one.strike == 180))
 
-    con_id = int(gateway.do(find))
+    con_id = gateway.do(find)
     quote(gateway, "189.90", "190.10")
     quote(gateway, "9.90", "10.10", con_id=con_id)
     return Contract(symbol="AAPL", security_type=SecurityType.OPTION, con_id=ConId(con_id))

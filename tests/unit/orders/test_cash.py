@@ -147,9 +147,11 @@ def test_it_is_worth_its_money_and_reckoned_at_the_least_price_in_sight() -> Non
     limited = replace(ASKED, order_type=OrderType.LIMIT, limit_price=Decimal("1.25"))
     assert reckoned_units(limited, PRICED) == Decimal(800)
     for by_value in ("max_order_value", "max_position_value", "max_exposure"):
-        assert broken(ASKED, **{by_value: Decimal(500)}) == {}
-        assert set(broken(ASKED, **{by_value: Decimal(499)})) == {by_value}
-        assert set(broken(limited, **{by_value: Decimal(499)})) == {by_value}
+        enough: dict[str, Any] = {by_value: Decimal(500)}
+        less: dict[str, Any] = {by_value: Decimal(499)}
+        assert broken(ASKED, **enough) == {}
+        assert set(broken(ASKED, **less)) == {by_value}
+        assert set(broken(limited, **less)) == {by_value}
     assert broken(ASKED, max_order_size=Decimal(624)) == {"MAX_ORDER_SIZE": "625"}
     assert set(broken(ASKED, max_position_size=Decimal(624))) == {"max_position_size"}
 
@@ -162,7 +164,7 @@ def test_without_a_price_nobody_knows_how_many_units_it_is() -> None:
 # --- what the broker says -----------------------------------------------------------------------
 
 
-def told(ledger: Ledger, *events: Any) -> tuple[OrderStatus, Decimal, Decimal]:
+def told(ledger: Ledger, *events: Any) -> tuple[Any, ...]:
     for event in events:
         see(ledger, event, at=NOON)
     report = ledger.get("ibc-a").report()
@@ -261,7 +263,8 @@ def test_a_ticket_carries_what_was_reckoned_and_no_quantity() -> None:
     one = ticket_of(
         ASKED, EURO, "DU1", order_id=ticket().order_id, order_ref="r", reckoned=Decimal(9)
     )
-    assert (one.quantity, one.reckoned, one.terms.cash_quantity) == (0, 9, 1000)
+    told_of: tuple[Any, ...] = (one.quantity, one.reckoned, one.terms.cash_quantity)
+    assert told_of == (0, 9, 1000)
     assert one.contract.security_type is SecurityType.FOREX
 
 

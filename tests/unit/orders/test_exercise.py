@@ -82,7 +82,7 @@ FACTS = RiskFacts(price=Decimal(5), exchange_rate=Decimal(1), net_liquidation=De
 def broken(
     request: OrderRequest = ASKED, *, held: int = 2, selling: int = 0, **limits: Any
 ) -> dict[str, str]:
-    one = {"con_id": CALL.con_id, "symbol": "AAPL", "unit_value": Decimal(500)}
+    one: dict[str, Any] = {"con_id": CALL.con_id, "symbol": "AAPL", "unit_value": Decimal(500)}
     sells = Working(action=Action.SELL, quantity=Decimal(selling), **one)
     book = Book(
         now=NOON,
@@ -151,7 +151,8 @@ def test_that_it_is_in_no_list_proves_nothing() -> None:
     move(ledger, "ibc-a", Event.LOSE, at=NOON, cause="session ended")
     entry = ledger.get("ibc-a")
     picture = Picture(session=2, client_id=ME, mark=0, at_s=100.0, now=NOON, listed=frozenset())
-    first, facts = Miss(session=2, at_s=0.0), {"picture": picture, "sent_in": 1, "grace_s": 5.0}
+    first = Miss(session=2, at_s=0.0)
+    facts: dict[str, Any] = {"picture": picture, "sent_in": 1, "grace_s": 5.0}
     assert judge(entry, first_miss=first, **facts) is Verdict.UNPROVEN
     plain = replace(entry, terms=OrderTerms())
     assert judge(plain, first_miss=first, **facts) is Verdict.NOT_PLACED

@@ -1,0 +1,52 @@
+"""What several commands take in the same words, and the settings that follow from it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+import typer
+
+from ibkr_connector.errors import ConfigurationError
+from ibkr_connector.observe.logs import configure_logging
+from ibkr_connector.settings import Settings
+
+from .render import Renderer
+
+__all__ = [
+    "EXIT_FAILED",
+    "EXIT_USAGE",
+    "Account",
+    "ClientId",
+    "Contract",
+    "Host",
+    "Json",
+    "Port",
+    "Profile",
+    "WaitS",
+    "settings_of",
+]
+
+EXIT_FAILED: Final = 1
+EXIT_USAGE: Final = 2
+
+Account = Annotated[str | None, typer.Option(help="Account, when the login has several.")]
+ClientId = Annotated[int | None, typer.Option(help="Client id of the API connection.")]
+Contract = Annotated[str, typer.Argument(help="AAPL, EUR.USD, 'ES 202612', ...")]
+Host = Annotated[str | None, typer.Option(help="Host of the gateway.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Port = Annotated[int | None, typer.Option(help="Port of the gateway.")]
+Profile = Annotated[str | None, typer.Option(help="Profile of the settings.")]
+WaitS = Annotated[float, typer.Option("--wait", help="Seconds to wait for the running program.")]
+
+
+def settings_of(profile: str | None, *, as_json: bool = False, **overrides: Any) -> Settings:
+    """Load the settings of a profile with what the command line says; a fault ends the program."""
+    try:
+        settings = Settings.load(
+            profile, **{name: value for name, value in overrides.items() if value is not None}
+        )
+    except ConfigurationError as error:
+        Renderer(as_json=as_json).fail(error)
+        raise typer.Exit(EXIT_USAGE) from error
+    configure_logging("WARNING", form=settings.log_format)
+    return settings
