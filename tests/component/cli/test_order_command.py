@@ -182,3 +182,25 @@ def test_other_terms_can_be_named(ibkr: Ibkr, ibkr_gateway: HostedSimulator) -> 
     assert done.returncode == 0, done.stderr
     (terms,) = there(ibkr_gateway)
     assert (terms.order_type, terms.time_in_force) == ("TRAIL", "GTC")
+
+
+def test_an_amount_of_money_is_an_order_too(ibkr: Ibkr, ibkr_gateway: HostedSimulator) -> None:
+    done = ibkr("order", "buy", "cash=500", "EUR.USD", "--wait", "filled", said="y\n")
+    assert done.returncode == 0, done.stderr
+    assert "paper account: BUY 500 (cash) EUR.USD" in done.stdout
+    assert "filled" in done.stdout
+    (terms,) = there(ibkr_gateway)
+    assert 400 < terms.quantity < 500
+
+
+def test_options_that_are_not_held_are_not_exercised(
+    ibkr: Ibkr, ibkr_gateway: HostedSimulator
+) -> None:
+    call = "AAPL 20261218 C 200"
+    done = ibkr("preview", "exercise", "1", call, "--term", "override=yes", "--json")
+    assert done.returncode == 1
+    told = json.loads(done.stdout)["preview"]
+    assert told["order"]["exercise"] == {"lapse": False, "override": True}
+    (broken,) = [row for row in told["rules"] if row["rule"] == "exercise"]
+    assert (broken["verdict"], broken["limit"]) == ("broken", "0 held and not for sale")
+    assert there(ibkr_gateway) == []
