@@ -33,6 +33,7 @@ from .handlers import Handlers
 from .instruments.facet import Instruments
 from .market.history import HistoryWish
 from .market.history_control import History
+from .market.research import Research
 from .market.stream import BarStream, DepthStream, QuoteStream, TakePlace, TradeStream
 from .market.streaming import StreamWish
 from .model.contracts import Contract
@@ -641,7 +642,13 @@ class IBKRConnector:
         return History(
             lambda ask: self._call(lambda engine: ask(engine.history)),
             history_place(self._settings),
+            ticks=lambda ask: self._call(lambda engine: ask(engine.past_ticks)),
         )
+
+    @property
+    def research(self) -> Research:
+        """Scans of the market, news and reports about companies: `await ib.research.scan(...)`."""
+        return Research(lambda ask: self._call(lambda engine: ask(engine.research)))
 
     # --- account --------------------------------------------------------------------------------
 

@@ -42,6 +42,8 @@ from .market.bar_store import BarStore
 from .market.desk import MarketDesk
 from .market.history import HistoryDesk, HistoryWish
 from .market.past import Past
+from .market.past_ticks import PastTickDesk
+from .market.research import ResearchDesk
 from .market.streaming import Streaming
 from .market.subscriptions import Subscriptions
 from .model.account import AccountSummary, Position
@@ -148,6 +150,15 @@ class Engine:
             lines=self._pipeline.lines,
             followed=self.streams.newest,
             clock=clock,
+        )
+        self.past_ticks = PastTickDesk(
+            gateway=self._pool,
+            pipeline=self._pool,
+            clock=clock,
+            resolve=self.instruments.resolve,
+        )
+        self.research = ResearchDesk(
+            gateway=self._pool, pipeline=self._pool, resolve=self.instruments.resolve
         )
         self.history = HistoryDesk(
             gateway=self._pool,

@@ -10,20 +10,47 @@ last of its answer. What belongs to none of our questions goes on to ib_async.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 
+from ibkr_connector.model.contracts import Contract, Right, SecurityType
 from ibkr_connector.model.history import Session
+from ibkr_connector.model.ids import ConId
+from ibkr_connector.model.research import (
+    Article,
+    Headline,
+    NewsProvider,
+    PastMidpoint,
+    PastQuote,
+    ScanRow,
+    VolumeAtPrice,
+)
 
+from .figures import figure, quantity, tick_price
+from .requests import Listing
 from .times import parse_time, zone
 
-__all__ = ["REQUEST_ID_AT", "with_data_answers"]
+__all__ = ["REQUEST_ID_AT", "PastTrade", "with_data_answers"]
 
 Fields = Sequence[str]
 Read = Callable[[Fields, tzinfo], Sequence[object]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastTrade:
+    """A trade of the past, before anybody has said of which contract."""
+
+    timestamp: datetime
+    price: Decimal | None
+    size: Decimal | None
+    exchange: str
+    conditions: str
+    past_limit: bool
+    unreported: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +93,132 @@ def _schedule(fields: Fields, _: tzinfo) -> Sequence[object]:
     ]
 
 
+def _midpoints(fields: Fields, login_zone: tzinfo) -> Sequence[object]:
+    return [
+        PastMidpoint(timestamp=parse_time(time, login_zone=login_zone), price=_price(price))
+        for time, _, price, _ in _rows(fields, 4)
+    ]
+
+
+def _quotes(fields: Fields, login_zone: tzinfo) -> Sequence[object]:
+    return [
+        PastQuote(
+            timestamp=parse_time(time, login_zone=login_zone),
+            bid=_shown(bid, bid_size),
+            ask=_shown(ask, ask_size),
+            bid_size=quantity(bid_size),
+            ask_size=quantity(ask_size),
+            ask_past_high=bool(int(mask) & 1),
+            bid_past_low=bool(int(mask) & 2),
+        )
+        for time, mask, bid, ask, bid_size, ask_size in _rows(fields, 6)
+    ]
+
+
+def _trades(fields: Fields, login_zone: tzinfo) -> Sequence[object]:
+    return [
+        PastTrade(
+            timestamp=parse_time(time, login_zone=login_zone),
+            price=figure(price),
+            size=quantity(size),
+            exchange=exchange,
+            conditions=conditions,
+            past_limit=bool(int(mask) & 1),
+            unreported=bool(int(mask) & 2),
+        )
+        for time, mask, price, size, exchange, conditions in _rows(fields, 6)
+    ]
+
+
+def _is_last_page(fields: Fields) -> bool:
+    return bool(int(fields[-1]))
+
+
+def _histogram(fields: Fields, _: tzinfo) -> Sequence[object]:
+    return [
+        VolumeAtPrice(price=_price(price), size=_price(size)) for price, size in _rows(fields, 2)
+    ]
+
+
+def _scan(fields: Fields, _: tzinfo) -> Sequence[object]:
+    return [
+        ScanRow(
+            rank=int(row[0]),
+            contract=Contract(
+                con_id=ConId(int(row[1])),
+                symbol=row[2],
+                security_type=SecurityType(row[3]),
+                expiry=row[4],
+                strike=figure(row[5]) or None,
+                right=Right(row[6]) if row[6] in {"C", "P"} else None,
+                exchange=row[7],
+                currency=row[8],
+                local_symbol=row[9],
+                trading_class=row[11],
+            ),
+            distance=row[12],
+            benchmark=row[13],
+            projection=row[14],
+        )
+        for row in _rows(fields, 16)
+    ]
+
+
+def _article(fields: Fields, _: tzinfo) -> Sequence[object]:
+    return [Article(text=fields[1], is_binary=bool(int(fields[0])))]
+
+
+def _headline(fields: Fields, _: tzinfo) -> Sequence[object]:
+    time, provider, article_id, text = fields[:4]
+    # news times name no zone, and are UTC (ib_async wrapper.py: historicalNews)
+    return [
+        Headline(
+            time=parse_time(time, login_zone=UTC),
+            provider=provider,
+            article_id=article_id,
+            text=text,
+        )
+    ]
+
+
+def _more(fields: Fields, _: tzinfo) -> Sequence[object]:
+    return [bool(int(fields[0]))]
+
+
+def _text(fields: Fields, _: tzinfo) -> Sequence[object]:
+    return [fields[0]]
+
+
+def _providers(fields: Fields, _: tzinfo) -> Sequence[Hashable]:
+    return [NewsProvider(code=code, name=name) for code, name in _rows(fields, 2)]
+
+
+def _parameters(fields: Fields, _: tzinfo) -> Sequence[Hashable]:
+    return [fields[1]]
+
+
+def _rows(fields: Fields, width: int) -> list[Fields]:
+    count = int(fields[0])
+    if len(fields) < 1 + count * width:
+        raise ValueError(f"expected {count} rows of {width} fields, found {len(fields) - 1}")
+    return [fields[at : at + width] for at in range(1, 1 + count * width, width)]
+
+
+def _price(text: str) -> Decimal:
+    number = figure(text)
+    if number is None:
+        raise ValueError(f"expected a number, found {text!r}")
+    return number
+
+
+def _shown(price: str, size: str) -> Decimal | None:
+    return tick_price(float(price), float(size or 0)) and figure(price)
+
+
+def _never(_: Fields) -> bool:
+    return False
+
+
 def _local(text: str, place: tzinfo) -> datetime:
     return parse_time(text.replace("-", " "), login_zone=place)
 
@@ -73,7 +226,16 @@ def _local(text: str, place: tzinfo) -> datetime:
 _ANSWERS: Final[Mapping[int, _Answer]] = MappingProxyType(
     # ib_async decoder.py
     {
+        20: _Answer(at=2, read=_scan, ends=_always),
+        51: _Answer(at=2, read=_text, ends=_always),
+        83: _Answer(at=1, read=_article, ends=_always),
+        86: _Answer(at=1, read=_headline, ends=_never),
+        87: _Answer(at=1, read=_more, ends=_always),
         88: _Answer(at=1, read=_head, ends=_always),
+        89: _Answer(at=1, read=_histogram, ends=_always),
+        96: _Answer(at=1, read=_midpoints, ends=_is_last_page),
+        97: _Answer(at=1, read=_quotes, ends=_is_last_page),
+        98: _Answer(at=1, read=_trades, ends=_is_last_page),
         106: _Answer(at=1, read=_schedule, ends=_always),
     }
 )
@@ -105,7 +267,23 @@ def with_data_answers(
 
         return handle
 
+    def listed(
+        listing: Listing[Any],
+        read: Callable[[Fields, tzinfo], Sequence[Hashable]],
+        other: Callable[[list[str]], None],
+    ) -> Callable[[list[str]], None]:
+        def handle(fields: list[str]) -> None:
+            for row in read(fields[1:], wrapper.login_zone):
+                listing.row(row, row)
+            listing.end()
+            # somebody may have asked through the escape hatch as well
+            other(fields)
+
+        return handle
+
     return {
         **handlers,
+        19: listed(wrapper.scan_parameters, _parameters, handlers[19]),
+        85: listed(wrapper.providers, _providers, handlers[85]),
         **{number: before(answer, handlers[number]) for number, answer in _ANSWERS.items()},
     }

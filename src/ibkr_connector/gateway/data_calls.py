@@ -12,19 +12,39 @@ nothing behind, here or at the gateway.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, cast
 
+from ib_async.contract import TagValue
+from ib_async.objects import ScannerSubscription
+
+from ibkr_connector.clock import Clock
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.history import Session
+from ibkr_connector.model.ids import RequestId
+from ibkr_connector.model.research import (
+    Article,
+    Headlines,
+    NewsProvider,
+    PastMidpoint,
+    PastQuote,
+    ScanRow,
+    VolumeAtPrice,
+)
+from ibkr_connector.model.streams import Trade
 
 from . import translate
 from .asking import ask
 from .client import GatewayClient
+from .data_answers import PastTrade
 from .times import date_text
 from .wrapper import GatewayWrapper
 
-__all__ = ["DataCalls"]
+__all__ = ["MOST_TICKS", "DataCalls"]
+
+MOST_TICKS: Final = 1_000
+"""Ticks of one page (IB campus: historical ticks)."""
 
 _EPOCH_SECONDS: Final = 2
 """`formatDate` that gives times without a zone to misread (IB campus: historical bars)."""
@@ -33,7 +53,8 @@ _EPOCH_SECONDS: Final = 2
 class DataCalls:
     """Asks through one session."""
 
-    def __init__(self, client: GatewayClient, wrapper: GatewayWrapper) -> None:
+    def __init__(self, client: GatewayClient, wrapper: GatewayWrapper, *, clock: Clock) -> None:
+        self._clock = clock
         self._client = client
         self._wrapper = wrapper
 
@@ -90,3 +111,158 @@ class DataCalls:
         if self._client.isReady():
             self._client.cancelHeadTimeStamp(numbers[0])
         return rows[0]
+
+    # --- ticks ----------------------------------------------------------------------------------
+
+    async def ticks(
+        self,
+        contract: Contract,
+        *,
+        start: datetime | None,
+        end: datetime | None,
+        what_to_show: str,
+        regular_hours_only: bool,
+    ) -> tuple[Trade | PastQuote | PastMidpoint, ...]:
+        """
+        Return a page of ticks, oldest first: from `start` on, or up to `end`; one of both is given.
+
+        A page has a thousand, and the rest of its last second (IB campus).
+
+        Raises:
+            MarketDataPermissionError: No permission (TWS 10187).
+            HistoricalDataError: Refused (TWS 321).
+        """
+        asked = translate.ib_contract(contract)
+        limits = ["" if time is None else date_text(time) for time in (start, end)]
+        rows = await self._ask(
+            "past_ticks",
+            lambda number: self._client.reqHistoricalTicks(
+                number, asked, limits[0], limits[1], MOST_TICKS, what_to_show, regular_hours_only,
+                False, [],
+            ),
+        )  # fmt: skip
+        received = self._clock.utcnow()
+        return tuple(
+            Trade(
+                contract=contract,
+                timestamp=row.timestamp,
+                received=received,
+                price=row.price,
+                size=row.size,
+                exchange=row.exchange,
+                conditions=row.conditions,
+                past_limit=row.past_limit,
+                unreported=row.unreported,
+            )
+            if isinstance(row, PastTrade)
+            else row
+            for row in rows
+        )
+
+    async def histogram(
+        self, contract: Contract, *, period: str, regular_hours_only: bool
+    ) -> tuple[VolumeAtPrice, ...]:
+        """Return how much was traded at each price of a period, as in `3 days`."""
+        asked = translate.ib_contract(contract)
+        rows = await self._ask(
+            "histogram",
+            lambda number: self._client.reqHistogramData(number, asked, regular_hours_only, period),
+            stop=self._client.cancelHistogramData,
+        )
+        return tuple(sorted(rows, key=lambda row: row.price))
+
+    # --- scans ----------------------------------------------------------------------------------
+
+    async def scan(
+        self, *, code: str, instrument: str, location: str, rows: int, filters: Mapping[str, str]
+    ) -> tuple[ScanRow, ...]:
+        """
+        Return what one scan finds, best first; it is called off with its first answer.
+
+        Raises:
+            MarketDataError: Refused (TWS 162, 321).
+        """
+        wanted = ScannerSubscription(
+            numberOfRows=rows, instrument=instrument, locationCode=location, scanCode=code
+        )
+        numbers: list[int] = []
+
+        def send(number: int) -> None:
+            numbers.append(number)
+            chosen = [TagValue(tag, value) for tag, value in filters.items()]
+            self._client.reqScannerSubscription(number, wanted, [], chosen)
+
+        found = await self._ask("scan", send, stop=self._client.cancelScannerSubscription)
+        if self._client.isReady():
+            self._client.cancelScannerSubscription(numbers[0])
+        return tuple(sorted(found, key=lambda row: row.rank))
+
+    async def scan_parameters(self) -> str:
+        """Return IB's XML of all that a scan may be asked."""
+        (xml,) = await self._wrapper.scan_parameters.ask(self._client.reqScannerParameters)
+        return str(xml)
+
+    # --- news and reports -----------------------------------------------------------------------
+
+    async def news_providers(self) -> tuple[NewsProvider, ...]:
+        """Return the sources of news that the login may read."""
+        return await self._wrapper.providers.ask(self._client.reqNewsProviders)
+
+    async def headlines(
+        self,
+        contract: Contract,
+        *,
+        providers: str,
+        start: datetime | None,
+        end: datetime | None,
+        most: int,
+    ) -> Headlines:
+        """
+        Return headlines about a contract, newest first.
+
+        Raises:
+            MarketDataPermissionError: Not one of the providers may be read (TWS 10276).
+        """
+        limits = ["" if time is None else f"{time:%Y-%m-%d %H:%M:%S}.0" for time in (start, end)]
+        *rows, has_more = await self._ask(
+            "headlines",
+            lambda number: self._client.reqHistoricalNews(
+                number, contract.con_id, providers, limits[0], limits[1], most, []
+            ),
+        )
+        return Headlines(headlines=tuple(rows), has_more=has_more)
+
+    async def article(self, provider: str, article_id: str) -> Article:
+        """Return the text of an article."""
+        (found,) = await self._ask(
+            "article",
+            lambda number: self._client.reqNewsArticle(number, provider, article_id, []),
+        )
+        return cast("Article", found)
+
+    async def fundamentals(self, contract: Contract, *, report: str) -> str:
+        """
+        Return a report about a company as XML.
+
+        Raises:
+            NoDataError: There is none, or the login may not read it (TWS 430).
+        """
+        asked = translate.ib_contract(contract)
+        (xml,) = await self._ask(
+            "fundamentals",
+            lambda number: self._client.reqFundamentalData(number, asked, report, []),
+            stop=self._client.cancelFundamentalData,
+        )
+        return str(xml)
+
+    async def _ask(
+        self,
+        name: str,
+        send: Callable[[RequestId], None],
+        *,
+        stop: Callable[[RequestId], None] | None = None,
+    ) -> list[Any]:
+        rows: list[Any] = await ask(
+            self._client, self._wrapper.requests, name, send=send, stop=stop
+        )
+        return rows

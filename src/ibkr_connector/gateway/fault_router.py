@@ -29,8 +29,10 @@ _log = logging.getLogger(__name__)
 _ANSWERS: Final = {
     "5": "open_orders",
     "7": "portfolio",
+    "19": "scan_parameters",
     "49": "current_time",
     "61": "positions",
+    "85": "news_providers",
     "101": "completed_orders",
 }
 """Messages without a request id that are rows of a listing (ib_async decoder.py)."""

@@ -47,6 +47,9 @@ _FAMILY: Final[Mapping[str, type[IBKRError]]] = MappingProxyType(
         "portfolio": AccountError,
         "positions": AccountError,
         "quote": MarketDataError,
+        **dict.fromkeys(
+            ("article", "fundamentals", "headlines", "histogram", "scan"), MarketDataError
+        ),
         "executions": IBKRError,
         "request": IBKRError,
     }

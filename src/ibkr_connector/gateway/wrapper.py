@@ -26,6 +26,7 @@ from ibkr_connector.clock import Clock
 from ibkr_connector.codes import Ends, Scope, lookup
 from ibkr_connector.model.account import AccountValue
 from ibkr_connector.model.ids import ConId
+from ibkr_connector.model.research import NewsProvider
 
 from . import translate
 from .bar_columns import BarRows
@@ -74,6 +75,8 @@ class GatewayWrapper(Wrapper):
         self.held = self._listing(PositionRow, "positions", clock, grace_s=grace_s)
         self.window = self._listing(PortfolioRow, "portfolio", clock, grace_s=grace_s)
         self.now = self._listing(int, "current_time", clock, grace_s=grace_s)
+        self.providers = self._listing(NewsProvider, "news_providers", clock, grace_s=grace_s)
+        self.scan_parameters = self._listing(str, "scan_parameters", clock, grace_s=grace_s)
         self.summary: dict[tuple[str, str, str], AccountValue] = {}
         self.window_values: dict[tuple[str, str, str], AccountValue] = {}
         self.window_rows: dict[tuple[str, ConId | None], PortfolioRow] = {}
@@ -99,7 +102,8 @@ class GatewayWrapper(Wrapper):
     @property
     def listings(self) -> tuple[Listing[Any], ...]:
         """Every question without an id."""
-        return (self.open_orders, self.completed, self.held, self.window, self.now)
+        own = (self.open_orders, self.completed, self.held, self.window, self.now)
+        return (*own, self.providers, self.scan_parameters)
 
     # --- towards the sink -----------------------------------------------------------------------
 

@@ -11,10 +11,12 @@ from typing import Any, TypeVar
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.history import BarGap, Download, Session, StoredSeries, TimeSpan
 from ibkr_connector.model.market import BarSeries
+from ibkr_connector.model.research import PastTicks, VolumeAtPrice
 
 from .bar_store import BarStore
 from .download import Progress
 from .history import HistoryDesk, HistoryWish
+from .past_ticks import PastTickDesk
 from .store_query import query, scan
 
 __all__ = ["History"]
@@ -31,14 +33,18 @@ class History:
     Args:
         call: Runs something on the desk, over the connection.
         folder: Where downloads are kept (`history_dir`).
+        ticks: Runs something on the desk of ticks.
     """
 
     def __init__(
         self,
         call: Callable[[Callable[[HistoryDesk], Awaitable[Any]]], Awaitable[Any]],
         folder: Path,
+        *,
+        ticks: Callable[[Callable[[PastTickDesk], Awaitable[Any]]], Awaitable[Any]],
     ) -> None:
         self._call = call
+        self._ticks = ticks
         self.store = BarStore(folder)
 
     # --- fetching -------------------------------------------------------------------------------
@@ -137,6 +143,66 @@ class History:
                 contract, start=start, end=end, regular_hours_only=regular_hours_only
             )
         )
+
+    async def ticks(
+        self,
+        contract: Contract | str,
+        *,
+        start: datetime,
+        end: datetime | None = None,
+        what_to_show: str = "TRADES",
+        regular_hours_only: bool = True,
+        limit: int = 100_000,
+    ) -> PastTicks:
+        """
+        Return every tick of a span, oldest first, page after page.
+
+        Args:
+            contract: A contract or its short text form.
+            start: Aware datetime.
+            end: Aware datetime; now when not given.
+            what_to_show: `TRADES` gives `Trade`s, `BID_ASK` quotes, `MIDPOINT` midpoints.
+            regular_hours_only: Leave out what is outside the regular session.
+            limit: Ticks at most; `is_whole` of the answer tells whether that was enough.
+
+        Raises:
+            MarketDataPermissionError: No permission (TWS 10187).
+            HistoricalDataError: Illegal arguments, or refused (TWS 321).
+
+        Source: `reqHistoricalTicks` (96). Replay: safe. Cost: 1 message for a thousand ticks, each
+        one of the sixty requests in ten minutes.
+        """
+        found: PastTicks = await self._ticks(
+            lambda desk: desk.ticks(
+                contract,
+                start=start,
+                end=end,
+                what_to_show=what_to_show,
+                regular_hours_only=regular_hours_only,
+                limit=limit,
+            )
+        )
+        return found
+
+    async def histogram(
+        self, contract: Contract | str, *, period: str = "1 day", regular_hours_only: bool = True
+    ) -> tuple[VolumeAtPrice, ...]:
+        """
+        Return how much was traded at each price, from the lowest price up.
+
+        Args:
+            contract: A contract or its short text form.
+            period: As in `3 days`, `1 week`.
+            regular_hours_only: Leave out what is outside the regular session.
+
+        Source: `reqHistogramData` (88). Replay: safe. Cost: 1 message.
+        """
+        found: tuple[VolumeAtPrice, ...] = await self._ticks(
+            lambda desk: desk.histogram(
+                contract, period=period, regular_hours_only=regular_hours_only
+            )
+        )
+        return found
 
     # --- what is stored -------------------------------------------------------------------------
 

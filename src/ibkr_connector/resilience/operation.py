@@ -210,6 +210,12 @@ _ROWS: Final = (
     _row("subscribe_bars", Group.HISTORY, Lane.HISTORY, replay=_SAFE),
     _row("unsubscribe", Group.MARKET, Lane.CONTROL, replay=_NEVER, deadline_s=5.0),
     _row("bars", Group.HISTORY, Lane.HISTORY, replay=_SAFE, deadline_s=60.0, attempt_s=45.0),
+    # Whether ticks of the past count among the small bars nobody says; they are taken to.
+    _row(
+        "past_ticks", Group.HISTORY, Lane.HISTORY, replay=_SAFE, deadline_s=1800.0, attempt_s=45.0
+    ),
+    # Scans, news, reports and histograms: answered at once, and never often.
+    _row("research", Group.MARKET, Lane.DATA, replay=_SAFE, deadline_s=60.0, attempt_s=25.0),
     _row("schedule", Group.HISTORY, Lane.HISTORY, replay=_SAFE, deadline_s=60.0, attempt_s=30.0),
     _row(
         "head_timestamp", Group.HISTORY, Lane.HISTORY, replay=_SAFE, deadline_s=60.0, attempt_s=30.0

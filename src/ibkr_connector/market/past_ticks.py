@@ -1,0 +1,162 @@
+"""
+Ticks of the past, page after page, and how much was traded at which price.
+
+A page has a thousand ticks and the rest of its last second, and never goes beyond one session; so
+the next one begins with the second after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from ibkr_connector.clock import Clock
+from ibkr_connector.errors import HistoricalDataError
+from ibkr_connector.model.contracts import Contract, ContractDetails
+from ibkr_connector.model.research import PastMidpoint, PastQuote, PastTicks, VolumeAtPrice
+from ibkr_connector.model.streams import Trade
+from ibkr_connector.resilience.operation import ENDPOINTS, Carrier, HistoryKey, Operation
+
+from .past import aware
+
+__all__ = ["PastTickDesk", "TickGateway", "TickSource"]
+
+Tick = Trade | PastQuote | PastMidpoint
+
+_KINDS: Final = ("TRADES", "BID_ASK", "MIDPOINT")
+_SECOND: Final = timedelta(seconds=1)
+
+
+class TickSource(Protocol):
+    """Asks for a page of ticks, and for a histogram."""
+
+    async def ticks(
+        self,
+        contract: Contract,
+        *,
+        start: datetime | None,
+        end: datetime | None,
+        what_to_show: str,
+        regular_hours_only: bool,
+    ) -> tuple[Tick, ...]:
+        """Return a page of ticks."""
+        ...
+
+    async def histogram(
+        self, contract: Contract, *, period: str, regular_hours_only: bool
+    ) -> tuple[VolumeAtPrice, ...]:
+        """Return how much was traded at each price."""
+        ...
+
+
+class TickGateway(Protocol):
+    """What ticks of the past need of a gateway."""
+
+    @property
+    def data(self) -> TickSource:
+        """Questions that are not about bars."""
+        ...
+
+
+class PastTickDesk:
+    """
+    Asks for them.
+
+    Args:
+        gateway: Asks one question.
+        pipeline: Carries questions out.
+        clock: The one time base.
+        resolve: Turns text or a description into the details of one contract.
+    """
+
+    def __init__(
+        self,
+        *,
+        gateway: TickGateway,
+        pipeline: Carrier,
+        clock: Clock,
+        resolve: Callable[[Contract | str], Awaitable[ContractDetails]],
+    ) -> None:
+        self._gateway = gateway
+        self._pipeline = pipeline
+        self._clock = clock
+        self._resolve = resolve
+
+    async def ticks(
+        self,
+        description: Contract | str,
+        *,
+        start: datetime,
+        end: datetime | None = None,
+        what_to_show: str = "TRADES",
+        regular_hours_only: bool = True,
+        limit: int = 100_000,
+    ) -> PastTicks:
+        """Return the ticks of a span, oldest first."""
+        show = what_to_show.strip().upper()
+        if show not in _KINDS:
+            raise HistoricalDataError(
+                f"there are no ticks of {what_to_show!r}", hint=f"valid are {', '.join(_KINDS)}"
+            )
+        contract = (await self._resolve(description)).contract
+        at, now = aware(start), self._clock.utcnow()
+        until = now if end is None else min(aware(end), now)
+        if at >= until:
+            raise HistoricalDataError(
+                f"a span from {at.isoformat()} to {until.isoformat()} holds nothing"
+            )
+        found: list[Tick] = []
+        requests = 0
+        while at < until and len(found) < limit:
+            page = await self._page(contract, at, show=show, regular=regular_hours_only)
+            requests += 1
+            # what comes before is the rest of a second that was told already
+            found.extend(tick for tick in page if at <= tick.timestamp < until)
+            if not page or page[-1].timestamp < at:
+                at = until
+            else:
+                at = page[-1].timestamp.replace(microsecond=0) + _SECOND
+        return PastTicks(
+            contract=contract,
+            what_to_show=show,
+            ticks=tuple(found[:limit]),
+            is_whole=at >= until and len(found) <= limit,
+            requests=requests,
+        )
+
+    async def histogram(
+        self,
+        description: Contract | str,
+        *,
+        period: str = "1 day",
+        regular_hours_only: bool = True,
+    ) -> tuple[VolumeAtPrice, ...]:
+        """Return how much was traded at each price."""
+        contract = (await self._resolve(description)).contract
+        return await self._pipeline.run(
+            Operation(
+                policy=ENDPOINTS["research"],
+                call=lambda: self._gateway.data.histogram(
+                    contract, period=period, regular_hours_only=regular_hours_only
+                ),
+            )
+        )
+
+    async def _page(
+        self, contract: Contract, at: datetime, *, show: str, regular: bool
+    ) -> tuple[Tick, ...]:
+        return await self._pipeline.run(
+            Operation(
+                policy=ENDPOINTS["past_ticks"],
+                call=lambda: self._gateway.data.ticks(
+                    contract, start=at, end=None, what_to_show=show, regular_hours_only=regular
+                ),
+                history=HistoryKey(
+                    contract_key=f"{contract.con_id}/{contract.exchange}/{show}",
+                    identical_key=f"{contract.con_id}/ticks/{show}/{at.isoformat()}/{regular}",
+                    weight=2 if show == "BID_ASK" else 1,
+                    small_bars=True,
+                ),
+            )
+        )
