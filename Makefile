@@ -3,20 +3,43 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 FOREIGN := .venv-foreign
+# a lock is complete, so nothing is to be resolved; what is never imported is not compiled
+QUIETLY := --quiet --disable-pip-version-check --no-compile
 FOREIGNERS := $(patsubst %,$(FOREIGN)/%/.ready,ibapi ib_insync nautilus)
-# under these packages less than 90 % of the branches covered is a failure
+# under these packages less than 90 % of the branches covered is a failure; the tests that are about
+# them have to do it by themselves, since to count makes a test last twice as long
 COVERED := orders resilience gateway simulator/wire
 # what is checked without running it
-LOOKED_AT := types format lint contracts spelling docs
-# the tests in four parts of about the same length: those on sockets wait for most of their time, so
-# two cores carry them together
-first := tests/unit tests/wire tests/architecture
-second := $(addprefix tests/component/,chaos connector gateway instruments market supervisor)
-third := tests/component/orders
-fourth := tests/component/cli tests/component/simulator tests/conformance tests/docs tests/foreign tests/spec
+LOOKED_AT := types docs lint contracts spelling format
+# the tests in parts, those that last longest first; `check` carries out three at a time, since those
+# on sockets wait for much of their time. Whatever folder is in none of them is in `others`.
+component := tests/component
+kills := $(addprefix $(component)/orders/test_,$(addsuffix .py,exactly_once_machine exactly_once_kills \
+  orders_and_kills orders_and_disks))
+cuts := $(addprefix $(component)/orders/test_,$(addsuffix .py,orders_on_the_wire any_order_on_the_wire))
+orders := tests/unit/orders $(filter-out $(kills) $(cuts),$(wildcard $(component)/orders/test_*.py))
+lines := tests/unit/resilience tests/unit/gateway tests/unit/simulator/wire $(component)/gateway
+simulator := $(component)/simulator tests/conformance
+storms := $(component)/chaos
+venue := tests/unit/simulator/exchange
+strangers := tests/foreign tests/wire
+doors := $(component)/cli tests/docs $(component)/connector $(component)/supervisor
+spec := tests/spec
+MEASURED := orders lines
+ELSEWHERE := $(kills) $(cuts) $(orders) $(lines) $(simulator) $(storms) $(venue) $(strangers) \
+  $(doors) $(spec) $(component)/orders tests/unit/simulator tests/component tests/unit tests/kit tests/typing
+others := $(filter-out $(ELSEWHERE) %.py %.md %.txt %__pycache__,$(wildcard tests/* $(component)/* \
+  tests/unit/* tests/unit/simulator/*)) $(filter-out $(ELSEWHERE),$(wildcard tests/unit/test_*.py \
+  tests/unit/simulator/test_*.py))
+PARTS := kills orders lines others doors simulator spec cuts strangers storms venue
+# asyncio's debug mode says of each callback who made it, which costs more than these tests do
+quick := kills cuts orders lines
+
+# the programs that tests start would be compiled anew each time
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo foreign test check format lint types contracts spelling tests coverage bench soak docs limits lock clean
+.PHONY: help setup demo foreign test check format lint types contracts spelling tests parts coverage bench soak docs limits lock clean
 
 help:  ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -25,15 +48,15 @@ setup: .venv/.ready $(FOREIGNERS)  ## build the virtual environments, if they ar
 
 .venv/.ready: requirements/dev.txt pyproject.toml
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip install $(QUIETLY) --no-deps --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install $(QUIETLY) --no-deps --no-build-isolation -e .
 	@touch $@
 
 # ib_insync brings another `eventkit`, ibapi another licence, nautilus_trader half a gigabyte and
 # another ibapi: none of them may enter ours
 $(FOREIGN)/%/.ready: requirements/foreign-%.txt
 	$(PYTHON) -m venv --clear $(FOREIGN)/$*
-	$(FOREIGN)/$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(FOREIGN)/$*/bin/python -m pip install $(QUIETLY) --no-deps --require-hashes -r $<
 	@touch $@
 
 demo: .venv/.ready  ## trade against the simulator; GATEWAY=HOST:PORT shows it on a paper gateway
@@ -45,8 +68,11 @@ test:  ## set up, then run every check
 	@$(MAKE) --no-print-directory check
 
 check:  ## every check, in an environment that exists
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(LOOKED_AT)
+	@rm -f .coverage .coverage.*
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target --keep-going \
+	  types docs $(addprefix part-,$(PARTS)) $(filter-out types docs,$(LOOKED_AT))
 	@$(MAKE) --no-print-directory coverage
+	@echo 'every check has passed'
 
 format:  ## is the code formatted
 	$(BIN)/ruff format --check src tests tools benchmarks docs/examples
@@ -66,19 +92,22 @@ spelling:  ## codespell
 tests: setup  ## the tests alone; ARGS="-k word" passes options
 	$(BIN)/python -m pytest $(ARGS)
 
+parts:  ## the parts of the tests, and what is in them
+	@$(foreach part,$(PARTS),echo '$(part): $($(part))';)
+
+# of the data that the measured parts have left
 coverage:
-	$(BIN)/coverage erase
-	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target measured-first measured-second measured-third measured-fourth
 	@$(BIN)/coverage combine --quiet
-	@$(BIN)/coverage report --skip-covered --format=total | xargs printf 'branch coverage of everything: %s %%\n'
 	@for part in $(COVERED); do \
 	  printf '%-16s' $$part; \
 	  $(BIN)/coverage report --include="src/ibkr_connector/$$part/*" --format=total --fail-under=90 || exit 1; \
 	done
 
 # the import of the pytest plugin is counted too, since coverage starts first
-measured-%:
-	$(BIN)/coverage run --parallel-mode -m pytest -p no:cacheprovider $($*) $(ARGS)
+part-%:
+	@echo '--- $* ---'
+	$(if $(filter $*,$(MEASURED)),$(BIN)/coverage run --parallel-mode,$(BIN)/python) -m pytest -q \
+	  -p no:cacheprovider $(if $(filter $*,$(quick)),-o asyncio_debug=false) $($*) $(ARGS)
 
 fix:  ## format the code and mend what ruff can mend
 	$(BIN)/ruff format src tests tools benchmarks docs/examples
