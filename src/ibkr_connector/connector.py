@@ -27,6 +27,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
 
 from .clock import SystemClock
+from .derivatives.facets import Options
 from .errors import ConfigurationError, NotConnectedError, WrongThreadError
 from .gateway.stream_port import StreamKind
 from .handlers import Handlers
@@ -363,6 +364,11 @@ class IBKRConnector:
     def instruments(self) -> Instruments:
         """Contracts with their details, hours, price steps: `await ib.instruments.hours("ES")`."""
         return Instruments(self._call)
+
+    @property
+    def options(self) -> Options:
+        """Chains of options and their greeks: `await ib.options.chain("AAPL")`."""
+        return Options(self._call)
 
     async def get_quote(self, contract: Contract | str) -> Quote:
         """

@@ -20,6 +20,7 @@ from .account.desk import AccountDesk, choose_account
 from .clock import Clock, SystemClock
 from .codes import pacing_effect
 from .data_pool import DataPool
+from .derivatives.options import OptionsDesk
 from .errors import IBKRError, NotConnectedError, ReadOnlyError
 from .gateway.capabilities import capabilities_of
 from .gateway.capture import Capture, Captured
@@ -111,6 +112,12 @@ class Engine:
         )
         self.catalogue = Catalogue(
             resolver=self.instruments, ask=self.request, registry=self.registry
+        )
+        self.options = OptionsDesk(
+            resolve=self.instruments.resolve,
+            ask=self.request,
+            lines=self._pipeline.lines,
+            clock=clock,
         )
         self._capture = Capture(clock)
         self._unreadable = Unreadables(now=clock.utcnow, accounts=lambda: self.accounts)

@@ -5,18 +5,36 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
+from contextlib import suppress
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from ibkr_connector.errors import RequestTimeoutError
+from ibkr_connector.errors import NoDataError, RequestTimeoutError
+from ibkr_connector.model.contracts import Contract, SecurityType
+from ibkr_connector.model.derivatives import Greeks, OptionClass
 from ibkr_connector.model.instruments import PriceBand
 
-from .figures import decimal_or_none
+from . import translate
+from .figures import decimal_or_none, positive
 
-__all__ = ["market_rule"]
+__all__ = [
+    "implied_volatility",
+    "market_rule",
+    "option_classes",
+    "option_greeks",
+    "option_price",
+]
 
 _PATIENCE_S: Final = 1.0
 """How long ib_async waits for a market rule; it has no way to be told otherwise."""
+
+_FUTURES: Final = frozenset({SecurityType.FUTURE, SecurityType.CONTINUOUS_FUTURE})
+_NOT_COMPUTED: Final = -2
+_LARGEST: Final = 1e300
+"""IB writes a figure that it does not have as the largest double."""
 
 
 async def market_rule(ib: Any, rule_id: int) -> tuple[PriceBand, ...]:
@@ -37,3 +55,115 @@ async def market_rule(ib: Any, rule_id: int) -> tuple[PriceBand, ...]:
         if step is not None and step > 0:
             bands.append(PriceBand(low=low or Decimal(0), increment=step))
     return tuple(bands)
+
+
+async def option_classes(ib: Any, contract: Contract) -> tuple[OptionClass, ...]:
+    """Ask which options there are on a qualified underlying, by exchange and class."""
+    future = contract.security_type in _FUTURES
+    rows = await ib.reqSecDefOptParamsAsync(
+        contract.symbol,
+        contract.exchange if future else "",
+        SecurityType.FUTURE.value if future else contract.security_type.value,
+        contract.con_id,
+    )
+    return tuple(
+        OptionClass(
+            exchange=row.exchange,
+            trading_class=row.tradingClass,
+            multiplier=positive(row.multiplier),
+            expiries=tuple(sorted(map(_day, row.expirations))),
+            strikes=tuple(sorted(filter(None, map(positive, row.strikes)))),
+        )
+        for row in rows
+    )
+
+
+async def implied_volatility(
+    ib: Any, contract: Contract, *, price: Decimal, under_price: Decimal
+) -> Greeks:
+    """Ask which volatility a price of an option implies."""
+    told = await ib.calculateImpliedVolatilityAsync(
+        translate.ib_contract(contract), float(price), float(under_price)
+    )
+    return _computed(told, "volatility")
+
+
+async def option_price(
+    ib: Any, contract: Contract, *, volatility: float, under_price: Decimal
+) -> Greeks:
+    """Ask which price of an option a volatility implies."""
+    told = await ib.calculateOptionPriceAsync(
+        translate.ib_contract(contract), volatility, float(under_price)
+    )
+    return _computed(told, "price")
+
+
+async def option_greeks(
+    ib: Any, contract: Contract, *, patience_s: float
+) -> dict[str, Greeks | None]:
+    """
+    Follow an option until IB's model has spoken, for as long as that may take, and leave.
+
+    Greeks come with a stream alone: a snapshot that asks for them may end before they do.
+    """
+    asked = translate.ib_contract(contract)
+    ticker = ib.reqMktData(asked, "", False, False)  # noqa: FBT003
+    told = asyncio.Event()
+
+    def look(*_: Any) -> None:
+        if ticker.modelGreeks is not None and ticker.modelGreeks.delta is not None:
+            told.set()
+
+    ticker.updateEvent += look
+    try:
+        look()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                await told.wait()
+        return {
+            name: None if row is None else _greeks(row)
+            for name, row in (
+                ("model", ticker.modelGreeks),
+                ("bid", ticker.bidGreeks),
+                ("ask", ticker.askGreeks),
+                ("last", ticker.lastGreeks),
+            )
+        }
+    finally:
+        ticker.updateEvent -= look
+        ib.cancelMktData(asked)
+
+
+def _computed(row: Any, what: str) -> Greeks:
+    if row is None:
+        raise RequestTimeoutError(f"the gateway did not say which {what} is implied")
+    found = _greeks(row)
+    if getattr(found, what) is None:
+        raise NoDataError(f"no {what} is implied by these figures", hint="look at the price asked")
+    return found
+
+
+def _greeks(row: Any) -> Greeks:
+    return Greeks(
+        volatility=_estimate(row.impliedVol),
+        delta=_estimate(row.delta),
+        gamma=_estimate(row.gamma),
+        # ib_async keeps IB's -2, "not computed", of these two
+        vega=None if row.vega == _NOT_COMPUTED else _estimate(row.vega),
+        theta=None if row.theta == _NOT_COMPUTED else _estimate(row.theta),
+        price=_figure(row.optPrice),
+        under_price=_figure(row.undPrice),
+        dividend=_figure(row.pvDividend),
+    )
+
+
+def _estimate(number: float | None) -> float | None:
+    return None if number is None or not math.isfinite(number) or abs(number) > _LARGEST else number
+
+
+def _figure(number: float | None) -> Decimal | None:
+    return None if number is None else decimal_or_none(number)
+
+
+def _day(text: str) -> date:
+    return date(int(text[:4]), int(text[4:6]), int(text[6:8]))

@@ -20,7 +20,14 @@ from ibkr_connector.model.record import Record
 
 from .hours import TradingHours, hours_of
 
-__all__ = ["CalendarCheck", "Disagreement", "calendar_of", "compare_hours", "cross_check"]
+__all__ = [
+    "CalendarCheck",
+    "Disagreement",
+    "calendar_of",
+    "calendar_sessions",
+    "compare_hours",
+    "cross_check",
+]
 
 _OF_EXCHANGES: Final[Mapping[str, str]] = MappingProxyType(
     dict.fromkeys(
@@ -126,6 +133,26 @@ def cross_check(details: ContractDetails, *, calendar: str | None = None) -> Cal
         SecurityType.FUTURE_OPTION,
     }
     return compare_hours(hours_of(details, regular=regular), name)
+
+
+def calendar_sessions(
+    contract: Contract, start: datetime, end: datetime
+) -> tuple[tuple[datetime, datetime], ...] | None:
+    """
+    Return the sessions of years by the calendar of a contract's exchange. Blocks.
+
+    Those that overlap the span are returned whole. `None` means that nobody knows: no calendar is
+    known to fit, or the extra is missing.
+    """
+    name = calendar_of(contract)
+    if name is None:
+        return None
+    day = timedelta(days=1)
+    try:
+        rows = _schedule(name, start.date() - day, end.date() + day)
+    except ConfigurationError:
+        return None
+    return tuple(span for span in rows.values() if span[1] > start and span[0] < end)
 
 
 def compare_hours(hours: TradingHours, calendar: str) -> CalendarCheck:

@@ -7,7 +7,12 @@ from datetime import UTC, date, datetime
 import pytest
 
 from ibkr_connector.errors import ConfigurationError
-from ibkr_connector.instruments.calendars import calendar_of, compare_hours, cross_check
+from ibkr_connector.instruments.calendars import (
+    calendar_of,
+    calendar_sessions,
+    compare_hours,
+    cross_check,
+)
 from ibkr_connector.instruments.hours import read_hours
 from ibkr_connector.model.contracts import (
     Contract,
@@ -82,3 +87,14 @@ def test_a_calendar_that_does_not_exist_or_does_not_fit_is_named() -> None:
 )  # fmt: skip
 def test_the_exchange_decides_which_calendar_fits(contract: Contract, name: str | None) -> None:
     assert calendar_of(contract) == name
+
+
+def test_sessions_of_years_come_from_the_calendar_where_one_fits() -> None:
+    start, end = datetime(2026, 11, 25, 18, tzinfo=UTC), datetime(2026, 11, 27, 15, tzinfo=UTC)
+    spans = calendar_sessions(stock("AAPL", primary_exchange="NASDAQ"), start, end)
+    assert spans is not None
+    assert [span[1] for span in spans] == [
+        datetime(2026, 11, 25, 21, tzinfo=UTC),
+        datetime(2026, 11, 27, 18, tzinfo=UTC),
+    ]
+    assert calendar_sessions(forex("EUR.USD"), start, end) is None
