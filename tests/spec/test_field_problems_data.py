@@ -10,6 +10,8 @@ import ast
 import asyncio
 import queue
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -17,13 +19,25 @@ from typing import Any, Final
 
 import pytest
 
-from ibkr_connector import DataType, IBKRConnector, MarketDataPermissionError, Quote, Settings
+from ibkr_connector import (
+    DataType,
+    HistoricalDataError,
+    IBKRConnector,
+    MarketDataPermissionError,
+    Quote,
+    Settings,
+    option,
+)
+from ibkr_connector.account.view import AccountView
+from ibkr_connector.gateway.port import PositionRow
 from ibkr_connector.handlers import HandlerProblem, ProblemKind
+from ibkr_connector.model.ids import ConId
 from ibkr_connector.model.streams import Gap, GapReason
 from ibkr_connector.simulator import (
     Answer,
     GatewaySimulator,
     HostedSimulator,
+    IgnoreRequest,
     Permissions,
     Rewrite,
     Warn,
@@ -45,6 +59,15 @@ ROWS: Final[dict[int, tuple[str, ...]]] = {
         "component/gateway/test_connecting.py::"
         "test_a_peer_that_says_nothing_is_not_waited_for_longer_than_the_budget",
         "spec/test_field_problems_data.py::test_row_10_a_part_that_never_answers_is_named",
+    ),
+    12: (
+        "spec/test_field_problems_data.py::"
+        "test_row_12_history_that_hangs_or_fails_is_an_error_of_its_own_and_never_empty",
+        "component/market/test_history_on_the_wire.py::"
+        "test_each_meaning_of_162_is_its_own_error_and_never_an_empty_list",
+        "unit/market/test_download.py::test_a_refusal_is_never_a_shorter_series",
+        "component/gateway/test_field_problems.py::"
+        "test_a_ten_concurrent_calls_without_an_id_all_complete",
     ),
     16: (
         "spec/test_field_problems_data.py::"
@@ -86,6 +109,11 @@ ROWS: Final[dict[int, tuple[str, ...]]] = {
         "test_h_ten_thousand_abandoned_requests_leave_nothing",
         "component/gateway/test_hatch.py::"
         "test_a_thousand_abandoned_uses_of_the_escape_hatch_leave_nothing",
+    ),
+    31: (
+        "spec/test_field_problems_data.py::"
+        "test_row_31_an_option_costs_what_it_costs_per_unit_and_a_closed_one_is_gone",
+        "unit/account/test_view.py::test_a_price_per_unit_is_the_cost_without_the_multiplier",
     ),
     35: (
         "component/gateway/test_field_problems.py::"
@@ -358,3 +386,42 @@ async def test_row_35_ten_users_ask_the_same_at_once(
                 *(ib.request("orders", lambda x: x.reqAllOpenOrdersAsync()) for _ in range(10)),
             )
         assert len(answers) == 50
+
+
+async def test_row_12_history_that_hangs_or_fails_is_an_error_of_its_own_and_never_empty(
+    make_ibkr_gateway: Gateways, make_connector: Make
+) -> None:
+    refusal = Answer(to="ReqHistoricalData", code=321, text="Error validating request")
+    gateway = make_ibkr_gateway(faults=[refusal])
+    wish: dict[str, Any] = {"duration": "1 D", "bar_size": "1 hour"}
+    async with make_connector(gateway.port, retry_max_attempts=1) as ib:
+        with pytest.raises(HistoricalDataError):
+            await ib.get_historical_data("AAPL", **wish)
+        gateway.do(lambda sim: sim.inject(IgnoreRequest(on="ReqHistoricalData")))
+        # whoever gives up leaves nothing behind, and the next one is answered
+        async with asyncio.timeout(10):
+            hung = asyncio.ensure_future(ib.get_historical_data("AAPL", **wish))
+            while len(asked(gateway, "ReqHistoricalData")) < 2:
+                await ib.pacing_status()
+        hung.cancel()
+        await asyncio.wait([hung])
+        gateway.do(lambda sim: sim.clear_faults())
+        assert len(await ib.get_historical_data("AAPL", **wish)) > 0
+        assert (await ib.pacing_status()).history.open == 0
+
+
+def test_row_31_an_option_costs_what_it_costs_per_unit_and_a_closed_one_is_gone() -> None:
+    call = option("AAPL", "20261218", "C", strike=Decimal(250))
+    view, now = AccountView(), datetime(2026, 11, 20, tzinfo=UTC)
+    held = PositionRow(
+        account="DU1",
+        contract=replace(call, con_id=ConId(7), multiplier=Decimal(100)),
+        quantity=Decimal(2),
+        average_cost=Decimal("450.65"),
+    )
+    view.replace_positions([held], now)
+    (shown,) = view.positions("DU1")
+    # what IB tells includes the multiplier and commissions, and both figures are there
+    assert (shown.avg_cost, shown.avg_price) == (Decimal("450.65"), Decimal("4.5065"))
+    view.apply(replace(held, quantity=Decimal(0)), now)
+    assert view.positions("DU1") == ()
