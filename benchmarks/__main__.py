@@ -7,13 +7,15 @@ Measure and print.
     python -m benchmarks instruments [--rounds N] [--json]
     python -m benchmarks reconnect [--rounds N] [--json]
     python -m benchmarks history [--rounds N] [--json]
+    python -m benchmarks streams [--rounds N] [--json]
     python -m benchmarks simulator [NAME ...] [--profile] [--json]
 
 The connector is measured beside bare ib_async, in turns, against one gateway, and what counts are
 the ratios; `orders` is the whole desk beside bare `placeOrder`, and where the time goes. Without a
-name both are. `history` is bars to a frame beside `util.df`, `reconnect` the way from a socket that
-is back to `ready`, `instruments` a thousand of them out of the registry. The simulator is measured
-against what it promises. All but the first exit with 1 when a target is missed.
+name both are. `history` is bars to a frame beside `util.df`, `streams` ticks to a reader,
+`reconnect` the way from a socket that is back to `ready`, `instruments` a thousand of them out of
+the registry. The simulator is measured against what it promises. All but the first exit with 1 when
+a target is missed.
 """
 
 from __future__ import annotations
@@ -47,6 +49,8 @@ from .instruments import report as registered_report
 from .reconnect import compare as reconnects
 from .reconnect import report as reconnect_report
 from .simulator import FIGURES, measure, report
+from .streams import compare as streams
+from .streams import report as streams_report
 
 CALLS: Final = 40
 IMPORTS: Final = 5
@@ -207,7 +211,15 @@ def main() -> int:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=["connector", "history", "instruments", "orders", "reconnect", "simulator"],
+        choices=[
+            "connector",
+            "history",
+            "instruments",
+            "orders",
+            "reconnect",
+            "simulator",
+            "streams",
+        ],
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(FIGURES))
     parser.add_argument("--rounds", type=int, default=3)
@@ -221,6 +233,8 @@ def main() -> int:
         return _simulator(
             tuple(arguments.names), with_profile=arguments.profile, is_json=arguments.json
         )
+    if arguments.what == "streams":
+        return _streams(arguments.rounds, is_json=arguments.json)
     if arguments.what == "history":
         return _history(arguments.rounds, is_json=arguments.json)
     if arguments.what == "instruments":
@@ -256,6 +270,13 @@ def _orders(rounds: int, *, is_json: bool) -> int:
         found = compare(port, turns=rounds)
     print(json.dumps(dict(found.ratios)) if is_json else desk_report(found))
     return 1 if found.missed() else 0
+
+
+def _streams(rounds: int, *, is_json: bool) -> int:
+    logging.getLogger("ib_async").setLevel(logging.CRITICAL)
+    found = streams(rounds)
+    print(json.dumps(dict(found.ratios)) if is_json else streams_report(found))
+    return 0 if found.is_met else 1
 
 
 def _history(rounds: int, *, is_json: bool) -> int:

@@ -60,6 +60,11 @@ class Streams:
     our_bytes: float
 
     @property
+    def is_met(self) -> bool:
+        """Whether ours is no slower."""
+        return self.ratio >= 1.0
+
+    @property
     def ratios(self) -> Mapping[str, float]:
         """How many times as fast, and as large, as ib_async."""
         return {"ticks": self.ratio, "bytes": self.our_bytes / self.bare_bytes}

@@ -24,6 +24,9 @@ from benchmarks.reconnect import Reconnects
 from benchmarks.reconnect import compare as reconnects
 from benchmarks.reconnect import report as reconnect_report
 from benchmarks.simulator import FIGURES, Figure, Measured, report
+from benchmarks.streams import Streams
+from benchmarks.streams import compare as streams
+from benchmarks.streams import report as streams_report
 
 ROOT = Path(__file__).parents[2]
 
@@ -97,6 +100,23 @@ def test_frames_are_told_in_times_of_ib_async() -> None:
     assert found.is_met
     assert "2.1 times" in frames_report(found)
     assert not Bars(bare=1, pandas=1, polars=1, ratio_pandas=1.9, ratio_polars=9).is_met
+
+
+def test_streams_are_told_in_times_of_ib_async() -> None:
+    found = Streams(bare=10, ours=12, ratio=1.2, bare_bytes=5, our_bytes=4)
+    assert found.is_met
+    assert "1.20 times" in streams_report(found)
+    assert found.ratios["bytes"] == 0.8
+    assert not Streams(bare=2, ours=1, ratio=0.5, bare_bytes=1, our_bytes=1).is_met
+
+
+@pytest.mark.skipif(
+    os.environ.get("HYPOTHESIS_PROFILE") != "soak", reason="four connections take a while"
+)
+def test_ticks_reach_readers_on_both_sides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IBKR_CONFIG_DIR", str(tmp_path))
+    found = streams(1, symbols=5, ticks=200)
+    assert all(ratio > 0 for ratio in found.ratios.values())
 
 
 def test_bars_become_frames_on_both_sides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
