@@ -16,6 +16,7 @@ from typing import Final
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.errors import HistoricalDataError, IBKRError, NoDataError
+from ibkr_connector.instruments.calendars import calendar_sessions
 from ibkr_connector.model.bars import BarColumns, micros, moment
 from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
 from ibkr_connector.model.history import BarGap, Download, Session, TimeSpan
@@ -146,6 +147,8 @@ class HistoryDesk:
         start, sessions, calendar = plan.start, None, "not asked for"
         if wish.check or plan.days:
             sessions, calendar = await self._sessions(plan)
+            if sessions is None and (known := await _by_calendar(plan)) is not None:
+                sessions, calendar = known, f"the exchange's calendar; {calendar}"
         if plan.days and sessions is not None:
             begun = [one.start for one in sessions if one.start < plan.end]
             start = max(start, begun[-plan.days]) if len(begun) >= plan.days else start
@@ -344,6 +347,17 @@ class HistoryDesk:
                 told = (whole[0], min(whole[1], open_spans[-1][1]))
                 nothing.extend(without([told], open_spans))
         return nothing
+
+
+async def _by_calendar(plan: _Plan) -> tuple[Session, ...] | None:
+    """Return the sessions of a stock by the calendar of its exchange (extra `data`), if known."""
+    is_stock = plan.contract.security_type is SecurityType.STOCK
+    if not is_stock or not plan.key.regular_hours_only:
+        return None
+    spans = await asyncio.to_thread(calendar_sessions, plan.contract, plan.start, plan.end)
+    if spans is None:
+        return None
+    return tuple(Session(start=start, end=end, day=end.date()) for start, end in spans)
 
 
 def _comes_up_to_now(contract: Contract, show: str) -> bool:

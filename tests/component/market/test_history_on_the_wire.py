@@ -192,6 +192,23 @@ async def test_the_calendar_knows_half_days_and_nights(
     assert len(found.series) == 78 + 42 + 78
 
 
+@pytest.mark.filterwarnings("ignore:Series.dt.weekday")  # the library's own, of pandas 4
+async def test_a_calendar_library_stands_in_where_the_gateway_tells_no_schedule(
+    gateway: HostedSimulator, make_connector: Make
+) -> None:
+    start, end = datetime(2025, 11, 26, tzinfo=UTC), datetime(2025, 12, 2, tzinfo=UTC)
+    wish: dict[str, Any] = {"start": start, "end": end, "bar_size": "30 mins"}
+    async with make_connector(gateway.port) as ib:
+        first = await ib.history.download("AAPL", **wish)
+        refusal = Answer(to="ReqHistoricalData", code=321, text="Error validating request", times=1)
+        gateway.do(lambda sim: sim.inject(refusal))
+        again = await ib.history.download("AAPL", **wish)
+    assert (first.calendar, first.gaps) == ("IB's schedule", ())
+    # half days and holidays are known to it as well
+    assert again.gaps == ()
+    assert again.calendar.startswith("the exchange's calendar; the gateway tells none")
+
+
 async def test_bars_that_the_gateway_leaves_out_are_named(
     gateway: HostedSimulator, make_connector: Make
 ) -> None:
