@@ -8,8 +8,9 @@ again; the registry does that.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 from ibkr_connector.clock import Clock
@@ -17,6 +18,7 @@ from ibkr_connector.errors import IBKRError
 from ibkr_connector.gateway.stream_port import (
     StreamFault,
     StreamItem,
+    StreamKind,
     StreamLine,
     StreamRequest,
 )
@@ -32,6 +34,16 @@ from .staleness import next_factor
 __all__ = ["Phase", "Subscription"]
 
 _COMPARED: Final = ("bid", "ask", "last", "volume")
+
+_PAUSES: Final[Mapping[StreamKind, float]] = MappingProxyType(
+    {
+        StreamKind.FIVE_SECONDS: 7.5,
+        StreamKind.BARS: 7.5,
+        StreamKind.TRADES: 1.0,
+        StreamKind.DEPTH: 1.0,
+    }
+)
+"""Seconds without data in which some may have been missed; of quotes the newest counts."""
 
 _BUSY: Final = 20
 """So many batches on one line, and the contract is not quiet any more."""
@@ -62,6 +74,7 @@ class Subscription:
         on_broken: Told that the content fits no longer.
         on_heard: Told when data come after the gateway had said that none would.
         is_linked: Whether the gateway has its link to IB, as far as is known.
+        is_competing: Whether another login of the same user has the data.
     """
 
     def __init__(
@@ -74,6 +87,7 @@ class Subscription:
         on_broken: Callable[[Subscription, BrokenBook], None],
         on_heard: Callable[[], None],
         is_linked: Callable[[], bool],
+        is_competing: Callable[[], bool],
     ) -> None:
         self.request = self.asked = request
         self.details = details
@@ -94,6 +108,7 @@ class Subscription:
         self._on_broken = on_broken
         self._on_heard = on_heard
         self._is_linked = is_linked
+        self._is_competing = is_competing
         self._whole_until = clock.utcnow()
         self._gap: Gap | None = None
         self._batch: list[Streamed] = []
@@ -181,6 +196,9 @@ class Subscription:
         """Take what came over the line."""
         if self._gap is not None or self.is_contested or not self.has_data:
             self._hear_again()
+        elif self._has_paused():
+            self.suspect()
+            self.heard_at = self._clock.monotonic()
         if self._is_suspected:
             self._settle(item)
         try:
@@ -206,6 +224,13 @@ class Subscription:
     def fault(self, fault: StreamFault) -> None:
         """Take a message about the line."""
         self._on_fault(self, fault)
+
+    def _has_paused(self) -> bool:
+        """Whether it was silent while another login had data; TWS tells of quotes alone."""
+        pause_s = _PAUSES.get(self.request.kind)
+        if pause_s is None or not self._is_competing():
+            return False
+        return self._clock.monotonic() - self.heard_at > pause_s
 
     def _hear_again(self) -> None:
         self.has_data = True

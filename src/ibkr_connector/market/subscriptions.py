@@ -161,6 +161,7 @@ class Subscriptions:
                 on_broken=self._on_broken,
                 on_heard=self._watchdog.compete_no_more,
                 is_linked=lambda: self._watchdog.is_linked,
+                is_competing=lambda: self._watchdog.is_competing,
             )
             self._count(one)
             self._subscriptions[request] = one
@@ -289,8 +290,7 @@ class Subscriptions:
         Ask for every line that is lost now.
 
         Raises:
-            IBKRError: Lines that could not be asked for; the others are back, and these are tried
-                again every minute and at the next call.
+            IBKRError: Why some could not be; those are tried again every minute.
         """
         lost = [one for one in self._subscriptions.values() if one.phase is Phase.LOST]
         for one in lost:

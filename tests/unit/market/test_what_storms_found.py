@@ -170,3 +170,36 @@ async def test_a_reader_who_leaves_while_his_line_waits_for_its_turn_leaves_no_l
     await restoring
     assert world.gateway.open == []
     assert world.lines.used == 0
+
+
+async def test_bars_that_another_login_held_back_unsaid_are_a_gap_before_the_first_that_comes(
+    world: World,
+) -> None:
+    bars, _ = await world.join(kind=FIVE), await world.join()
+    line, quotes = world.gateway.lines
+    bar(world, line, 0)
+    quotes.quote("100")
+    # TWS says it of the quotes alone
+    quotes.fault(10197)
+    await world.clock.advance(35.0)
+    bar(world, line, 7)
+    quotes.quote("101")
+    await world.clock.advance(5.0)
+    bar(world, line, 8)
+    assert kinds(letters(bars)) == [BarUpdate, Gap, Gap, BarUpdate, BarUpdate]
+
+
+async def test_bars_that_go_on_while_another_login_has_the_quotes_have_no_gap(
+    world: World,
+) -> None:
+    bars, _ = await world.join(kind=FIVE), await world.join()
+    line, quotes = world.gateway.lines
+    quotes.quote("100")
+    quotes.fault(10197)
+    for number in range(4):
+        await world.clock.advance(5.0)
+        bar(world, line, number)
+    quotes.quote("101")
+    await world.clock.advance(5.0)
+    bar(world, line, 4)
+    assert kinds(letters(bars)) == [BarUpdate] * 5
