@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
 
 from .clock import SystemClock
 from .derivatives.facets import Options
+from .derivatives.futures_facet import Futures
 from .errors import ConfigurationError, NotConnectedError, WrongThreadError
 from .gateway.stream_port import StreamKind
 from .handlers import Handlers
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from .model.account import AccountSummary, Position
     from .model.brackets import BracketReport, BracketRequest
     from .model.capabilities import Capabilities
+    from .model.futures import FuturesFetch
     from .model.market import BarSeries, MarketData, Quote, QuoteSet
     from .model.pacing import PacingStatus
     from .model.preview import OrderPreview
@@ -369,6 +371,17 @@ class IBKRConnector:
     def options(self) -> Options:
         """Chains of options and their greeks: `await ib.options.chain("AAPL")`."""
         return Options(self._call)
+
+    @property
+    def futures(self) -> Futures:
+        """Front months, rolls and continuous series: `await ib.futures.front("ES")`."""
+        return Futures(self._call)
+
+    async def fetch_futures_market_data(
+        self, symbols: Iterable[str] | None = None, *, session: Any = None
+    ) -> FuturesFetch:
+        """Fetch bars of front contracts and store them, as `ib.futures.fetch` with defaults."""
+        return await self.futures.fetch(symbols, session=session)
 
     async def get_quote(self, contract: Contract | str) -> Quote:
         """

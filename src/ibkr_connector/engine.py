@@ -20,6 +20,7 @@ from .account.desk import AccountDesk, choose_account
 from .clock import Clock, SystemClock
 from .codes import pacing_effect
 from .data_pool import DataPool
+from .derivatives.futures import FuturesDesk
 from .derivatives.options import OptionsDesk
 from .errors import IBKRError, NotConnectedError, ReadOnlyError
 from .gateway.capabilities import capabilities_of
@@ -158,6 +159,7 @@ class Engine:
             followed=self.streams.newest,
             clock=clock,
         )
+        self.futures = FuturesDesk(ask=self.request, bars=self.market.bars, clock=clock)
         self.past_ticks = PastTickDesk(
             gateway=self._pool,
             pipeline=self._pool,

@@ -42,6 +42,7 @@ def run(arguments: list[str], folder: Path) -> str:
             "instruments.py",
             ["E-mini S&P 500 50 20270319", "6000.25 6000.00 6000.25", "'ESZ6', 'ESH7'"],
         ),
+        ("futures.py", ["2 contracts, True", "none of NOSUCH", "1 roll, True"]),
         ("options.py", ["C ", "delta 0.", "iv ", "at 30 %"]),
         (
             "drafts.py",

@@ -12,17 +12,21 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
+import ib_async.contract
+
 from ibkr_connector.errors import NoDataError, RequestTimeoutError
-from ibkr_connector.model.contracts import Contract, SecurityType
+from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
 from ibkr_connector.model.derivatives import Greeks, OptionClass
 from ibkr_connector.model.instruments import PriceBand
 
 from . import translate
-from .figures import decimal_or_none, positive
+from .figures import decimal_or_none, positive, quantity
 
 __all__ = [
+    "futures_of",
     "implied_volatility",
     "market_rule",
+    "open_interest",
     "option_classes",
     "option_greeks",
     "option_price",
@@ -32,6 +36,10 @@ _PATIENCE_S: Final = 1.0
 """How long ib_async waits for a market rule; it has no way to be told otherwise."""
 
 _FUTURES: Final = frozenset({SecurityType.FUTURE, SecurityType.CONTINUOUS_FUTURE})
+_OPEN_INTEREST: Final = "588"
+"""The generic tick that brings the open interest of a future (IB campus, tick types)."""
+
+_INTEREST_PATIENCE_S: Final = 2.0
 _NOT_COMPUTED: Final = -2
 _LARGEST: Final = 1e300
 """IB writes a figure that it does not have as the largest double."""
@@ -167,3 +175,35 @@ def _figure(number: float | None) -> Decimal | None:
 
 def _day(text: str) -> date:
     return date(int(text[:4]), int(text[4:6]), int(text[6:8]))
+
+
+async def futures_of(
+    ib: Any, symbol: str, *, exchange: str, include_expired: bool
+) -> tuple[ContractDetails, ...]:
+    """Ask for every future of a symbol, those that have expired within two years too if wanted."""
+    asked = ib_async.contract.Contract(
+        secType="FUT", symbol=symbol, exchange=exchange, includeExpired=include_expired
+    )
+    return tuple(map(translate.contract_details, await ib.reqContractDetailsAsync(asked)))
+
+
+async def open_interest(ib: Any, contract: Contract) -> Decimal:
+    """Ask how many contracts of a future are open; 0 where IB does not say within two seconds."""
+    asked = translate.ib_contract(contract)
+    ticker = ib.reqMktData(asked, _OPEN_INTEREST, False, False)  # noqa: FBT003
+    told = asyncio.Event()
+
+    def look(*_: Any) -> None:
+        if math.isfinite(ticker.futuresOpenInterest):
+            told.set()
+
+    ticker.updateEvent += look
+    try:
+        look()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_INTEREST_PATIENCE_S):
+                await told.wait()
+    finally:
+        ticker.updateEvent -= look
+        ib.cancelMktData(asked)
+    return quantity(float(ticker.futuresOpenInterest)) or Decimal(0)

@@ -137,6 +137,8 @@ def ib_contract(source: Contract) -> Any:
         localSymbol=source.local_symbol,
         tradingClass=source.trading_class,
         comboLegs=[_ib_leg(leg) for leg in source.legs],
+        # one that is named by its id is meant, whether it has expired or not
+        includeExpired=source.con_id is not None and source.security_type is SecurityType.FUTURE,
     )
 
 

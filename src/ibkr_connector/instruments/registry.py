@@ -17,6 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
+from sqlalchemy import Connection
+
 from ibkr_connector.clock import Clock
 from ibkr_connector.errors import ContractError, IBKRError
 from ibkr_connector.gateway.times import BadTimeError
@@ -176,6 +178,15 @@ class Registry:
             unchanged=tuple(one.instrument_id for one in made if one.instrument_id not in new),
             problems=tuple(sorted(wrong, key=lambda one: one.line)),
         )
+
+    async def work(self, work: Callable[[Connection], T]) -> T:
+        """
+        Do a piece of work on the database, all of it or nothing.
+
+        Raises:
+            ConfigurationError: The database cannot be used.
+        """
+        return await self._run(work)
 
     async def settle(self) -> None:
         """Return when all that is noted is written, or could not be."""

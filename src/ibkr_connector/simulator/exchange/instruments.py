@@ -148,6 +148,10 @@ class Catalogue:
         """Return everything that fits, in the order of listing; a con id alone decides."""
         if query.con_id:
             found = self.get(query.con_id)
+            if found is None and query.include_expired and self._expired is not None:
+                # a con id outlives its contract (IB campus: expired futures, two years)
+                every = self._expired(replace(query, symbol=""))
+                found = next((one for one in every if one.con_id == query.con_id), None)
             if found is None:
                 return ()
             if query.sec_type == "CONTFUT" and found.sec_type == "FUT":

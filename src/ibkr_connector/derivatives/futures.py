@@ -1,0 +1,264 @@
+"""
+Futures by their symbols: which contract is in front, and bars that go on over the rolls.
+
+Bars are asked for through the same pacing as all others. What is stored is each contract's own
+prices; adjusted ones are made when they are asked for, since they change with every roll.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
+from typing import Any, Final, Protocol, TypeVar
+
+from ibkr_connector.clock import Clock
+from ibkr_connector.errors import ContractError, IBKRError, NoDataError
+from ibkr_connector.gateway import reference
+from ibkr_connector.model.contracts import Contract, ContractDetails
+from ibkr_connector.model.futures import (
+    Adjustment,
+    ContinuousSeries,
+    FetchedFuture,
+    FuturesFetch,
+    Roll,
+    RollRule,
+)
+from ibkr_connector.model.market import Bar, BarSeries
+
+from .config import IBKRFuturesServiceConfig
+from .rolls import (
+    adjusted,
+    expiry_of,
+    front_by_expiry,
+    last_common,
+    one_family,
+    roll_calendar,
+    roll_day,
+    volume_roll,
+)
+
+__all__ = ["FuturesDesk"]
+
+T = TypeVar("T")
+
+Store = Callable[[Sequence[FetchedFuture]], Awaitable[Sequence[int]]]
+"""Stores fetched bars, and returns how many of each were not there before."""
+
+_CANDIDATES: Final = 3
+"""Contracts that are compared by what trades; the front month is one of the next few."""
+
+_OVERLAP: Final = timedelta(days=10)
+_DAY: Final = timedelta(days=1)
+
+
+class _Ask(Protocol):
+    def __call__(
+        self, name: str, call: Callable[[Any], Awaitable[T]], *, policy: str
+    ) -> Awaitable[T]: ...
+
+
+class _Bars(Protocol):
+    def __call__(
+        self,
+        description: Contract | str,
+        *,
+        duration: str,
+        bar_size: str,
+        what_to_show: str | None = None,
+        end: datetime | None = None,
+        regular_hours_only: bool = True,
+    ) -> Awaitable[BarSeries]: ...
+
+
+class FuturesDesk:
+    """Answer which future is meant by a symbol, and fetch bars of many."""
+
+    def __init__(self, *, ask: _Ask, bars: _Bars, clock: Clock) -> None:
+        self._ask = ask
+        self._bars = bars
+        self._clock = clock
+
+    async def contracts(
+        self, symbol: str, *, config: IBKRFuturesServiceConfig, include_expired: bool = False
+    ) -> tuple[ContractDetails, ...]:
+        """
+        Return the futures of a symbol, the next to expire first.
+
+        Raises:
+            ContractNotFoundError: There are none.
+            ContractError: They are of several kinds.
+        """
+        found = await self._ask(
+            "futures",
+            partial(
+                reference.futures_of,
+                symbol=symbol.strip().upper(),
+                exchange=config.exchanges.get(symbol.strip().upper(), ""),
+                include_expired=include_expired,
+            ),
+            policy="contract_details",
+        )
+        return one_family(symbol, found)
+
+    async def front(self, symbol: str, *, config: IBKRFuturesServiceConfig) -> ContractDetails:
+        """Return the contract in front, by the rule of the configuration."""
+        family = await self.contracts(symbol, config=config)
+        today = self._clock.utcnow().date()
+        first = front_by_expiry(family, today, roll_days=config.roll_days)
+        rivals = family[family.index(first) :][:_CANDIDATES]
+        if config.roll is RollRule.EXPIRY or len(rivals) == 1:
+            return first
+        if config.roll is RollRule.VOLUME:
+            weights = [await self._volume(one.contract) for one in rivals]
+        else:
+            weights = [
+                await self._ask(
+                    "open_interest",
+                    partial(reference.open_interest, contract=one.contract),
+                    policy="quote",
+                )
+                for one in rivals
+            ]
+        if not any(weights):
+            raise NoDataError(f"IB tells no {config.roll} of {symbol}", hint="roll by expiry")
+        # of two alike the earlier
+        return rivals[weights.index(max(weights))]
+
+    async def calendar(self, symbol: str, *, config: IBKRFuturesServiceConfig) -> tuple[Roll, ...]:
+        """Return the rolls to come, by expiry, and those of the contracts that IB still knows."""
+        family = await self.contracts(symbol, config=config, include_expired=True)
+        return roll_calendar(family, roll_days=config.roll_days)
+
+    async def continuous(
+        self,
+        symbol: str,
+        *,
+        start: date,
+        end: date | None,
+        adjustment: Adjustment,
+        config: IBKRFuturesServiceConfig,
+    ) -> ContinuousSeries:
+        """Return daily bars that go on from one contract to the next."""
+        if config.roll is RollRule.OPEN_INTEREST:
+            raise ContractError(
+                "IB tells no open interest of the past", hint="roll by expiry or by volume"
+            )
+        until = end or self._clock.utcnow().date()
+        family = await self.contracts(symbol, config=config, include_expired=True)
+        needed = [one for one in family if roll_day(one, config.roll_days) > start]
+        last = next(
+            (n for n, one in enumerate(needed) if roll_day(one, config.roll_days) > until),
+            len(needed) - 1,
+        )
+        # by volume the next one may have taken over already
+        needed = needed[: last + (2 if config.roll is RollRule.VOLUME else 1)]
+        if not needed:
+            raise NoDataError(f"IB knows no future of {symbol} that was in front since {start}")
+        begins = [start, *(roll_day(one, config.roll_days) for one in needed[:-1])]
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self._daily(one, begin - _OVERLAP, until))
+                for one, begin in zip(needed, begins, strict=True)
+            ]
+        bars = [task.result() for task in tasks]
+        rolls: list[Roll] = []
+        for (old, new), (old_bars, new_bars) in zip(
+            itertools.pairwise(needed), itertools.pairwise(bars), strict=True
+        ):
+            day = roll_day(old, config.roll_days)
+            if config.roll is RollRule.VOLUME:
+                day = volume_roll(old_bars, new_bars, day)
+            closes = last_common(old_bars, new_bars, day)
+            rolls.append(
+                Roll(
+                    day=day,
+                    old=old.contract,
+                    new=new.contract,
+                    old_close=None if closes is None else closes[0],
+                    new_close=None if closes is None else closes[1],
+                )
+            )
+        rolls = [roll for roll in rolls if roll.day <= until]
+        edges = [start, *(roll.day for roll in rolls), until + _DAY]
+        segments = [
+            [bar for bar in one if low <= bar.timestamp.date() < high]
+            for one, low, high in zip(bars, edges, edges[1:], strict=False)
+        ]
+        return ContinuousSeries(
+            symbol=symbol,
+            bar_size="1 day",
+            rule=config.roll,
+            adjustment=adjustment,
+            contracts=tuple(one.contract for one in needed[: len(segments)]),
+            rolls=tuple(rolls),
+            bars=adjusted(segments, rolls, adjustment),
+        )
+
+    async def fetch(
+        self, symbols: Iterable[str], *, config: IBKRFuturesServiceConfig, store: Store
+    ) -> FuturesFetch:
+        """Fetch the front contracts together and store their bars; each failure is named."""
+        wanted = tuple(dict.fromkeys(symbols))
+
+        async def one(symbol: str) -> FetchedFuture | IBKRError:
+            try:
+                contract = (await self.front(symbol, config=config)).contract
+                series = await self._bars(
+                    contract,
+                    duration=config.duration,
+                    bar_size=config.bar_size,
+                    what_to_show=config.what_to_show,
+                    regular_hours_only=config.regular_hours_only,
+                )
+            except IBKRError as error:
+                return error
+            return FetchedFuture(
+                symbol=symbol, contract=contract, bars=tuple(series.bars), stored=0
+            )
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(symbol)) for symbol in wanted]
+        results = [task.result() for task in tasks]
+        fetched = [result for result in results if isinstance(result, FetchedFuture)]
+        counts = await store(fetched) if fetched else ()
+        return FuturesFetch(
+            results=tuple(
+                replace(one, stored=count) for one, count in zip(fetched, counts, strict=True)
+            ),
+            failures={
+                symbol: result
+                for symbol, result in zip(wanted, results, strict=True)
+                if isinstance(result, IBKRError)
+            },
+        )
+
+    async def _volume(self, contract: Contract) -> Any:
+        """Return what was traded on the last whole day; 0 where IB has no bars of it."""
+        today = self._clock.utcnow().date()
+        try:
+            series = await self._bars(
+                contract, duration="5 D", bar_size="1 day", what_to_show="TRADES"
+            )
+        except NoDataError:
+            return 0
+        whole = [bar.volume or 0 for bar in series.bars if bar.timestamp.date() < today]
+        return whole[-1] if whole else 0
+
+    async def _daily(self, details: ContractDetails, start: date, until: date) -> Sequence[Bar]:
+        last = min(until, expiry_of(details))
+        end = datetime.combine(last + _DAY, time(), tzinfo=UTC)
+        days = max(2, (last - start).days + 2)
+        now = self._clock.utcnow()
+        series = await self._bars(
+            details.contract,
+            duration=f"{days} D" if days <= 365 else f"{-(-days // 365)} Y",
+            bar_size="1 day",
+            what_to_show="TRADES",
+            end=None if end > now else end,
+            regular_hours_only=False,
+        )
+        return tuple(series.bars)

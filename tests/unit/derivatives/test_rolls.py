@@ -1,0 +1,150 @@
+"""Futures roll when they should, and prices go on over the rolls."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ibkr_connector.derivatives.config import IBKRFuturesServiceConfig
+from ibkr_connector.derivatives.rolls import (
+    adjusted,
+    front_by_expiry,
+    last_common,
+    one_family,
+    roll_calendar,
+    roll_day,
+    volume_roll,
+)
+from ibkr_connector.errors import ConfigurationError, ContractError, NoDataError
+from ibkr_connector.model.contracts import ContractDetails, future
+from ibkr_connector.model.futures import Adjustment, Roll, RollRule
+from ibkr_connector.model.market import Bar
+
+
+def details(expiry: str, symbol: str = "ES") -> ContractDetails:
+    return ContractDetails(contract=future(symbol, expiry), last_trade_date=expiry)
+
+
+FAMILY = tuple(map(details, ("20261218", "20270319", "20270618")))
+
+
+def bar(day: int, close: str, volume: int = 100) -> Bar:
+    price = Decimal(close)
+    return Bar(
+        timestamp=datetime(2026, 12, day, tzinfo=UTC),
+        open=price,
+        high=price + 1,
+        low=price - 1,
+        close=price,
+        volume=Decimal(volume),
+    )
+
+
+def test_a_contract_is_in_front_until_weekdays_before_its_last_day() -> None:
+    assert roll_day(FAMILY[0], 5) == date(2026, 12, 11)
+    assert roll_day(FAMILY[0], 0) == date(2026, 12, 19)
+    for today, expected in ((date(2026, 12, 10), 0), (date(2026, 12, 11), 1)):
+        assert front_by_expiry(FAMILY, today, roll_days=5) == FAMILY[expected]
+    assert front_by_expiry(FAMILY, date(2026, 12, 18), roll_days=0) == FAMILY[0]
+    with pytest.raises(NoDataError, match="3 are known"):
+        front_by_expiry(FAMILY, date(2028, 1, 1), roll_days=5)
+    rolls = roll_calendar(FAMILY, roll_days=5)
+    assert [roll.day for roll in rolls] == [date(2026, 12, 11), date(2027, 3, 12)]
+    assert rolls[0].new == rolls[1].old
+
+
+def test_several_kinds_are_never_mixed() -> None:
+    assert one_family("ES", FAMILY[::-1]) == FAMILY
+    other = replace(FAMILY[0], contract=replace(FAMILY[0].contract, trading_class="QES"))
+    with pytest.raises(ContractError, match="several kinds"):
+        one_family("ES", (*FAMILY, other))
+    with pytest.raises(ContractError, match="no last trading day"):
+        one_family("ES", [details("202612")])
+
+
+def test_volume_rolls_on_the_day_after_it_has_moved_and_at_the_latest_by_expiry() -> None:
+    old = [bar(1, "10"), bar(2, "10"), bar(3, "10", 20)]
+    new = [bar(1, "11", 5), bar(2, "11", 90), bar(3, "11", 200)]
+    assert volume_roll(old, new, date(2026, 12, 11)) == date(2026, 12, 4)
+    assert volume_roll(old[:2], new, date(2026, 12, 11)) == date(2026, 12, 11)
+    assert last_common(old, new, date(2026, 12, 3)) == (Decimal(10), Decimal(11))
+    assert last_common(old, new, date(2026, 12, 1)) is None
+
+
+def rolled(old: str, new: str) -> Roll:
+    return Roll(
+        day=date(2026, 12, 3),
+        old=FAMILY[0].contract,
+        new=FAMILY[1].contract,
+        old_close=Decimal(old),
+        new_close=Decimal(new),
+    )
+
+
+def test_prices_before_a_roll_are_moved_and_those_after_it_stay() -> None:
+    segments = [[bar(1, "100"), bar(2, "102")], [bar(3, "110")]]
+    roll = rolled("102", "108")
+    for how, closes in (
+        (Adjustment.NONE, ["100", "102", "110"]),
+        (Adjustment.DIFFERENCE, ["106", "108", "110"]),
+    ):
+        assert [str(one.close) for one in adjusted(segments, [roll], how)] == closes
+    by_ratio = adjusted(segments, [rolled("100", "110")], Adjustment.RATIO)
+    assert [one.close for one in by_ratio] == [Decimal(110), Decimal("112.2"), Decimal(110)]
+    unknown = replace(roll, new_close=None)
+    assert len(adjusted(segments, [unknown], Adjustment.NONE)) == 3
+    with pytest.raises(NoDataError, match="no bar before"):
+        adjusted(segments, [unknown], Adjustment.DIFFERENCE)
+    with pytest.raises(NoDataError, match="no ratio"):
+        adjusted(segments, [rolled("-1", "5")], Adjustment.RATIO)
+    assert adjusted([], [], Adjustment.RATIO) == ()
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(
+        st.tuples(st.lists(st.integers(50, 500), min_size=1, max_size=4), st.integers(-20, 20)),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_differences_within_a_contract_survive_every_adjustment(
+    given_segments: list[tuple[list[int], int]],
+) -> None:
+    segments: list[list[Bar]] = []
+    day = datetime(2026, 1, 1, tzinfo=UTC)
+    for closes, _ in given_segments:
+        segment = []
+        for close in closes:
+            segment.append(replace(bar(1, str(close)), timestamp=day))
+            day += timedelta(days=1)
+        segments.append(segment)
+    rolls = [
+        rolled(str(segment[-1].close), str(segment[-1].close + gap))
+        for segment, (_, gap) in zip(segments[:-1], given_segments, strict=False)
+    ]
+    joined = adjusted(segments, rolls, Adjustment.DIFFERENCE)
+    assert [one.timestamp for one in joined] == sorted(one.timestamp for one in joined)
+    assert joined[-len(segments[-1]) :] == tuple(segments[-1])
+    at = 0
+    for segment in segments:
+        mine = joined[at : at + len(segment)]
+        at += len(segment)
+        for (one, two), (three, four) in zip(pairwise(segment), pairwise(mine), strict=True):
+            assert two.close - one.close == four.close - three.close
+
+
+def test_the_configuration_is_checked() -> None:
+    default = IBKRFuturesServiceConfig.get_default_config()
+    assert (default.symbols, default.roll) == (("ES", "NQ", "YM"), RollRule.EXPIRY)
+    assert IBKRFuturesServiceConfig(roll="volume").roll is RollRule.VOLUME  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="roll_days"):
+        IBKRFuturesServiceConfig(roll_days=-1)
+    with pytest.raises(ConfigurationError, match="'moon'"):
+        IBKRFuturesServiceConfig(roll="moon")  # type: ignore[arg-type]
