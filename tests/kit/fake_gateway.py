@@ -220,6 +220,11 @@ class FakeGateway:
         self._next_order_id = order_id + 1
         return OrderId(order_id)
 
+    def check_open(self) -> None:
+        """Refuse to go on when the session has ended."""
+        if not self.is_open:
+            raise NotConnectedError("there is no session", disposition=SendDisposition.UNSENT)
+
     async def confirm_alive(self) -> None:
         """Say nothing: it lives."""
 
@@ -307,8 +312,7 @@ class FakeGateway:
 
     async def _enter(self, name: str) -> None:
         self.calls.append(name)
-        if not self.is_open:
-            raise NotConnectedError("there is no session", disposition=SendDisposition.UNSENT)
+        self.check_open()
         await asyncio.sleep(0)
         if not self.is_open:
             raise ConnectionLostError(f"the session ended before {name} was answered")

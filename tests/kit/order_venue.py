@@ -116,6 +116,9 @@ class OrderVenue:
         self._next_id = order_id + 1
         return OrderId(order_id)
 
+    def check_open(self) -> None:
+        self._check()
+
     async def confirm_alive(self) -> None:
         return
 

@@ -175,7 +175,9 @@ class AccountView:
         row = values.get(("ExchangeRate", currency)) or values.get(
             ("$LEDGER-ExchangeRate", currency)
         )
-        return _number(row.value) if row is not None else None
+        rate = _number(row.value) if row is not None else None
+        # none, or one that is not above zero, would make everything worth nothing to the rules
+        return rate if rate is not None and rate > 0 else None
 
     def _keep_value(self, value: AccountValue, now: datetime) -> None:
         self._summaries.pop(value.account, None)

@@ -138,6 +138,10 @@ class GatewayLink:
         self._next_order_id = OrderId(order_id + 1)
         return order_id
 
+    def check_open(self) -> None:
+        """Refuse to go on when there is no session."""
+        self._current()
+
     async def confirm_alive(self) -> None:
         """Refuse to go on when the gateway has been silent for long and does not answer."""
         session = self._current()

@@ -16,7 +16,7 @@ import ib_async.contract
 import ib_async.order
 
 from ibkr_connector.errors import OrderValidationError
-from ibkr_connector.model.contracts import Contract, SecurityType
+from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.ids import ConId
 from ibkr_connector.model.orders import (
     AdaptivePriority,
@@ -37,6 +37,7 @@ from ibkr_connector.model.terms import NO_TERMS
 
 from .algo_terms import read_algo, write_algo
 from .figures import decimal_or_none, figure, integer, positive
+from .security_types import security_type
 from .times import BadTimeError, date_text, parse_time
 
 __all__ = ["read_terms", "stop_price", "write_terms"]
@@ -217,7 +218,7 @@ def _read(source: Any, login_zone: tzinfo) -> Condition:
         case ib_async.order.ExecutionCondition():
             return ExecutionCondition(
                 symbol=source.symbol,
-                security_type=SecurityType(source.secType),
+                security_type=security_type(source.secType),
                 exchange=source.exch,
                 joined=joined,
             )

@@ -381,6 +381,10 @@ class OrderGateway(Protocol):
         """
         ...
 
+    def check_open(self) -> None:
+        """Raise `NotConnectedError` (`unsent`) when there is no session; asks nobody."""
+        ...
+
     async def confirm_alive(self) -> None:
         """
         Refuse to go on when nobody is there to take an order; asked right before the last checks.

@@ -350,10 +350,14 @@ class Session:
         self._client.updateReqId(floor)
         return OrderId(self._client.getReqId())
 
-    async def confirm_alive(self) -> None:
+    def check_open(self) -> None:
         """Refuse to go on when the session has ended; it asks nothing."""
         if not self.is_open:
             raise NotConnectedError("there is no session", disposition=SendDisposition.UNSENT)
+
+    async def confirm_alive(self) -> None:
+        """Refuse to go on when the session has ended; it asks nothing."""
+        self.check_open()
 
     async def send_order(self, ticket: OrderTicket) -> None:
         """

@@ -21,7 +21,6 @@ from ibkr_connector.model.contracts import (
     ContractDetails,
     OpenClose,
     Right,
-    SecurityType,
 )
 from ibkr_connector.model.ids import ClientId, ConId, ExecId, OrderId, PermId
 from ibkr_connector.model.market import Bar
@@ -41,6 +40,7 @@ from .port import (
     PortfolioRow,
     PositionRow,
 )
+from .security_types import security_type
 from .times import parse_time
 
 # Called with decimals where ib_async declares floats; `fields` writes them digit by digit.
@@ -74,13 +74,6 @@ _SIDES: Final = {
 }
 _RIGHTS: Final = {"C": Right.CALL, "CALL": Right.CALL, "P": Right.PUT, "PUT": Right.PUT}
 
-_SECURITY_TYPES: Final = {kind.value: kind for kind in SecurityType} | {
-    "BILL": SecurityType.BOND,
-    "FIXED": SecurityType.BOND,
-    "IOPT": SecurityType.WARRANT,
-}
-"""IB's names, and those of kinds that we file under a related one."""
-
 _NOT_SAID: Final = "?"
 """What TWS writes into fields of orders that this client may not see (ib_async wrapper.py)."""
 
@@ -99,9 +92,7 @@ def contract(source: Any) -> Contract:
 
 
 def _contract(source: Any) -> Contract:
-    kind = _SECURITY_TYPES.get(source.secType)
-    if kind is None:
-        raise ValueError(f"expected a security type, found {source.secType!r}")
+    kind = security_type(source.secType)
     con_id = integer(source.conId)
     return Contract(
         symbol=source.symbol,

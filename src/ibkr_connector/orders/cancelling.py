@@ -76,13 +76,15 @@ class Cancelling:
         limit_s = self._timeout_s if timeout_s is None else timeout_s
         session = self._inquiry.session
         self._refusals.pop(key, None)
-        self._book.move(key, Event.ASK_CANCEL, cause="cancel")
+
+        async def send() -> None:
+            # not before: what was never sent was not asked for, and explains no later word
+            self._gateway.check_open()
+            self._book.move(key, Event.ASK_CANCEL, cause="cancel")
+            await self._gateway.send_cancel(entry.order_id)
+
         await self._pipeline.run(
-            Operation(
-                policy=ENDPOINTS["cancel_order"],
-                call=lambda: self._gateway.send_cancel(entry.order_id),
-                deadline_s=limit_s,
-            )
+            Operation(policy=ENDPOINTS["cancel_order"], call=send, deadline_s=limit_s)
         )
 
         def settled(now: OrderEntry) -> bool:

@@ -79,13 +79,16 @@ class Dispatch:
             self._abandoned.add(key)
         return in_time
 
-    def check_key(self, client_order_id: str | None) -> None:
+    def check_sendable(self, client_order_id: str | None) -> None:
         """
-        Refuse a key under which the broker has an order that our journal has never heard of.
+        Refuse what could not be sent, and a key of an order that our journal has never heard of.
 
         Raises:
-            OrderValidationError: The journal was lost, and to place it would be to place it twice.
+            NotConnectedError: There is no session to send it to.
+            OrderValidationError: The broker has an order under that key: the journal was lost, and
+                to place it would be to place it twice.
         """
+        self._gateway.check_open()
         if client_order_id is None or not self._ledger.foreign_refs:
             return
         start = order_ref(client_order_id, client_id=self._gateway.client_id, token=self._token)

@@ -73,6 +73,7 @@ class Families:
         self._inquiry = inquiry
         self._check_trading = check_trading
         self._grace_s = grace_s
+        self._under_way: dict[str, asyncio.Task[None]] = {}
         self.lost_exits: Final = LostExits(book=book, inquiry=inquiry, jobs=jobs, window_s=window_s)
 
     async def place(
@@ -111,7 +112,7 @@ class Families:
                 known = placed_before(self._ledger, entry, examined[0].contract)
             if known is None:
                 self._check_trading()
-                self._dispatch.check_key(entry.client_order_id)
+                self._dispatch.check_sendable(entry.client_order_id)
                 rules = [(*rows, *agreed.rows) for rows in self._check_risk(examined)]
                 voucher = agreed.voucher if agreed.rows else self._placing.take(token, examined)
             else:
@@ -120,6 +121,7 @@ class Families:
             self._placing.deny(bracket, error)
             raise
         if known is not None:
+            await self._carried(keys, waiting)
             return await self._answer(keys, waiting)
         head = self._dispatch.intend(examined[0], rules=rules[0], transmit=False)
         parent_id = head.ticket.order_id
@@ -132,11 +134,11 @@ class Families:
         job = self._jobs.spawn(
             self._carry(notes, waiting, decided=self._placing.decided(head, voucher))
         )
+        if job is not None:
+            self._under_way[head.key] = job
+            job.add_done_callback(lambda _: self._under_way.pop(head.key, None))
         try:
-            if waiting.until == "sent":
-                await self._dispatch.sent(keys)
-            elif job is not None:
-                await asyncio.wait([job])
+            await self._carried(keys, waiting)
         except asyncio.CancelledError:
             for key in keys:
                 self._dispatch.call_off(key)
@@ -194,6 +196,14 @@ class Families:
                 why = "its parent was refused, and the broker does not know it"
                 self._book.move(child.key, Event.LOSE, cause="bracket", reason=why)
                 self._book.move(child.key, Event.NOT_PLACED, cause="bracket", reason=why)
+
+    async def _carried(self, keys: Sequence[str], waiting: Waiting) -> None:
+        """Wait until a bracket has been carried to the broker, whoever placed it."""
+        job = self._under_way.get(keys[0])
+        if waiting.until == "sent":
+            await self._dispatch.sent(keys)
+        elif job is not None:
+            await asyncio.wait([job])
 
     async def _answer(self, keys: Sequence[str], waiting: Waiting) -> BracketReport:
         ends_at = self._book.clock.monotonic() + waiting.fill_s

@@ -122,7 +122,7 @@ class Placing:
                 known = placed_before(self._ledger, checked, examined.contract)
             if known is None:
                 self._check_trading()
-                self._dispatch.check_key(checked.client_order_id)
+                self._dispatch.check_sendable(checked.client_order_id)
                 rules = self._admission.check_risk(examined)
                 voucher = agreed.voucher if agreed.rows else self.take(token, [examined])
         except IBKRError as error:

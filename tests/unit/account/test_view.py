@@ -158,6 +158,13 @@ def test_rates_are_into_the_base_currency(tag: str) -> None:
     assert view.exchange_rate("DU1", "JPY") is None
 
 
+@pytest.mark.parametrize("text", ["0", "0.00", "-1.1", ""])
+def test_a_rate_that_is_not_above_zero_is_unknown(text: str) -> None:
+    view = AccountView()
+    view.replace_values([value("NetLiquidation", "1"), value("ExchangeRate", text, "EUR")], NOW)
+    assert view.exchange_rate("DU1", "EUR") is None
+
+
 @pytest.mark.parametrize("text", ["", "nan", "a lot"])
 def test_a_figure_that_is_no_number_is_unknown(text: str) -> None:
     view = AccountView()

@@ -14,7 +14,7 @@ from ibkr_connector.errors import OrderValidationError
 from ibkr_connector.gateway.fields import encode
 from ibkr_connector.gateway.order_terms import read_terms, stop_price, write_terms
 from ibkr_connector.model.algos import Twap, TwapStyle
-from ibkr_connector.model.contracts import Contract
+from ibkr_connector.model.contracts import Contract, SecurityType
 from ibkr_connector.model.ids import ConId
 from ibkr_connector.model.orders import (
     AdaptivePriority,
@@ -216,3 +216,15 @@ def test_an_order_says_its_terms_whichever_one_of_them_it_has() -> None:
         told = read_terms(order, login_zone=UTC)
         assert told != NO_TERMS, name
     assert read_terms(ib_async.order.Order(orderType="LMT"), login_zone=UTC) is NO_TERMS
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("BILL", SecurityType.BOND), ("IOPT", SecurityType.WARRANT)]
+)
+def test_a_condition_on_trades_in_a_related_kind_of_security_is_read(
+    name: str, kind: SecurityType
+) -> None:
+    condition: Any = ib_async.order.ExecutionCondition(secType=name, exch="SMART", symbol="A")
+    order = ib_async.Order(orderType="LMT", conditions=[condition])
+    (read,) = read_terms(order, login_zone=UTC).conditions
+    assert read == ExecutionCondition(symbol="A", security_type=kind, exchange="SMART")

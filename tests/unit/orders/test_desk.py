@@ -206,7 +206,7 @@ async def test_without_a_session_nothing_is_intended(tmp_path: Path) -> None:
         with pytest.raises(NotConnectedError):
             await b.run(lambda: b.desk.place(buy()))
         assert b.desk.orders() == ()
-        assert kinds(b.path) == ["opened"]
+        assert kinds(b.path) == ["opened", "denied"]
 
 
 async def test_a_bug_below_stops_trading_and_forgets_nothing(
@@ -471,6 +471,16 @@ async def test_a_cancelled_order_is_returned_as_cancelled(tmp_path: Path) -> Non
         again = await b.run(lambda: b.desk.cancel(1))
         assert again == report
         assert len(b.venue.cancels) == 1
+
+
+async def test_a_cancellation_that_was_never_sent_was_not_asked_for(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        placed = await b.run(lambda: b.desk.place(buy()))
+        b.venue.connected = False
+        with pytest.raises(NotConnectedError):
+            await b.run(lambda: b.desk.cancel(1))
+        assert b.desk.report(1) == placed
+        assert b.venue.cancels == []
 
 
 async def test_the_word_before_the_code_is_as_good(tmp_path: Path) -> None:

@@ -106,3 +106,15 @@ async def test_a_bracket_that_is_placed_again_names_its_exits_right(tmp_path: Pa
         entries[first.take_profit.order_ref] = entries.pop(first.take_profit.order_ref)
         assert await b.run(lambda: b.desk.place_bracket(wanted)) == first
         assert len(b.venue.sent) == 3
+
+
+async def test_a_bracket_asked_for_again_while_it_is_on_its_way_waits_with_the_first(
+    tmp_path: Path,
+) -> None:
+    bracket = replace(BRACKET, entry=replace(BRACKET.entry, client_order_id="once"))
+    async with bench(tmp_path) as b:
+        first = asyncio.ensure_future(b.desk.place_bracket(bracket))
+        await b.turn(lambda: len(b.desk.orders()) == 3)
+        again = await b.run(lambda: b.desk.place_bracket(bracket))
+        assert again == await first
+        assert len(b.venue.sent) == 3

@@ -13,7 +13,6 @@ from .facts import Case, Placed
 from .sizes import unknown
 
 __all__ = [
-    "LONGEST_S",
     "duplicate",
     "likeness",
     "open_after",
@@ -21,9 +20,6 @@ __all__ = [
     "placed_since",
     "rate",
 ]
-
-LONGEST_S = 60
-"""The longest window of the rates."""
 
 
 def likeness(request: OrderRequest, contract: Contract, account: str) -> tuple[object, ...]:
