@@ -15,11 +15,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 from ibkr_connector.clock import ManualClock
 from ibkr_connector.engine import Engine
-from ibkr_connector.gateway.client import GatewayClient
 from ibkr_connector.model.status import ConnectionState
 from ibkr_connector.settings import Settings
 from ibkr_connector.simulator import GatewaySimulator
@@ -137,10 +135,8 @@ async def rig(
     """Run a gateway and an engine that is connected to it."""
     # a day passes in seconds, and remembering where each callback came from takes most of them
     asyncio.get_running_loop().set_debug(False)
-    # ib_async's net behind the pacing goes by the loop's own time, which hardly passes here
-    with patch.object(GatewayClient, "MaxRequests", 0):
-        async with _rig(directory, connect=connect, start=start, **settings) as made:
-            yield made
+    async with _rig(directory, connect=connect, start=start, **settings) as made:
+        yield made
 
 
 @asynccontextmanager
@@ -159,6 +155,9 @@ async def _rig(
         }
         loaded = Settings.load(**given)
         engine = await Engine.open(loaded, clock=clock)
+        # ib_async's net behind the pacing goes by the loop's own time, which hardly passes here
+        for pipeline in (engine.pipeline, engine._pool._pipeline):
+            pipeline.outlet.net_limit = 0
         # it looks at the files of the rules every second, which would be every leap
         engine.guard._poll_s = 3600.0
         made = Rig(simulator=gateway, clock=clock, settings=loaded, engine=engine)

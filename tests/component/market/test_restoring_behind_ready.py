@@ -26,7 +26,7 @@ async def follow(made: Rig) -> None:
         StreamWish(kind=StreamKind.QUOTES, contract=f"SIM{number:04d}")
         for number in range(1, STREAMS + 1)
     ]
-    await made.run(asyncio.gather(*map(made.engine.streaming.open, wishes)))
+    await made.run(asyncio.gather(*map(made.engine.streaming.open, wishes)), step_s=0.1)
 
 
 async def test_orders_and_prices_go_before_the_streams_that_are_still_to_come(
@@ -34,9 +34,9 @@ async def test_orders_and_prices_go_before_the_streams_that_are_still_to_come(
 ) -> None:
     async with rig(tmp_path) as made:
         await follow(made)
-        await made.run(made.engine.market.quote("MSFT"))
+        await made.run(made.engine.market.quote("MSFT"), step_s=0.1)
         made.simulator.cut()
-        await made.until(lambda: made.state is not ConnectionState.READY)
+        await made.until(lambda: made.state is not ConnectionState.READY, step_s=0.1)
         await made.until(lambda: made.state is ConnectionState.READY, step_s=0.01)
         missing = made.engine.status().streams_lost
         assert missing > STREAMS / 2
