@@ -21,6 +21,7 @@ from ibkr_connector.model.contracts import (
     ContractDetails,
     OpenClose,
     Right,
+    SecurityType,
 )
 from ibkr_connector.model.ids import ClientId, ConId, ExecId, OrderId, PermId
 from ibkr_connector.model.market import Bar
