@@ -6,8 +6,6 @@ Owns how many options are followed at a time: greeks come with streams alone, an
 
 from __future__ import annotations
 
-import asyncio
-import itertools
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from decimal import Decimal
@@ -15,11 +13,13 @@ from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
 from ibkr_connector.clock import Clock
-from ibkr_connector.errors import ContractError, IBKRError, MarketDataPermissionError, NoDataError
+from ibkr_connector.errors import ContractError, NoDataError
 from ibkr_connector.gateway import reference
 from ibkr_connector.instruments.ticks import number
 from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
 from ibkr_connector.model.derivatives import ChainSlice, Greeks, OptionChain, OptionValue
+from ibkr_connector.resilience.line_turns import LineTurns, each
+from ibkr_connector.resilience.lines import LineBudget
 
 __all__ = ["OptionsDesk"]
 
@@ -29,8 +29,6 @@ _AT_ONCE: Final = 20
 """Options followed at a time, so that lines are left for others."""
 
 _PATIENCE_S: Final = 5.0
-_POOL: Final = "lines"
-_KEYS: Final = itertools.count()
 _OPTIONS: Final = frozenset({SecurityType.OPTION, SecurityType.FUTURE_OPTION, SecurityType.WARRANT})
 
 
@@ -38,12 +36,6 @@ class _Ask(Protocol):
     def __call__(
         self, name: str, call: Callable[[Any], Awaitable[T]], *, policy: str
     ) -> Awaitable[T]: ...
-
-
-class _Lines(Protocol):
-    def take(self, key: object, *, pool: str) -> object: ...
-
-    def give_back(self, key: object, *, pool: str) -> object: ...
 
 
 class OptionsDesk:
@@ -54,15 +46,13 @@ class OptionsDesk:
         *,
         resolve: Callable[[Contract | str], Awaitable[ContractDetails]],
         ask: _Ask,
-        lines: _Lines,
+        lines: LineBudget,
         clock: Clock,
     ) -> None:
         self._resolve = resolve
         self._ask = ask
-        self._lines = lines
+        self._turns = LineTurns(lines)
         self._clock = clock
-        self._open = 0
-        self._freed = asyncio.Event()
 
     async def chain(self, description: Contract | str) -> OptionChain:
         """
@@ -90,19 +80,12 @@ class OptionsDesk:
             NoDataError: None came within five seconds.
         """
         contract = await self._option(description)
-        key = ("greeks", next(_KEYS))
-        await self._line(key)
-        self._open += 1
-        try:
+        async with self._turns.line():
             told = await self._ask(
                 "option_value",
                 partial(reference.option_greeks, contract=contract, patience_s=_PATIENCE_S),
                 policy="option_value",
             )
-        finally:
-            self._open -= 1
-            self._lines.give_back(key, pool=_POOL)
-            self._freed.set()
         if not any(told.values()):
             raise NoDataError(f"no greeks of {contract} came within {_PATIENCE_S:g} s")
         return OptionValue(contract=contract, timestamp=self._clock.utcnow(), **told)
@@ -110,26 +93,8 @@ class OptionsDesk:
     async def values(self, descriptions: Iterable[Contract | str]) -> ChainSlice:
         """Return the greeks of many options; those that could not be had are named."""
         wanted = tuple(dict.fromkeys(descriptions))
-        gate = asyncio.Semaphore(_AT_ONCE)
-
-        async def one(description: Contract | str) -> OptionValue | IBKRError:
-            async with gate:
-                try:
-                    return await self.value(description)
-                except IBKRError as error:
-                    return error
-
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(description)) for description in wanted]
-        results = [task.result() for task in tasks]
-        return ChainSlice(
-            values=tuple(result for result in results if isinstance(result, OptionValue)),
-            failures={
-                description: result
-                for description, result in zip(wanted, results, strict=True)
-                if isinstance(result, IBKRError)
-            },
-        )
+        answers, failures = await each(wanted, self.value, at_once=_AT_ONCE)
+        return ChainSlice(values=tuple(answers.values()), failures=failures)
 
     async def implied_volatility(
         self, description: Contract | str, *, price: object, under_price: object
@@ -163,18 +128,6 @@ class OptionsDesk:
             raise ContractError(f"{contract} is no option")
         # a con id alone has no exchange, and data needs one
         return contract if contract.exchange else replace(contract, exchange="SMART")
-
-    async def _line(self, key: object) -> None:
-        while True:
-            try:
-                self._lines.take(key, pool=_POOL)
-            except MarketDataPermissionError:
-                if not self._open:
-                    raise
-                self._freed.clear()
-                await self._freed.wait()
-            else:
-                return
 
 
 def _above_zero(name: str, value: object) -> Decimal:

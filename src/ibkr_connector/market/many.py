@@ -8,25 +8,19 @@ until an earlier snapshot is done.
 
 from __future__ import annotations
 
-import asyncio
-import itertools
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
-from ibkr_connector.errors import IBKRError, MarketDataPermissionError
-from ibkr_connector.gateway.stream_port import StreamKind
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.market import Quote, QuoteSet
+from ibkr_connector.resilience.line_turns import LineTurns, each
 
-from .lines import POOLS, Lines
+from .lines import Lines
 
 __all__ = ["ManyQuotes"]
 
 _AT_ONCE: Final = 50
 """Snapshots that are open at a time, whatever the lines would allow."""
-
-_SNAPSHOTS: Final = itertools.count()
-_POOL: Final = POOLS[StreamKind.QUOTES]
 
 
 class ManyQuotes:
@@ -48,9 +42,7 @@ class ManyQuotes:
     ) -> None:
         self._take = take
         self._followed = followed
-        self._lines = lines
-        self._open = 0
-        self._done = asyncio.Event()
+        self._turns = LineTurns(lines)
 
     async def ask(self, descriptions: Iterable[Contract | str]) -> QuoteSet:
         """
@@ -60,47 +52,14 @@ class ManyQuotes:
             IBKRError: Not one could be had; the error of the first.
         """
         wanted = tuple(dict.fromkeys(descriptions))
-        gate = asyncio.Semaphore(_AT_ONCE)
-
-        async def one(description: Contract | str) -> Quote | IBKRError:
-            async with gate:
-                try:
-                    return await self._followed(description) or await self._snapshot(description)
-                except IBKRError as error:
-                    return error
-
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(description)) for description in wanted]
-        results = [task.result() for task in tasks]
-        quotes = tuple(result for result in results if isinstance(result, Quote))
-        failures = {
-            description: result
-            for description, result in zip(wanted, results, strict=True)
-            if isinstance(result, IBKRError)
-        }
-        if failures and not quotes:
+        answers, failures = await each(wanted, self._one, at_once=_AT_ONCE)
+        if failures and not answers:
             raise next(iter(failures.values()))
-        return QuoteSet(quotes=quotes, failures=failures)
+        return QuoteSet(quotes=tuple(answers.values()), failures=failures)
 
-    async def _snapshot(self, description: Contract | str) -> Quote:
-        key = ("snapshot", next(_SNAPSHOTS))
-        await self._line(key)
-        self._open += 1
-        try:
+    async def _one(self, description: Contract | str) -> Quote:
+        followed = await self._followed(description)
+        if followed is not None:
+            return followed
+        async with self._turns.line():
             return await self._take(description)
-        finally:
-            self._open -= 1
-            self._lines.give_back(key, pool=_POOL)
-            self._done.set()
-
-    async def _line(self, key: object) -> None:
-        while True:
-            try:
-                self._lines.take(key, pool=_POOL)
-            except MarketDataPermissionError:
-                if not self._open:
-                    raise
-                self._done.clear()
-                await self._done.wait()
-            else:
-                return

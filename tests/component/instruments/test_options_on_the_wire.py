@@ -73,7 +73,8 @@ async def test_greeks_come_with_the_models_price(
     assert put.model is not None
     assert put.model.delta is not None
     assert put.model.delta < 0
-    # what was followed is followed no longer
+    # what was followed is followed no longer; what was written before is read before
+    await ib.request("time", lambda client: client.reqCurrentTimeAsync())
     assert len(asked(ibkr_gateway, "ReqMarketData")) == len(asked(ibkr_gateway, "CancelMarketData"))
     assert (await ib.pacing_status()).lines["lines"].used == 0
 

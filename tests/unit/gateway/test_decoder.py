@@ -65,7 +65,7 @@ def test_an_object_has_the_values_that_ib_async_reads(data: st.DataObject, owner
         if name != "coupon" and isinstance(getattr(source, name), str | int | float):
             setattr(source, name, data.draw(TEXTS))
     stock: Any = Decoder(Calls(), 178)  # type: ignore[arg-type]
-    ours = HonestDecoder(Calls(), 178)  # type: ignore[arg-type]
+    ours = HonestDecoder(Calls(), 178)
 
     def parsed(decoder: Any) -> Any:
         copied = deepcopy(source)
