@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.errors import (
@@ -238,8 +238,8 @@ class Downloader:
         if job.store is None:
             found.parts.extend(wanted)
         else:
-            async with job.writing:
-                await _on_disk(lambda: _keep(job, chunk, columns=columns, known=known))
+            # an answer that has come is kept, also when another question fails meanwhile
+            await _see_through(_file(job, chunk, columns=columns, known=known))
             # what is not final is told, and asked for again another time
             found.parts.extend(
                 part.between(moment(final), moment(part.timestamp[-1] + 1))
@@ -334,13 +334,23 @@ def _keep(job: _Job, chunk: Chunk, *, columns: BarColumns, known: list[Span]) ->
     job.store.add(job.key, columns, known=known)
 
 
+async def _file(job: _Job, chunk: Chunk, *, columns: BarColumns, known: list[Span]) -> None:
+    async with job.writing:
+        await asyncio.to_thread(_keep, job, chunk, columns=columns, known=known)
+
+
 async def _on_disk(write: Callable[[], None]) -> None:
     """Write on another thread, and see it through: the lock is held until it is done."""
-    work = asyncio.ensure_future(asyncio.to_thread(write))
+    await _see_through(asyncio.to_thread(write))
+
+
+async def _see_through(work: Coroutine[Any, Any, None]) -> None:
+    """Finish what has begun, also when the caller is cancelled meanwhile."""
+    task = asyncio.ensure_future(work)
     try:
-        await asyncio.shield(work)
+        await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait([work])
+        await asyncio.wait([task])
         raise
 
 

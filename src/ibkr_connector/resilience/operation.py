@@ -200,7 +200,7 @@ _ROWS: Final = (
     # TWS slows ambiguous look-ups down by itself (IB campus: reqContractDetails).
     _row("contract_details", Group.MARKET, Lane.DATA, replay=_SAFE, attempt_s=15.0),
     _row("market_rule", Group.MARKET, Lane.DATA, replay=_SAFE, attempt_s=5.0),
-    _row("option_classes", Group.MARKET, Lane.DATA, replay=_SAFE, attempt_s=30.0),
+    _row("option_classes", Group.MARKET, Lane.DATA, replay=_SAFE, attempt_s=15.0),
     # Asked and called off again: two messages; ib_async waits four seconds for the answer.
     _row("option_value", Group.MARKET, Lane.DATA, replay=_SAFE, cost=2, attempt_s=15.0),
     # A snapshot ends by itself after eleven seconds (IB campus); its cancellation waits its turn.

@@ -78,7 +78,7 @@ async def test_the_money_is_spent_and_the_units_follow(
         assert 990 < report.spent < 1010
         if units is not None:
             assert report.filled_quantity == units
-    (row,) = analyse_fills(read_orders(next((tmp_path / "journal").glob("*.sqlite3"))))
+    (row,) = analyse_fills(read_orders(next((tmp_path / "journal").glob("orders-*.sqlite3"))))
     assert (row.quantity, row.filled) == (report.quantity, report.filled_quantity)
     assert row.fully_filled_s is not None
 
@@ -157,7 +157,7 @@ async def test_whatever_is_lost_on_the_way_it_is_placed_once_and_found_filled(
     key = {"client_order_id": "once"}
     async with make_connector(ibkr_gateway.port, order_ack_timeout_s=2.0) as ib:
         ibkr_gateway.do(lambda simulator: simulator.inject(fault))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 try:
                     report = await ib.place_order(ORDER | key, wait="filled", timeout_s=5)
