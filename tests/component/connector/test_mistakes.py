@@ -198,7 +198,6 @@ async def test_read_only_is_the_default_and_sends_nothing(
     [
         {"bar_size": "7 mins"},
         {"duration": "a week"},
-        {"duration": "400 D"},
         {"what_to_show": "TRADEZ"},
     ],
 )
