@@ -345,6 +345,7 @@ class Engine:
             degraded_by=seen.degraded_by,
             farms=seen.farms,
             breakers=self._pipeline.breaker_states(),
+            circuits=self._pipeline.circuits(),
             open_orders=self.orders.open_count,
             last_error=seen.last_error,
             rules=self.rules.status.sentence,

@@ -12,6 +12,7 @@ from .record import Record
 __all__ = [
     "Application",
     "BreakerState",
+    "CircuitStatus",
     "ConnectionState",
     "ConnectionStatus",
     "DriftStatus",
@@ -57,6 +58,22 @@ class BreakerState(StrEnum):
     CLOSED = "closed"
     OPEN = "open"
     HALF_OPEN = "half_open"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CircuitStatus(Record):
+    """
+    What a circuit breaker has counted since the connection was first made.
+
+    `failures` in a row speak against the gateway now; `opened` is how often it has opened,
+    `refused` how many calls were not tried because of it, and `retry_after_s` how long it stays so.
+    """
+
+    state: BreakerState
+    failures: int = 0
+    opened: int = 0
+    refused: int = 0
+    retry_after_s: float | None = None
 
 
 class FarmState(StrEnum):
@@ -112,7 +129,8 @@ class ConnectionStatus(Record):
     A picture of the connection; taking it never waits.
 
     `heartbeat_rtt_ms` is the round trip of the last answered heartbeat. `degraded_by` names what
-    is missing while the state is `degraded`. `rules` says where the trading rules come from and
+    is missing while the state is `degraded`. `circuits` says of each of the `breakers` what it has
+    counted. `rules` says where the trading rules come from and
     what is wrong with their files; `halted_by` is every reason for which new orders are refused
     now, those that let closing orders go included, and `kill_switch` the one among them that people
     engage, empty when it is released. `uncertain_orders` counts those of which nobody knows yet
@@ -150,6 +168,7 @@ class ConnectionStatus(Record):
     degraded_by: tuple[str, ...] = ()
     farms: Mapping[str, FarmState] = field(default_factory=dict)
     breakers: Mapping[str, BreakerState] = field(default_factory=dict)
+    circuits: Mapping[str, CircuitStatus] = field(default_factory=dict)
     open_orders: int = 0
     last_error: str | None = None
     rules: str = ""

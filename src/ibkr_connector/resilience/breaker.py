@@ -19,7 +19,7 @@ import pybreaker
 from ibkr_connector.clock import Clock
 from ibkr_connector.errors import CircuitOpenError, IBKRError
 from ibkr_connector.model.orders import SendDisposition
-from ibkr_connector.model.status import BreakerState
+from ibkr_connector.model.status import BreakerState, CircuitStatus
 
 __all__ = ["Breaker", "speaks_against_gateway"]
 
@@ -73,6 +73,8 @@ class Breaker:
         self._generation = 0
         self._probing = False
         self._opened_at = 0.0
+        self._opened = 0
+        self._refused = 0
         self.last_failure: Exception | None = None
         self._circuit = pybreaker.CircuitBreaker(
             fail_max=fail_max,
@@ -87,6 +89,17 @@ class Breaker:
     def state(self) -> BreakerState:
         """Where the circuit is; an open one stays open until somebody tries it."""
         return self._state
+
+    def status(self) -> CircuitStatus:
+        """Return what it has counted; may be asked on any thread."""
+        left = self._remaining_s()
+        return CircuitStatus(
+            state=self._state,
+            failures=self._circuit.fail_counter,
+            opened=self._opened,
+            refused=self._refused,
+            retry_after_s=left if left > 0 else None,
+        )
 
     def check(self) -> None:
         """
@@ -131,6 +144,7 @@ class Breaker:
 
     def _refusal(self) -> CircuitOpenError:
         left = self._remaining_s()
+        self._refused += 1
         return CircuitOpenError(
             f"the {self._name} circuit is {self._state.value}, the call was not tried",
             retry_after_s=left if left > 0 else None,
@@ -177,6 +191,7 @@ class Breaker:
         self._probing = False
         if new is BreakerState.OPEN:
             self._opened_at = self._clock.monotonic()
+            self._opened += 1
         if old is not new and self._on_change is not None:
             self._on_change(self._name, old, new)
 

@@ -28,7 +28,7 @@ from ibkr_connector.codes import PacingEffect
 from ibkr_connector.errors import ConfigurationError, IBKRError, PacingError, RequestTimeoutError
 from ibkr_connector.model.orders import SendDisposition
 from ibkr_connector.model.pacing import PacingStatus
-from ibkr_connector.model.status import BreakerState
+from ibkr_connector.model.status import BreakerState, CircuitStatus
 from ibkr_connector.observe.correlation import current_correlation_id
 
 from .breaker import Breaker
@@ -190,6 +190,10 @@ class Pipeline:
     def breaker_states(self) -> Mapping[str, BreakerState]:
         """Return where each circuit is, by group."""
         return {group.value: breaker.state for group, breaker in self._breakers.items()}
+
+    def circuits(self) -> Mapping[str, CircuitStatus]:
+        """Return what each circuit has counted, by group."""
+        return {group.value: breaker.status() for group, breaker in self._breakers.items()}
 
     def reset_breakers(self, group: Group | None = None) -> None:
         """Close one circuit, or all of them, and forget what they have counted."""

@@ -143,7 +143,9 @@ async def test_a_circuit_that_opened_is_closed_by_hand_and_every_change_is_told(
         for _ in range(2):
             with pytest.raises(RequestTimeoutError):
                 await details(ib)
-        assert ib.get_connection_status().breakers["market"] is BreakerState.OPEN
+        status = ib.get_connection_status()
+        assert status.breakers["market"] is BreakerState.OPEN
+        assert status.circuits["market"].opened == 1
         with pytest.raises(CircuitOpenError):
             await details(ib)
         with pytest.raises(ConfigurationError, match="markt"):

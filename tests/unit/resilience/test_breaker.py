@@ -16,7 +16,7 @@ from ibkr_connector.errors import (
     RequestTimeoutError,
 )
 from ibkr_connector.model.orders import SendDisposition
-from ibkr_connector.model.status import BreakerState
+from ibkr_connector.model.status import BreakerState, CircuitStatus
 from ibkr_connector.resilience.breaker import Breaker
 from kit.fake_clock import FakeClock
 
@@ -242,3 +242,21 @@ async def test_nobody_needs_to_listen() -> None:
     with pytest.raises(ConnectionLostError):
         await breaker.call(fail)
     assert breaker.state is OPEN
+
+
+async def test_what_a_circuit_has_counted_can_be_read() -> None:
+    rig = Rig()
+    assert rig.breaker.status() == CircuitStatus(state=CLOSED)
+    await rig.end(ConnectionLostError("lost"))
+    assert rig.breaker.status().failures == 1
+    await rig.end("an answer")
+    assert rig.breaker.status().failures == 0
+    for _ in range(3):
+        await rig.end(ConnectionLostError("lost"))
+    await rig.clock.advance(10.0)
+    assert isinstance(await rig.end("not tried"), CircuitOpenError)
+    told = rig.breaker.status()
+    assert (told.state, told.opened, told.refused, told.retry_after_s) == (OPEN, 1, 1, 20.0)
+    rig.breaker.reset()
+    told = rig.breaker.status()
+    assert (told.state, told.opened, told.refused, told.retry_after_s) == (CLOSED, 1, 1, None)
