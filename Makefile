@@ -11,7 +11,7 @@ FOREIGNERS := $(patsubst %,$(FOREIGN)/%/.ready,ibapi ib_insync nautilus)
 COVERED := orders resilience gateway simulator/wire
 # what is checked without running it
 LOOKED_AT := types docs lint contracts spelling format
-# the tests in parts, those that last longest first; `check` carries out three at a time, since those
+# the tests in parts, those that last longest first; `check` carries out four at a time, since those
 # on sockets wait for much of their time. Whatever folder is in none of them is in `others`.
 component := tests/component
 kills := $(addprefix $(component)/orders/test_,$(addsuffix .py,exactly_once_machine exactly_once_kills \
@@ -23,15 +23,16 @@ simulator := $(component)/simulator tests/conformance
 storms := $(component)/chaos
 venue := tests/unit/simulator/exchange
 strangers := tests/foreign tests/wire
-doors := $(component)/cli tests/docs $(component)/connector $(component)/supervisor
+doors := $(component)/cli tests/docs
+links := $(component)/connector $(component)/supervisor
 spec := tests/spec
 MEASURED := orders lines
 ELSEWHERE := $(kills) $(cuts) $(orders) $(lines) $(simulator) $(storms) $(venue) $(strangers) \
-  $(doors) $(spec) $(component)/orders tests/unit/simulator tests/component tests/unit tests/kit tests/typing
+  $(doors) $(links) $(spec) $(component)/orders tests/unit/simulator tests/component tests/unit tests/kit tests/typing
 others := $(filter-out $(ELSEWHERE) %.py %.md %.txt %__pycache__,$(wildcard tests/* $(component)/* \
   tests/unit/* tests/unit/simulator/*)) $(filter-out $(ELSEWHERE),$(wildcard tests/unit/test_*.py \
   tests/unit/simulator/test_*.py))
-PARTS := kills orders lines others doors simulator spec cuts strangers storms venue
+PARTS := orders doors kills lines others links strangers simulator spec storms cuts venue
 # asyncio's debug mode says of each callback who made it, which costs more than these tests do
 quick := kills cuts orders lines
 
@@ -69,7 +70,7 @@ test:  ## set up, then run every check
 
 check:  ## every check, in an environment that exists
 	@rm -f .coverage .coverage.*
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target --keep-going \
+	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target --keep-going \
 	  types docs $(addprefix part-,$(PARTS)) $(filter-out types docs,$(LOOKED_AT))
 	@$(MAKE) --no-print-directory coverage
 	@echo 'every check has passed'
