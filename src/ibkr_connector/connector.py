@@ -676,11 +676,11 @@ class IBKRConnector:
         Return the figures of one account: `cash, total_value, buying_power, maintenance_margin`.
 
         Served from a cache that the gateway keeps current (every three minutes, and at changes);
-        `as_of` tells its age.
+        `as_of` tells its age. After a reconnect it is what was told before, until it is told anew.
 
         Raises:
             AccountError: Several accounts and none named, an unknown one, or no figures of it.
-            NotConnectedError: There is no connection; old figures are not served.
+            NotConnectedError: There is no connection.
 
         Source: `reqAccountSummary` (62). Cost: none.
         """
