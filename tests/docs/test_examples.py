@@ -6,15 +6,19 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from ibkr_connector.simulator import HostedSimulator
-from ibkr_connector.simulator.scenario import read_scenario
+from ibkr_connector.simulator.scenario import Scenario, read_scenario
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
+LIVELY = datetime(2026, 11, 18, 15, tzinfo=UTC)
+"""Half an hour after the open of a Wednesday: at night or on a weekend hardly anything trades."""
 
 
 def run(arguments: list[str], folder: Path) -> str:
@@ -72,9 +76,13 @@ def run(arguments: list[str], folder: Path) -> str:
     ],
 )
 def test_a_program_runs(
-    name: str, says: list[str], ibkr_gateway: HostedSimulator, tmp_path: Path
+    name: str,
+    says: list[str],
+    make_ibkr_gateway: Callable[..., HostedSimulator],
+    tmp_path: Path,
 ) -> None:
-    printed = run([str(EXAMPLES / name), str(ibkr_gateway.port)], tmp_path)
+    gateway = make_ibkr_gateway(scenario=Scenario(start=LIVELY))
+    printed = run([str(EXAMPLES / name), str(gateway.port)], tmp_path)
     for words in says:
         assert words in printed
 
