@@ -11,6 +11,10 @@ from collections.abc import Generator
 import pytest
 from hypothesis import settings
 
+from kit.postgres import postgres_url
+
+__all__ = ["postgres_url"]
+
 # a shared machine may pause for longer than any deadline: what is slow is seen elsewhere
 settings.register_profile("default", deadline=None)
 settings.register_profile("soak", deadline=None, max_examples=2_000)

@@ -40,6 +40,7 @@ from .gateway.unreadable import Unreadables
 from .instruments.catalogue import Catalogue
 from .instruments.registry import Registry
 from .instruments.resolver import Resolver
+from .market.asking import Asking
 from .market.bar_store import BarStore
 from .market.desk import MarketDesk
 from .market.history import HistoryDesk, HistoryWish
@@ -160,23 +161,19 @@ class Engine:
             clock=clock,
         )
         self.futures = FuturesDesk(ask=self.request, bars=self.market.bars, clock=clock)
-        self.past_ticks = PastTickDesk(
+        asking = Asking(
             gateway=self._pool,
             pipeline=self._pool,
             clock=clock,
             resolve=self.instruments.resolve,
         )
+        self.past_ticks = PastTickDesk(asking)
         self.research = ResearchDesk(
             gateway=self._pool, pipeline=self._pool, resolve=self.instruments.resolve
         )
         self.history = HistoryDesk(
             gateway=self._pool,
-            past=Past(
-                gateway=self._pool,
-                pipeline=self._pool,
-                clock=clock,
-                resolve=self.instruments.resolve,
-            ),
+            past=Past(asking),
             pipeline=self._pool,
             clock=clock,
             resolve=self.instruments.resolve,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import socket
@@ -11,7 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-__all__ = ["find_postgres", "postgres_server"]
+import pytest
+
+__all__ = ["HAS_DRIVER", "find_postgres", "on_a_server", "postgres_server", "postgres_url"]
 
 NOBODY = 65534
 
@@ -53,3 +56,20 @@ def postgres_server(programs: Path) -> Iterator[str]:
             yield f"postgresql://tester:secret@127.0.0.1:{port}/postgres"
         finally:
             subprocess.run([*control, "-m", "immediate", "stop"], check=True, user=user)
+
+
+PROGRAMS = find_postgres()
+HAS_DRIVER = importlib.util.find_spec("asyncpg") is not None
+
+on_a_server = pytest.mark.skipif(
+    PROGRAMS is None or not HAS_DRIVER,
+    reason="needs PostgreSQL's programs (Debian: postgresql) and the extra 'postgres'",
+)
+
+
+@pytest.fixture(scope="module")
+def postgres_url() -> Iterator[str]:
+    """Run a server for the tests of a module; they are marked with `on_a_server`."""
+    assert PROGRAMS is not None
+    with postgres_server(PROGRAMS) as running:
+        yield running

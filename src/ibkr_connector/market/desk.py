@@ -7,32 +7,25 @@ when the account lacks the subscription and the settings allow it. The answer sa
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.errors import MarketDataPermissionError, NoDataError
 from ibkr_connector.gateway.port import MarketGateway
-from ibkr_connector.model.contracts import Contract, ContractDetails
+from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.market import BarSeries, DataType, MarketData, Quote, QuoteSet
-from ibkr_connector.resilience.operation import ENDPOINTS, Carrier, HistoryKey, Operation
+from ibkr_connector.resilience.operation import ENDPOINTS, Carrier, Operation
 
+from .asking import Resolve, bars_key, show_of
 from .lines import Lines
 from .many import ManyQuotes
-from .spans import (
-    SMALL_BAR_SIZES,
-    check_bar_size,
-    check_duration,
-    check_what_to_show,
-    default_what_to_show,
-)
+from .spans import check_bar_size, check_duration
 from .timed_cache import TimedCache
 
 __all__ = ["MarketDesk"]
-
-Resolve = Callable[[Contract | str], Awaitable[ContractDetails]]
-"""Turns text or a description into the details of one contract."""
 
 
 class MarketDesk:
@@ -113,30 +106,19 @@ class MarketDesk:
         """
         size, span = check_bar_size(bar_size), check_duration(duration)
         contract = (await self._resolve(description)).contract
-        show = (
-            check_what_to_show(what_to_show)
-            if what_to_show is not None
-            else default_what_to_show(contract.security_type)
-        )
-        moment = end.isoformat() if end is not None else "now"
-        key = HistoryKey(
-            contract_key=f"{contract.con_id}/{contract.exchange}/{show}",
-            identical_key=f"{contract.con_id}/{size}/{span}/{show}/{moment}/{regular_hours_only}",
-            weight=2 if show == "BID_ASK" else 1,
-            small_bars=size in SMALL_BAR_SIZES,
-        )
+        show = show_of(what_to_show, contract)
+        wish: dict[str, Any] = {
+            "duration": span,
+            "bar_size": size,
+            "what_to_show": show,
+            "end": end,
+            "regular_hours_only": regular_hours_only,
+        }
         return await self._pipeline.run(
             Operation(
                 policy=ENDPOINTS["bars"],
-                call=lambda: self._gateway.bars(
-                    contract,
-                    duration=span,
-                    bar_size=size,
-                    what_to_show=show,
-                    end=end,
-                    regular_hours_only=regular_hours_only,
-                ),
-                history=key,
+                call=lambda: self._gateway.bars(contract, **wish),
+                history=bars_key(contract, **wish),
             )
         )
 

@@ -29,15 +29,15 @@ from ibkr_connector.model.bars import BarColumns, micros, moment
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.history import DownloadProgress, SplitNote
 from ibkr_connector.model.market import BarSeries
-from ibkr_connector.resilience.operation import ENDPOINTS, Carrier, HistoryKey, Operation
+from ibkr_connector.resilience.operation import ENDPOINTS, Carrier, Operation
 
+from .asking import bars_key
 from .bar_store import BarStore, SeriesKey
 from .chunks import BAR_S, Chunk, chunks
 from .gaps import restated
 from .intervals import Span, common, joined, without
-from .spans import SMALL_BAR_SIZES
 
-__all__ = ["BarsSource", "Downloaded", "Downloader", "Progress", "history_key"]
+__all__ = ["BarsSource", "Downloaded", "Downloader", "Progress"]
 
 T = TypeVar("T")
 
@@ -228,7 +228,7 @@ class Downloader:
         is_newest = chunk.window[1] >= now
         end = None if is_newest else moment(chunk.window[1])
         try:
-            columns = (await self._ask(job, chunk, end)).columns
+            columns = (await self.ask(job.contract, key, duration=chunk.duration, end=end)).columns
         except NoDataError:
             columns = BarColumns()
         found.requests += 1
@@ -264,24 +264,27 @@ class Downloader:
         # the bar that was going on then is known when it has ended
         return micros(self._clock.utcnow()) - (young + BAR_S[key.bar_size]) * _SECOND
 
-    async def _ask(self, job: _Job, chunk: Chunk, end: datetime | None) -> BarSeries:
-        operation = Operation(
-            policy=ENDPOINTS["bars"],
-            call=lambda: self._source.bars(
-                job.contract,
-                duration=chunk.duration,
-                bar_size=job.key.bar_size,
-                what_to_show=job.key.what_to_show,
-                end=end,
-                regular_hours_only=job.key.regular_hours_only,
-            ),
-            deadline_s=_DEADLINE_S,
-            history=history_key(job.contract, job.key, duration=chunk.duration, end=end),
+    async def ask(
+        self, contract: Contract, key: SeriesKey, *, duration: str, end: datetime | None
+    ) -> BarSeries:
+        """Ask one request of a series, and once more whenever the connection was lost under it."""
+        wish: dict[str, Any] = {
+            "duration": duration,
+            "bar_size": key.bar_size,
+            "what_to_show": key.what_to_show,
+            "end": end,
+            "regular_hours_only": key.regular_hours_only,
+        }
+        return await self._carry_out(
+            Operation(
+                policy=ENDPOINTS["bars"],
+                call=lambda: self._source.bars(contract, **wish),
+                deadline_s=_DEADLINE_S,
+                history=bars_key(contract, **wish),
+            )
         )
-        return await self.carry_out(operation)
 
-    async def carry_out(self, operation: Operation[T]) -> T:
-        """Carry a question out, and once more whenever the connection was lost under it."""
+    async def _carry_out(self, operation: Operation[T]) -> T:
         left = _ATTEMPTS
         while True:
             try:
@@ -352,19 +355,3 @@ async def _see_through(work: Coroutine[Any, Any, None]) -> None:
     except asyncio.CancelledError:
         await asyncio.wait([task])
         raise
-
-
-def history_key(
-    contract: Contract, key: SeriesKey, *, duration: str, end: datetime | None
-) -> HistoryKey:
-    """Return what a request of a series counts under among the limits of history."""
-    size, show = key.bar_size, key.what_to_show
-    moment = end.isoformat() if end is not None else "now"
-    return HistoryKey(
-        contract_key=f"{contract.con_id}/{contract.exchange}/{show}",
-        identical_key=(
-            f"{contract.con_id}/{size}/{duration}/{show}/{moment}/{key.regular_hours_only}"
-        ),
-        weight=2 if show == "BID_ASK" else 1,
-        small_bars=size in SMALL_BAR_SIZES,
-    )

@@ -21,14 +21,15 @@ from ibkr_connector.model.bars import BarColumns, micros, moment
 from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
 from ibkr_connector.model.history import BarGap, Download, Session, TimeSpan
 from ibkr_connector.model.market import BarSeries
-from ibkr_connector.resilience.operation import ENDPOINTS, Carrier, Operation
+from ibkr_connector.resilience.operation import Carrier
 
+from .asking import aware, show_of
 from .bar_store import BarStore, SeriesKey
 from .chunks import BAR_S, Chunk, fits_one_request, on_the_grid, start_of_duration
-from .download import BarsSource, Downloaded, Downloader, Progress, history_key
+from .download import BarsSource, Downloaded, Downloader, Progress
 from .gaps import find_gaps, find_jumps
 from .intervals import Span, time_spans, without
-from .past import Past, aware, show_of
+from .past import Past
 from .spans import (
     SMALL_BAR_SIZES,
     check_bar_size,
@@ -100,7 +101,6 @@ class HistoryDesk:
         ready: Callable[[float], Awaitable[None]],
         store: BarStore,
     ) -> None:
-        self._gateway = gateway
         self._clock = clock
         self._resolve = resolve
         self.past = past
@@ -294,20 +294,7 @@ class HistoryDesk:
                 f"too long with bars of {size}",
                 hint="use larger bars or a shorter time",
             )
-        series = await self._downloader.carry_out(
-            Operation(
-                policy=ENDPOINTS["bars"],
-                call=lambda: self._gateway.bars(
-                    plan.contract,
-                    duration=duration,
-                    bar_size=size,
-                    what_to_show=show,
-                    end=None,
-                    regular_hours_only=wish.regular_hours_only,
-                ),
-                history=history_key(plan.contract, plan.key, duration=duration, end=None),
-            )
-        )
+        series = await self._downloader.ask(plan.contract, plan.key, duration=duration, end=None)
         part = series.columns.between(plan.start, plan.end)
         return Downloaded(parts=[part], requests=1, bars=len(part))
 

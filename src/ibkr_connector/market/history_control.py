@@ -68,24 +68,10 @@ class History:
         What was interrupted, by whatever, goes on where it was when it is called again. A second
         download of the same bars, in this process or another, waits for the first.
 
-        Args:
-            contract: A contract or its short text form.
-            duration: Count and unit (S D W M Y) of any length, when there is no `start`.
-            bar_size: IB's spelling, as in `5 mins`.
-            what_to_show: `TRADES`, `MIDPOINT`, ...; by asset class when not given.
-            start: Aware datetime.
-            end: Aware datetime; now when not given.
-            regular_hours_only: Leave out what traded outside the regular session.
-            progress: Called with a `DownloadProgress` after each answer, on the I/O thread; what it
-                raises is logged.
-            at_once: Requests that are open at a time.
-
-        Raises:
-            NoDataError: There is not one bar in the span.
-            HistoricalDataError: Illegal arguments, refused (TWS 162, 321), or a torn file in the
-                store, which is named.
-            MarketDataPermissionError, AuthenticationError, PacingError: Other meanings of TWS 162.
-            IBKRError: What ended it; a note says how far it has come.
+        Args, Raises: As of `IBKRConnector.get_historical_data`, and a torn file of the store is a
+            `HistoricalDataError` that names it. TWS 162 may also mean `MarketDataPermissionError`
+            or `AuthenticationError`. What ended a download carries a note that says how
+            far it has come. `at_once` is how many requests are open at a time.
 
         Source: `reqHistoricalData` (20). Replay: safe. Cost: 1 message for each request.
         """

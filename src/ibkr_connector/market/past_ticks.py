@@ -7,18 +7,15 @@ the next one begins with the second after it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from ibkr_connector.clock import Clock
 from ibkr_connector.errors import HistoricalDataError
-from ibkr_connector.model.contracts import Contract, ContractDetails
+from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.research import PastMidpoint, PastQuote, PastTicks, VolumeAtPrice
 from ibkr_connector.model.streams import Trade
-from ibkr_connector.resilience.operation import ENDPOINTS, Carrier, HistoryKey, Operation
 
-from .past import aware
+from .asking import Asking, aware, counted, instant
 
 __all__ = ["PastTickDesk", "TickGateway", "TickSource"]
 
@@ -64,24 +61,11 @@ class PastTickDesk:
     Asks for them.
 
     Args:
-        gateway: Asks one question.
-        pipeline: Carries questions out.
-        clock: The one time base.
-        resolve: Turns text or a description into the details of one contract.
+        asking: What every question needs.
     """
 
-    def __init__(
-        self,
-        *,
-        gateway: TickGateway,
-        pipeline: Carrier,
-        clock: Clock,
-        resolve: Callable[[Contract | str], Awaitable[ContractDetails]],
-    ) -> None:
-        self._gateway = gateway
-        self._pipeline = pipeline
-        self._clock = clock
-        self._resolve = resolve
+    def __init__(self, asking: Asking[TickGateway]) -> None:
+        self._asking = asking
 
     async def ticks(
         self,
@@ -99,9 +83,8 @@ class PastTickDesk:
             raise HistoricalDataError(
                 f"there are no ticks of {what_to_show!r}", hint=f"valid are {', '.join(_KINDS)}"
             )
-        contract = (await self._resolve(description)).contract
-        at, now = aware(start), self._clock.utcnow()
-        until = now if end is None else min(aware(end), now)
+        contract = await self._asking.contract(description)
+        at, until = aware(start), self._asking.until(end)
         if at >= until:
             raise HistoricalDataError(
                 f"a span from {at.isoformat()} to {until.isoformat()} holds nothing"
@@ -133,30 +116,22 @@ class PastTickDesk:
         regular_hours_only: bool = True,
     ) -> tuple[VolumeAtPrice, ...]:
         """Return how much was traded at each price."""
-        contract = (await self._resolve(description)).contract
-        return await self._pipeline.run(
-            Operation(
-                policy=ENDPOINTS["research"],
-                call=lambda: self._gateway.data.histogram(
-                    contract, period=period, regular_hours_only=regular_hours_only
-                ),
-            )
+        contract = await self._asking.contract(description)
+        return await self._asking.ask(
+            "research",
+            lambda: self._asking.gateway.data.histogram(
+                contract, period=period, regular_hours_only=regular_hours_only
+            ),
+            history=None,
         )
 
     async def _page(
         self, contract: Contract, at: datetime, *, show: str, regular: bool
     ) -> tuple[Tick, ...]:
-        return await self._pipeline.run(
-            Operation(
-                policy=ENDPOINTS["past_ticks"],
-                call=lambda: self._gateway.data.ticks(
-                    contract, start=at, end=None, what_to_show=show, regular_hours_only=regular
-                ),
-                history=HistoryKey(
-                    contract_key=f"{contract.con_id}/{contract.exchange}/{show}",
-                    identical_key=f"{contract.con_id}/ticks/{show}/{at.isoformat()}/{regular}",
-                    weight=2 if show == "BID_ASK" else 1,
-                    small_bars=True,
-                ),
-            )
+        return await self._asking.ask(
+            "past_ticks",
+            lambda: self._asking.gateway.data.ticks(
+                contract, start=at, end=None, what_to_show=show, regular_hours_only=regular
+            ),
+            history=counted(contract, show, "ticks", instant(at), regular, small=True),
         )

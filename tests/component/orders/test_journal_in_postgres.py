@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import importlib.util
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -25,27 +23,12 @@ from ibkr_connector.simulator import GatewaySimulator
 from ibkr_connector.storage.postgres import PostgresPlace
 from kit.order_desk import NOON, ticket
 from kit.order_socket import wire
-from kit.postgres import find_postgres, postgres_server
-
-PROGRAMS = find_postgres()
-HAS_DRIVER = importlib.util.find_spec("asyncpg") is not None
-
-on_a_server = pytest.mark.skipif(
-    PROGRAMS is None or not HAS_DRIVER,
-    reason="needs PostgreSQL's programs (Debian: postgresql) and the extra 'postgres'",
-)
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    assert PROGRAMS is not None
-    with postgres_server(PROGRAMS) as running:
-        yield running
+from kit.postgres import on_a_server
 
 
 @pytest.fixture
-def place(url: str, request: pytest.FixtureRequest) -> PostgresPlace:
-    return PostgresPlace(url=url, name=request.node.name)
+def place(postgres_url: str, request: pytest.FixtureRequest) -> PostgresPlace:
+    return PostgresPlace(url=postgres_url, name=request.node.name)
 
 
 def run_sql(place: PostgresPlace, *statements: str) -> None:
@@ -185,8 +168,8 @@ async def test_an_order_is_placed_and_its_history_told(place: PostgresPlace) -> 
 
 
 @on_a_server
-async def test_a_database_without_a_journal_or_of_another_format_says_so(url: str) -> None:
-    place = PostgresPlace(url=url.replace("/postgres", "/template1"), name="x")
+async def test_a_database_without_a_journal_or_of_another_format_says_so(postgres_url: str) -> None:
+    place = PostgresPlace(url=postgres_url.replace("/postgres", "/template1"), name="x")
     with pytest.raises(ConfigurationError, match="no journal"):
         await asyncio.to_thread(read, place)
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import sqlite3
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -21,22 +19,7 @@ from ibkr_connector.errors import ConfigurationError
 from ibkr_connector.storage import database
 from ibkr_connector.storage.database import migrate, open_database, upgrade
 from ibkr_connector.storage.schema import HEAD, METADATA, VERSIONS, future_bars
-from kit.postgres import find_postgres, postgres_server
-
-PROGRAMS = find_postgres()
-HAS_DRIVER = importlib.util.find_spec("asyncpg") is not None
-
-on_a_server = pytest.mark.skipif(
-    PROGRAMS is None or not HAS_DRIVER,
-    reason="needs PostgreSQL's programs (Debian: postgresql) and the extra 'postgres'",
-)
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    assert PROGRAMS is not None
-    with postgres_server(PROGRAMS) as running:
-        yield running
+from kit.postgres import HAS_DRIVER, on_a_server
 
 
 def version(connection: Connection) -> str:
@@ -95,8 +78,8 @@ def test_the_steps_lead_to_what_is_made_at_once() -> None:
 
 
 @on_a_server
-async def test_the_steps_lead_to_the_same_schema_in_postgres(url: str) -> None:
-    made = await open_database(url)
+async def test_the_steps_lead_to_the_same_schema_in_postgres(postgres_url: str) -> None:
+    made = await open_database(postgres_url)
     assert await made.run(differences) == []
     assert await made.run(write_and_read) == BAR
 
