@@ -6,6 +6,7 @@ import json
 from dataclasses import fields
 from decimal import Decimal
 from functools import lru_cache
+from operator import attrgetter
 from typing import Final, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -26,7 +27,9 @@ __all__ = [
 
 T = TypeVar("T")
 
-_OTHERWISE: Final = {field.name: field.default for field in fields(Contract)}
+_OTHERWISE: Final = tuple((field.name, field.default) for field in fields(Contract))
+_SAID: Final = attrgetter(*(name for name, _ in _OTHERWISE))
+_WRITTEN: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
 @lru_cache
@@ -94,12 +97,12 @@ def key_of(description: Contract) -> str:
     if description.legs:
         return contract_json(description)
     said: dict[str, object] = {}
-    for name, otherwise in _OTHERWISE.items():
-        value = getattr(description, name)
-        if value != otherwise:
+    for (name, otherwise), value in zip(_OTHERWISE, _SAID(description), strict=True):
+        # most of it is the default itself
+        if value is not otherwise and value != otherwise:
             # 250 and 250.0 are one strike
             said[name] = f"{value.normalize():f}" if isinstance(value, Decimal) else value
-    return json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _WRITTEN(said)
 
 
 def _read(adapter: TypeAdapter[T], text: str) -> T:

@@ -9,9 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from json import JSONEncoder
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import (
+    JSON,
+    Connection,
+    Select,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ibkr_connector.model.contracts import Contract, ContractDetails
@@ -50,9 +65,6 @@ __all__ = [
     "upsert",
 ]
 
-_TOGETHER: Final = 500
-"""Keys in one question: databases take some thousand values at most."""
-
 _TOLD: Final = (
     "symbol",
     "local_symbol",
@@ -64,6 +76,9 @@ _TOLD: Final = (
 )
 _TOLD_OF_DETAILS: Final = ("long_name", "min_tick", "last_trade_date")
 """What is worth telling when it becomes different; hours do so every day."""
+
+
+_as_json: Final = JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,20 +101,8 @@ class Recalled:
 def recall(connection: Connection, wanted: Sequence[Contract]) -> list[Recalled | None]:
     """Return what is known of each description, in their order."""
     keys = [key_of(one) for one in wanted]
-    asked = list(dict.fromkeys(keys))
-    found: dict[str, Recalled] = {}
-    for some in (asked[at : at + _TOGETHER] for at in range(0, len(asked), _TOGETHER)):
-        rows = connection.execute(
-            select(descriptions.c.key, contracts.c.details, contracts.c.qualified_at)
-            .join(
-                contracts,
-                (contracts.c.con_id == descriptions.c.con_id)
-                & (contracts.c.security_type == descriptions.c.security_type),
-            )
-            .where(descriptions.c.key.in_(some))
-        )
-        for key, text, at in rows:
-            found[key] = Recalled(details=read_details(text), qualified_at=at)
+    rows = connection.execute(_recalling(connection.dialect.name), {"keys": _as_json(keys)})
+    found = {key: Recalled(details=read_details(text), qualified_at=at) for key, text, at in rows}
     return [found.get(key) for key in keys]
 
 
@@ -261,6 +264,32 @@ def all_bands(connection: Connection, since: datetime) -> dict[int, tuple[PriceB
     """Return the market rules that were asked for since then."""
     rows = connection.execute(select(market_rules).where(market_rules.c.asked_at >= since))
     return {row.rule_id: read_bands(row.bands) for row in rows}
+
+
+@lru_cache
+def _recalling(dialect: str) -> Select[Any]:
+    """
+    Return the one question for any number of descriptions, made once.
+
+    Their keys go as one value, a list in JSON: a value for each would be bound by itself, and
+    databases take some thousand at most.
+    """
+    listed = bindparam("keys", type_=Text())
+    each = (
+        func.json_array_elements_text(cast(listed, JSON))
+        if dialect == "postgresql"
+        else func.json_each(listed)
+    ).table_valued("value")
+    return (
+        select(descriptions.c.key, contracts.c.details, contracts.c.qualified_at)
+        .select_from(each)
+        .join(descriptions, descriptions.c.key == each.c.value)
+        .join(
+            contracts,
+            (contracts.c.con_id == descriptions.c.con_id)
+            & (contracts.c.security_type == descriptions.c.security_type),
+        )
+    )
 
 
 def _identity(contract: Contract) -> tuple[int | None, str]:

@@ -20,6 +20,7 @@ from ibkr_connector.errors import (
     ContractError,
     ContractNotFoundError,
 )
+from ibkr_connector.instruments.codec import key_of
 from ibkr_connector.instruments.registry import Registry
 from ibkr_connector.instruments.resolver import Resolver
 from ibkr_connector.model.contracts import (
@@ -28,12 +29,14 @@ from ibkr_connector.model.contracts import (
     SecurityType,
     combo,
     future,
+    option,
     stock,
 )
 from ibkr_connector.model.ids import ConId
 from ibkr_connector.model.instruments import PriceBand
 from ibkr_connector.resilience.pipeline import Pipeline
 from kit.fake_clock import FakeClock
+from kit.postgres import on_a_server
 
 APPLE = Contract(
     symbol="AAPL", con_id=ConId(265598), primary_exchange="NASDAQ", local_symbol="AAPL"
@@ -322,3 +325,53 @@ async def test_a_row_that_was_changed_by_hand_harms_nothing(
     async with opened(DETAILS) as (resolver, _, listing):
         assert await resolver.resolve("AAPL") == DETAILS
         assert len(listing.asked) == 1
+
+
+STRANGE = ("BRK B", 'A"B', "Ü€🙂", "A'; DROP TABLE contracts; --", "A\\B", "A%_B")
+
+
+async def known_again(opened: Callable[..., Any], at: Path | str) -> None:
+    """Write more than databases take values for, and ask for all of it at once."""
+    symbols = [*STRANGE, *(f"S{number}" for number in range(1_200))]
+    wanted = [Contract(symbol=symbol) for symbol in symbols]
+    async with opened(at=at) as (_, registry, _):
+        for number, one in enumerate(wanted, start=1):
+            contract = replace(one, con_id=ConId(number))
+            registry.note(one, replace(DETAILS, contract=contract))
+        await registry.settle()
+    async with opened(at=at) as (_, registry, _):
+        nobody = Contract(symbol="NOBODY")
+        found = await registry.recall([*wanted, nobody, wanted[0]])
+    assert [one and one.contract.symbol for one in found] == [*symbols, None, symbols[0]]
+
+
+async def test_any_number_of_descriptions_is_one_question(
+    opened: Callable[..., Any], place: Path
+) -> None:
+    await known_again(opened, place)
+
+
+@on_a_server
+async def test_any_number_of_descriptions_is_one_question_to_a_server(
+    opened: Callable[..., Any], postgres_url: str
+) -> None:
+    await known_again(opened, postgres_url)
+
+
+@pytest.mark.parametrize(
+    ("contract", "key"),
+    [
+        (Contract(symbol="AAPL"), '{"symbol":"AAPL"}'),
+        (
+            Contract(symbol="", con_id=ConId(7), exchange=""),
+            '{"con_id":7,"exchange":"","symbol":""}',
+        ),
+        (
+            option("SPX", "20261218", "C", strike=Decimal("250.0")),
+            '{"expiry":"20261218","right":"C","security_type":"OPT","strike":"250","symbol":"SPX"}',
+        ),
+    ],
+)
+def test_keys_are_written_as_they_always_were(contract: Contract, key: str) -> None:
+    # what older versions have written is found by them
+    assert key_of(contract) == key
