@@ -392,7 +392,7 @@ class IBKRConnector:
 
         Returns:
             Prices in the contract's currency; a field the gateway did not send is `None`. Delayed
-            data says so in `data_type`.
+            data says so in `data_type`. An option has `greeks`.
 
         Raises:
             ContractNotFoundError: Nothing fits the description (TWS 200).
@@ -430,7 +430,8 @@ class IBKRConnector:
         Follow the quotes of a contract: `async for quote in ib.stream_quotes("AAPL")`.
 
         Each record is a whole `Quote`, the newest there is; a slow reader skips older ones. A `Gap`
-        tells that none come, and again when they do. Delayed quotes say so in `data_type`.
+        tells that none come, and again when they do. Delayed quotes say so in `data_type`; those of
+        an option have `greeks`.
 
         Args:
             contract: A contract or its short text form.

@@ -9,12 +9,12 @@ What cannot go through one of these goes through the main one, and is paced ther
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from .clock import Clock
 from .codes import pacing_effect
@@ -195,6 +195,10 @@ class DataPool:
     def data(self) -> DataCalls:
         """Questions about data that are neither quotes nor bars."""
         return self._through.data
+
+    async def request(self, call: Callable[[Any], Awaitable[T]]) -> T:
+        """Run `call(ib)`, which must be about data alone."""
+        return await self._through.request(call)
 
     @property
     def _through(self) -> GatewayLink:

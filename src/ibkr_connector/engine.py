@@ -115,12 +115,6 @@ class Engine:
         self.catalogue = Catalogue(
             resolver=self.instruments, ask=self.request, registry=self.registry
         )
-        self.options = OptionsDesk(
-            resolve=self.instruments.resolve,
-            ask=self.request,
-            lines=self._pipeline.lines,
-            clock=clock,
-        )
         self._capture = Capture(clock)
         self._unreadable = Unreadables(now=clock.utcnow, accounts=lambda: self.accounts)
         self._pool = DataPool(
@@ -159,6 +153,15 @@ class Engine:
             lines=self._pipeline.lines,
             followed=self.streams.newest,
             clock=clock,
+        )
+        self.options = OptionsDesk(
+            gateway=self._pool,
+            pipeline=self._pool,
+            resolve=self.instruments.resolve,
+            lines=self._pipeline.lines,
+            followed=self.streams.newest,
+            data_type=DataType[settings.market_data_type.upper()],
+            delayed_fallback=settings.delayed_fallback,
         )
         self.futures = FuturesDesk(ask=self.request, bars=self.market.bars, clock=clock)
         asking = Asking(

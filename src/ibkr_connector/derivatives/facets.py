@@ -66,6 +66,8 @@ class Options:
             NoDataError: None came within five seconds.
             MarketDataPermissionError: No line is free, or no subscription.
 
+        An option that `stream_quotes` follows is answered from its stream, at no cost.
+
         Source: `reqMktData` (1), followed until they come. Replay: safe. Cost: 2 messages and one
         data line for as long as that takes.
         """

@@ -12,14 +12,20 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
-from ibkr_connector.clock import Clock
-from ibkr_connector.errors import ContractError, NoDataError
+from ibkr_connector.errors import (
+    ContractError,
+    IBKRError,
+    MarketDataPermissionError,
+    NoDataError,
+)
 from ibkr_connector.gateway import reference
 from ibkr_connector.instruments.ticks import number
 from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
 from ibkr_connector.model.derivatives import ChainSlice, Greeks, OptionChain, OptionValue
+from ibkr_connector.model.market import DataType, Quote
 from ibkr_connector.resilience.line_turns import LineTurns, each
 from ibkr_connector.resilience.lines import LineBudget
+from ibkr_connector.resilience.operation import ENDPOINTS, Carrier, Operation
 
 __all__ = ["OptionsDesk"]
 
@@ -32,27 +38,57 @@ _PATIENCE_S: Final = 5.0
 _OPTIONS: Final = frozenset({SecurityType.OPTION, SecurityType.FUTURE_OPTION, SecurityType.WARRANT})
 
 
-class _Ask(Protocol):
-    def __call__(
-        self, name: str, call: Callable[[Any], Awaitable[T]], *, policy: str
-    ) -> Awaitable[T]: ...
+class _DataSource(Protocol):
+    async def greeks(
+        self, contract: Contract, *, data_type: DataType, patience_s: float
+    ) -> Quote: ...
+
+
+class OptionsGateway(Protocol):
+    """What options need of a gateway."""
+
+    @property
+    def data(self) -> _DataSource:
+        """Questions about data."""
+        ...
+
+    async def request(self, call: Callable[[Any], Awaitable[T]]) -> T:
+        """Run a question of ib_async's about data."""
+        ...
 
 
 class OptionsDesk:
-    """Answer what options there are, and what they are worth."""
+    """
+    Answer what options there are, and what they are worth.
+
+    Args:
+        gateway: Asks one question.
+        pipeline: Carries it out, through a connection for data where there is one.
+        resolve: Turns text or a description into the details of one contract.
+        lines: Counts lines.
+        followed: The newest quote of a stream that is whole, if there is one.
+        data_type: What greeks are computed from.
+        delayed_fallback: Whether delayed prices will do where live ones are refused.
+    """
 
     def __init__(
         self,
         *,
+        gateway: OptionsGateway,
+        pipeline: Carrier,
         resolve: Callable[[Contract | str], Awaitable[ContractDetails]],
-        ask: _Ask,
         lines: LineBudget,
-        clock: Clock,
+        followed: Callable[[Contract], Quote | None],
+        data_type: DataType,
+        delayed_fallback: bool,
     ) -> None:
+        self._gateway = gateway
+        self._pipeline = pipeline
         self._resolve = resolve
-        self._ask = ask
         self._turns = LineTurns(lines)
-        self._clock = clock
+        self._followed = followed
+        self._data_type = data_type
+        self._delayed_fallback = delayed_fallback
 
     async def chain(self, description: Contract | str) -> OptionChain:
         """
@@ -78,17 +114,48 @@ class OptionsDesk:
         Raises:
             ContractError: It is no option.
             NoDataError: None came within five seconds.
+            MarketDataPermissionError: No line is free; or no subscription, and delayed data is off
+                or missing too.
         """
         contract = await self._option(description)
-        async with self._turns.line():
-            told = await self._ask(
-                "option_value",
-                partial(reference.option_greeks, contract=contract, patience_s=_PATIENCE_S),
-                policy="option_value",
-            )
-        if not any(told.values()):
+        quote = self._followed(contract)
+        if quote is None or not _has_model(quote):
+            async with self._turns.line():
+                quote = await self._follow(contract)
+        if quote.greeks is None:
             raise NoDataError(f"no greeks of {contract} came within {_PATIENCE_S:g} s")
-        return OptionValue(contract=contract, timestamp=self._clock.utcnow(), **told)
+        told = quote.greeks
+        return OptionValue(
+            contract=contract,
+            timestamp=quote.timestamp,
+            data_type=quote.data_type,
+            model=told.model,
+            bid=told.bid,
+            ask=told.ask,
+            last=told.last,
+        )
+
+    async def _follow(self, contract: Contract) -> Quote:
+        try:
+            return await self._greeks(contract, self._data_type)
+        except MarketDataPermissionError as refused:
+            if not self._delayed_fallback or self._data_type >= DataType.DELAYED:
+                raise
+            try:
+                return await self._greeks(contract, DataType.DELAYED)
+            except NoDataError:
+                # the delayed feed is empty too: the missing subscription is what matters
+                raise refused from None
+
+    async def _greeks(self, contract: Contract, data_type: DataType) -> Quote:
+        return await self._pipeline.run(
+            Operation(
+                policy=ENDPOINTS["option_value"],
+                call=lambda: self._gateway.data.greeks(
+                    contract, data_type=data_type, patience_s=_PATIENCE_S
+                ),
+            )
+        )
 
     async def values(self, descriptions: Iterable[Contract | str]) -> ChainSlice:
         """Return the greeks of many options; those that could not be had are named."""
@@ -122,12 +189,25 @@ class OptionsDesk:
         )
         return await self._ask("option_price", call, policy="option_value")
 
+    async def _ask(self, name: str, call: Callable[[Any], Awaitable[T]], *, policy: str) -> T:
+        try:
+            return await self._pipeline.run(
+                Operation(policy=ENDPOINTS[policy], call=lambda: self._gateway.request(call))
+            )
+        except IBKRError as error:
+            error.add_note(f"in request {name!r}")
+            raise
+
     async def _option(self, description: Contract | str) -> Contract:
         contract = (await self._resolve(description)).contract
         if contract.security_type not in _OPTIONS:
             raise ContractError(f"{contract} is no option")
         # a con id alone has no exchange, and data needs one
         return contract if contract.exchange else replace(contract, exchange="SMART")
+
+
+def _has_model(quote: Quote) -> bool:
+    return quote.greeks is not None and quote.greeks.model is not None
 
 
 def _above_zero(name: str, value: object) -> Decimal:

@@ -23,6 +23,7 @@ from ibkr_connector.clock import Clock
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.history import Session
 from ibkr_connector.model.ids import RequestId
+from ibkr_connector.model.market import DataType, Quote
 from ibkr_connector.model.research import (
     Article,
     Headlines,
@@ -38,6 +39,8 @@ from . import translate
 from .asking import ask
 from .client import GatewayClient
 from .data_answers import PastTrade
+from .following import followed_greeks
+from .streams import Streams
 from .times import date_text
 from .wrapper import GatewayWrapper
 
@@ -53,8 +56,11 @@ _EPOCH_SECONDS: Final = 2
 class DataCalls:
     """Asks through one session."""
 
-    def __init__(self, client: GatewayClient, wrapper: GatewayWrapper, *, clock: Clock) -> None:
+    def __init__(
+        self, client: GatewayClient, wrapper: GatewayWrapper, *, streams: Streams, clock: Clock
+    ) -> None:
         self._clock = clock
+        self._streams = streams
         self._client = client
         self._wrapper = wrapper
 
@@ -111,6 +117,26 @@ class DataCalls:
         if self._client.isReady():
             self._client.cancelHeadTimeStamp(numbers[0])
         return rows[0]
+
+    # --- options --------------------------------------------------------------------------------
+
+    async def greeks(self, contract: Contract, *, data_type: DataType, patience_s: float) -> Quote:
+        """
+        Follow an option until IB's model has spoken, or for `patience_s`, and leave.
+
+        A snapshot may end before greeks come.
+
+        Raises:
+            MarketDataPermissionError: No subscription (TWS 354, 10089, 10168).
+            NoDataError: Nothing at all came.
+        """
+        return await followed_greeks(
+            contract,
+            streams=self._streams,
+            requests=self._wrapper.requests,
+            data_type=data_type,
+            patience_s=patience_s,
+        )
 
     # --- ticks ----------------------------------------------------------------------------------
 

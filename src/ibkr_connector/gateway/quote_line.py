@@ -17,6 +17,7 @@ from typing import Any, Final
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.market import DataType, Quote
 
+from .computations import COMPUTED, DELAYED_COMPUTED, computed, with_computed
 from .figures import decimal_or_none, quantity
 
 __all__ = ["QuoteTicks", "price_of", "size_of"]
@@ -104,6 +105,17 @@ class QuoteTicks:
             return False
         number = decimal_or_none(value)
         self._values["halted"] = None if number is None or number < 0 else number > 0
+        return True
+
+    def computation(self, kind: str, basis: str, figures: list[str]) -> bool:
+        """Take what a model says of an option, or what one of its prices implies."""
+        of = COMPUTED.get(int(kind))
+        if of is None:
+            return False
+        if int(kind) in DELAYED_COMPUTED:
+            self._delayed = True
+        values = self._values
+        values["greeks"] = with_computed(values.get("greeks"), of, computed(basis, figures))
         return True
 
     def data_type(self, number: str) -> None:

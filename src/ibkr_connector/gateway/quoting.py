@@ -32,6 +32,9 @@ _REST_S: Final = 0.02
 _SETTLE_S: Final = 0.2
 """Ticks that belong together come within this time of each other."""
 
+_GREEKS_S: Final = 0.5
+"""How long an option's quote that has its prices waits for IB's model."""
+
 _PATIENCE_S: Final = 2.0
 """How long a quote with some price waits for the others."""
 
@@ -46,6 +49,7 @@ class _Patience:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._is_resting = False
+        self._awaits_greeks = False
 
     def on_tick(self) -> None:
         if self._snapshot.is_full and self._snapshot.has_halted:
@@ -54,8 +58,12 @@ class _Patience:
             if not self._is_resting:
                 self._arm(_REST_S)
             self._is_resting = True
-        elif self._snapshot.has_needed:
+        elif self._snapshot.has_needed and self._snapshot.has_greeks:
             self._arm(_SETTLE_S)
+        elif self._snapshot.has_needed:
+            if not self._awaits_greeks:
+                self._arm(_GREEKS_S)
+            self._awaits_greeks = True
         elif self._snapshot.has_price and self._timer is None:
             self._arm(_PATIENCE_S)
 

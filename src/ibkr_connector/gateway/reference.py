@@ -16,7 +16,8 @@ import ib_async.contract
 
 from ibkr_connector.errors import NoDataError, RequestTimeoutError
 from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
-from ibkr_connector.model.derivatives import Greeks, OptionClass
+from ibkr_connector.model.derivatives import OptionClass
+from ibkr_connector.model.greeks import Greeks
 from ibkr_connector.model.instruments import PriceBand
 
 from . import translate
@@ -28,7 +29,6 @@ __all__ = [
     "market_rule",
     "open_interest",
     "option_classes",
-    "option_greeks",
     "option_price",
 ]
 
@@ -41,6 +41,7 @@ _OPEN_INTEREST: Final = "588"
 
 _INTEREST_PATIENCE_S: Final = 2.0
 _NOT_COMPUTED: Final = -2
+_PRICE_BASED: Final = 1
 _LARGEST: Final = 1e300
 """IB writes a figure that it does not have as the largest double."""
 
@@ -106,42 +107,6 @@ async def option_price(
     return _computed(told, "price")
 
 
-async def option_greeks(
-    ib: Any, contract: Contract, *, patience_s: float
-) -> dict[str, Greeks | None]:
-    """
-    Follow an option until IB's model has spoken, for as long as that may take, and leave.
-
-    Greeks come with a stream alone: a snapshot that asks for them may end before they do.
-    """
-    asked = translate.ib_contract(contract)
-    ticker = ib.reqMktData(asked, "", False, False)  # noqa: FBT003
-    told = asyncio.Event()
-
-    def look(*_: Any) -> None:
-        if ticker.modelGreeks is not None and ticker.modelGreeks.delta is not None:
-            told.set()
-
-    ticker.updateEvent += look
-    try:
-        look()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(patience_s):
-                await told.wait()
-        return {
-            name: None if row is None else _greeks(row)
-            for name, row in (
-                ("model", ticker.modelGreeks),
-                ("bid", ticker.bidGreeks),
-                ("ask", ticker.askGreeks),
-                ("last", ticker.lastGreeks),
-            )
-        }
-    finally:
-        ticker.updateEvent -= look
-        ib.cancelMktData(asked)
-
-
 def _computed(row: Any, what: str) -> Greeks:
     if row is None:
         raise RequestTimeoutError(f"the gateway did not say which {what} is implied")
@@ -162,6 +127,7 @@ def _greeks(row: Any) -> Greeks:
         price=_figure(row.optPrice),
         under_price=_figure(row.undPrice),
         dividend=_figure(row.pvDividend),
+        is_price_based=row.tickAttrib == _PRICE_BASED,
     )
 
 

@@ -112,7 +112,7 @@ class Session:
         )
         self._accounts = AccountSubscriptions(self._client, self._wrapper)
         self.streams = Streams(self._client, self._wrapper, clock=clock)
-        self.data = DataCalls(self._client, self._wrapper, clock=clock)
+        self.data = DataCalls(self._client, self._wrapper, streams=self.streams, clock=clock)
         self.streams.on_lost = self._accounts.forget
         self._wrapper.on_data_lost = self.streams.forget
         adopt(self._ib, wrapper=self._wrapper, client=self._client, client_id=client_id)

@@ -6,15 +6,17 @@ Delayed ticks land in the same fields and mark the quote. Pure: fed with ticks, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
 
 from ibkr_connector.model.contracts import Contract, SecurityType
+from ibkr_connector.model.greeks import OptionGreeks
 from ibkr_connector.model.market import DataType, Quote
 
+from .computations import COMPUTED, DELAYED_COMPUTED, computed, with_computed
 from .figures import quantity, tick_price
 
 __all__ = ["Snapshot"]
@@ -47,6 +49,9 @@ _NEEDED: Final[Mapping[SecurityType, frozenset[str]]] = MappingProxyType(
 )
 """What a quote of that kind has when it is worth returning; `_TRADED` for all others."""
 
+_COMPUTABLE: Final = frozenset(
+    {SecurityType.OPTION, SecurityType.FUTURE_OPTION, SecurityType.WARRANT}
+)
 _DAY: Final = frozenset({"high", "low", "close", "volume", "bid_size", "ask_size", "last_size"})
 
 
@@ -59,6 +64,7 @@ class Snapshot:
         self._delayed = False
         self._values: dict[str, Decimal] = {}
         self._halted: bool | None = None
+        self._greeks: OptionGreeks | None = None
         self.has_halted = False
         """Whether it was told if trading is halted; TWS may leave that out (IB campus)."""
         self.on_tick: Callable[[], None] = lambda: None
@@ -75,9 +81,17 @@ class Snapshot:
         return needed <= self._values.keys()
 
     @property
+    def has_greeks(self) -> bool:
+        """Whether IB's model has spoken of an option; of anything else it never does."""
+        if self._contract.security_type not in _COMPUTABLE:
+            return True
+        model = None if self._greeks is None else self._greeks.model
+        return model is not None and model.delta is not None
+
+    @property
     def is_full(self) -> bool:
         """Whether nothing of use can still come."""
-        return self.has_needed and self._values.keys() >= _DAY
+        return self.has_needed and self._values.keys() >= _DAY and self.has_greeks
 
     def price(self, kind: int, price: float, size: float) -> None:
         """Take a price tick; sizes come in it for bid, ask and last."""
@@ -105,6 +119,14 @@ class Snapshot:
             self._halted, self.has_halted = None if value < 0 else value > 0, True
             self.on_tick()
 
+    def computation(self, kind: int, basis: str, figures: Sequence[str]) -> None:
+        """Take what a model says of an option, or what one of its prices implies."""
+        of = COMPUTED.get(kind)
+        if of is not None:
+            self._delayed = self._delayed or kind in DELAYED_COMPUTED
+            self._greeks = with_computed(self._greeks, of, computed(basis, figures))
+            self.on_tick()
+
     def data_type(self, number: int) -> None:
         """Take what the gateway says about the source of the prices."""
         self._told = DataType(number)
@@ -116,6 +138,7 @@ class Snapshot:
             timestamp=now,
             data_type=self._source,
             halted=self._halted,
+            greeks=self._greeks,
             **self._values,
         )
 

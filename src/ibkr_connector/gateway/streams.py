@@ -17,6 +17,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ from .client import GatewayClient
 from .faults import request_error
 from .port import GatewayNotice
 from .quote_line import QuoteTicks, price_of, size_of
+from .snapshot import Snapshot
 from .stream_port import (
     BarBacklog,
     BarChange,
@@ -257,13 +259,15 @@ class Streams:
 
     def _install(self) -> None:
         """Take the messages of our lines before ib_async's handlers see them."""
+        handlers = self._client.decoder.handlers
+        handlers[21] = partial(self._snapshot_computation, otherwise=handlers[21])
         for number, at, take in (
             (1, 2, self._price),
             (2, 2, self._size),
             (12, 2, self._depth),
             (13, 2, self._depth_of_maker),
             (17, 1, self._backlog),
-            (21, 1, self._nothing),
+            (21, 1, self._computation),
             (45, 2, self._generic),
             (46, 2, self._nothing),
             (50, 2, self._five_seconds),
@@ -310,7 +314,20 @@ class Streams:
         line.ticks.data_type(fields[3])
 
     def _nothing(self, line: Line, fields: list[str]) -> None:
-        """Greeks, texts and parameters: limit, they are not part of a quote."""
+        """Texts and parameters: limit, they are not part of a quote."""
+
+    def _computation(self, line: Line, fields: list[str]) -> None:
+        if line.ticks.computation(fields[2], fields[3], fields[4:12]):
+            self._touch(line)
+
+    def _snapshot_computation(
+        self, fields: list[str], *, otherwise: Callable[[list[str]], None]
+    ) -> None:
+        snapshot = self._requests.collector(int(fields[1]))
+        if isinstance(snapshot, Snapshot):
+            snapshot.computation(int(fields[2]), fields[3], fields[4:12])
+        else:
+            otherwise(fields)
 
     def _trade(self, line: Line, fields: list[str]) -> None:
         _, _, _, moment, price, size, mask, exchange, conditions, *_ = fields

@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from .contracts import Contract, Right, SecurityType
+from .greeks import Greeks
+from .market import DataType
 from .record import Record
 
 if TYPE_CHECKING:
@@ -148,30 +150,12 @@ class OptionChain(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Greeks(Record):
-    """
-    What a model says of an option, per unit of the underlying; `None` is what IB did not say.
-
-    `volatility` is a year's, as a fraction: 0.25 is 25 per cent. Greeks are a model's estimates and
-    floats; prices are exact.
-    """
-
-    volatility: float | None = None
-    delta: float | None = None
-    gamma: float | None = None
-    vega: float | None = None
-    theta: float | None = None
-    price: Decimal | None = None
-    under_price: Decimal | None = None
-    dividend: Decimal | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class OptionValue(Record):
     """An option with its greeks, by IB's model and as its bid, ask and last imply them."""
 
     contract: Contract
     timestamp: datetime
+    data_type: DataType = DataType.LIVE
     model: Greeks | None = None
     bid: Greeks | None = None
     ask: Greeks | None = None

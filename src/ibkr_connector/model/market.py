@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from .bars import NO_COUNT, BarColumns, moment
 from .contracts import Contract
 from .frames import arrow_table, pandas_frame, polars_frame
+from .greeks import OptionGreeks
 from .record import Record
 
 __all__ = ["Bar", "BarSeries", "DataType", "MarketData", "Quote", "QuoteSet", "records_of"]
@@ -33,6 +34,7 @@ class Quote(Record):
 
     A field is `None` when the gateway did not say. Prices are in the contract's currency, sizes
     and volume in units. `timestamp` is the UTC time at which the snapshot was complete here.
+    `greeks` are those of an option, by IB's model and as bid, ask and last imply them.
     """
 
     contract: Contract
@@ -50,6 +52,7 @@ class Quote(Record):
     low: Decimal | None = None
     close: Decimal | None = None
     halted: bool | None = None
+    greeks: OptionGreeks | None = None
 
     @property
     def symbol(self) -> str:

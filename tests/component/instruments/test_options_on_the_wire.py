@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 from itertools import pairwise
@@ -11,15 +12,29 @@ import pytest
 from ibkr_connector import (
     ContractError,
     ContractNotFoundError,
+    DataType,
     IBKRConnector,
     MarketDataPermissionError,
     NoDataError,
+    Quote,
     Right,
 )
-from ibkr_connector.simulator import HostedSimulator
-from kit.market import asked
+from ibkr_connector.simulator import Drop, HostedSimulator
+from ibkr_connector.simulator.dialogue.feed import Entitlement
+from kit.market import asked, hold, until
 
 CALL = "AAPL 20261218 C 200"
+
+
+def has_model(quote: Quote) -> bool:
+    return quote.greeks is not None and quote.greeks.model is not None
+
+
+def under(quote: Quote) -> Decimal:
+    assert quote.greeks is not None
+    assert quote.greeks.model is not None
+    assert quote.greeks.model.under_price is not None
+    return quote.greeks.model.under_price
 
 
 @pytest.fixture
@@ -77,6 +92,100 @@ async def test_greeks_come_with_the_models_price(
     await ib.request("time", lambda client: client.reqCurrentTimeAsync())
     assert len(asked(ibkr_gateway, "ReqMarketData")) == len(asked(ibkr_gateway, "CancelMarketData"))
     assert (await ib.pacing_status()).lines["lines"].used == 0
+
+
+async def test_a_stream_of_an_options_quotes_brings_its_greeks_and_follows_them(
+    ib: IBKRConnector, ibkr_gateway: HostedSimulator
+) -> None:
+    hold(ibkr_gateway, "195.00", "195.02")
+    async with ib.stream_quotes(CALL) as stream:
+        first = await until(stream, has_model)
+        # followed already: told from the stream, and nothing is asked
+        value = await ib.options.greeks(CALL)
+        hold(ibkr_gateway, "196.00", "196.02")
+        second = await until(stream, lambda q: has_model(q) and under(q) > Decimal("195.5"))
+    assert first.greeks is not None
+    assert value.model is not None
+    assert under(first) == Decimal("195.01")
+    assert len(asked(ibkr_gateway, "ReqMarketData")) == 1
+    assert second.greeks is not None
+    for quote in (first, second):
+        assert quote.greeks is not None
+        assert quote.greeks.bid is not None
+        assert quote.greeks.bid.price == quote.bid
+        assert quote.greeks.model is not None
+        assert quote.greeks.model.volatility is not None
+
+
+async def test_a_snapshot_of_an_option_has_its_greeks_and_that_of_a_stock_none(
+    ib: IBKRConnector,
+) -> None:
+    quote = await ib.get_quote(CALL)
+    assert has_model(quote)
+    assert (await ib.get_quote("AAPL")).greeks is None
+
+
+async def test_greeks_of_delayed_prices_come_where_live_ones_are_refused(
+    make_connector: Callable[..., IBKRConnector],
+    make_ibkr_gateway: Callable[..., HostedSimulator],
+) -> None:
+    gateway = make_ibkr_gateway()
+    gateway.do(lambda sim: sim.gateway.feed.entitlements.update({"OPT": Entitlement.DELAYED}))
+    async with make_connector(gateway.port) as ib:
+        value = await ib.options.greeks(CALL)
+        quote = await ib.get_quote(CALL)
+    assert value.data_type is DataType.DELAYED
+    assert value.model is not None
+    assert value.model.delta is not None
+    assert has_model(quote)
+    assert quote.is_delayed
+    async with make_connector(gateway.port, delayed_fallback=False) as ib:
+        with pytest.raises(MarketDataPermissionError):
+            await ib.options.greeks(CALL)
+
+
+async def test_options_are_asked_about_over_a_connection_for_data(
+    make_connector: Callable[..., IBKRConnector], ibkr_gateway: HostedSimulator
+) -> None:
+    async with make_connector(ibkr_gateway.port, data_client_ids=[21]) as ib:
+        await ib.instruments.details(CALL)
+        async with asyncio.timeout(60):
+            while ib.get_connection_status().data_connections != {"21": "ready"}:
+                await asyncio.sleep(0)
+        await ib.options.chain("AAPL")
+        value = await ib.options.greeks(CALL)
+        await ib.options.price(CALL, volatility=0.3, under_price=195)
+        by_client = ibkr_gateway.do(
+            lambda sim: {
+                type(one.request).__name__: one.client_id
+                for one in sim.log
+                if type(one.request).__name__
+                in {"ReqMarketData", "ReqSecDefOptParams", "ReqCalcOptionPrice"}
+            }
+        )
+    assert value.model is not None
+    assert by_client == dict.fromkeys(
+        ("ReqSecDefOptParams", "ReqMarketData", "ReqCalcOptionPrice"), 21
+    )
+
+
+async def test_greeks_that_a_lost_session_takes_away_are_asked_for_on_the_next(
+    make_connector: Callable[..., IBKRConnector],
+    make_ibkr_gateway: Callable[..., HostedSimulator],
+) -> None:
+    gateway = make_ibkr_gateway()
+    gateway.do(lambda sim: sim.inject(Drop(reply="TickOptionComputation")))
+    async with make_connector(gateway.port) as ib:
+        await ib.instruments.details(CALL)
+        asking = asyncio.ensure_future(ib.options.greeks(CALL))
+        async with asyncio.timeout(60):
+            while not asked(gateway, "ReqMarketData"):
+                await asyncio.sleep(0)
+        gateway.do(lambda sim: sim.clear_faults())
+        gateway.do(lambda sim: sim.cut())
+        # asked again on the next session, because asking twice does nothing twice
+        value = await asking
+    assert value.model is not None
 
 
 async def test_volatility_and_price_lead_to_each_other(ib: IBKRConnector) -> None:
