@@ -32,6 +32,7 @@ from ibkr_connector.model.orders import SendDisposition
 
 from .capture import Tap
 from .decoder import UNREADABLE, HonestDecoder
+from .fast_decoder import FastDecoder
 from .fields import encode
 from .frames import FrameError, Framer, frame
 from .outlet import Outlet
@@ -157,7 +158,7 @@ class GatewayClient(Client):
         self._outlet = outlet
         if outlet is not None:
             self.MaxRequests = outlet.net_limit
-        self.decoder = HonestDecoder(wrapper, 0)
+        self.decoder = FastDecoder(wrapper, 0)
         self.conn = Socket(received=self._on_bytes, lost=self._on_lost)
         self.conn.tap = self._tap = tap
         self.phase = Phase.NAME

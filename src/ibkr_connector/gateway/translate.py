@@ -65,7 +65,7 @@ __all__ = [
     "position_row",
 ]
 
-_SIDES: Final = {
+SIDES: Final = {
     "BOT": Action.BUY,
     "BUY": Action.BUY,
     "SLONG": Action.BUY,
@@ -75,7 +75,7 @@ _SIDES: Final = {
 }
 _RIGHTS: Final = {"C": Right.CALL, "CALL": Right.CALL, "P": Right.PUT, "PUT": Right.PUT}
 
-_NOT_SAID: Final = "?"
+NOT_SAID: Final = "?"
 """What TWS writes into fields of orders that this client may not see (ib_async wrapper.py)."""
 
 
@@ -406,7 +406,7 @@ def bar(fields: list[str], *, login_zone: tzinfo) -> Bar:
 
 
 def _action(word: str) -> Action:
-    action = _SIDES.get(word)
+    action = SIDES.get(word)
     if action is None:
         raise ValueError(f"expected a side, found {word!r}")
     return action
@@ -432,7 +432,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _said(text: str) -> str:
-    return "" if text == _NOT_SAID else text
+    return "" if text == NOT_SAID else text
 
 
 def _plain(number: Decimal) -> str:

@@ -17,13 +17,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
-from functools import partial
 from typing import Any
 
-from ib_async.wrapper import RequestError, Wrapper
+from ib_async.contract import Contract
+from ib_async.objects import PortfolioItem, Position
 
 from ibkr_connector.clock import Clock
-from ibkr_connector.codes import Ends, Scope, lookup
 from ibkr_connector.model.account import AccountValue
 from ibkr_connector.model.ids import ConId
 from ibkr_connector.model.research import NewsProvider
@@ -32,7 +31,7 @@ from . import translate
 from .bar_columns import BarRows
 from .fault_router import FaultRouter
 from .faults import handshake_error, lost
-from .hatch import Hatch
+from .ib_tables import IBTables
 from .port import (
     AccountValueChanged,
     BrokerOrder,
@@ -54,10 +53,8 @@ __all__ = ["GatewayWrapper"]
 _log = logging.getLogger(__name__)
 
 
-class GatewayWrapper(Wrapper):
+class GatewayWrapper(IBTables):
     """Receives every decoded message of one session."""
-
-    ib: Any
 
     def __init__(
         self,
@@ -150,17 +147,12 @@ class GatewayWrapper(Wrapper):
         else:
             # data that came before it in the same read are told before it
             self.streams.flush()
-            if reqId in self._futures:
-                self._hatch_fault(reqId, errorCode, errorString)
+            if self.is_hatch(reqId):
+                self.end_hatch(reqId, errorCode, errorString)
             elif not self.streams.error(reqId, errorCode, errorString):
                 reject = advancedOrderRejectJson
                 self._faults.route(reqId, errorCode, text=errorString, advanced_reject=reject)
             self.ib.errorEvent.emit(reqId, errorCode, errorString, None)
-
-    def _hatch_fault(self, request_id: int, code: int, text: str) -> None:
-        # ib_async takes some for warnings and leaves the request open (wrapper.py: warningCodes).
-        if lookup(code, Scope.REQUEST, text).ends is not Ends.NO:
-            self._endReq(request_id, RequestError(request_id, code, text), success=False)
 
     # --- orders ---------------------------------------------------------------------------------
 
@@ -171,13 +163,17 @@ class GatewayWrapper(Wrapper):
                 super().openOrder(orderId, contract, order, orderState)
             return
         seen = translate.broker_order(contract, order, orderState, login_zone=self.login_zone)
-        if seen.client_id == self.ib.client.clientId:
-            self.ib.client.updateReqId(orderId + 1)
-        self.open_orders.row(seen.perm_id or (seen.client_id, seen.order_id), seen)
-        self.emit(OpenOrderSeen(order=seen))
-        known = self._hatch_knows(seen.client_id, orderId, order.permId)
+        self.order_seen(seen)
+        known = self.hatch_knows(seen.client_id, orderId, order.permId)
         if known or "openOrders" in self._futures:
             super().openOrder(orderId, contract, order, orderState)
+
+    def order_seen(self, seen: BrokerOrder) -> None:
+        """Take in an order as the broker describes it."""
+        if seen.client_id == self.ib.client.clientId:
+            self.ib.client.updateReqId(seen.order_id + 1)
+        self.open_orders.row(seen.perm_id or (seen.client_id, seen.order_id), seen)
+        self.emit(OpenOrderSeen(order=seen))
 
     def openOrderEnd(self) -> None:
         """All open orders have been sent."""
@@ -213,7 +209,7 @@ class GatewayWrapper(Wrapper):
                 why_held=whyHeld,
             )
         )
-        if self._hatch_knows(clientId, orderId, permId):
+        if self.hatch_knows(clientId, orderId, permId):
             super().orderStatus(
                 orderId, status, filled, remaining, avgFillPrice, permId, parentId,
                 lastFillPrice, clientId, whyHeld, mktCapPrice,
@@ -230,17 +226,24 @@ class GatewayWrapper(Wrapper):
 
     def execDetails(self, reqId: int, contract: Any, execution: Any) -> None:
         """One execution: of an answer, or as it happens, whosever order it is."""
-        if self.requests.owns(reqId):
-            rows = self.requests.collector(reqId)
-            if rows is not None:
-                rows.append(self._execution(contract, execution, recovered=True))
-            return
-        if reqId not in self._futures:
-            self.emit(self._execution(contract, execution, recovered=False))
-        if reqId in self._futures or self._hatch_knows(
-            execution.clientId, execution.orderId, execution.permId
-        ):
+        is_hatch = self.is_hatch(reqId)
+        if not is_hatch:
+            recovered = self.requests.owns(reqId)
+            self.execution_seen(
+                reqId,
+                translate.execution(contract, execution, time=execution.time, recovered=recovered),
+            )
+            if recovered:
+                return
+        if is_hatch or self.hatch_knows(execution.clientId, execution.orderId, execution.permId):
             super().execDetails(reqId, contract, execution)
+
+    def execution_seen(self, request_id: int, seen: Execution) -> None:
+        """Take in an execution: of one of our answers, or as it happens."""
+        if not seen.recovered:
+            self.emit(seen)
+        elif (rows := self.requests.collector(request_id)) is not None:
+            rows.append(seen)
 
     def execDetailsEnd(self, reqId: int) -> None:
         """All executions have been sent."""
@@ -262,21 +265,18 @@ class GatewayWrapper(Wrapper):
         self.completed.end()
         super().completedOrdersEnd()
 
-    def _execution(self, contract: Any, execution: Any, *, recovered: bool) -> Execution:
-        return translate.execution(contract, execution, time=execution.time, recovered=recovered)
-
-    def _hatch_knows(self, client_id: int, order_id: int, perm_id: int) -> bool:
-        key = self.orderKey(client_id, order_id, perm_id)
-        return perm_id in self.permId2Trade or key in self.trades
-
     # --- accounts -------------------------------------------------------------------------------
 
     def position(self, account: str, contract: Any, posSize: float, avgCost: float) -> None:
         """What an account holds of one contract, now."""
         row = translate.position_row(account, contract, size=posSize, cost=avgCost)
-        self.held.row((account, row.contract.con_id), row)
+        self.position_seen(row, Position(account, Contract.recreate(contract), posSize, avgCost))
+
+    def position_seen(self, row: PositionRow, kept: Position) -> None:
+        """Take in a position, ours and as ib_async keeps it."""
+        self.held.row((row.account, row.contract.con_id), row)
         self.emit(row)
-        super().position(account, contract, posSize, avgCost)
+        self.keep_position(kept)
 
     def positionEnd(self) -> None:
         """All positions have been sent."""
@@ -325,13 +325,19 @@ class GatewayWrapper(Wrapper):
             unrealized=unrealizedPNL,
             realized=realizedPNL,
         )
-        self.window_rows[account, row.contract.con_id] = row
-        self.window.row((account, row.contract.con_id), row)
-        self.emit(row)
-        super().updatePortfolio(
-            contract, posSize, marketPrice, marketValue, averageCost, unrealizedPNL,
-            realizedPNL, account,
+        kept = PortfolioItem(
+            Contract.recreate(contract), posSize, marketPrice, marketValue, averageCost,
+            unrealizedPNL, realizedPNL, account,
         )  # fmt: skip
+        self.portfolio_seen(row, kept)
+
+    def portfolio_seen(self, row: PortfolioRow, kept: PortfolioItem) -> None:
+        """Take in a line of the account window, ours and as ib_async keeps it."""
+        key = (row.account, row.contract.con_id)
+        self.window_rows[key] = row
+        self.window.row(key, row)
+        self.emit(row)
+        self.keep_portfolio(kept)
 
     def accountDownloadEnd(self, account: str) -> None:
         """The account window has been sent once."""
@@ -411,27 +417,7 @@ class GatewayWrapper(Wrapper):
         else:
             otherwise(request_id)
 
-    # --- ib_async's own bookkeeping -------------------------------------------------------------
-
-    def startReq(self, key: Any, contract: Any = None, container: Any = None) -> Any:
-        """Enter a question of the escape hatch, when nobody else asks the same without an id."""
-        begin = partial(super().startReq, key, contract, container)
-        return self.hatch.start(key, begin, container=container)
-
-    def _endReq(self, key: Any, result: Any = None, success: Any = True) -> None:  # noqa: FBT002
-        """End one, and let the next of its name have its turn."""
-        super()._endReq(key, result, success)
-        self.hatch.ended(key)
-
-    def reset(self) -> None:
-        """Empty ib_async's tables, which makes new ones."""
-        super().reset()
-        self.hatch = Hatch(
-            lambda: self.ib.client,
-            futures=self._futures,
-            results=self._results,
-            contracts=self._reqId2Contract,
-        )
+    # --- the beat of the socket -------------------------------------------------------------------
 
     def tcpDataArrived(self) -> None:
         """Note that the gateway lives."""

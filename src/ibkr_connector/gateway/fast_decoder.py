@@ -1,0 +1,99 @@
+"""
+The short way through the messages that come most: from their fields to our records, in one step.
+
+The long way, `HonestDecoder`, makes ib_async's objects first. It is taken whenever somebody at the
+escape hatch may want those, for every message that is out of the ordinary, and for all others; the
+tests hold both ways against one another, message by message and version by version.
+"""
+
+# mypy: disallow-untyped-calls=False
+# ib_async's request methods and callbacks are not typed.
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ib_async.objects import PortfolioItem, Position
+
+from . import readings
+from .decoder import HonestDecoder
+from .plain_orders import plain_order
+
+__all__ = ["FastDecoder"]
+
+_EXECUTION_FIELDS: Final = 31
+_EXECUTION_GREW_AT: Final = 178
+_COMMISSION_FIELDS: Final = 8
+_POSITION_FIELDS: Final = 16
+_PORTFOLIO_FIELDS: Final = 20
+_FIGURES_OF_PORTFOLIO: Final = slice(13, 19)
+
+
+class FastDecoder(HonestDecoder):
+    """Turns the fields of one message into calls of the wrapper, with few steps in between."""
+
+    def __init__(self, wrapper: Any, server_version: int) -> None:
+        super().__init__(wrapper, server_version)
+        self._status_the_long_way = self.handlers[3]
+        self.handlers[3] = self.order_status
+        self.handlers[6] = self.account_value
+
+    def openOrder(self, fields: list[str]) -> None:
+        """Read an order as the broker describes it."""
+        wrapper = self.wrapper
+        seen = None if wrapper.wants_trades else plain_order(fields, self.serverVersion)
+        if seen is None:
+            super().openOrder(fields)
+        else:
+            wrapper.order_seen(seen)
+
+    def order_status(self, fields: list[str]) -> None:
+        """Read where an order is."""
+        wrapper = self.wrapper
+        if wrapper.wants_trades:
+            self._status_the_long_way(fields)
+        else:
+            wrapper.emit(readings.order_status(fields))
+
+    def execDetails(self, fields: list[str]) -> None:
+        """Read one execution: a row of an answer, or as it happens."""
+        wrapper, request_id = self.wrapper, int(fields[1])
+        least = _EXECUTION_FIELDS + (self.serverVersion >= _EXECUTION_GREW_AT)
+        if wrapper.wants_trades or wrapper.is_hatch(request_id) or len(fields) < least:
+            super().execDetails(fields)
+            return
+        moment = wrapper.execution_time(fields[15]).replace(microsecond=0)
+        recovered = wrapper.requests.owns(request_id)
+        seen = readings.execution(fields, time=moment, recovered=recovered)
+        wrapper.execution_seen(request_id, seen)
+
+    def commissionReport(self, fields: list[str]) -> None:
+        """Read what one execution cost."""
+        if len(fields) == _COMMISSION_FIELDS and fields[2] not in self.wrapper.fills:
+            self.wrapper.commission_text(*fields[2:6])
+        else:
+            super().commissionReport(fields)
+
+    def position(self, fields: list[str]) -> None:
+        """Read what an account holds of one contract."""
+        if len(fields) != _POSITION_FIELDS:
+            super().position(fields)
+            return
+        row, contract = readings.position(fields)
+        size, cost = fields[14:]
+        kept = Position(row.account, contract.ib(), float(size or 0), float(cost or 0))
+        self.wrapper.position_seen(row, kept)
+
+    def updatePortfolio(self, fields: list[str]) -> None:
+        """Read one line of the account window."""
+        figures = fields[_FIGURES_OF_PORTFOLIO]
+        if len(fields) != _PORTFOLIO_FIELDS or "" in figures:
+            super().updatePortfolio(fields)
+            return
+        row, contract = readings.portfolio(fields)
+        kept = PortfolioItem._make((contract.ib(), *map(float, figures), row.account))
+        self.wrapper.portfolio_seen(row, kept)
+
+    def account_value(self, fields: list[str]) -> None:
+        """Read one figure of the account window."""
+        self.wrapper.updateAccountValue(*fields[2:6])

@@ -1,0 +1,114 @@
+"""
+Texts of the wire to values, each text read once.
+
+The same few texts come again and again: 0, 100, the price of an order, the contract that it is
+for. What is read here is what ib_async's conversions and `translate` make of them together; the
+functions are pure, so a text that was read before need not be read anew.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, Final
+
+import ib_async.contract
+from ib_async.util import UNSET_DOUBLE
+
+from ibkr_connector.model.contracts import Contract
+
+from . import translate
+from .figures import decimal_or_none, integer, positive, quantity
+
+__all__ = ["Described", "amount", "described", "held", "number", "price", "size", "whole"]
+
+_ZERO: Final = Decimal(0)
+_TEXTS: Final = 8192
+"""So many texts are remembered of each kind; a price that is gone is read again when it is back."""
+
+_CONTRACTS: Final = 2048
+
+
+@lru_cache(_TEXTS)
+def amount(text: str) -> Decimal | None:
+    """Read a figure whose empty text is zero."""
+    return decimal_or_none(float(text or 0))
+
+
+@lru_cache(_TEXTS)
+def size(text: str) -> Decimal:
+    """Read a size; one that is not said is zero."""
+    return quantity(float(text or 0)) or _ZERO
+
+
+@lru_cache(_TEXTS)
+def price(text: str) -> Decimal | None:
+    """Read the price of an order, whose empty text is none."""
+    return decimal_or_none(float(text or UNSET_DOUBLE))
+
+
+@lru_cache(_TEXTS)
+def whole(text: str) -> Decimal | None:
+    """Read a figure that means something only above zero."""
+    return positive(float(text or 0))
+
+
+@lru_cache(_TEXTS)
+def number(text: str) -> int | None:
+    """Read an id; zero and the unset number are none."""
+    return integer(int(text or 0))
+
+
+class Described:
+    """A contract as a message describes it: our record, and fresh objects of ib_async's."""
+
+    __slots__ = ("_kind", "_values", "record")
+
+    def __init__(self, source: Any) -> None:
+        self.record: Contract = translate.contract(source)
+        typed = ib_async.contract.Contract.recreate(source)
+        self._kind, self._values = type(typed), vars(typed)
+
+    def ib(self) -> Any:
+        """Make an object as ib_async would have: its users may change theirs."""
+        made = object.__new__(self._kind)
+        made.__dict__.update(self._values)
+        made.comboLegs = []
+        return made
+
+
+@lru_cache(_CONTRACTS)
+def described(texts: tuple[str, ...]) -> Described:
+    """
+    Read the eleven fields of a contract in messages of orders, executions and positions.
+
+    Raises:
+        ValueError: A number that is none, or a security type that has no name here.
+    """
+    return _described(texts, "exchange")
+
+
+@lru_cache(_CONTRACTS)
+def held(texts: tuple[str, ...]) -> Described:
+    """Read those of the account window, which name the primary exchange in place of the other."""
+    return _described(texts, "primaryExchange")
+
+
+def _described(texts: tuple[str, ...], place: str) -> Described:
+    con_id, symbol, kind, expiry, strike, right, multiplier, exchange, *names = texts
+    currency, local_symbol, trading_class = names
+    return Described(
+        ib_async.contract.Contract(
+            conId=int(con_id or 0),
+            symbol=symbol,
+            secType=kind,
+            lastTradeDateOrContractMonth=expiry,
+            strike=float(strike or 0),
+            right=right,
+            multiplier=multiplier,
+            currency=currency,
+            localSymbol=local_symbol,
+            tradingClass=trading_class,
+            **{place: exchange},  # type: ignore[arg-type]  # the name of a text field
+        )
+    )

@@ -1,0 +1,98 @@
+"""
+ib_async's own tables and events, for whoever comes by the escape hatch.
+
+The same as in ib_async, value by value and event by event; but texts for its log, with all that an
+object holds, are made only when somebody reads that log.
+"""
+
+# mypy: disallow-untyped-calls=False
+# ib_async's callbacks are not typed.
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from ib_async.objects import PortfolioItem, Position
+from ib_async.wrapper import RequestError, Wrapper
+
+from ibkr_connector.codes import Ends, Scope, lookup
+
+from .hatch import Hatch
+
+__all__ = ["IBTables"]
+
+
+class IBTables(Wrapper):
+    """Keeps what ib_async keeps, and tells who may want it."""
+
+    ib: Any
+
+    # --- who may want it ------------------------------------------------------------------------
+
+    @property
+    def wants_trades(self) -> bool:
+        """Whether the escape hatch has an order, or waits for some."""
+        return bool(self.trades or self.permId2Trade or "openOrders" in self._futures)
+
+    def hatch_knows(self, client_id: int, order_id: int, perm_id: int) -> bool:
+        """Whether an order is one of the escape hatch."""
+        key = self.orderKey(client_id, order_id, perm_id)
+        return perm_id in self.permId2Trade or key in self.trades
+
+    def is_hatch(self, request_id: int) -> bool:
+        """Whether an answer is for a question of the escape hatch."""
+        return request_id in self._futures
+
+    def end_hatch(self, request_id: int, code: int, text: str) -> None:
+        """Take an error message about a question of the escape hatch."""
+        # ib_async takes some for warnings and leaves the request open (wrapper.py: warningCodes).
+        if lookup(code, Scope.REQUEST, text).ends is not Ends.NO:
+            self._endReq(request_id, RequestError(request_id, code, text), success=False)
+
+    # --- questions ------------------------------------------------------------------------------
+
+    def startReq(self, key: Any, contract: Any = None, container: Any = None) -> Any:
+        """Enter a question of the escape hatch, when nobody else asks the same without an id."""
+        begin = partial(super().startReq, key, contract, container)
+        return self.hatch.start(key, begin, container=container)
+
+    def _endReq(self, key: Any, result: Any = None, success: Any = True) -> None:  # noqa: FBT002
+        """End one, and let the next of its name have its turn."""
+        super()._endReq(key, result, success)
+        self.hatch.ended(key)
+
+    def reset(self) -> None:
+        """Empty ib_async's tables, which makes new ones."""
+        super().reset()
+        self.hatch = Hatch(
+            lambda: self.ib.client,
+            futures=self._futures,
+            results=self._results,
+            contracts=self._reqId2Contract,
+        )
+
+    # --- tables ---------------------------------------------------------------------------------
+
+    def keep_position(self, position: Position) -> None:
+        """Enter a position, or strike it out when it is closed."""
+        held = self.positions[position.account]
+        if position.position == 0:
+            held.pop(position.contract.conId, None)
+        else:
+            held[position.contract.conId] = position
+        self._logger.info("position: %s", position)
+        results = self._results.get("positions")
+        if results is not None:
+            results.append(position)
+        self.ib.positionEvent.emit(position)
+
+    def keep_portfolio(self, item: PortfolioItem) -> None:
+        """Enter a line of the account window, or strike it out when the position is closed."""
+        window = self.portfolio[item.account]
+        if item.position == 0:
+            window.pop(item.contract.conId, None)
+        else:
+            window[item.contract.conId] = item
+        self._logger.info("updatePortfolio: %s", item)
+        self.ib.updatePortfolioEvent.emit(item)

@@ -1,0 +1,130 @@
+"""
+Messages about orders, positions and the account window, read straight from their fields.
+
+What ib_async's decoder and `translate` make of a message in two steps is made here in one: the same
+record, and the same refusal of a message with too few fields. *limit*: figures that no record holds
+(yield, price caps) are not looked at, where ib_async's decoder would refuse what is no number.
+
+Source of the places: ib_async decoder.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from ibkr_connector.model.ids import ClientId, ExecId, OrderId, PermId
+
+from .field_values import Described, amount, described, held, number, size, whole
+from .port import Execution, OrderStatusSeen, PortfolioRow, PositionRow
+from .translate import SIDES
+
+__all__ = ["execution", "order_status", "portfolio", "position"]
+
+_ZERO: Final = Decimal(0)
+_CONTRACT: Final = slice(3, 14)
+_WINDOW_CONTRACT: Final = slice(2, 13)
+
+
+def order_status(fields: Sequence[str]) -> OrderStatusSeen:
+    """
+    Read where an order is.
+
+    Raises:
+        ValueError: Too few fields, or a number that is none.
+    """
+    _, order_id, status, filled, left, average, perm, parent, last, client_id, held_for, *_ = fields
+    perm_id, parent_id, done = number(perm), number(parent), size(filled)
+    return OrderStatusSeen(
+        order_id=OrderId(int(order_id or 0)),
+        client_id=ClientId(int(client_id or 0)),
+        perm_id=None if perm_id is None else PermId(perm_id),
+        status=status,
+        filled=done,
+        remaining=size(left),
+        average_fill_price=_of_fill(average, done),
+        last_fill_price=_of_fill(last, done),
+        parent_id=None if parent_id is None else OrderId(parent_id),
+        why_held=held_for,
+    )
+
+
+def execution(fields: Sequence[str], *, time: datetime, recovered: bool) -> Execution:
+    """
+    Read one execution.
+
+    Raises:
+        ValueError: Too few fields, a number that is none, no side, or no such security type.
+    """
+    exec_id, _, account, exchange, side, shares, price, perm, client_id, _, total, average, ref = (
+        fields[14:27]
+    )
+    action = SIDES.get(side)
+    if action is None:
+        raise ValueError(f"expected a side, found {side!r}")
+    perm_id = number(perm)
+    return Execution(
+        exec_id=ExecId(exec_id),
+        order_id=OrderId(number(fields[2]) or 0),
+        client_id=ClientId(number(client_id) or 0),
+        perm_id=None if perm_id is None else PermId(perm_id),
+        order_ref=ref,
+        account=account,
+        contract=described(tuple(fields[_CONTRACT])).record,
+        action=action,
+        quantity=size(shares),
+        price=amount(price) or _ZERO,
+        cumulative_quantity=whole(total),
+        average_price=_of_fill(average, size(total)),
+        exchange=exchange,
+        time=time,
+        recovered=recovered,
+    )
+
+
+def position(fields: Sequence[str]) -> tuple[PositionRow, Described]:
+    """
+    Read what an account holds of one contract.
+
+    Raises:
+        ValueError: Not as many fields as there should be, or one that is not what it should be.
+    """
+    _, _, account, *_, quantity, cost = fields
+    contract = described(tuple(fields[_CONTRACT]))
+    row = PositionRow(
+        account=account,
+        contract=contract.record,
+        quantity=size(quantity),
+        average_cost=amount(cost) or _ZERO,
+    )
+    return row, contract
+
+
+def portfolio(fields: Sequence[str]) -> tuple[PortfolioRow, Described]:
+    """
+    Read one line of the account window.
+
+    Raises:
+        ValueError: Not as many fields as there should be, or one that is not what it should be.
+    """
+    *_, quantity, price, value, cost, unrealized, realized, account = fields
+    contract = held(tuple(fields[_WINDOW_CONTRACT]))
+    row = PortfolioRow(
+        account=account,
+        contract=contract.record,
+        quantity=size(quantity),
+        market_price=amount(price),
+        market_value=amount(value),
+        average_cost=amount(cost),
+        unrealized_pnl=amount(unrealized),
+        realized_pnl=amount(realized),
+    )
+    return row, contract
+
+
+def _of_fill(price: str, filled: Decimal) -> Decimal | None:
+    # a price without a fill is none, and yet must be a number
+    value = amount(price)
+    return value if filled else None

@@ -1,0 +1,348 @@
+"""The short way and the long way through a message lead to the same, whatever the message says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from ibkr_connector.gateway.client import GatewayClient, Phase
+from ibkr_connector.gateway.decoder import HonestDecoder
+from ibkr_connector.gateway.fast_decoder import FastDecoder
+from ibkr_connector.gateway.frames import frame
+from ibkr_connector.gateway.plain_orders import plain_order
+from ibkr_connector.gateway.port import MessageUnreadable
+from ibkr_connector.gateway.wrapper import GatewayWrapper
+from ibkr_connector.simulator.wire.contracts import WireContract
+from ibkr_connector.simulator.wire.orders import ECHO
+from ibkr_connector.simulator.wire.replies import OpenOrder, encode_reply
+from kit import wire_rows as rows
+from kit.fake_clock import FakeClock
+from kit.ib_async_wire import VERSIONS
+
+CLIENT = 7
+OURS = (1 << 30) + 1
+"""The id of the one question that is open."""
+
+UNSET = rows.UNSET
+APPLE = WireContract(
+    con_id=265598, symbol="AAPL", sec_type="STK", strike=Decimal(0), right="?", exchange="SMART",
+    currency="USD", local_symbol="AAPL", trading_class="NMS",
+)  # fmt: skip
+PLAIN = {
+    **ECHO, "action": "BUY", "totalQuantity": "100", "orderType": "LMT", "lmtPrice": "1.25",
+    "tif": "DAY", "account": "DU1", "orderRef": "ref-1", "clientId": "7", "permId": "9001",
+    "status": "Submitted", "sharesAllocation": "9001.0/DU1/100",
+}  # fmt: skip
+
+NUMBERS = ["", "0", "0.0", "-1", "7", "0.5", "1E3", "123456789.123456", UNSET, "nan", "inf", "x"]
+IDS = ["", "0", "-1", "6", "2147483647", "x", "1.0"]
+SAID: dict[str, list[str]] = {
+    "action": ["SELL", "SSHORT", "HOLD", ""],
+    "totalQuantity": NUMBERS,
+    "orderType": ["MKT", "STP", "STP LMT", "TRAIL", "REL", "PEG BENCH", "MIT", "VOL", ""],
+    "lmtPrice": NUMBERS,
+    "auxPrice": NUMBERS,
+    "tif": ["GTC", "", "?"],
+    "account": ["", "?"],
+    "orderRef": ["", "?", "mine"],
+    "clientId": IDS,
+    "permId": IDS,
+    "outsideRth": ["1", "", "x"],
+    "hidden": ["1", ""],
+    "allOrNone": ["1", ""],
+    "whatIf": ["1", ""],
+    "goodAfterTime": ["20261218 14:30:00"],
+    "goodTillDate": ["20261218-14:30:00", "soon"],
+    "ocaGroup": ["pair"],
+    "displaySize": ["100", "0", ""],
+    "minQty": ["5", "0", ""],
+    "triggerMethod": ["2", "", "2147483647"],
+    "deltaNeutralOrderType": ["", "MKT"],
+    "parentId": IDS,
+    "scalePriceIncrement": ["0.1", "0", UNSET],
+    "hedgeType": ["D"],
+    "algoStrategy": ["Adaptive", "Vwap"],
+    "cashQty": ["250", "0.0", UNSET, ""],
+    "status": ["PreSubmitted", "Filled", "", "Inactive"],
+    "warningText": ["be warned"],
+    # nobody reads these, and they are sound
+    "volatility": ["0.2"],
+    "trailStopPrice": ["99.5"],
+    "discretionaryAmt": ["1.5"],
+    "openClose": ["O"],
+    "percentOffset": ["0.01"],
+}
+"""What else may be said of an order, sound and unsound, wherever it is read."""
+
+GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "comboLegs": (("1", "1", "BUY", "SMART", "0", "0", "", "-1"),),
+    "orderComboLegs": (("1.5",),),
+    "smartComboRoutingParams": (("NonGuaranteed", "1"),),
+    "conditions": (("3", "a", "1", "20261218 14:30:00 UTC"),),
+}
+CONTRACTS: list[dict[str, Any]] = [
+    {"con_id": 0},
+    {"symbol": "IBM", "con_id": 8314},
+    {"sec_type": "OPT", "expiry": "20261218", "strike": Decimal("2.5"), "right": "C"},
+    {"sec_type": "BAG"},
+    {"sec_type": "IOPT"},
+    {"sec_type": "X"},
+    {"multiplier": "100"},
+    {"multiplier": "x"},
+]
+REPORTS: dict[int, tuple[rows.Row, dict[int, list[str]]]] = {
+    3: (
+        rows.order_status(),
+        {1: IDS, 2: ["Filled", ""], **dict.fromkeys((3, 4, 5, 8), NUMBERS),
+         **dict.fromkeys((6, 7, 9), IDS), 10: ["locate"], 11: ["1.5", ""]},
+    ),
+    6: ((6, 2, "NetLiquidation", "1.0", "USD", "DU1"), {2: ["x"], 3: ["", "x"], 4: [""], 5: [""]}),
+    7: (
+        rows.portfolio(),
+        {2: IDS, 4: ["OPT", "X", ""], 6: ["2.5", "", "x"], 7: ["C", "P"], 8: ["100"],
+         **dict.fromkeys(range(13, 19), NUMBERS), 19: ["", "DU2"]},
+    ),
+    11: (
+        rows.execution(),
+        {1: [str(OURS), str(OURS + 1), "55", "x"], 2: IDS, 3: IDS, 5: ["X", "IOPT"],
+         7: ["2.5", "", "x"], 9: ["100"], 14: ["", "0001.01.02"],
+         15: ["20261120  09:31:00", "20261120-14:31:00", "1700000000", "noon", "20261120 1 X"],
+         17: [""], 18: ["SLD", "BUY", "?"], **dict.fromkeys((19, 20, 24, 25), NUMBERS),
+         21: IDS, 22: IDS, 26: ["", "mine"]},
+    ),
+    59: (
+        rows.commission(),
+        {2: ["", "0001.01.02"], 3: NUMBERS, 4: ["EUR"], 5: NUMBERS},
+    ),
+    61: (
+        rows.position(),
+        {2: ["", "DU2"], 3: IDS, 5: ["OPT", "X", ""], 7: ["2.5", "", "x"], 8: ["C"], 9: ["100"],
+         14: NUMBERS, 15: NUMBERS},
+    ),
+}  # fmt: skip
+"""The other messages: one that is sound, and what else may stand in its fields."""
+
+
+class Told:
+    """Stands where ib_async's `IB` stands: keeps the events in their order."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+        self.ids: list[int] = []
+        self.client = SimpleNamespace(
+            clientId=CLIENT, updateReqId=self.ids.append, isReady=lambda: True
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        return _Event(name, self.events)
+
+
+class _Event:
+    def __init__(self, name: str, heard: list[str]) -> None:
+        self._name, self._heard = name, heard
+
+    def __len__(self) -> int:
+        return 0
+
+    def emit(self, *said: Any) -> None:
+        self._heard.append(f"{self._name} {said}")
+
+
+class Way:
+    """A receiving end, from the bytes of the socket to whoever listens."""
+
+    def __init__(self, decoder: type[HonestDecoder], version: int) -> None:
+        self.told, self.heard = Told(), list[Any]()
+        self.wrapper = GatewayWrapper(
+            self.told, clock=FakeClock(), sink=self.heard.append, grace_s=1
+        )
+        self.wrapper.login_zone = ZoneInfo("US/Eastern")
+        self.wrapper.lastTime = datetime(2026, 1, 2, tzinfo=ZoneInfo("UTC"))
+        self.client: Any = GatewayClient(self.wrapper, on_end=lambda *_: None)
+        self.client.decoder = decoder(self.wrapper, version)
+        self.client.phase, self.client._apiReady = Phase.OPEN, True
+        self.client._ready.set_result(None)
+        self.rows: list[Any] = []
+        self.wrapper.requests.open("executions", collector=self.rows)
+
+    def found(self) -> Any:
+        """Return all that has been told, and what ib_async keeps; nan is not equal to itself."""
+        wrapper = self.wrapper
+        # the two ways fail with different words
+        events = [
+            one.fields if isinstance(one, MessageUnreadable) else repr(one) for one in self.heard
+        ]
+        tables = (wrapper.positions, wrapper.portfolio, wrapper.accountValues, wrapper.trades)
+        ours = (wrapper.window_rows, wrapper.window_values, wrapper.fills, self.rows)
+        return events, self.told.events, self.told.ids, repr(tables), repr(ours)
+
+
+@contextmanager
+def two_ways(version: int) -> Iterator[tuple[Way, Way]]:
+    with asyncio.Runner() as runner:
+
+        async def both() -> tuple[Way, Way]:
+            return Way(HonestDecoder, version), Way(FastDecoder, version)
+
+        yield runner.run(both())
+
+
+def payload(fields: Sequence[Any]) -> bytes:
+    return "".join(f"{field}\0" for field in fields).encode()
+
+
+@st.composite
+def orders(draw: st.DrawFn, version: int) -> Sequence[str]:
+    names = draw(st.lists(st.sampled_from(sorted(SAID)), max_size=3, unique=True))
+    groups = draw(st.lists(st.sampled_from(sorted(GROUPS)), max_size=1))
+    changed: dict[str, Any] = draw(st.sampled_from([{}, {}, *CONTRACTS]))
+    order = OpenOrder(
+        order_id=draw(st.sampled_from([0, 100, -1])),
+        contract=WireContract(**{name: getattr(APPLE, name) for name in FIELDS} | changed),
+        texts={**PLAIN, **{name: draw(st.sampled_from(SAID[name])) for name in names}},
+        groups={name: GROUPS[name] for name in groups},
+    )
+    fields = encode_reply(order, version)
+    # one that ends too early is refused by both
+    return fields[: len(fields) - draw(st.sampled_from([0, 0, 0, 0, 1, 7, 60]))]
+
+
+FIELDS = tuple(WireContract.__dataclass_fields__)
+
+
+@st.composite
+def reports(draw: st.DrawFn, version: int) -> Sequence[str]:
+    number = draw(st.sampled_from(sorted(REPORTS)))
+    sound, changes = REPORTS[number]
+    fields = [str(field) for field in sound]
+    if number == 11 and version < 178:
+        fields.pop()
+    for place in draw(st.lists(st.sampled_from(sorted(changes)), max_size=3, unique=True)):
+        if place < len(fields):
+            fields[place] = draw(st.sampled_from(changes[place]))
+    return fields[: len(fields) - draw(st.sampled_from([0, 0, 0, 0, 1, 3]))]
+
+
+@settings(max_examples=settings().max_examples // 4)
+@given(data=st.data(), version=st.sampled_from(VERSIONS))
+def test_both_ways_tell_the_same_of_any_messages_in_any_pieces(
+    data: st.DataObject, version: int
+) -> None:
+    messages = st.lists(orders(version) | reports(version), min_size=1, max_size=5)
+    stream = b"".join(frame(payload(fields)) for fields in data.draw(messages))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=4)))
+    with two_ways(version) as (long, short):
+        long.client._on_bytes(stream)
+        for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
+            short.client._on_bytes(stream[start:end])
+        assert short.found() == long.found()
+
+
+def _each_change() -> Iterator[tuple[str, Callable[[int], Sequence[str]]]]:
+    def order(**changes: Any) -> Callable[[int], Sequence[str]]:
+        groups = changes.pop("groups", {})
+        texts = {**PLAIN, **changes}
+        return lambda version: encode_reply(
+            OpenOrder(order_id=100, contract=APPLE, texts=texts, groups=groups), version
+        )
+
+    yield "plain", order()
+    for name, others in SAID.items():
+        for text in others:
+            yield f"{name}={text}", order(**{name: text})
+    for name, row in GROUPS.items():
+        yield name, order(groups={name: row})
+
+
+@pytest.mark.parametrize("version", [157, 158, 159, 160, 162, 170, 176, 177, 178])
+def test_both_ways_read_every_single_thing_that_may_be_said_of_an_order(version: int) -> None:
+    with two_ways(version) as (long, short):
+        for name, fields_at in _each_change():
+            stream = frame(payload(fields_at(version)))
+            for way in (long, short):
+                way.client._on_bytes(stream)
+            assert short.found() == long.found(), name
+            for way in (long, short):
+                way.heard.clear()
+                way.told.ids.clear()
+
+
+@pytest.mark.parametrize("number", REPORTS)
+def test_both_ways_read_every_single_thing_that_may_be_said_in_a_report(number: int) -> None:
+    sound, changes = REPORTS[number]
+    with two_ways(178) as (long, short):
+        for place, others in changes.items():
+            for text in others:
+                fields = [*sound[:place], text, *sound[place + 1 :]]
+                for way in (long, short):
+                    way.client._on_bytes(frame(payload(fields)))
+                assert short.found() == long.found(), (place, text)
+                for way in (long, short):
+                    way.heard.clear()
+                    way.told.events.clear()
+
+
+@given(version=st.sampled_from(VERSIONS))
+@example(version=157)
+@example(version=178)
+def test_the_plain_order_of_every_version_is_read_the_short_way(version: int) -> None:
+    order = OpenOrder(order_id=100, contract=APPLE, texts=PLAIN)
+    seen = plain_order(encode_reply(order, version), version)
+    assert seen is not None
+    assert (seen.order_id, seen.limit_price, seen.status) == (100, Decimal("1.25"), "Submitted")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"orderType": "TRAIL"},
+        {"ocaGroup": "pair"},
+        {"hidden": "1"},
+        {"allOrNone": "1"},
+        {"goodAfterTime": "20261218 14:30:00"},
+        {"goodTillDate": "20261218 14:30:00"},
+        {"displaySize": "100"},
+        {"minQty": "5"},
+        {"triggerMethod": "2"},
+        {"deltaNeutralOrderType": "MKT"},
+        {"scalePriceIncrement": "0.1"},
+        {"hedgeType": "D"},
+        {"algoStrategy": "Adaptive"},
+        {"whatIf": "1"},
+        {"cashQty": "100"},
+    ],
+    ids=str,
+)
+def test_an_order_with_more_to_it_takes_the_long_way(changes: dict[str, str]) -> None:
+    order = OpenOrder(order_id=100, contract=APPLE, texts={**PLAIN, **changes})
+    assert plain_order(encode_reply(order, 178), 178) is None
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_an_order_with_legs_parameters_or_conditions_takes_the_long_way(group: str) -> None:
+    order = OpenOrder(order_id=100, contract=APPLE, texts=PLAIN, groups={group: GROUPS[group]})
+    assert plain_order(encode_reply(order, 178), 178) is None
+
+
+def test_whoever_waits_for_orders_at_the_escape_hatch_gets_the_objects_of_ib_async() -> None:
+    order = OpenOrder(order_id=100, contract=APPLE, texts=PLAIN)
+    with two_ways(178) as (long, short):
+        for way in (long, short):
+            questions: dict[str, Any] = way.wrapper._futures
+            questions["openOrders"] = SimpleNamespace()
+            way.wrapper._results["openOrders"] = []
+            way.client._on_bytes(frame(payload(encode_reply(order, 178))))
+            way.client._on_bytes(frame(payload(rows.order_status())))
+        (trade,) = short.wrapper._results["openOrders"]
+        assert trade.order.lmtPrice == 1.25
+        assert short.found() == long.found()
