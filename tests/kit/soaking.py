@@ -1,7 +1,8 @@
 """
 A connector that is left alone with a hundred streams, orders and restarts, and what it costs.
 
-The gateway is a process of its own, so that the figures are the connector's.
+The gateway is a process of its own, so that the figures are the connector's. Orders come faster in
+the warm-up, so that what has a bound, as the page cache of the journal has, reaches it there.
 """
 
 from __future__ import annotations
@@ -15,20 +16,24 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from statistics import mean
 from typing import Any, Final
 
-from ibkr_connector import ConnectionState, IBKRConnector, IBKRError
+from ibkr_connector import ConnectionState, IBKRConnector, IBKRError, OrderStatus
 
-__all__ = ["Sample", "Soak", "gateway_process", "growth", "write"]
+__all__ = ["WARM_UP", "Sample", "Soak", "gateway_process", "growth", "write"]
 
 STREAMS: Final = 100
 SYMBOLS: Final = ("AAPL", "MSFT", "NVDA", "AMZN", "META")
 ORDER_EVERY_S: Final = 5.0
+WARM_ORDER_EVERY_S: Final = 1.0
+WARM_UP: Final = 1 / 6
+"""The first part of a soak, in which what has a bound reaches it; ten minutes of an hour."""
+
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _STATM: Final = Path("/proc/self/statm")
 _FDS: Final = Path("/proc/self/fd")
@@ -47,6 +52,7 @@ class Sample:
     streams: int
     reconnects: int
     orders: int
+    orders_kept: int
     records: int
 
 
@@ -91,30 +97,32 @@ class Soak:
 
     ib: IBKRConnector
     gateway: Control
-    restart_every_s: float = 60.0
+    break_every_s: float = 150.0
     samples: list[Sample] = field(default_factory=list)
     records: int = 0
     placed: int = 0
-    refused: int = 0
-    restarts: int = 0
+    ended: Counter[OrderStatus] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    breaks: Counter[str] = field(default_factory=Counter)
+    warm: bool = False
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self, seconds: float, *, samples: int) -> None:
-        """Follow, trade and restart for so long."""
+        """Follow and trade for so long; the gateway restarts and the socket breaks by turns."""
         readers = [asyncio.ensure_future(self._read(stream)) for stream in self._streams()]
         trader = asyncio.ensure_future(self._trade())
         began = time.perf_counter()
         try:
             await self._all_live()
-            restart_at = began + self.restart_every_s / 2
+            break_at = began + self.break_every_s / 2
             for number in range(1, samples + 1):
                 sample_at = began + seconds * number / samples
                 while (now := time.perf_counter()) < sample_at:
-                    if now >= restart_at:
-                        restart_at += self.restart_every_s
-                        self.restarts += 1
-                        await self.gateway.do("restart", down_s=1.0)
-                    left = min(restart_at, sample_at) - now
+                    self.warm = now >= began + seconds * WARM_UP
+                    if now >= break_at:
+                        break_at += self.break_every_s
+                        await self._break()
+                    left = min(break_at, sample_at) - now
                     # somebody who ends before the end has failed
                     ended, _ = await asyncio.wait(
                         [*readers, trader], timeout=left, return_when=asyncio.FIRST_COMPLETED
@@ -127,6 +135,14 @@ class Soak:
             for task in (*readers, trader):
                 task.cancel()
             await asyncio.wait([*readers, trader])
+
+    async def _break(self) -> None:
+        if self.breaks["restart"] > self.breaks["cut"]:
+            self.breaks["cut"] += 1
+            await self.gateway.do("cut")
+        else:
+            self.breaks["restart"] += 1
+            await self.gateway.do("restart", down_s=1.0)
 
     def _streams(self) -> list[Any]:
         ib = self.ib
@@ -146,22 +162,23 @@ class Soak:
             self.records += 1
 
     async def _trade(self) -> None:
-        while not await self._is_over_within(ORDER_EVERY_S):
-            rests = self.placed % 2 == 0
+        while not await self._is_over_within(ORDER_EVERY_S if self.warm else WARM_ORDER_EVERY_S):
+            buys, rests = self.placed % 4 < 2, self.placed % 2 == 0
             order = {
                 "symbol": SYMBOLS[self.placed % len(SYMBOLS)],
-                "action": "BUY" if self.placed % 4 < 2 else "SELL",
+                "action": "BUY" if buys else "SELL",
                 "quantity": 1,
                 "order_type": "LMT" if rests else "MKT",
-                "limit_price": ("1.00" if self.placed % 4 < 2 else "9000.00") if rests else None,
+                "limit_price": ("1.00" if buys else "9000.00") if rests else None,
             }
             try:
-                report = await self.ib.place_order(order)
+                report = await self.ib.place_order(order, wait="submitted" if rests else "filled")
                 self.placed += 1
                 if rests:
-                    await self.ib.cancel_order(report.order_id)
-            except IBKRError:
-                self.refused += 1
+                    report = await self.ib.cancel_order(report.order_id)
+                self.ended[report.status] += 1
+            except IBKRError as error:
+                self.refused[type(error).__name__] += 1
 
     async def _is_over_within(self, seconds: float) -> bool:
         with suppress(TimeoutError):
@@ -178,30 +195,44 @@ class Soak:
                     return
                 await self._is_over_within(0.1)
 
+    def _orders_kept(self) -> int:
+        runtime: Any = self.ib._runtime
+        return len(runtime.engine.orders._ledger)
+
     def _sample(self, second: float) -> None:
         gc.collect()
         self.samples.append(
             Sample(
                 second=round(second, 1),
                 memory_mib=round(int(_STATM.read_text().split()[1]) * _PAGE / 2**20, 2),
-                objects=len(gc.get_objects()),
+                objects=_objects(),
                 descriptors=sum(1 for _ in _FDS.iterdir()),
                 threads=threading.active_count(),
                 tasks=len(asyncio.all_tasks()),
                 streams=STREAMS,
                 reconnects=self.ib.get_connection_status().reconnect_count,
                 orders=self.placed,
+                orders_kept=self._orders_kept(),
                 records=self.records,
             )
         )
 
 
+def _objects() -> int:
+    """Count what the collector looks after, without taking hold of what others are building."""
+    gc.freeze()
+    try:
+        return gc.get_freeze_count()
+    finally:
+        gc.unfreeze()
+
+
 def growth(values: Sequence[float]) -> float:
-    """Return by which share the last quarter lies above the second one; the first is warm-up."""
-    quarter = len(values) // 4
-    if not quarter:
-        raise ValueError(f"{len(values)} samples have no quarters")
-    return mean(values[-quarter:]) / mean(values[quarter : 2 * quarter]) - 1.0
+    """Return by which share the highest value lies above the first one after the warm-up."""
+    after = values[int(len(values) * WARM_UP) :]
+    if not after:
+        raise ValueError("no samples, so nothing can have grown")
+    return max(after) / after[0] - 1.0
 
 
 def write(soak: Soak, path: Path) -> None:
@@ -214,8 +245,9 @@ def write(soak: Soak, path: Path) -> None:
         "minutes": round(samples[-1].second / 60, 1),
         "streams": STREAMS,
         "orders_placed": soak.placed,
+        "orders_ended": soak.ended,
         "orders_refused": soak.refused,
-        "restarts": soak.restarts,
+        "breaks": soak.breaks,
         "memory_growth_percent": round(100 * growth([one.memory_mib for one in samples]), 2),
         "samples": [asdict(one) for one in samples],
     }
