@@ -22,6 +22,8 @@ from ibkr_connector.errors import (
 )
 from ibkr_connector.model.orders import OrderReport, OrderStatus, size_text
 from ibkr_connector.model.preview import Figures, OrderPreview, Verdict
+from ibkr_connector.orders.reading import READERS
+from ibkr_connector.orders.values import read_flag
 from ibkr_connector.orders.waiting import Wait, as_waiting
 from ibkr_connector.settings import Settings
 
@@ -47,6 +49,7 @@ EXIT_OPEN: Final = 4
 """The order is at the broker, or may be, and is not (yet) what was waited for."""
 
 _COLOURS: Final = {Verdict.BROKEN: "red", Verdict.PASSED: "green"}
+_WORDS: Final = {"yes": True, "true": True, "no": False, "false": False}
 
 Action = Annotated[str, typer.Argument(help="buy or sell; of options also exercise or lapse.")]
 Quantity = Annotated[
@@ -209,11 +212,19 @@ def _order(
         name, equals, value = term.partition("=")
         if not equals or not name:
             raise typer.BadParameter(f"expected KEY=VALUE, as in trail_amount=0.50; got {term!r}")
-        if name.strip() == "override" and "exercise" in given:
-            given["exercise"] = {**given["exercise"], "override": value.strip() == "yes"}
-            continue
-        given[name.strip()] = value.strip()
+        key_of_it, said = name.strip(), value.strip()
+        if key_of_it == "override" and "exercise" in given:
+            given["exercise"] = {**given["exercise"], "override": _flag(key_of_it, said)}
+        else:
+            is_flag = READERS.get(key_of_it) is read_flag
+            given[key_of_it] = _flag(key_of_it, said) if is_flag else said
     return {name: value for name, value in given.items() if value is not None}
+
+
+def _flag(name: str, word: str) -> bool:
+    if word.lower() not in _WORDS:
+        raise typer.BadParameter(f"{name} is yes or no; got {word!r}")
+    return _WORDS[word.lower()]
 
 
 # --- doing --------------------------------------------------------------------------------------

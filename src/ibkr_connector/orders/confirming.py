@@ -4,6 +4,8 @@ A person's word before an order goes, where the user has asked for one.
 Owns: that nothing but `True`, in time, is a yes; and that a callback, however it behaves, can hold
 up nothing but the order it was asked about. One without an `await` runs in a thread of its own; an
 asynchronous one on the loop on which it was given, or without one on a loop of its own.
+Nothing ends a thread that does not return: with too many of those, nobody is asked any more, and
+that is no yes.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.errors import OrderNotConfirmedError, OrderValidationError
@@ -26,6 +28,9 @@ from ibkr_connector.model.preview import OrderQuestion, RuleVerdict, Verdict
 from ibkr_connector.resilience.timers import Timers
 
 __all__ = ["Confirm", "Confirmations", "Confirmer", "confirmer"]
+
+_MOST_STUCK: Final = 16
+"""Callbacks that are not waited for any more and have not returned: each holds a thread."""
 
 Confirm = Callable[[OrderQuestion], bool | Awaitable[bool]]
 """Answers whether an order may go."""
@@ -72,6 +77,7 @@ class Confirmations:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._timers = Timers(clock)
+        self._stuck: list[threading.Thread] = []
         self.confirmer: Callable[[], Confirmer | None] = lambda: None
         """Tells who is asked now; `None` is nobody."""
 
@@ -98,7 +104,7 @@ class Confirmations:
         began = self._clock.monotonic()
         try:
             with self._timers.limit(began + asked.timeout_s):
-                answer = await _answer(asked, question)
+                answer = await self._answer(asked, question)
         except TimeoutError as error:
             raise _not_confirmed(f"nobody answered within {asked.timeout_s} s") from error
         if isinstance(answer, _Failed):
@@ -114,6 +120,31 @@ class Confirmations:
             limit=f"{asked.timeout_s} s",
         )
 
+    async def _answer(self, asked: Confirmer, question: OrderQuestion) -> object:
+        thread: threading.Thread | None = None
+        if asked.loop is not None and _is_asynchronous(asked.callback):
+            pending = _guarded(asked.callback, question)
+            try:
+                told = asyncio.run_coroutine_threadsafe(pending, asked.loop)
+            except RuntimeError as error:
+                pending.close()
+                return _Failed(error)
+        else:
+            self._stuck = [one for one in self._stuck if one.is_alive()]
+            if len(self._stuck) >= _MOST_STUCK:
+                raise _not_confirmed(f"{len(self._stuck)} earlier questions are still unanswered")
+            thread, told = _in_a_thread(asked.callback, question)
+        try:
+            return await asyncio.wrap_future(told)
+        except asyncio.CancelledError as error:
+            if thread is not None:
+                self._stuck.append(thread)
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            # not we were cancelled, but the question on its own loop
+            return _Failed(error)
+
     async def aclose(self) -> None:
         """End the timers."""
         await self._timers.aclose()
@@ -123,26 +154,6 @@ def _not_confirmed(why: str) -> OrderNotConfirmedError:
     return OrderNotConfirmedError(
         f"the order was not confirmed: {why}", disposition=SendDisposition.UNSENT
     )
-
-
-async def _answer(asked: Confirmer, question: OrderQuestion) -> object:
-    if asked.loop is not None and _is_asynchronous(asked.callback):
-        pending = _guarded(asked.callback, question)
-        try:
-            told = asyncio.run_coroutine_threadsafe(pending, asked.loop)
-        except RuntimeError as error:
-            pending.close()
-            return _Failed(error)
-    else:
-        told = _in_a_thread(asked.callback, question)
-    try:
-        return await asyncio.wrap_future(told)
-    except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
-        # not we were cancelled, but the question on its own loop
-        return _Failed(error)
 
 
 def _is_asynchronous(callback: Confirm) -> bool:
@@ -158,7 +169,9 @@ async def _guarded(callback: Confirm, question: OrderQuestion) -> object:
         return _Failed(error)
 
 
-def _in_a_thread(callback: Confirm, question: OrderQuestion) -> concurrent.futures.Future[object]:
+def _in_a_thread(
+    callback: Confirm, question: OrderQuestion
+) -> tuple[threading.Thread, concurrent.futures.Future[object]]:
     told: concurrent.futures.Future[object] = concurrent.futures.Future()
     context = contextvars.copy_context()
 
@@ -175,5 +188,6 @@ def _in_a_thread(callback: Confirm, question: OrderQuestion) -> concurrent.futur
             told.set_result(answer)
 
     # a daemon: somebody who never answers must not keep the process from ending
-    threading.Thread(target=work, name="ibkr-confirm", daemon=True).start()
-    return told
+    thread = threading.Thread(target=work, name="ibkr-confirm", daemon=True)
+    thread.start()
+    return thread, told

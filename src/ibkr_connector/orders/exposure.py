@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import chain
 from typing import Final
@@ -39,7 +39,8 @@ from .risk import (
     order_unit_value,
     unit_value,
 )
-from .risk.unshown import UnshownFill
+from .risk.unshown import SHOWN_AFTER_S, UnshownFill
+from .states import State
 
 __all__ = ["Exposure", "group_of"]
 
@@ -84,6 +85,8 @@ class Exposure:
         self._rates: dict[str, Decimal | None] = {}
         # those of which nothing can be kept: what they can cost is the market's or others' to say
         self._loose: dict[str, None] = {}
+        # those that are called filled, of which executions are still to come
+        self._ahead = dict.fromkeys(entry.key for entry in ledger if _is_ahead(entry))
 
     def book(self, account: str, limits: RiskLimits, *, without: Collection[str] = ()) -> Book:
         """Return what is known of an account now; orders with the keys `without` left out."""
@@ -110,6 +113,8 @@ class Exposure:
             if entry.account in (account, "") and key not in without:
                 working += self._working(entry, figures)
         working += (self._of_fill(fill, figures) for fill in known.unshown)
+        for entry, quantity in self._called_filled(account, known.now):
+            working += self._of_call(entry, quantity, figures)
         return Book(
             now=known.now,
             held=held,
@@ -147,6 +152,10 @@ class Exposure:
         for fill in known.unshown:
             part = (fill.contract.con_id, fill.action)
             same_side[part] = same_side.get(part, ZERO) + fill.quantity
+        for entry, quantity in self._called_filled(ticket.account, known.now):
+            for contract, action, ratio in entry.contract.parts(entry.action):
+                part = (contract.con_id, action)
+                same_side[part] = same_side.get(part, ZERO) + quantity * ratio
         for contract, action, _ in ticket.contract.parts(ticket.action):
             con_id = contract.con_id
             held = sum((r.quantity for r in known.positions if r.contract.con_id == con_id), ZERO)
@@ -158,6 +167,10 @@ class Exposure:
     def _note(self, key: str) -> None:
         entry = self._ledger.entry(key)
         is_open = entry is not None and entry.is_open
+        if entry is not None and _is_ahead(entry):
+            self._ahead[key] = None
+        else:
+            self._ahead.pop(key, None)
         if is_open or key in self._account_of or key in self._loose:
             self._changed.add(key)
         else:
@@ -236,6 +249,38 @@ class Exposure:
             return entry.remaining
         return max(entry.remaining, change.quantity - entry.filled)
 
+    def _called_filled(self, account: str, now: datetime) -> Iterator[tuple[OrderEntry, Decimal]]:
+        """
+        Yield orders that the broker calls filled, with what no execution has told yet.
+
+        They are not open any more, and `unshown` does not know of them; it counts them from their
+        executions on. Where none come, they are believed to be in the positions after a while.
+        """
+        start = now - timedelta(seconds=SHOWN_AFTER_S)
+        for key in tuple(self._ahead):
+            entry = self._ledger.get(key)
+            if entry.updated <= start:
+                del self._ahead[key]
+            elif entry.account in (account, ""):
+                yield entry, _uncounted(entry)
+
+    def _of_call(
+        self, entry: OrderEntry, quantity: Decimal, figures: _Figures
+    ) -> Iterator[Working]:
+        rate = figures.rate(entry.contract.currency)
+        for contract, action, ratio in entry.contract.parts(entry.action):
+            value = unit_value(entry.average_price, contract, rate)
+            if entry.contract.legs or value is None:
+                value = self._at_market(contract, entry.account, figures)
+            yield Working(
+                con_id=contract.con_id,
+                symbol=contract.symbol or entry.contract.symbol,
+                action=action,
+                quantity=quantity * ratio,
+                unit_value=value,
+                is_more=True,
+            )
+
     def _of_fill(self, fill: UnshownFill, figures: _Figures) -> Working:
         # the order is not open any more, and the position not there yet: it counts as still open
         contract = fill.contract
@@ -306,6 +351,17 @@ def group_of(entry: OrderEntry) -> str:
     parent_id = None if entry.ticket is None else entry.ticket.parent_id
     family = "" if parent_id is None else f"{entry.client_id}/{parent_id}"
     return entry.terms.oca_group or family
+
+
+def _is_ahead(entry: OrderEntry) -> bool:
+    return entry.state is State.FILLED and _uncounted(entry) > 0
+
+
+def _uncounted(entry: OrderEntry) -> Decimal:
+    """Return what is filled by the broker's count alone; an exercise never has executions."""
+    if entry.terms.exercise is not None:
+        return ZERO
+    return entry.filled - entry.executed
 
 
 def _never_only_closes(terms: OrderTerms) -> bool:

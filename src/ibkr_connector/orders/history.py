@@ -305,7 +305,10 @@ def _words(note: Note) -> str:
             return f"intended: {what}, order id {ticket.order_id} of client {note.client_id}"
         case Decided(decision=decision):
             return f"decided: {decision.sentence}"
+        case Changed(unsent=why) if why:
+            return f"not changed: {why}"
         case Changed(ticket=ticket):
+            assert ticket is not None  # only one that was not sent has none
             return f"to be changed: {_size(ticket)} {ticket.order_type}, {_prices(ticket)}"
         case Met(order=order):
             return f"met at the broker: {order.action} {_size(order)} {order.contract}"

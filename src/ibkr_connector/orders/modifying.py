@@ -232,6 +232,7 @@ class Modifying:
             unsent = getattr(error, "disposition", None) is SendDisposition.UNSENT
             if unsent or not is_handed:
                 self._settle(key, before)
+                self._take_back(note, entry.changed, error)
             raise
 
         def settled(now: OrderEntry) -> bool:
@@ -272,6 +273,15 @@ class Modifying:
         self._unsettled.pop(key, None)
         if to is not None:
             self._unsettled[key] = to
+
+    def _take_back(self, note: Changed, before: OrderTicket | None, error: BaseException) -> None:
+        """Write down that nothing of a change was sent: what it says proves nothing any more."""
+        why = error.message if isinstance(error, IBKRError) else "the caller went away"
+        undone = replace(
+            note, at=self._book.clock.utcnow(), ticket=before, rules=(), unsent=f"not sent: {why}"
+        )
+        self._ledger.record(undone)
+        self._book.note([undone])
 
     async def _look_at(self, key: str) -> OrderEntry:
         try:

@@ -70,14 +70,19 @@ class Decided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changed:
-    """A change of an order is about to be sent; what it is now, the broker tells (`Learned`)."""
+    """
+    A change of an order is about to be sent; what it is now, the broker tells (`Learned`).
+
+    With `unsent` nothing of it was sent, for that reason, and `ticket` is the change before it.
+    """
 
     at: datetime
     key: str
-    ticket: OrderTicket
+    ticket: OrderTicket | None
     correlation_id: str = ""
     cause: str = "modify"
     rules: tuple[RuleVerdict, ...] = ()
+    unsent: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

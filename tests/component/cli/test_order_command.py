@@ -156,6 +156,8 @@ def test_an_order_without_an_answer_is_told_from_one_that_failed(
         ("order", "buy", "1", "AAPL", "--wait", "done", "--yes"),
         ("order", "buy", "1", "AAPL", "--term", "nonsense", "--yes"),
         ("order", "buy", "1", "AAPL", "--term", "colour=red", "--yes"),
+        ("order", "buy", "1", "AAPL", "--limit", "1", "--term", "all_or_none=maybe", "--yes"),
+        ("order", "exercise", "1", "AAPL 20261218 C 200", "--term", "override=sure", "--yes"),
         ("preview", "buy", "1", "AAPL", "--type", "TRAIL"),
     ],
 )
@@ -177,11 +179,12 @@ def test_a_read_only_profile_says_how_to_trade(ibkr: Ibkr, monkeypatch: pytest.M
 def test_other_terms_can_be_named(ibkr: Ibkr, ibkr_gateway: HostedSimulator) -> None:
     done = ibkr(
         *("order", "sell", "1", "AAPL", "--type", "TRAIL", "--term", "trail_amount=5"),
-        *("--tif", "gtc", "--yes"),
+        *("--tif", "gtc", "--term", "all_or_none=yes", "--yes"),
     )
     assert done.returncode == 0, done.stderr
     (terms,) = there(ibkr_gateway)
     assert (terms.order_type, terms.time_in_force) == ("TRAIL", "GTC")
+    assert terms.is_all_or_none
 
 
 def test_an_amount_of_money_is_an_order_too(ibkr: Ibkr, ibkr_gateway: HostedSimulator) -> None:

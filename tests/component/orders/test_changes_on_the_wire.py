@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ibkr_connector.errors import (
+    NotConnectedError,
     OrderStateError,
     OrderUncertainError,
     OrderValidationError,
@@ -254,6 +255,33 @@ async def test_a_cut_on_a_change_ends_in_one_order_with_the_terms_of_the_venue(
         now = desk.desk.report(report.order_id)
         assert now.limit_price == order.terms.limit_price
         assert now.limit_price == Decimal("1.06" if handled else "1.05")
+
+
+async def test_a_change_that_found_no_socket_is_told_to_be_none(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    async with GatewaySimulator() as gw, wire(gw, path) as desk:
+        report = await working(desk)
+        is_alive = desk.link.confirm_alive
+
+        async def gone() -> None:
+            assert desk.session is not None
+            await desk.session.aclose()
+            await is_alive()
+
+        with pytest.MonkeyPatch.context() as patched:
+            # the socket ends between the examination of the change and its first byte
+            patched.setattr(desk.link, "confirm_alive", gone)
+            with pytest.raises(NotConnectedError):
+                await desk.desk.modify(report.order_id, {"limit_price": "1.06"})
+        told = await desk.desk.history(report.order_id)
+        assert [step.what.split(":")[0] for step in told.steps if step.kind == "change"] == [
+            "to be changed",
+            "not changed",
+        ]
+        await desk.connect()
+        await desk.desk.reconcile()
+        changed = await desk.desk.modify(report.order_id, {"limit_price": "1.06"})
+        assert changed.limit_price == Decimal("1.06")
 
 
 async def test_a_change_is_in_the_journal_before_it_is_made_and_after_a_restart(

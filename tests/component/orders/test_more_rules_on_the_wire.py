@@ -388,6 +388,24 @@ async def test_a_fill_that_no_position_shows_yet_is_counted_all_the_same(
     assert at_the_venue(ibkr_gateway) == 3
 
 
+async def test_an_order_that_is_called_filled_before_its_execution_is_counted_meanwhile(
+    ibkr_gateway: HostedSimulator, make_connector: Make, config: Path
+) -> None:
+    limits(config, "max_position_size: 15\nallow_short: false")
+    quote(ibkr_gateway)
+    async with make_connector(ibkr_gateway.port) as ib:
+        ibkr_gateway.do(lambda simulator: simulator.inject(Drop(reply="Position")))
+        ibkr_gateway.do(lambda simulator: simulator.inject(Drop(reply="ExecDetails")))
+        report = await ib.place_order(order(quantity=10, **MARKET), wait="filled")
+        assert report.fills == ()
+        with pytest.raises(RiskLimitError) as broken:
+            await ib.place_order(order(quantity=10, **MARKET))
+        assert rules(broken.value) == ["max_position_size"]
+        assert (
+            await ib.place_order(order(quantity=5, **MARKET), wait="filled")
+        ).filled_quantity == 5
+
+
 @pytest.mark.parametrize("way", ["close_position", "kill switch"])
 async def test_closing_waits_until_the_position_shows_what_was_sold_last(
     ibkr_gateway: HostedSimulator, make_connector: Make, config: Path, way: str

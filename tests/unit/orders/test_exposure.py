@@ -88,11 +88,20 @@ def closed(key: str) -> Moved:
     return Moved(at=NOON, key=key, event=Event.CANCEL, source=State.WORKING, target=State.CANCELLED)
 
 
+def called_filled(ledger: Ledger, key: str, *, at_s: int = 0) -> None:
+    """Let the broker call an order filled, of which no execution may have come."""
+    at, quantity = NOON + timedelta(seconds=at_s), ledger.get(key).quantity
+    ledger.record(Learned(at=at, key=key, stated_filled=quantity, stated_average=Decimal(90)))
+    word = Moved(at=at, key=key, event=Event.FILL_ALL, source=State.WORKING, target=State.FILLED)
+    ledger.record(word)
+
+
 CHANGES = st.one_of(
     st.tuples(st.just("place"), CONTRACTS, st.sampled_from(Action), st.none() | st.integers(1, 9)),
     st.tuples(st.just("fill"), st.integers(1, 9), st.integers(1, 30)),
     st.tuples(st.just("raise"), st.integers(1, 9), st.integers(100, 200)),
     st.tuples(st.just("close"), st.integers(1, 9)),
+    st.tuples(st.just("call"), st.integers(1, 9)),
     st.tuples(st.just("rate"), st.integers(1, 3)),
     st.tuples(st.just("price"), st.integers(50, 150)),
 )
@@ -115,6 +124,8 @@ def test_what_is_kept_from_order_to_order_is_what_would_be_made_anew(
             ledger.record(Learned(at=NOON, key=key, quantity=Decimal(str(values[1]))))
         elif kind == "close" and key in ledger:
             ledger.record(closed(key))
+        elif kind == "call" and key in ledger:
+            called_filled(ledger, key)
         elif kind == "rate":
             facts.exchange_rate = Decimal(str(values[0]))
         elif kind == "price":
@@ -154,6 +165,47 @@ def test_what_the_position_does_not_show_yet_counts_as_open() -> None:
         sell = replace(note.ticket, quantity=Decimal(quantity), parent_id=None)
         ledger.record(replace(note, ticket=sell))
         assert exposure.only_closes(sell) is closes
+
+
+def test_what_is_called_filled_counts_until_its_executions_tell_so() -> None:
+    ledger = Ledger()
+    exposure = Exposure(ledger=ledger, facts=Facts())
+    note = intended(1, AAPL, Action.BUY, 99)
+    ledger.record(note)
+    called_filled(ledger, note.key)
+    (working,) = exposure.book("DU1", LIMITS).working
+    assert (working.action, working.quantity) == (Action.BUY, Decimal(100))
+    assert working.unit_value == Decimal(90)
+    assert working.is_more  # it is no order that is open
+    assert exposure.book("DU2", LIMITS).working == ()
+    sell = replace(note.ticket, action=Action.SELL, contract=OTHER, quantity=Decimal(10))
+    assert exposure.only_closes(sell)
+    ledger.record(filled(note.key, 1, 70, 0))
+    (working,) = exposure.book("DU1", LIMITS).working
+    assert working.quantity == 30
+    ledger.record(replace(filled(note.key, 1, 30, 1), at=NOON))
+    assert exposure.book("DU1", LIMITS).working == ()
+
+
+def test_a_sale_that_is_called_filled_leaves_nothing_to_close() -> None:
+    ledger = Ledger()
+    exposure = Exposure(ledger=ledger, facts=Facts())
+    note = intended(1, OTHER, Action.SELL, None)
+    sell = replace(note.ticket, quantity=Decimal(10))
+    ledger.record(replace(note, ticket=sell))
+    assert exposure.only_closes(sell)
+    called_filled(ledger, note.key)
+    ledger.record(intended(2, OTHER, Action.SELL, None))
+    assert not exposure.only_closes(sell)
+
+
+def test_executions_that_never_come_are_believed_to_be_in_the_positions_after_a_while() -> None:
+    ledger = Ledger()
+    exposure = Exposure(ledger=ledger, facts=Facts())
+    ledger.record(intended(1, AAPL, Action.BUY, 99))
+    called_filled(ledger, "ibc-1", at_s=-11)
+    assert exposure.book("DU1", LIMITS).working == ()
+    assert not exposure._ahead
 
 
 def test_a_change_that_nobody_has_confirmed_counts_as_made_and_as_not_made() -> None:

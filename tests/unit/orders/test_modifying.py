@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from ibkr_connector.gateway.port import OrderTicket
 from ibkr_connector.model.account import Position
 from ibkr_connector.model.brackets import BracketRequest
 from ibkr_connector.model.contracts import ContractDetails
-from ibkr_connector.model.orders import OrderReport, SendDisposition
+from ibkr_connector.model.orders import OrderReport, OrderStatus, SendDisposition
 from ibkr_connector.orders.risk import AccountFacts, Needs, RiskFacts, RiskLimits
 from kit.order_desk import AAPL, NOON, Bench, bench, buy
 
@@ -139,6 +140,46 @@ async def test_a_change_that_was_not_made_leaves_the_room_that_there_was(
             await b.run(lambda: task)
         changes.failing = None
         assert not await refused(b, 900)
+
+
+async def test_a_change_of_which_nothing_was_sent_is_taken_back_in_the_journal(
+    tmp_path: Path,
+) -> None:
+    async with changing(tmp_path) as (b, report, changes):
+        await b.run(lambda: b.desk.modify(report.order_id, {"quantity": 200}))
+        changes.failing = NotConnectedError("no session", disposition=SendDisposition.UNSENT)
+        for quantity in (300, 400):
+            change = partial(b.desk.modify, report.order_id, {"quantity": quantity})
+            with pytest.raises(NotConnectedError):
+                await b.run(change)
+        told = await b.run(lambda: b.desk.history(report.order_id))
+        steps = [step.what for step in told.steps if step.kind == "change"]
+        assert [what.split(":")[0] for what in steps] == [
+            "to be changed",
+            *("to be changed", "not changed") * 2,
+        ]
+        assert steps[-1] == "not changed: not sent: no session"
+        for _ in range(2):
+            # what the last change that was sent says is what a fill may prove, also after a restart
+            entry = b.desk._book.ledger.by_order_id(report.client_id, report.order_id)
+            assert entry is not None
+            assert entry.changed is not None
+            assert entry.changed.quantity == 200
+            await b.restart()
+
+
+async def test_a_code_about_a_change_that_was_never_sent_is_about_the_order(tmp_path: Path) -> None:
+    async with changing(tmp_path) as (b, report, changes):
+        changes.failing = NotConnectedError("no session", disposition=SendDisposition.UNSENT)
+        with pytest.raises(NotConnectedError):
+            await b.run(lambda: b.desk.modify(report.order_id, {"quantity": 200}))
+        held = b.venue.by_ref(report.order_ref)
+        assert held is not None
+        held.status = "Inactive"
+        b.venue.tell(held)
+        b.venue.fault(report.order_id, 201, "Order rejected - reason: no margin")
+        await b.settle()
+        assert b.desk.report(report.order_id).status is OrderStatus.REJECTED
 
 
 async def test_a_change_of_an_order_that_ended_on_the_way_is_not_sent(tmp_path: Path) -> None:
