@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.errors import HistoricalDataError
@@ -69,8 +69,13 @@ def aware(time: datetime) -> datetime:
     Return a time in UTC.
 
     Raises:
-        HistoricalDataError: It names no zone.
+        HistoricalDataError: It names no zone, or is a day and no time.
     """
+    given: Any = time
+    if not isinstance(given, datetime):
+        raise HistoricalDataError(
+            f"{given!r} is no time", hint="use an aware datetime, as in datetime(..., tzinfo=UTC)"
+        )
     if time.tzinfo is None:
         raise HistoricalDataError(
             f"{time!r} names no zone", hint="use an aware datetime, as in datetime(..., tzinfo=UTC)"

@@ -18,15 +18,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
 from ibkr_connector.errors import HistoricalDataError
 from ibkr_connector.model.bars import BarColumns, micros, moment
-from ibkr_connector.model.contracts import Contract
+from ibkr_connector.model.contracts import Contract, SecurityType
 from ibkr_connector.model.frames import arrow_table, columns_of_table, with_library
 from ibkr_connector.model.history import StoredSeries
 from ibkr_connector.storage.file_lock import FileLock
@@ -44,7 +45,13 @@ _ASIDE: Final = ".unreadable"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesKey:
-    """Which series: the instrument by IB's number, and everything that makes bars differ."""
+    """
+    Which series: the instrument by its number, and everything that makes bars differ.
+
+    The number is IB's own. What has none, or shares it, has a number below zero that follows from
+    what it is: a combination by its legs, a continuous future (which bears the number of the
+    contract that is in front today) by its symbol.
+    """
 
     con_id: int
     bar_size: str
@@ -61,12 +68,10 @@ class SeriesKey:
         Return the key of a qualified contract's series.
 
         Raises:
-            HistoricalDataError: It has no number of its own, as combinations.
+            HistoricalDataError: It is not qualified, and neither are its legs.
         """
-        if contract.con_id is None:
-            raise HistoricalDataError(f"{contract} has no number by which it could be stored")
         return cls(
-            con_id=contract.con_id,
+            con_id=_number(contract),
             bar_size=bar_size,
             what_to_show=what_to_show,
             regular_hours_only=regular_hours_only,
@@ -159,14 +164,22 @@ class BarStore:
 
     # --- writing --------------------------------------------------------------------------------
 
-    def lock(self, key: SeriesKey) -> FileLock:
-        """Return the lock of a series; whoever downloads or forgets holds it."""
-        return FileLock(self.root / key.folder / ".lock")
+    def take(self, key: SeriesKey) -> FileLock | None:
+        """
+        Take the lock of a series, which whoever writes holds; `None` while somebody else does.
+
+        Raises:
+            HistoricalDataError: The disk does not let it.
+        """
+        lock = FileLock(self.root / key.folder / ".lock")
+        with _on_disk(self.root / key.folder):
+            return lock if lock.acquire() else None
 
     def tidy(self, key: SeriesKey) -> None:
         """Remove what a writer of this series that was killed has left; with the lock held."""
-        for path in (self.root / key.folder).glob(f".*{_SUFFIX}.*"):
-            path.unlink(missing_ok=True)
+        with _on_disk(self.root / key.folder):
+            for path in (self.root / key.folder).glob(f".*{_SUFFIX}.*"):
+                path.unlink(missing_ok=True)
 
     def add(self, key: SeriesKey, columns: BarColumns, *, known: Iterable[Span]) -> None:
         """
@@ -176,10 +189,23 @@ class BarStore:
         that is known in part nobody could tell.
 
         Raises:
-            HistoricalDataError: A file that is there already is torn, or none of ours.
-            OSError: The disk is full, or the folder cannot be written.
+            HistoricalDataError: A file that is there already is torn, or none of ours; or the disk
+                is full, or cannot be written.
         """
-        spans = joined(known)
+        with _on_disk(self.root / key.folder):
+            self._add(key, columns, joined(known))
+
+    def replace(self, key: SeriesKey, columns: BarColumns, *, known: Iterable[Span]) -> None:
+        """
+        Put bars in the place of all that is stored of a series; with the lock held.
+
+        Whoever is killed in it leaves fewer bars, and never old ones beside new ones that are
+        older: the oldest go first, and nothing is written before all are gone.
+        """
+        self.forget(key)
+        self.add(key, columns, known=known)
+
+    def _add(self, key: SeriesKey, columns: BarColumns, spans: list[Span]) -> None:
         stretches = {stretch: None for span in spans for stretch in _stretches(key.bar_size, span)}
         for name, bounds in stretches:
             here = common([bounds], spans)
@@ -199,7 +225,10 @@ class BarStore:
 
     def forget(self, key: SeriesKey, spans: Iterable[Span] | None = None) -> None:
         """Remove a series, or spans of it; they are downloaded again when they are asked for."""
-        gone = None if spans is None else joined(spans)
+        with _on_disk(self.root / key.folder):
+            self._forget(key, None if spans is None else joined(spans))
+
+    def _forget(self, key: SeriesKey, gone: list[Span] | None) -> None:
         for path in self._files(self.root / key.folder):
             if gone is None:
                 path.unlink()
@@ -217,12 +246,12 @@ class BarStore:
         _flush_folder(self.root / key.folder)
 
     def repair(self) -> tuple[Path, ...]:
-        """Put files that cannot be read aside, under another ending; return where they are now."""
+        """Put torn files aside, under another ending; return where they are now."""
         moved = []
         for path in self._files(self.root / "bars"):
             try:
                 _part(path)
-            except HistoricalDataError:
+            except _TornError:
                 aside = path.with_suffix(_ASIDE)
                 path.replace(aside)
                 moved.append(aside)
@@ -233,6 +262,32 @@ class BarStore:
         return iter(sorted(folder.rglob(f"*{_SUFFIX}")))
 
 
+class _TornError(HistoricalDataError):
+    """A file that is no file of bars, as opposed to a disk that cannot be read just now."""
+
+
+def _number(contract: Contract) -> int:
+    if not contract.is_qualified:
+        raise HistoricalDataError(
+            f"{contract} has no number by which it could be stored",
+            hint="qualify it first: `await ib.instruments.resolve(...)`",
+        )
+    if contract.security_type is SecurityType.CONTINUOUS_FUTURE:
+        said = [contract.symbol, contract.exchange, contract.currency, contract.trading_class]
+        return _made_number("CONTFUT", *said, contract.multiplier)
+    if contract.legs:
+        legs = sorted(f"{leg.con_id}*{leg.sign * leg.ratio}" for leg in contract.legs)
+        return _made_number("BAG", contract.exchange, contract.currency, *legs)
+    assert contract.con_id is not None
+    return contract.con_id
+
+
+def _made_number(*said: object) -> int:
+    text = "/".join("" if one is None else str(one) for one in said)
+    # six bytes: far from any number of IB's, and exact in every library that reads the folders
+    return -int.from_bytes(blake2b(text.encode(), digest_size=6).digest(), "big") - 1
+
+
 # --- one file -----------------------------------------------------------------------------------
 
 
@@ -241,17 +296,16 @@ def _part(path: Path) -> _Part:
     try:
         footer = parquet.read_metadata(path)
         told = json.loads((footer.metadata or {})[_MARK])
+        if told["format"] != _FORMAT:
+            # before anything else is looked at: it may say more than this version knows
+            raise HistoricalDataError(
+                f"{path} was written by a newer version of this program",
+                hint="use that version, or another `history_dir`",
+            )
         key = SeriesKey(**told["series"])
         known = tuple((int(start), int(end)) for start, end in told["known"])
-        is_ours = told["format"] == _FORMAT
     except (OSError, KeyError, TypeError, ValueError) as exc:
-        # pyarrow's own errors are ValueError and OSError
-        raise _unreadable(path) from exc
-    if not is_ours:
-        raise HistoricalDataError(
-            f"{path} was written by a newer version of this program",
-            hint="use that version, or another `history_dir`",
-        )
+        raise _unreadable(path, exc) from exc
     return _Part(path=path, key=key, known=known, bars=footer.num_rows)
 
 
@@ -261,14 +315,33 @@ def _table(path: Path) -> Any:
         # the folders' names are no columns of a file
         return parquet.ParquetFile(path).read()
     except (OSError, ValueError) as exc:
-        raise _unreadable(path) from exc
+        raise _unreadable(path, exc) from exc
 
 
-def _unreadable(path: Path) -> HistoricalDataError:
-    return HistoricalDataError(
+def _unreadable(path: Path, cause: Exception) -> HistoricalDataError:
+    # pyarrow's own errors are ValueError and OSError, the latter without a number
+    if isinstance(cause, OSError) and cause.errno is not None:
+        return disk_trouble(path, cause)
+    return _TornError(
         f"{path} is torn, or no file of bars",
         hint="move it away, or let `store.repair()` do so: its bars are downloaded again",
     )
+
+
+def disk_trouble(path: Path, cause: OSError) -> HistoricalDataError:
+    """Return the error that says what the disk, and not a file of ours, has."""
+    return HistoricalDataError(
+        f"the store of history cannot be used: {cause.strerror or cause}: {cause.filename or path}",
+        hint="look at the space and the rights of `history_dir`; what was stored is kept",
+    )
+
+
+@contextmanager
+def _on_disk(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        raise disk_trouble(path, exc) from exc
 
 
 def _write(path: Path, columns: BarColumns, *, key: SeriesKey, known: list[Span]) -> None:

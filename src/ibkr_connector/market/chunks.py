@@ -6,6 +6,10 @@ what both allow. The cuts stand on a grid of their own (whole half hours, weeks 
 years, all in UTC), so that whoever asks again, in another process or another year, comes to the
 same requests, and what is stored is never asked for in part.
 
+A bar that a request ends in is told in part, as if no more had been traded in it. Where bars may
+lie across a cut (of two hours and more: they stand on the clock of the exchange; weeks lie across
+New Year) a request ends later than what it is for, and begins earlier; what is beyond is dropped.
+
 Weeks, months and years are those of the calendar. Days are not used: IB counts trading days, and of
 a market that trades through the night "1 D" is what has begun, not the day before the end.
 
@@ -46,20 +50,31 @@ _MONDAY: Final = 4 * 86_400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What one request asks for: IB's duration, and the grid of the cuts."""
+    """
+    What one request asks for, and the grid of the cuts.
+
+    Args:
+        duration: As IB writes it; no shorter than a window and its margin.
+        seconds: Of a window, on a grid from the first Monday of 1970; 0 where the calendar's are.
+        months: Of a window by the calendar.
+        margin_s: How much later than its window a request ends.
+    """
 
     duration: str
-    unit: str
     seconds: int = 0
+    months: int = 0
+    margin_s: int = 0
 
 
 def _seconds(count: int) -> Step:
-    return Step(duration=f"{count} S", unit="S", seconds=count)
+    return Step(duration=f"{count} S", seconds=count)
 
 
-_WEEKLY: Final = Step(duration="1 W", unit="W", seconds=_WEEK)
-_MONTHLY: Final = Step(duration="1 M", unit="M")
-_YEARLY: Final = Step(duration="1 Y", unit="Y")
+_WEEKLY: Final = Step(duration="1 W", seconds=_WEEK)
+_MONTHLY: Final = Step(duration="1 M", months=1)
+_ACROSS_HOURS: Final = Step(duration="1 M", seconds=3 * _WEEK, margin_s=_DAY)
+_ACROSS_DAYS: Final = Step(duration="1 Y", seconds=51 * _WEEK, margin_s=_WEEK)
+_ACROSS_MONTHS: Final = Step(duration="2 Y", months=12, margin_s=_WEEK)
 
 STEPS: Final[Mapping[str, Step]] = MappingProxyType(
     {
@@ -75,11 +90,11 @@ STEPS: Final[Mapping[str, Step]] = MappingProxyType(
             ("1 min", "2 mins", "3 mins", "5 mins", "10 mins", "15 mins", "20 mins"), _WEEKLY
         ),
         # both pages: M for bars of 30 mins to 8 hours
-        **dict.fromkeys(
-            ("30 mins", "1 hour", "2 hours", "3 hours", "4 hours", "8 hours"), _MONTHLY
-        ),
+        **dict.fromkeys(("30 mins", "1 hour"), _MONTHLY),
+        **dict.fromkeys(("2 hours", "3 hours", "4 hours", "8 hours"), _ACROSS_HOURS),
         # the older page: Y for bars of 1 day to 1 month; the campus: up to 1 day
-        **dict.fromkeys(("1 day", "1 week", "1 month"), _YEARLY),
+        **dict.fromkeys(("1 day", "1 week"), _ACROSS_DAYS),
+        "1 month": _ACROSS_MONTHS,
     }
 )
 
@@ -111,10 +126,11 @@ _UNIT_S: Final[Mapping[str, int]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """One request: `duration` back from `window[1]`, for the sake of `wanted`."""
+    """One request: `duration` back from `end`, for the sake of what is `wanted` of its window."""
 
     duration: str
     window: Span
+    end: int
     wanted: tuple[Span, ...]
 
 
@@ -128,7 +144,10 @@ def chunks(missing: Iterable[Span], *, bar_size: str) -> list[Chunk]:
             if made and made[-1].window == window:
                 continue
             wanted = tuple(common([window], spans))
-            made.append(Chunk(duration=step.duration, window=window, wanted=wanted))
+            end_of_request = window[1] + step.margin_s * _SECOND
+            made.append(
+                Chunk(duration=step.duration, window=window, end=end_of_request, wanted=wanted)
+            )
     return made
 
 
@@ -180,17 +199,16 @@ def _windows(step: Step, start: int, end: int) -> Iterator[Span]:
 
 def _cut(step: Step, time: int) -> int:
     if step.seconds:
-        offset = _MONDAY if step.unit == "W" else 0
         grid = step.seconds * _SECOND
-        return time - (time - offset * _SECOND) % grid
+        return time - (time - _MONDAY * _SECOND) % grid
     day = moment(time).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return micros(day if step.unit == "M" else day.replace(month=1))
+    return micros(day if step.months == 1 else day.replace(month=1))
 
 
 def _next(step: Step, cut: int) -> int:
     if step.seconds:
         return cut + step.seconds * _SECOND
-    return micros(_months_back(moment(cut), -12 if step.unit == "Y" else -1))
+    return micros(_months_back(moment(cut), -step.months))
 
 
 def _months_back(time: datetime, months: int) -> datetime:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol, TypeVar
@@ -37,7 +38,7 @@ from .chunks import BAR_S, Chunk, chunks
 from .gaps import restated
 from .intervals import Span, common, joined, without
 
-__all__ = ["BarsSource", "Downloaded", "Downloader", "Progress"]
+__all__ = ["BarsSource", "Downloaded", "Downloader", "Progress", "on_disk"]
 
 T = TypeVar("T")
 
@@ -101,6 +102,8 @@ class _Job:
     began: float
     queue: list[Chunk] = field(default_factory=list)
     total: int = 0
+    believed: Callable[[list[Span]], Awaitable[list[Span]]] | None = None
+    silent: list[Span] = field(default_factory=list)
     found: Downloaded = field(default_factory=Downloaded)
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -137,6 +140,7 @@ class Downloader:
         span: Span,
         store: BarStore | None = None,
         empty: Callable[[list[Chunk]], Awaitable[Sequence[Span]]] | None = None,
+        believed: Callable[[list[Span]], Awaitable[list[Span]]] | None = None,
         progress: Progress | None = None,
         at_once: int = 3,
     ) -> Downloaded:
@@ -150,6 +154,8 @@ class Downloader:
             store: Read first, and filled; without one everything is asked for.
             empty: Told what would be asked for; returns times of which there is nothing, and which
                 are not asked for.
+            believed: Told of which times the answer was that there is nothing; returns those of
+                which that is believed. The others are not known, and are asked for another time.
             progress: Told after each answer.
             at_once: Requests that are open at a time.
 
@@ -157,32 +163,56 @@ class Downloader:
             IBKRError: What ended it; a note says how far it has come.
         """
         job = _Job(
+            believed=believed,
             contract=contract,
             key=key,
             store=store,
             progress=progress,
             began=self._clock.monotonic(),
         )
-        lock = None if store is None else store.lock(key)
-        if lock is not None:
-            while not lock.acquire():
-                self._tell(job, waits="another download of the same bars")
-                await self._clock.sleep(_POLL_S)
         try:
-            await self._prepare(job, span, empty)
-            self._tell(job)
-            await self._work(job, at_once)
-            if store is not None:
-                whole = await asyncio.to_thread(store.read, key, span)
-                job.found.parts.insert(0, whole)
+            async with self.held(store, key, wait=lambda why: self._tell(job, waits=why)):
+                await self._prepare(job, span, empty)
+                self._tell(job)
+                await self._work(job, at_once)
+                if store is not None:
+                    await self._settle_silence(job)
+                    whole = await asyncio.to_thread(store.read, key, span)
+                    job.found.parts.insert(0, whole)
             return job.found
         except IBKRError as error:
             kept = "are stored: asking again goes on from there" if store else "are lost"
             error.add_note(f"{job.found.requests} of {job.total} answers {kept}")
             raise
+
+    @asynccontextmanager
+    async def held(
+        self,
+        store: BarStore | None,
+        key: SeriesKey,
+        *,
+        wait: Callable[[str], None] = lambda _: None,
+    ) -> AsyncIterator[None]:
+        """Hold a series of the store, after whoever holds it now."""
+        if store is None:
+            yield
+            return
+        while (lock := store.take(key)) is None:
+            wait("another download of the same bars")
+            await self._clock.sleep(_POLL_S)
+        try:
+            yield
         finally:
-            if lock is not None:
-                lock.release()
+            lock.release()
+
+    async def _settle_silence(self, job: _Job) -> None:
+        """Store that there is nothing where the gateway said so, and where that is believed."""
+        store, silent = job.store, joined(job.silent)
+        if store is None or not silent or job.believed is None:
+            return
+        known = common(await job.believed(silent), silent)
+        if known:
+            await on_disk(lambda: store.add(job.key, BarColumns(), known=known))
 
     async def _prepare(
         self,
@@ -193,7 +223,7 @@ class Downloader:
         missing = [span]
         store, key = job.store, job.key
         if store is not None:
-            await _on_disk(lambda: store.tidy(key))
+            await on_disk(lambda: store.tidy(key))
             known = await asyncio.to_thread(store.coverage, key)
             missing = without([span], known)
             job.found.stored_bars = len(await asyncio.to_thread(store.read, key, span))
@@ -203,8 +233,8 @@ class Downloader:
             if nothing:
                 plan = chunks(without(missing, nothing), bar_size=key.bar_size)
                 if store is not None:
-                    nothing = common(nothing, [(0, self._settled(key))])
-                    await _on_disk(lambda: store.add(key, BarColumns(), known=nothing))
+                    nothing = common(nothing, [(0, self.final(key, BarColumns()))])
+                    await on_disk(lambda: store.add(key, BarColumns(), known=nothing))
         job.queue, job.total = plan, len(plan)
 
     async def _work(self, job: _Job, at_once: int) -> None:
@@ -225,14 +255,18 @@ class Downloader:
     async def _one(self, job: _Job, chunk: Chunk) -> None:
         key, found = job.key, job.found
         now = micros(self._clock.utcnow())
-        is_newest = chunk.window[1] >= now
-        end = None if is_newest else moment(chunk.window[1])
+        end = None if chunk.end >= now else moment(chunk.end)
         try:
             columns = (await self.ask(job.contract, key, duration=chunk.duration, end=end)).columns
         except NoDataError:
             columns = BarColumns()
         found.requests += 1
-        final, known = self._final(key, columns, chunk)
+        final = self.final(key, columns)
+        known = common(chunk.wanted, [(0, final)])
+        if not columns:
+            # a sick data farm says the same of a week that was traded
+            job.silent += known
+            known = []
         wanted = [columns.between(moment(a), moment(b)) for a, b in chunk.wanted]
         found.bars += sum(map(len, wanted))
         if job.store is None:
@@ -248,21 +282,17 @@ class Downloader:
             )
         self._tell(job)
 
-    def _final(self, key: SeriesKey, columns: BarColumns, chunk: Chunk) -> tuple[int, list[Span]]:
-        """Return up to when bars will not change any more, and what of a chunk is known now."""
-        size = BAR_S[key.bar_size] * _SECOND
-        now = micros(self._clock.utcnow())
-        settled = self._settled(key)
-        for time in reversed(columns.timestamp):
-            if time + size <= now:
-                settled = max(settled, time + size)
-                break
-        return settled, common(chunk.wanted, [(0, settled)])
-
-    def _settled(self, key: SeriesKey) -> int:
+    def final(self, key: SeriesKey, columns: BarColumns) -> int:
+        """Return up to when what an answer tells will not change any more by trading."""
         young = _RECENT_DAYS if BAR_S[key.bar_size] >= _DAY else _RECENT_S
+        now = micros(self._clock.utcnow())
         # the bar that was going on then is known when it has ended
-        return micros(self._clock.utcnow()) - (young + BAR_S[key.bar_size]) * _SECOND
+        settled = now - (young + BAR_S[key.bar_size]) * _SECOND
+        if columns and BAR_S[key.bar_size] < _DAY:
+            # what another bar follows is over; of the newest nobody knows how old the data are
+            # (delayed ones lag), and day bars are corrected
+            settled = max(settled, min(columns.timestamp[-1], now))
+        return settled
 
     async def ask(
         self, contract: Contract, key: SeriesKey, *, duration: str, end: datetime | None
@@ -329,12 +359,14 @@ class Downloader:
 
 def _keep(job: _Job, chunk: Chunk, *, columns: BarColumns, known: list[Span]) -> None:
     assert job.store is not None
-    if chunk.wanted != (chunk.window,):
+    if columns and (chunk.wanted != (chunk.window,) or chunk.end != chunk.window[1]):
         # part of it is stored: what is told twice must agree
-        note = restated(job.store.read(job.key, chunk.window), columns)
+        whole = (columns.timestamp[0], columns.timestamp[-1] + 1)
+        note = restated(job.store.read(job.key, whole), columns)
         if note is not None:
             job.found.splits.append(note)
-    job.store.add(job.key, columns, known=known)
+    if known:
+        job.store.add(job.key, columns, known=known)
 
 
 async def _file(job: _Job, chunk: Chunk, *, columns: BarColumns, known: list[Span]) -> None:
@@ -342,7 +374,7 @@ async def _file(job: _Job, chunk: Chunk, *, columns: BarColumns, known: list[Spa
         await asyncio.to_thread(_keep, job, chunk, columns=columns, known=known)
 
 
-async def _on_disk(write: Callable[[], None]) -> None:
+async def on_disk(write: Callable[[], None]) -> None:
     """Write on another thread, and see it through: the lock is held until it is done."""
     await _see_through(asyncio.to_thread(write))
 

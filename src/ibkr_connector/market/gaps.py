@@ -14,7 +14,7 @@ from ibkr_connector.model.history import BarGap, GapKind, Session, SplitKind, Sp
 
 from .chunks import BAR_S
 
-__all__ = ["find_gaps", "find_jumps", "restated"]
+__all__ = ["find_gaps", "find_jumps", "restated", "revised"]
 
 _SECOND: Final = 1_000_000
 _DAY: Final = 86_400
@@ -32,6 +32,8 @@ _NEAR: Final = 0.05
 """How far from such a ratio a jump may be: the price moves overnight as well."""
 
 _SAME: Final = 0.002
+_EQUAL: Final = 1e-9
+"""How far two doubles of one price on the wire may be apart."""
 
 
 def find_gaps(
@@ -134,6 +136,27 @@ def restated(stored: BarColumns, told: BarColumns) -> SplitNote | None:
         return None
     last = max(time for time in told.timestamp if time in known)
     return SplitNote(at=moment(last), ratio=ratio, kind=SplitKind.RESTATED)
+
+
+def revised(stored: BarColumns, told: BarColumns) -> SplitNote | None:
+    """
+    Return how stored bars of what IB adjusts differ from those told now; `None` when they do not.
+
+    A split or a dividend changes all that is before it, so any difference says that the past is
+    another one.
+    """
+    known = dict(zip(stored.timestamp, stored.close, strict=True))
+    told_of = [
+        (time, known[time], close)
+        for time, close in zip(told.timestamp, told.close, strict=True)
+        if time in known
+    ]
+    other = [one for one in told_of if abs(one[1] - one[2]) > _EQUAL * abs(one[2])]
+    if not other:
+        return None
+    time, before, now = other[0]
+    ratio = Decimal(round(before / now, 6)) if now else Decimal(1)
+    return SplitNote(at=moment(time), ratio=round(ratio, 6).normalize(), kind=SplitKind.ADJUSTED)
 
 
 def _ratio(number: float, *, near: float) -> Decimal | None:

@@ -9,7 +9,7 @@ with. How it is cut and fetched is `download.py`'s, what is on the disk `bar_sto
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -25,24 +25,19 @@ from ibkr_connector.resilience.operation import Carrier
 
 from .asking import aware, show_of
 from .bar_store import BarStore, SeriesKey
-from .chunks import BAR_S, Chunk, fits_one_request, on_the_grid, start_of_duration
-from .download import BarsSource, Downloaded, Downloader, Progress
+from .chunks import BAR_S, fits_one_request, on_the_grid, start_of_duration
+from .download import BarsSource, Downloader, Progress
+from .emptiness import Emptiness
 from .gaps import find_gaps, find_jumps
 from .intervals import Span, time_spans, without
 from .past import Past
+from .renewing import Renewing
 from .spans import (
-    SMALL_BAR_SIZES,
     check_bar_size,
     check_long_duration,
 )
 
 __all__ = ["HistoryDesk", "HistoryWish"]
-
-_MOST_DAYS: Final = 365
-"""Of one request; longer ones are asked for in years (IB campus: durations)."""
-
-_LONG_PLAN: Final = 8
-"""Requests from which on it is worth asking when history begins."""
 
 _WITHOUT_END: Final = frozenset({"ADJUSTED_LAST"})
 """What comes up to now and no other way (IB campus; TWS 321)."""
@@ -63,6 +58,11 @@ class HistoryWish:
     check: bool = True
     progress: Progress | None = None
     at_once: int = 3
+
+    def __post_init__(self) -> None:
+        for time in (self.start, self.end):
+            if time is not None:
+                aware(time)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,15 +126,25 @@ class HistoryDesk:
             IBKRError: What ended it; a note says how far it has come.
         """
         plan = await self._plan(wish)
+        span = (micros(plan.start), micros(plan.end))
+        store = self.store if wish.stored else None
         if _comes_up_to_now(plan.contract, plan.key.what_to_show):
-            found = await self._whole(plan, wish)
+            renewing = Renewing(
+                downloader=self._downloader,
+                clock=self._clock,
+                contract=plan.contract,
+                key=plan.key,
+            )
+            found = await renewing.run(span, store=store)
         else:
+            emptiness = Emptiness(past=self.past, contract=plan.contract, key=plan.key, span=span)
             found = await self._downloader.run(
                 plan.contract,
                 plan.key,
-                span=(micros(plan.start), micros(plan.end)),
-                store=self.store if wish.stored else None,
-                empty=lambda chunks: self._empty(plan, chunks),
+                span=span,
+                store=store,
+                empty=emptiness.beforehand,
+                believed=emptiness.believed,
                 progress=wish.progress,
                 at_once=wish.at_once,
             )
@@ -237,13 +247,8 @@ class HistoryDesk:
         if wish.start is not None or wish.end is not None:
             last = micros(wish.end) if wish.end is not None else micros(self._clock.utcnow())
             spans = [(micros(wish.start) if wish.start is not None else 0, last)]
-        lock = self.store.lock(key)
-        while not lock.acquire():
-            await self._clock.sleep(0.25)
-        try:
+        async with self._downloader.held(self.store, key):
             await asyncio.to_thread(self.store.forget, key, spans)
-        finally:
-            lock.release()
 
     # --- parts ----------------------------------------------------------------------------------
 
@@ -270,33 +275,11 @@ class HistoryDesk:
                 bar_size=size,
                 what_to_show=show_of(wish.what_to_show, contract),
                 regular_hours_only=wish.regular_hours_only,
-            )
-            if contract.con_id is not None
-            else _unstored(contract, wish, size=size),
+            ),
             start=start,
             end=end,
             days=int(count) if wish.start is None and unit == "D" else 0,
         )
-
-    async def _whole(self, plan: _Plan, wish: HistoryWish) -> Downloaded:
-        """Ask for what comes up to now only: one request, or none."""
-        show, size = plan.key.what_to_show, plan.key.bar_size
-        days = (self._clock.utcnow() - plan.start).days + 1
-        duration = f"{days} D" if days <= _MOST_DAYS else f"{days // 365 + 1} Y"
-        if wish.stored:
-            raise HistoricalDataError(
-                f"{show} of {plan.contract} is not stored: it is another one after each adjustment",
-                hint="ask for it without the store, or store TRADES",
-            )
-        if not fits_one_request(duration, bar_size=size):
-            raise HistoricalDataError(
-                f"{show} of {plan.contract} comes up to now and as one request only: {duration} is "
-                f"too long with bars of {size}",
-                hint="use larger bars or a shorter time",
-            )
-        series = await self._downloader.ask(plan.contract, plan.key, duration=duration, end=None)
-        part = series.columns.between(plan.start, plan.end)
-        return Downloaded(parts=[part], requests=1, bars=len(part))
 
     async def _sessions(self, plan: _Plan) -> tuple[tuple[Session, ...] | None, str]:
         try:
@@ -309,31 +292,6 @@ class HistoryDesk:
         except IBKRError as error:
             return None, f"the gateway tells none: {error.message}"
         return found, "IB's schedule"
-
-    async def _empty(self, plan: _Plan, chunks: list[Chunk]) -> Sequence[Span]:
-        """Return times of which the gateway says beforehand that they hold nothing."""
-        nothing: list[Span] = []
-        if len(chunks) > _LONG_PLAN:
-            try:
-                head = await self.past.head_timestamp(
-                    plan.contract,
-                    what_to_show=plan.key.what_to_show,
-                    regular_hours_only=plan.key.regular_hours_only,
-                )
-            except IBKRError:
-                pass  # then each request says so itself
-            else:
-                day = head.replace(hour=0, minute=0, second=0, microsecond=0)
-                nothing.append((0, micros(day)))
-        if plan.key.bar_size in SMALL_BAR_SIZES and len(chunks) > 1:
-            sessions, _ = await self._sessions(plan)
-            if sessions:
-                whole = (micros(plan.start), micros(plan.end))
-                open_spans = [(micros(one.start), micros(one.end)) for one in sessions]
-                # up to the last session that is told: what comes after it is not known
-                told = (whole[0], min(whole[1], open_spans[-1][1]))
-                nothing.extend(without([told], open_spans))
-        return nothing
 
 
 async def _by_calendar(plan: _Plan) -> tuple[Session, ...] | None:
@@ -350,17 +308,6 @@ async def _by_calendar(plan: _Plan) -> tuple[Session, ...] | None:
 def _comes_up_to_now(contract: Contract, show: str) -> bool:
     # TWS 10339 for continuous futures
     return show in _WITHOUT_END or contract.security_type is SecurityType.CONTINUOUS_FUTURE
-
-
-def _unstored(contract: Contract, wish: HistoryWish, *, size: str) -> SeriesKey:
-    if wish.stored:
-        return SeriesKey.of(contract, bar_size=size, what_to_show="", regular_hours_only=True)
-    return SeriesKey(
-        con_id=0,
-        bar_size=size,
-        what_to_show=show_of(wish.what_to_show, contract),
-        regular_hours_only=wish.regular_hours_only,
-    )
 
 
 def _size(bar_size: str) -> timedelta:

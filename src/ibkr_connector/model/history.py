@@ -98,6 +98,9 @@ class SplitKind(StrEnum):
     RESTATED = "restated"
     """What is stored and what IB sends now for the same bars differ by one ratio."""
 
+    ADJUSTED = "adjusted"
+    """What was stored of an adjusted series is another one now, and was fetched anew."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitNote(Record):
@@ -105,7 +108,9 @@ class SplitNote(Record):
     Where prices change their scale: those before `at` are `ratio` times those from then on.
 
     IB adjusts what it sends for the splits so far. Bars that were stored before a split are in the
-    scale of their time: forget them, and they are downloaded again in today's.
+    scale of their time: forget them, and they are downloaded again in today's. An `ADJUSTED` note
+    needs nothing: it tells that what was stored was `ratio` times what IB sends now (of a dividend
+    a little more than 1), and that it was replaced.
     """
 
     at: datetime
@@ -125,6 +130,7 @@ class Download(Record):
         gaps: What the calendar expects and is not there; `None` when no calendar is known.
         calendar: Whose calendar that is; why there is none, when there is none.
         splits: Where the scale of the prices seems to change.
+        notes: What IB's hours and the calendar of the exchange do not say alike, day by day.
     """
 
     series: BarSeries
@@ -133,11 +139,17 @@ class Download(Record):
     gaps: tuple[BarGap, ...] | None
     calendar: str
     splits: tuple[SplitNote, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSeries(Record):
-    """One series of the store: what it is, how much, and which times are known."""
+    """
+    One series of the store: what it is, how much, and which times are known.
+
+    `con_id` is IB's number; below zero it was made of what has none of its own: a combination, a
+    continuous future.
+    """
 
     con_id: int
     symbol: str

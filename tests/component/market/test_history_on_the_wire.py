@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,10 @@ from ibkr_connector import (
 from ibkr_connector.clock import SystemClock
 from ibkr_connector.market.aggregate import MadeBar, TickBars, aggregated
 from ibkr_connector.market.candles import save_candles
+from ibkr_connector.market.history import HistoryWish
 from ibkr_connector.market.rolling import RollingWindows
-from ibkr_connector.model.history import DownloadProgress, GapKind
+from ibkr_connector.model.contracts import Contract, SecurityType
+from ibkr_connector.model.history import DownloadProgress, GapKind, SplitKind
 from ibkr_connector.model.streams import BarUpdate, GapReason
 from ibkr_connector.simulator import Answer, Cut, HostedSimulator, Permissions
 from kit.market import asked, busy
@@ -209,6 +212,49 @@ async def test_a_calendar_library_stands_in_where_the_gateway_tells_no_schedule(
     assert again.calendar.startswith("the exchange's calendar; the gateway tells none")
 
 
+async def test_weeks_across_new_year_are_whole(
+    gateway: HostedSimulator, make_connector: Make
+) -> None:
+    start = datetime(2023, 6, 5, tzinfo=UTC)
+    async with make_connector(gateway.port) as ib:
+        cut = await ib.history.download("AAPL", start=start, end=AUTUMN, bar_size="1 week")
+        whole = await ib.get_historical_data(
+            "AAPL", duration="4 Y", end=AUTUMN + timedelta(days=7), bar_size="1 week"
+        )
+    assert cut.series.columns == whole.columns.between(start, AUTUMN)
+
+
+async def test_one_answer_without_data_is_no_week_without_trading(
+    gateway: HostedSimulator, make_connector: Make
+) -> None:
+    start = AUTUMN - timedelta(days=21)
+    wish: dict[str, Any] = {"start": start, "end": AUTUMN, "bar_size": "5 mins", "at_once": 1}
+    sick = "Historical Market Data Service error message:HMDS query returned no data: AAPL"
+    gateway.do(lambda sim: sim.inject(Answer(to="ReqHistoricalData", code=162, text=sick, times=1)))
+    async with make_connector(gateway.port, retry_max_attempts=1) as ib:
+        first = await ib.history.download("AAPL", **wish)
+        again = await ib.history.download("AAPL", **wish)
+        third = await ib.history.download("AAPL", **wish)
+    assert first.gaps
+    assert len(first.series) < len(again.series)
+    assert (again.gaps, again.requests, third.requests) == ((), 1, 0)
+
+
+async def test_a_week_without_a_session_is_known_to_be_empty(
+    make_ibkr_gateway: Gateways, make_connector: Make
+) -> None:
+    gateway = make_ibkr_gateway(sessions=True)
+    # from Christmas Eve's end to the next opening, on a weekend
+    start, end = datetime(2025, 12, 27, tzinfo=UTC), datetime(2025, 12, 28, 23, tzinfo=UTC)
+    sick = "Historical Market Data Service error message:HMDS query returned no data: AAPL"
+    gateway.do(lambda sim: sim.inject(Answer(to="ReqHistoricalData", code=162, text=sick, times=1)))
+    async with make_connector(gateway.port, retry_max_attempts=1) as ib:
+        with pytest.raises(NoDataError):
+            await ib.history.download("AAPL", start=start, end=end, bar_size="5 mins")
+        (known,) = await ib.history.coverage("AAPL", bar_size="5 mins")
+    assert (known.start, known.end) == (start, end)
+
+
 async def test_bars_that_the_gateway_leaves_out_are_named(
     gateway: HostedSimulator, make_connector: Make
 ) -> None:
@@ -217,7 +263,7 @@ async def test_bars_that_the_gateway_leaves_out_are_named(
             "AAPL", start=AUTUMN - timedelta(days=14), end=AUTUMN, bar_size="30 mins"
         )
         # a stretch that was lost on the disk, and is still taken for known
-        key = await ib.history._do(lambda desk: desk.key_of(_wish("AAPL", "30 mins")))
+        key = await ib.history._do(lambda desk: desk.key_of(_wish({"bar_size": "30 mins"})))
         store = ib.history.store
         hole = first.series.bars[20].timestamp, first.series.bars[24].timestamp
         whole, known = store.read(key), store.coverage(key)
@@ -228,10 +274,8 @@ async def test_bars_that_the_gateway_leaves_out_are_named(
     assert (gap.start, gap.end, gap.kind, gap.missing) == (*hole, GapKind.HOLE, 4)
 
 
-def _wish(contract: str, bar_size: str) -> Any:
-    from ibkr_connector.market.history import HistoryWish
-
-    return HistoryWish(contract=contract, bar_size=bar_size)
+def _wish(wish: dict[str, Any]) -> HistoryWish:
+    return HistoryWish(contract="AAPL", **wish)
 
 
 async def test_times_before_history_began_are_not_asked_for(
@@ -261,16 +305,84 @@ async def test_what_comes_up_to_now_only_is_one_request_or_refused(
         series = await ib.get_historical_data(
             "AAPL", start=start, bar_size="1 day", what_to_show="ADJUSTED_LAST"
         )
-        with pytest.raises(HistoricalDataError, match="not stored"):
-            await ib.history.download(
-                "AAPL", start=start, bar_size="1 day", what_to_show="ADJUSTED_LAST"
-            )
         with pytest.raises(HistoricalDataError, match="too long"):
             await ib.get_historical_data(
                 "AAPL", start=start, bar_size="1 min", what_to_show="ADJUSTED_LAST"
             )
     assert len(series) > 470
-    assert [duration for _, duration in requests(gateway)] == ["2 Y"]
+    assert requests(gateway) == [("", "2 Y")]
+
+
+async def test_adjusted_prices_are_stored_and_replaced_when_a_split_changes_the_past(
+    gateway: HostedSimulator, make_connector: Make
+) -> None:
+    now = SystemClock().utcnow()
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    wish: dict[str, Any] = {"bar_size": "1 day", "what_to_show": "ADJUSTED_LAST"}
+    async with make_connector(gateway.port) as ib:
+        await ib.history.download("AAPL", start=today - timedelta(days=300), bar_size="1 day")
+        first = await ib.history.download("AAPL", start=today - timedelta(days=300), **wish)
+        short = await ib.history.download("AAPL", start=today - timedelta(days=200), **wish)
+        # what had been stored before a split four to one
+        store, key = ib.history.store, await ib.history._do(lambda desk: desk.key_of(_wish(wish)))
+        old, known = store.read(key), store.coverage(key)
+        for column in (old.open, old.high, old.low, old.close):
+            column[:] = type(column)("d", [price * 4 for price in column])
+        store.replace(key, old, known=known)
+        after = await ib.history.download("AAPL", start=today - timedelta(days=200), **wish)
+        stored = await ib.history.read("AAPL", **wish)
+        longer = await ib.history.download("AAPL", start=today - timedelta(days=600), **wish)
+        by_key = await ib.history.stored()
+    assert (first.requests, first.stored_bars, first.splits) == (1, 0, ())
+    # some days are asked for again, to see that they are the same
+    assert (short.requests, short.splits) == (1, ())
+    assert short.series.columns == first.series.columns.between(today - timedelta(days=200), now)
+    (note,) = after.splits
+    assert (note.kind, note.ratio) == (SplitKind.ADJUSTED, Decimal(4))
+    assert after.requests == 2
+    assert after.series.columns == short.series.columns
+    assert stored.bars[0] == first.series.bars[0]
+    # an earlier beginning is another request, which brings all of it
+    assert longer.requests == 1
+    assert longer.series.columns.between(today - timedelta(days=300), now) == first.series.columns
+    assert sorted(one.what_to_show for one in by_key) == ["ADJUSTED_LAST", "TRADES"]
+    assert {end for end, duration in requests(gateway) if duration != "1 Y"} == {""}
+
+
+async def test_a_continuous_future_and_a_combination_are_stored_under_numbers_of_their_own(
+    gateway: HostedSimulator, make_connector: Make
+) -> None:
+    front = Contract(symbol="ES", security_type=SecurityType.CONTINUOUS_FUTURE, exchange="CME")
+    spread = "ES 202703 - ES 202612"
+    wish: dict[str, Any] = {
+        "start": SystemClock().utcnow().replace(minute=0, second=0, microsecond=0)
+        - timedelta(days=20),
+        "bar_size": "1 hour",
+        "what_to_show": "TRADES",
+    }
+    async with make_connector(gateway.port) as ib:
+        number = (await ib.instruments.resolve(front)).con_id
+        first = await ib.history.download(front, **wish)
+        again = await ib.history.download(front, **wish)
+        legs = await ib.history.download(spread, **{**wish, "what_to_show": "MIDPOINT"})
+        twice = await ib.history.download(spread, **{**wish, "what_to_show": "MIDPOINT"})
+        turned = await ib.history.coverage(
+            "ES 202612 - ES 202703", bar_size="1 hour", what_to_show="MIDPOINT"
+        )
+        stored = await ib.history.stored()
+        read = await ib.history.read(front, bar_size="1 hour", what_to_show="TRADES")
+    assert len(again.series) >= len(first.series) > 100
+    assert again.stored_bars > 100
+    assert again.splits == ()
+    last = read.bars[-1].timestamp + timedelta(seconds=1)
+    assert read.columns == again.series.columns.between(wish["start"], last)
+    assert twice.stored_bars > len(legs.series) - 10
+    assert twice.requests == 1
+    assert turned == ()
+    # the contract that is in front has the same number at IB as the continuous future
+    assert number is not None
+    assert all(one.con_id < 0 for one in stored)
+    assert len({one.con_id for one in stored}) == 2
 
 
 @pytest.mark.parametrize(

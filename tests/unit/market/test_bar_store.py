@@ -142,7 +142,7 @@ def test_a_writer_that_dies_leaves_the_file_as_it_was(
 
     with monkeypatch.context() as broken:
         broken.setattr(os, "fsync", full)
-        with pytest.raises(OSError, match="space"):
+        with pytest.raises(HistoricalDataError, match="space"):
             store.add(KEY, bars(4, 8), known=[span(4, 8)])
     assert store.coverage(KEY) == [span(0, 4)]
     assert [path.name for path in (store.root / KEY.folder).iterdir()] == ["2026-10.parquet"]
@@ -158,13 +158,14 @@ def test_what_a_killed_writer_left_is_swept_up(store: BarStore) -> None:
 
 
 def test_one_at_a_time_holds_the_lock_of_a_series(store: BarStore) -> None:
-    first, second = store.lock(KEY), store.lock(KEY)
-    assert first.acquire()
+    first = store.take(KEY)
+    assert first is not None
     assert not first.acquire()
-    assert not second.acquire()
+    assert store.take(KEY) is None
     first.release()
     first.release()
-    assert second.acquire()
+    second = store.take(KEY)
+    assert second is not None
     second.release()
 
 

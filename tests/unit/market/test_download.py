@@ -22,7 +22,7 @@ from ibkr_connector.errors import (
 from ibkr_connector.market.bar_store import BarStore, SeriesKey
 from ibkr_connector.market.chunks import BAR_S, start_of_duration
 from ibkr_connector.market.download import Downloaded, Downloader
-from ibkr_connector.market.intervals import Span
+from ibkr_connector.market.intervals import Span, common
 from ibkr_connector.model.bars import BarColumns, micros, moment
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.history import DownloadProgress, SplitKind
@@ -111,10 +111,14 @@ class Rig:
         self.store = None if place is None else BarStore(place)
         self.told: list[DownloadProgress] = []
         self.waited_for_ready = 0
+        self.closed: list[Span] = []
 
     async def ready(self, at_most_s: float) -> None:
         assert at_most_s > 0
         self.waited_for_ready += 1
+
+    async def believed(self, silent: list[Span]) -> list[Span]:
+        return common(silent, self.closed)
 
     def start(self, bar_size: str, span: Span, show: str = "TRADES") -> asyncio.Task[Downloaded]:
         downloader = Downloader(
@@ -122,7 +126,12 @@ class Rig:
         )
         return asyncio.create_task(
             downloader.run(
-                AAPL, key(bar_size, show), span=span, store=self.store, progress=self.told.append
+                AAPL,
+                key(bar_size, show),
+                span=span,
+                store=self.store,
+                believed=self.believed,
+                progress=self.told.append,
             )
         )
 
@@ -206,9 +215,57 @@ async def test_a_second_download_asks_for_nothing(tmp_path: Path) -> None:
 
 async def test_times_that_turned_out_empty_are_not_asked_for_again(tmp_path: Path) -> None:
     rig = Rig(array("q"), tmp_path)
+    rig.closed = [MONTHS]
     first = await rig.finish(rig.start("1 hour", MONTHS))
     again = await rig.finish(rig.start("1 hour", MONTHS))
     assert (first.requests, again.requests) == (6, 0)
+
+
+async def test_a_time_without_an_answer_is_known_only_where_the_calendar_agrees(
+    tmp_path: Path,
+) -> None:
+    rig = hourly(tmp_path)
+
+    def sick(number: int) -> None:
+        if number == 3:
+            raise NoDataError("HMDS query returned no data")
+
+    rig.market.before = sick
+    first = await rig.finish(rig.start("1 hour", MONTHS))
+    again = await rig.finish(rig.start("1 hour", MONTHS))
+    # what was left out is asked for once more, and then nothing is
+    third = await rig.finish(rig.start("1 hour", MONTHS))
+    assert (first.requests, again.requests, third.requests) == (6, 1, 0)
+    whole = weekdays(MONTHS, "1 hour", open_s=52_200, hours=6)
+    assert len(BarColumns.merged(first.parts)) < len(whole)
+    assert BarColumns.merged(again.parts).timestamp == whole
+
+
+async def test_the_newest_bar_of_data_that_lag_is_not_kept(tmp_path: Path) -> None:
+    now = micros(EPOCH)
+    lag = 15 * 60_000_000 + 30_000_000
+    span = (now - 86_400_000_000, now)
+    rig = Rig(array("q", range(span[0], now - lag, 60_000_000)), tmp_path)
+    found = await rig.finish(rig.start("1 min", span))
+    newest = BarColumns.merged(found.parts).timestamp[-1]
+    # of its sixty seconds thirty were told, though it ended fourteen minutes ago
+    assert newest + 60_000_000 < now
+    ((_, known_until),) = BarStore(tmp_path).coverage(key("1 min"))
+    assert known_until == newest
+    assert BarStore(tmp_path).read(key("1 min")).timestamp[-1] == newest - 60_000_000
+
+
+@pytest.mark.parametrize("bar_size", ["1 day", "1 week"])
+async def test_a_day_is_not_kept_before_it_is_two_days_old(bar_size: str, tmp_path: Path) -> None:
+    now = micros(EPOCH) // 86_400_000_000 * 86_400_000_000
+    step = BAR_S[bar_size] * 1_000_000
+    times = array("q", range(now - 20 * step, now + 1, step))
+    rig = Rig(times, tmp_path)
+    span = (times[0], micros(rig.clock.utcnow()))
+    found = await rig.finish(rig.start(bar_size, span))
+    assert BarColumns.merged(found.parts).timestamp[-1] == times[-1]
+    stored = BarStore(tmp_path).read(key(bar_size)).timestamp
+    assert stored[-1] + step + 2 * 86_400_000_000 <= micros(rig.clock.utcnow())
 
 
 async def test_what_may_still_change_is_told_and_asked_for_again(tmp_path: Path) -> None:
