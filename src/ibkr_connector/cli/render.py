@@ -137,8 +137,12 @@ def _status_rows(status: ConnectionStatus) -> Iterable[tuple[str, object]]:
     yield "server version", status.server_version
     yield "reconnects", status.reconnect_count
     yield "farms", ", ".join(f"{name} {state}" for name, state in status.farms.items()) or None
-    open_circuits = {n: s for n, s in status.breakers.items() if s != "closed"}
-    yield "circuits", ", ".join(f"{n} {s}" for n, s in open_circuits.items()) or "closed"
+    yield "circuits", "; ".join(_circuit_lines(status)) or "closed"
+    if status.streams_lost:
+        yield "streams", f"{status.streams_lost} bring nothing until they have been asked for again"
+    if status.unreadable_count:
+        newest = f", the newest: {status.unreadable[-1].reason}" if status.unreadable else ""
+        yield "unreadable", f"{status.unreadable_count} messages of the gateway{newest}"
     yield "open orders", f"{status.open_orders}, {status.uncertain_orders} of them uncertain"
     if status.attention:
         yield "attention", "; ".join(status.attention)
@@ -148,6 +152,20 @@ def _status_rows(status: ConnectionStatus) -> Iterable[tuple[str, object]]:
     yield "kill switch", status.kill_switch or "released"
     yield "drift", status.drift.sentence
     yield "last error", status.last_error
+
+
+def _circuit_lines(status: ConnectionStatus) -> Iterable[str]:
+    """Tell of each circuit that is not closed, or was not, and what came of it."""
+    for name, state in status.breakers.items():
+        counted = status.circuits.get(name)
+        if state == "closed" and not (counted and counted.opened):
+            continue
+        parts = [f"{name} {state}"]
+        if counted is not None:
+            parts.append(f"opened {counted.opened} times, {counted.refused} calls refused")
+            if counted.retry_after_s is not None:
+                parts.append(f"tried again in {counted.retry_after_s:.0f} s")
+        yield ", ".join(parts)
 
 
 def _quote_rows(quote: Quote) -> Iterable[tuple[str, object]]:

@@ -168,7 +168,10 @@ class RuleBook:
         directory = self._settings.rules_dir
         if directory is None:
             return ()
-        return tuple(_mark(directory / name) for name in (RISK_NAME, PERMISSIONS_NAME))
+        # first a list: looking at a file lets other threads run, and a profiler that takes hold of
+        # all objects breaks a tuple that is being made (`gc.get_objects`)
+        marks = [_mark(directory / name) for name in (RISK_NAME, PERMISSIONS_NAME)]
+        return tuple(marks)
 
     def _say_start(self) -> None:
         if self._settings.readonly:

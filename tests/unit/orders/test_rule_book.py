@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from decimal import Decimal
@@ -51,6 +52,21 @@ def test_new_rules_are_taken_when_a_file_changes() -> None:
     assert rules.reload_when_changed()
     assert rules.limits_for(AAPL, "DU1").denied_symbols == {"AAPL"}
     assert rules.status.sentence == "risk_config.yaml, replaced 2 times"
+
+
+def test_a_look_at_the_files_survives_a_profiler_that_takes_hold_of_all_objects(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write("max_order_size: 500\n")
+    rules, stat, held = RuleBook(Settings.load()), Path.stat, []
+
+    def interrupted(path: Path) -> os.stat_result:
+        held.append(gc.get_objects())
+        return stat(path)
+
+    monkeypatch.setattr(Path, "stat", interrupted)
+    assert not rules.reload_when_changed()
+    assert held
 
 
 @pytest.mark.parametrize("text", ["max_order_sise: 5\n", "max_order_size: [\n", "", "- 1\n"])
