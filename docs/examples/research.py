@@ -14,6 +14,10 @@ async def main(port: int) -> None:
         rows = await ib.research.scan("TOP_PERC_GAIN", rows=3, filters={"priceAbove": 5})
         print("found", len(rows), "the first is qualified:", rows[0].contract.is_qualified)
 
+        async with ib.research.stream_scan("MOST_ACTIVE", rows=3) as scan:
+            found = await anext(scan)
+            print("most active:", len(found), "and more when that changes")
+
         news = await ib.research.headlines("AAPL", start=MORNING - timedelta(days=60), most=5)
         article = await ib.research.article(news.headlines[0])
         print("headlines", len(news), "text:", len(article.text) > 0)

@@ -668,7 +668,9 @@ class IBKRConnector:
     @property
     def research(self) -> Research:
         """Scans of the market, news and reports about companies: `await ib.research.scan(...)`."""
-        return Research(lambda ask: self._call(lambda engine: ask(engine.research)))
+        return Research(
+            lambda ask: self._call(lambda engine: ask(engine.research)), follow=self._follow
+        )
 
     # --- account --------------------------------------------------------------------------------
 

@@ -130,6 +130,8 @@ _STREAMS: Final[Mapping[int, StreamEffect]] = MappingProxyType(
     {
         **dict.fromkeys((316, 10182, 10225), StreamEffect.RENEW),
         317: StreamEffect.RESET,
+        # "no items retrieved", or no longer (ib_async wrapper.py); other requests go on after it
+        165: StreamEffect.EMPTY,
         10197: StreamEffect.COMPETING,
         **dict.fromkeys((101, 309, 10190), StreamEffect.NO_LINE),
     }

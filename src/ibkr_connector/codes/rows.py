@@ -130,6 +130,9 @@ class StreamEffect(StrEnum):
     COMPETING = "competing"
     """The same user is logged in elsewhere and has the data; they may come back by themselves."""
 
+    EMPTY = "empty"
+    """A scan finds nothing now; it goes on."""
+
     NO_LINE = "no line"
     """The gateway has fewer lines than we thought."""
 

@@ -22,6 +22,8 @@ from ibkr_connector.model.history import Session
 from ibkr_connector.model.ids import ConId
 from ibkr_connector.model.research import (
     Article,
+    Bulletin,
+    BulletinKind,
     Headline,
     NewsProvider,
     PastMidpoint,
@@ -34,7 +36,14 @@ from .figures import figure, quantity, tick_price
 from .requests import Listing
 from .times import parse_time, zone
 
-__all__ = ["REQUEST_ID_AT", "PastTrade", "with_data_answers"]
+__all__ = [
+    "REQUEST_ID_AT",
+    "PastTrade",
+    "bulletin",
+    "headline",
+    "scan_rows",
+    "with_data_answers",
+]
 
 Fields = Sequence[str]
 Read = Callable[[Fields, tzinfo], Sequence[object]]
@@ -141,7 +150,12 @@ def _histogram(fields: Fields, _: tzinfo) -> Sequence[object]:
 
 
 def _scan(fields: Fields, _: tzinfo) -> Sequence[object]:
-    return [
+    return scan_rows(fields)
+
+
+def scan_rows(fields: Fields) -> tuple[ScanRow, ...]:
+    """Read what a scan found, best first, from the fields after its request id."""
+    found = [
         ScanRow(
             rank=int(row[0]),
             contract=Contract(
@@ -162,6 +176,7 @@ def _scan(fields: Fields, _: tzinfo) -> Sequence[object]:
         )
         for row in _rows(fields, 16)
     ]
+    return tuple(sorted(found, key=lambda row: row.rank))
 
 
 def _article(fields: Fields, _: tzinfo) -> Sequence[object]:
@@ -179,6 +194,31 @@ def _headline(fields: Fields, _: tzinfo) -> Sequence[object]:
             text=text,
         )
     ]
+
+
+def headline(fields: Fields) -> Headline:
+    """Read a headline that has just come, from the fields after its request id."""
+    time_ms, provider, article_id, text, *extra = fields
+    return Headline(
+        time=datetime.fromtimestamp(int(time_ms) / 1000, UTC),
+        provider=provider,
+        article_id=article_id,
+        text=text,
+        extra=extra[0] if extra else "",
+    )
+
+
+def bulletin(fields: Fields, *, received: datetime) -> Bulletin:
+    """Read a bulletin of IB, from the fields after its version."""
+    number, kind, text, exchange = fields[:4]
+    known = int(kind) in BulletinKind.__members__.values()
+    return Bulletin(
+        number=int(number),
+        kind=BulletinKind(int(kind)) if known else BulletinKind.OTHER,
+        text=text,
+        exchange=exchange,
+        received=received,
+    )
 
 
 def _more(fields: Fields, _: tzinfo) -> Sequence[object]:

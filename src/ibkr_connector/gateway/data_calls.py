@@ -12,12 +12,9 @@ nothing behind, here or at the gateway.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final, cast
-
-from ib_async.contract import TagValue
-from ib_async.objects import ScannerSubscription
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.model.contracts import Contract
@@ -30,6 +27,7 @@ from ibkr_connector.model.research import (
     NewsProvider,
     PastMidpoint,
     PastQuote,
+    ScanQuery,
     ScanRow,
     VolumeAtPrice,
 )
@@ -40,6 +38,7 @@ from .asking import ask
 from .client import GatewayClient
 from .data_answers import PastTrade
 from .following import followed_greeks
+from .stream_requests import write_scan
 from .streams import Streams
 from .times import date_text
 from .wrapper import GatewayWrapper
@@ -199,29 +198,23 @@ class DataCalls:
 
     # --- scans ----------------------------------------------------------------------------------
 
-    async def scan(
-        self, *, code: str, instrument: str, location: str, rows: int, filters: Mapping[str, str]
-    ) -> tuple[ScanRow, ...]:
+    async def scan(self, query: ScanQuery) -> tuple[ScanRow, ...]:
         """
         Return what one scan finds, best first; it is called off with its first answer.
 
         Raises:
             MarketDataError: Refused (TWS 162, 321).
         """
-        wanted = ScannerSubscription(
-            numberOfRows=rows, instrument=instrument, locationCode=location, scanCode=code
-        )
         numbers: list[int] = []
 
-        def send(number: int) -> None:
+        def send(number: RequestId) -> None:
             numbers.append(number)
-            chosen = [TagValue(tag, value) for tag, value in filters.items()]
-            self._client.reqScannerSubscription(number, wanted, [], chosen)
+            write_scan(self._client, query, number=number)
 
         found = await self._ask("scan", send, stop=self._client.cancelScannerSubscription)
         if self._client.isReady():
             self._client.cancelScannerSubscription(numbers[0])
-        return tuple(sorted(found, key=lambda row: row.rank))
+        return tuple(found)
 
     async def scan_parameters(self) -> str:
         """Return IB's XML of all that a scan may be asked."""

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from ibkr_connector.codes import Ends, LinkEffect, link_effect
+from ibkr_connector.codes import Ends, LinkEffect, StreamEffect, link_effect, stream_effect
 from ibkr_connector.errors import IBKRError
 from ibkr_connector.model.ids import OrderId
 
@@ -79,6 +79,10 @@ class FaultRouter:
         if pending is None:
             # The echo of our own cancellation, or of an answer nobody waits for.
             _log.debug("message %d for a request that has ended: %s", code, text)
+            return
+        if pending.name == "scan" and stream_effect(code) is StreamEffect.EMPTY:
+            # this is the answer, and it has no rows
+            self._requests.end(request_id)
             return
         error, row = request_error(pending.name, code, text, request_id=request_id)
         if error is None:

@@ -48,7 +48,7 @@ _FAMILY: Final[Mapping[str, type[IBKRError]]] = MappingProxyType(
         "positions": AccountError,
         "quote": MarketDataError,
         **dict.fromkeys(
-            ("article", "fundamentals", "headlines", "histogram", "scan"), MarketDataError
+            ("article", "fundamentals", "headlines", "histogram", "news", "scan"), MarketDataError
         ),
         "executions": IBKRError,
         "request": IBKRError,

@@ -16,6 +16,7 @@ from ibkr_connector.codes import StreamEffect
 from ibkr_connector.errors import IBKRError
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.market import Bar, DataType, Quote
+from ibkr_connector.model.research import Bulletin, Headline, ScanQuery, ScanRow
 from ibkr_connector.model.streams import Trade
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "DepthChange",
     "DepthOperation",
     "NoStreams",
+    "ScanFound",
     "StreamFault",
     "StreamGateway",
     "StreamItem",
@@ -43,6 +45,14 @@ class StreamKind(StrEnum):
     FIVE_SECONDS = "five-second bars"
     BARS = "bars"
     DEPTH = "depth"
+    SCAN = "scan"
+    NEWS = "news"
+    BULLETINS = "bulletins"
+
+    @property
+    def is_of_contract(self) -> bool:
+        """Whether it is the data of one contract."""
+        return self not in (StreamKind.SCAN, StreamKind.BULLETINS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +62,9 @@ class StreamRequest:
 
     Args:
         kind: What is streamed.
-        contract: Qualified.
+        contract: Qualified; of no meaning where the kind is of no contract.
         data_type: What is asked for, for quotes; the gateway may give better.
-        generic_ticks: IB's list of further ticks, for quotes.
+        generic_ticks: IB's list of further ticks, for quotes and news.
         all_trades: Whether trades that do not count for the last price are wanted, for trades.
         what_to_show: Kind of bars.
         bar_size: Size of bars in IB's spelling.
@@ -62,6 +72,7 @@ class StreamRequest:
         regular_hours_only: Whether bars leave out the other hours.
         rows: Depth of the book on each side.
         smart_depth: Whether the book is gathered over all exchanges.
+        scan: What is looked for, for a scan.
     """
 
     kind: StreamKind
@@ -75,6 +86,19 @@ class StreamRequest:
     regular_hours_only: bool = False
     rows: int = 5
     smart_depth: bool = False
+    scan: ScanQuery | None = None
+
+    @property
+    def subject(self) -> Contract | None:
+        """The contract that it is of, if it is of one."""
+        return self.contract if self.kind.is_of_contract else None
+
+    @property
+    def about(self) -> str:
+        """What is followed, in words."""
+        if self.kind.is_of_contract:
+            return self.contract.text
+        return self.kind.value if self.scan is None else self.scan.code
 
 
 class DepthOperation(IntEnum):
@@ -111,7 +135,14 @@ class BarChange:
     bar: Bar
 
 
-StreamItem = Quote | Trade | BarBacklog | BarChange | DepthChange
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanFound:
+    """All that a scan finds now, best first."""
+
+    rows: tuple[ScanRow, ...]
+
+
+StreamItem = Quote | Trade | BarBacklog | BarChange | DepthChange | ScanFound | Headline | Bulletin
 """What comes over a line."""
 
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.codes import Ends, StreamEffect, stream_effect
@@ -30,6 +30,7 @@ from ibkr_connector.model.streams import Trade
 
 from . import translate
 from .client import GatewayClient
+from .data_answers import bulletin, headline, scan_rows
 from .faults import request_error
 from .port import GatewayNotice
 from .quote_line import QuoteTicks, price_of, size_of
@@ -39,21 +40,19 @@ from .stream_port import (
     BarChange,
     DepthChange,
     DepthOperation,
+    ScanFound,
     StreamFault,
     StreamKind,
     StreamListener,
     StreamRequest,
 )
+from .stream_requests import call_off, write
 from .wrapper import GatewayWrapper
 
 __all__ = ["Streams"]
 
 _log = logging.getLogger(__name__)
 
-_EPOCH_SECONDS: Final = 2
-"""`formatDate` that gives times without a zone to misread (IB campus: historical bars)."""
-
-_BAR_SECONDS: Final = 5
 _BID: Final = "1"
 
 _NAMES: Final[Mapping[StreamKind, str]] = MappingProxyType(
@@ -63,6 +62,9 @@ _NAMES: Final[Mapping[StreamKind, str]] = MappingProxyType(
         StreamKind.FIVE_SECONDS: "live_bars",
         StreamKind.BARS: "live_bars",
         StreamKind.DEPTH: "depth",
+        StreamKind.SCAN: "scan",
+        StreamKind.NEWS: "news",
+        StreamKind.BULLETINS: "bulletins",
     }
 )
 """What errors call a stream."""
@@ -145,7 +147,7 @@ class Streams:
             return
         if self._client.isReady():
             # TWS answers a superfluous one with a harmless message (facts, codes 300 and 310).
-            self._cancel(line, number)
+            call_off(self._client, line.request, number=number)
 
     def forget(self) -> None:
         """The broker has lost every stream, and perhaps the data type with them (TWS 1101)."""
@@ -162,50 +164,17 @@ class Streams:
 
     def _ask(self, line: Line, contract: Contract) -> None:
         number = self._requests.new_id()
-        asked, request = translate.ib_contract(contract), line.request
+        request = line.request
+        asked = translate.ib_contract(contract) if request.kind.is_of_contract else None
         # In the table first: the answer must not find it empty, and an error leaves it as it was.
         line.number = number
         self._lines[str(number)] = line
         try:
-            self._write(request, asked, number)
+            write(self._client, request, asked, number=number)
         except BaseException:
             del self._lines[str(number)]
             line.number = None
             raise
-
-    def _write(self, request: StreamRequest, asked: Any, number: RequestId) -> None:
-        client, regular = self._client, request.regular_hours_only
-        match request.kind:
-            case StreamKind.QUOTES:
-                ticks = request.generic_ticks
-                client.reqMktData(number, asked, ticks, False, False, [])  # noqa: FBT003  # IB's order
-            case StreamKind.TRADES:
-                kind = "AllLast" if request.all_trades else "Last"
-                client.reqTickByTickData(number, asked, kind, 0, False)  # noqa: FBT003
-            case StreamKind.FIVE_SECONDS:
-                show = request.what_to_show
-                client.reqRealTimeBars(number, asked, _BAR_SECONDS, show, regular, [])
-            case StreamKind.BARS:
-                client.reqHistoricalData(
-                    number, asked, "", request.duration, request.bar_size, request.what_to_show,
-                    regular, _EPOCH_SECONDS, True, [],  # noqa: FBT003
-                )  # fmt: skip
-            case StreamKind.DEPTH:
-                client.reqMktDepth(number, asked, request.rows, request.smart_depth, [])
-
-    def _cancel(self, line: Line, number: RequestId) -> None:
-        client = self._client
-        match line.request.kind:
-            case StreamKind.QUOTES:
-                client.cancelMktData(number)
-            case StreamKind.TRADES:
-                client.cancelTickByTickData(number)
-            case StreamKind.FIVE_SECONDS:
-                client.cancelRealTimeBars(number)
-            case StreamKind.BARS:
-                client.cancelHistoricalData(number)
-            case StreamKind.DEPTH:
-                client.cancelMktDepth(number, line.request.smart_depth)
 
     # --- what comes -----------------------------------------------------------------------------
 
@@ -219,6 +188,10 @@ class Streams:
         if effect is StreamEffect.COMPETING:
             # It is about the login and not about this line alone.
             self._wrapper.emit(GatewayNotice(code=code, text=text))
+        if effect is StreamEffect.EMPTY and line.request.kind is StreamKind.SCAN:
+            line.listener.item(ScanFound(rows=()))
+            self._touch(line)
+            return True
         if effect is None and error is None:
             _log.info("%s goes on after message %d: %s", line.request.kind, code, text)
         line.listener.fault(
@@ -260,6 +233,7 @@ class Streams:
     def _install(self) -> None:
         """Take the messages of our lines before ib_async's handlers see them."""
         handlers = self._client.decoder.handlers
+        handlers[14] = partial(self._bulletin, otherwise=handlers[14])
         handlers[21] = partial(self._snapshot_computation, otherwise=handlers[21])
         for number, at, take in (
             (1, 2, self._price),
@@ -267,12 +241,14 @@ class Streams:
             (12, 2, self._depth),
             (13, 2, self._depth_of_maker),
             (17, 1, self._backlog),
+            (20, 2, self._scan),
             (21, 1, self._computation),
             (45, 2, self._generic),
             (46, 2, self._nothing),
             (50, 2, self._five_seconds),
             (58, 2, self._source),
             (81, 1, self._nothing),
+            (84, 1, self._news),
             (90, 1, self._bar),
             (91, 1, self._reroute),
             (92, 1, self._reroute),
@@ -368,6 +344,22 @@ class Streams:
         row = [start, opened, high, low, close, volume, average, count]
         line.listener.item(BarChange(bar=translate.bar(row, login_zone=self._wrapper.login_zone)))
         self._touch(line)
+
+    def _scan(self, line: Line, fields: list[str]) -> None:
+        line.listener.item(ScanFound(rows=scan_rows(fields[3:])))
+        self._touch(line)
+
+    def _news(self, line: Line, fields: list[str]) -> None:
+        line.listener.item(headline(fields[2:]))
+        self._touch(line)
+
+    def _bulletin(self, fields: list[str], *, otherwise: Callable[[list[str]], None]) -> None:
+        # it names no request; whoever follows bulletins gets it
+        for line in self._lines.values():
+            if line.request.kind is StreamKind.BULLETINS:
+                line.listener.item(bulletin(fields[2:], received=self._utcnow()))
+                self._touch(line)
+        otherwise(fields)
 
     def _depth(self, line: Line, fields: list[str]) -> None:
         _, _, _, position, operation, side, price, size, *_ = fields

@@ -3,7 +3,7 @@ One reader of a stream: his letter box, and what he insists on.
 
 Owns what a box does when its reader is slow: quotes and books give way to newer ones, a bar that
 still grows to its own newer state, trades and finished bars to nothing; what the box cannot hold is
-told as a gap.
+told as a gap. Scans give way as quotes do, headlines and bulletins as trades.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from ibkr_connector.gateway.stream_port import StreamKind
 from ibkr_connector.mailbox import Mailbox
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.market import DataType, Quote
+from ibkr_connector.model.research import Headline, ScanUpdate
 from ibkr_connector.model.streams import BarUpdate, DepthBook, Gap, GapReason
 
 from .content import Streamed
@@ -32,6 +33,9 @@ BUFFERS: Final = {
     StreamKind.TRADES: 10_000,
     StreamKind.FIVE_SECONDS: 10_000,
     StreamKind.BARS: 10_000,
+    StreamKind.SCAN: 64,
+    StreamKind.NEWS: 10_000,
+    StreamKind.BULLETINS: 1_000,
 }
 """How many letters may wait for a reader unless he says otherwise."""
 
@@ -41,7 +45,7 @@ class Consumer:
     One reader of one stream.
 
     Args:
-        contract: What he reads; gaps name it.
+        contract: What he reads, if it is of one; gaps name it.
         capacity: How many letters may wait for him.
         require_live: Whether delayed and frozen quotes end his stream with an error.
         takes_delayed: Whether delayed quotes will do where live ones are refused.
@@ -52,7 +56,7 @@ class Consumer:
 
     def __init__(
         self,
-        contract: Contract,
+        contract: Contract | None,
         *,
         capacity: int,
         require_live: bool = False,
@@ -97,7 +101,7 @@ def _replaces(new: Letter, old: Letter) -> bool:
     kind = type(new)
     if kind is not type(old):
         return False
-    if kind is Quote or kind is DepthBook:
+    if kind is Quote or kind is DepthBook or kind is ScanUpdate:
         return True
     return (
         isinstance(new, BarUpdate)
@@ -113,7 +117,9 @@ def _moment(letter: Letter) -> datetime:
             return start
         case BarUpdate(bar=bar):
             return bar.timestamp
-        case Quote() | DepthBook():
+        case Quote() | DepthBook() | ScanUpdate():
             return letter.timestamp
+        case Headline(time=time):
+            return time
         case _:
             return letter.received

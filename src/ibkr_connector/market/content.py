@@ -16,18 +16,20 @@ from ibkr_connector.gateway.stream_port import (
     BarBacklog,
     BarChange,
     DepthChange,
+    ScanFound,
     StreamItem,
     StreamKind,
     StreamRequest,
 )
 from ibkr_connector.model.market import Bar, Quote
+from ibkr_connector.model.research import Bulletin, Headline, ScanUpdate
 from ibkr_connector.model.streams import BarUpdate, DepthBook, Trade
 
 from .book import Book, BrokenBook
 
 __all__ = ["Content", "Streamed", "content_of"]
 
-Streamed = Quote | Trade | BarUpdate | DepthBook
+Streamed = Quote | Trade | BarUpdate | DepthBook | ScanUpdate | Headline | Bulletin
 """What readers get, gaps aside."""
 
 Tell = Callable[[Streamed], None]
@@ -38,6 +40,9 @@ _UNSORTED_FOR: Final = timedelta(seconds=2)
 
 KEPT_BARS: Final = 5_000
 """Bars of a stream's history that are kept for readers who come later."""
+
+KEPT_BULLETINS: Final = 1_000
+"""Bulletins that are kept for readers who come later."""
 
 
 class Content(Protocol):
@@ -71,6 +76,12 @@ def content_of(request: StreamRequest) -> Content:
             return _Bars(request)
         case StreamKind.DEPTH:
             return _Depth(request)
+        case StreamKind.SCAN:
+            return _Scan(request)
+        case StreamKind.NEWS:
+            return _News()
+        case StreamKind.BULLETINS:
+            return _Bulletins()
 
 
 class _Quotes:
@@ -204,3 +215,74 @@ class _Depth:
 
     def current(self) -> Iterable[Streamed]:
         return () if self._shown is None else (self._shown,)
+
+
+class _Scan:
+    """What a scan finds, told when it is something else than before; after a gap in any case."""
+
+    def __init__(self, request: StreamRequest) -> None:
+        self._code = request.about
+        self._found: ScanFound | None = None
+        self._shown: ScanUpdate | None = None
+
+    def take(self, item: StreamItem, tell: Tell) -> None:
+        assert isinstance(item, ScanFound)
+        self._found = item
+
+    def flush(self, now: datetime, tell: Tell) -> None:
+        found, shown = self._found, self._shown
+        if found is not None and (shown is None or found.rows != shown.rows):
+            self._shown = ScanUpdate(timestamp=now, code=self._code, rows=found.rows)
+            tell(self._shown)
+
+    def restart(self) -> None:
+        # a late reader must not take the old rows for new ones
+        self._found = self._shown = None
+
+    def current(self) -> Iterable[Streamed]:
+        return () if self._shown is None else (self._shown,)
+
+
+class _News:
+    def take(self, item: StreamItem, tell: Tell) -> None:
+        assert isinstance(item, Headline)
+        tell(item)
+
+    def flush(self, now: datetime, tell: Tell) -> None:
+        pass
+
+    def restart(self) -> None:
+        pass
+
+    def current(self) -> Iterable[Streamed]:
+        return ()
+
+
+class _Bulletins:
+    """
+    The bulletins of the day and those that come, each once.
+
+    The gateway begins with those of the day whenever it is asked, so a gap is filled.
+    """
+
+    def __init__(self) -> None:
+        self._told: dict[tuple[int, str], Bulletin] = {}
+
+    def take(self, item: StreamItem, tell: Tell) -> None:
+        assert isinstance(item, Bulletin)
+        key = item.number, item.text
+        if key in self._told:
+            return
+        self._told[key] = item
+        if len(self._told) > KEPT_BULLETINS:
+            del self._told[next(iter(self._told))]
+        tell(item)
+
+    def flush(self, now: datetime, tell: Tell) -> None:
+        pass
+
+    def restart(self) -> None:
+        pass
+
+    def current(self) -> Iterable[Streamed]:
+        return tuple(self._told.values())

@@ -16,18 +16,26 @@ from ibkr_connector.resilience.operation import (
 
 from .spans import SMALL_BAR_SIZES
 
-__all__ = ["POOLS", "Lines", "history_of", "policy_of"]
+__all__ = ["Lines", "history_of", "policy_of", "pool_of"]
 
-POOLS: Final[Mapping[StreamKind, str]] = MappingProxyType(
+_POOLS: Final[Mapping[StreamKind, str]] = MappingProxyType(
     {
         StreamKind.QUOTES: "lines",
         StreamKind.FIVE_SECONDS: "lines",
         StreamKind.BARS: "lines",
         StreamKind.TRADES: "ticks",
         StreamKind.DEPTH: "depth",
+        StreamKind.SCAN: "scans",
+        # a request for ticks like that of quotes; whether it is counted like one nobody says
+        StreamKind.NEWS: "lines",
     }
 )
 """What a stream is counted among; IB limits each by itself."""
+
+
+def pool_of(request: StreamRequest) -> str | None:
+    """Return what a stream is counted among; `None` for one that IB does not count."""
+    return _POOLS.get(request.kind)
 
 
 class Lines(Protocol):

@@ -1,7 +1,8 @@
 """
 `ib.research`: scans of the market, news and reports about companies, as users hold them.
 
-Each is one question to the gateway, and the same one may be asked again.
+Each is one question to the gateway, and the same one may be asked again; scans, news and bulletins
+are streams too.
 """
 
 from __future__ import annotations
@@ -11,9 +12,20 @@ from datetime import UTC, datetime
 from typing import Any, Final, Protocol, TypeVar
 
 from ibkr_connector.errors import MarketDataError, MarketDataPermissionError
+from ibkr_connector.gateway.stream_port import StreamKind
 from ibkr_connector.model.contracts import Contract, ContractDetails
-from ibkr_connector.model.research import Article, Headline, Headlines, NewsProvider, ScanRow
+from ibkr_connector.model.research import (
+    Article,
+    Headline,
+    Headlines,
+    NewsProvider,
+    ScanQuery,
+    ScanRow,
+)
 from ibkr_connector.resilience.operation import ENDPOINTS, Carrier, Operation
+
+from .stream import BulletinStream, NewsStream, ScanStream, TakePlace
+from .streaming import StreamWish, Ticket
 
 __all__ = ["Research", "ResearchDesk", "ResearchGateway", "ResearchSource"]
 
@@ -29,9 +41,7 @@ _MOST_HEADLINES: Final = 300
 class ResearchSource(Protocol):
     """Asks one question."""
 
-    async def scan(
-        self, *, code: str, instrument: str, location: str, rows: int, filters: Mapping[str, str]
-    ) -> tuple[ScanRow, ...]:
+    async def scan(self, query: ScanQuery) -> tuple[ScanRow, ...]:
         """Return what one scan finds."""
         ...
 
@@ -111,12 +121,17 @@ class Research:
 
     Args:
         call: Runs something on the desk, over the connection.
+        follow: Takes a place at a stream.
     """
 
     def __init__(
-        self, call: Callable[[Callable[[ResearchDesk], Awaitable[Any]]], Awaitable[Any]]
+        self,
+        call: Callable[[Callable[[ResearchDesk], Awaitable[Any]]], Awaitable[Any]],
+        *,
+        follow: Callable[[StreamWish], TakePlace],
     ) -> None:
         self._call = call
+        self._follow = follow
 
     async def scan(
         self,
@@ -130,8 +145,8 @@ class Research:
         """
         Return what a market scan finds now, best first.
 
-        *Limit*: a scan that finds nothing ends with a `RequestTimeoutError` where the gateway says
-        so with a message (TWS 165) instead of an empty answer.
+        Returns:
+            Rows with qualified contracts; none when the scan finds nothing (TWS 165).
 
         Args:
             code: IB's scan code, as in `TOP_PERC_GAIN`, `MOST_ACTIVE`; all are in
@@ -146,14 +161,42 @@ class Research:
 
         Source: `reqScannerSubscription` (22). Replay: safe. Cost: 2 messages.
         """
-        if not 1 <= rows <= _MOST_ROWS:
-            raise MarketDataError(f"a scan has 1 to {_MOST_ROWS} rows, not {rows}")
-        chosen = {tag: str(value) for tag, value in (filters or {}).items()}
-        return await self._ask(
-            lambda source: source.scan(
-                code=code, instrument=instrument, location=location, rows=rows, filters=chosen
-            )
-        )
+        query = _query(code, instrument, location, rows=rows, filters=filters)
+        return await self._ask(lambda source: source.scan(query))
+
+    def stream_scan(
+        self,
+        code: str,
+        *,
+        instrument: str = "STK",
+        location: str = "STK.US.MAJOR",
+        rows: int = 50,
+        filters: Mapping[str, str | int] | None = None,
+        buffer: int | None = None,
+    ) -> ScanStream:
+        """
+        Follow a market scan: `async for found in ib.research.stream_scan("MOST_ACTIVE")`.
+
+        Each record is a `ScanUpdate`: all that the scan finds, told again whenever that is
+        something else, with no rows when it is nothing. IB looks every half minute. A slow reader
+        gets the newest; a `Gap` tells that none come, and again when they do.
+
+        Args:
+            code: As in `scan`.
+            instrument: As in `scan`.
+            location: As in `scan`.
+            rows: 50 at most.
+            filters: As in `scan`.
+            buffer: How many records may wait; 64 when not given.
+
+        Raises:
+            MarketDataError: Refused (TWS 162, 321); while reading.
+            MarketDataPermissionError: Ten scans are followed already; nothing was sent.
+
+        Source: `reqScannerSubscription` (22). Cost: 1 message for all readers of the same scan.
+        """
+        query = _query(code, instrument, location, rows=rows, filters=filters)
+        return ScanStream(self._follow(StreamWish(kind=StreamKind.SCAN, scan=query, buffer=buffer)))
 
     async def scan_parameters(self) -> str:
         """
@@ -197,18 +240,77 @@ class Research:
         """
         if not 1 <= most <= _MOST_HEADLINES:
             raise MarketDataError(f"one answer has 1 to {_MOST_HEADLINES} headlines, not {most}")
-        codes = providers
-        if codes is None:
-            codes = [provider.code for provider in await self.news_providers()]
-        if not codes:
-            raise MarketDataPermissionError("the login may read no provider of news")
+        codes = await self._providers(providers)
         limits = [None if time is None else _utc(time) for time in (start, end)]
         qualified: Contract = await self._call(lambda desk: desk.contract(contract))
+        if qualified.con_id is None:
+            raise MarketDataError(f"no news are told of {qualified}", hint="ask for its legs")
         return await self._ask(
             lambda source: source.headlines(
                 qualified, providers="+".join(codes), start=limits[0], end=limits[1], most=most
             )
         )
+
+    def stream_news(
+        self,
+        contract: Contract | str,
+        *,
+        providers: Collection[str] | None = None,
+        buffer: int | None = None,
+    ) -> NewsStream:
+        """
+        Follow the headlines about a contract as they come, each a `Headline` for `article`.
+
+        None is left out in silence: a reader slower than they come, by more than `buffer`, gets a
+        `Gap` that counts them. Headlines of a gap are not told again; `headlines` has them.
+
+        Args:
+            contract: A contract or its short text form.
+            providers: Codes, as in `BRFG`; all that the login may read when not given.
+            buffer: How many headlines may wait; 10,000 when not given.
+
+        Raises:
+            MarketDataPermissionError: The login may read none of them (TWS 10276), or no line is
+                free; while reading.
+
+        *Limit*: what providers tell of no contract in particular is not followed.
+
+        Source: `reqMktData` (1), generic tick 292. Cost: 1 message, 1 for the providers, and one
+        data line for all readers together.
+        """
+
+        async def take(taken: Callable[[Ticket], None]) -> Ticket:
+            wish = StreamWish(
+                kind=StreamKind.NEWS,
+                contract=contract,
+                providers=tuple(sorted(await self._providers(providers))),
+                buffer=buffer,
+            )
+            return await self._follow(wish)(taken)
+
+        return NewsStream(take)
+
+    def stream_bulletins(self, *, buffer: int | None = None) -> BulletinStream:
+        """
+        Follow IB's bulletins: those of the day first, then each as it comes, every one once.
+
+        They tell of exchanges that close or open and of trouble at IB, and are of no contract. What
+        came in a gap is told after it.
+
+        Args:
+            buffer: How many may wait; 1,000 when not given.
+
+        Source: `reqNewsBulletins` (12). Cost: 1 message for all readers together.
+        """
+        return BulletinStream(self._follow(StreamWish(kind=StreamKind.BULLETINS, buffer=buffer)))
+
+    async def _providers(self, wanted: Collection[str] | None) -> Collection[str]:
+        codes = wanted
+        if codes is None:
+            codes = [provider.code for provider in await self.news_providers()]
+        if not codes:
+            raise MarketDataPermissionError("the login may read no provider of news")
+        return codes
 
     async def article(self, headline: Headline) -> Article:
         """
@@ -242,6 +344,25 @@ class Research:
     async def _ask(self, question: Callable[[ResearchSource], Awaitable[T]]) -> T:
         found: T = await self._call(lambda desk: desk.ask(question))
         return found
+
+
+def _query(
+    code: str,
+    instrument: str,
+    location: str,
+    *,
+    rows: int,
+    filters: Mapping[str, str | int] | None,
+) -> ScanQuery:
+    if not 1 <= rows <= _MOST_ROWS:
+        raise MarketDataError(f"a scan has 1 to {_MOST_ROWS} rows, not {rows}")
+    return ScanQuery(
+        code=code,
+        instrument=instrument,
+        location=location,
+        rows=rows,
+        filters=tuple((tag, str(value)) for tag, value in sorted((filters or {}).items())),
+    )
 
 
 def _utc(time: datetime) -> datetime:

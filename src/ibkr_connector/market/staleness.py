@@ -30,7 +30,11 @@ _SHARE: Final[Mapping[StreamKind, float]] = MappingProxyType(
         StreamKind.TRADES: 5.0,
     }
 )
-"""How many times the configured silence is too long, by kind of stream."""
+"""
+How many times the configured silence is too long, by kind of stream.
+
+Scans, news and bulletins may be silent for hours, and are never too long.
+"""
 
 _MOST: Final = 64
 
@@ -50,7 +54,8 @@ def is_stale(
     """
     if since_asked_s < RENEW_EVERY_S:
         return False
-    return silent_s >= limit_s * _SHARE[kind] * factor
+    share = _SHARE.get(kind)
+    return share is not None and silent_s >= limit_s * share * factor
 
 
 def next_factor(factor: int) -> int:

@@ -11,12 +11,22 @@ from typing import Generic, Self, TypeVar, cast
 from ibkr_connector.errors import IBKRError
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.market import Quote
+from ibkr_connector.model.research import Bulletin, Headline, ScanUpdate
 from ibkr_connector.model.streams import BarUpdate, DepthBook, Gap, Trade
 
 from .consumers import Letter
 from .streaming import Ticket
 
-__all__ = ["BarStream", "DepthStream", "MarketStream", "QuoteStream", "TradeStream"]
+__all__ = [
+    "BarStream",
+    "BulletinStream",
+    "DepthStream",
+    "MarketStream",
+    "NewsStream",
+    "QuoteStream",
+    "ScanStream",
+    "TradeStream",
+]
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -26,7 +36,7 @@ TakePlace = Callable[[Callable[[Ticket], None]], Awaitable[Ticket]]
 
 class MarketStream(Generic[T_co]):
     """
-    Market data of one contract, read with `async for`, from any event loop.
+    Market data, of one contract mostly, read with `async for`, from any event loop.
 
     The line to the gateway is opened by `async with` or by the first record asked for, shared with
     every other reader of the same data, and called off when the last one leaves: at the end of
@@ -46,7 +56,7 @@ class MarketStream(Generic[T_co]):
 
     @property
     def contract(self) -> Contract | None:
-        """The qualified contract; `None` before the stream has begun."""
+        """The qualified contract; `None` before the stream has begun, and where it is of none."""
         return None if self._ticket is None else self._ticket.contract
 
     @property
@@ -139,3 +149,12 @@ BarStream = MarketStream[BarUpdate | Gap]
 
 DepthStream = MarketStream[DepthBook | Gap]
 """Order books, each the newest there is, and gaps."""
+
+ScanStream = MarketStream[ScanUpdate | Gap]
+"""What a scan finds, each time it is something else, and gaps."""
+
+NewsStream = MarketStream[Headline | Gap]
+"""Headlines, every one of them, and gaps."""
+
+BulletinStream = MarketStream[Bulletin | Gap]
+"""IB's bulletins, each once, and gaps."""

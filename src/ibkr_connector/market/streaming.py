@@ -17,6 +17,7 @@ from ibkr_connector.errors import HistoricalDataError, MarketDataError
 from ibkr_connector.gateway.stream_port import StreamKind, StreamRequest
 from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
 from ibkr_connector.model.market import DataType
+from ibkr_connector.model.research import ScanQuery
 
 from .consumers import BUFFERS, Consumer
 from .spans import (
@@ -37,6 +38,16 @@ _LIVE_BARS: Final = frozenset({"TRADES", "MIDPOINT", "BID", "ASK"})
 _NO_TICKS: Final = frozenset({SecurityType.OPTION, SecurityType.FUTURE_OPTION, SecurityType.COMBO})
 """What has no tick-by-tick data (IB campus: tick-by-tick data)."""
 
+_WHOLE: Final = frozenset({StreamKind.TRADES, StreamKind.NEWS, StreamKind.BULLETINS})
+"""Of what no record may take the place of an older one."""
+
+_NO_QUOTES: Final = "mdoff"
+_NEWS: Final = 292
+"""The generic tick of headlines, and the word that leaves quotes out (IB campus: live news)."""
+
+_NOTHING: Final = ContractDetails(contract=Contract(symbol=""))
+"""Stands where a stream is of no contract."""
+
 _MOST_ROWS: Final = 50
 _SMART: Final = "SMART"
 
@@ -46,7 +57,7 @@ class StreamWish:
     """What a user wants to follow; see `IBKRConnector.stream_quotes` and its siblings."""
 
     kind: StreamKind
-    contract: Contract | str
+    contract: Contract | str | None = None
     buffer: int | None = None
     data_type: DataType | None = None
     require_live: bool = False
@@ -57,6 +68,8 @@ class StreamWish:
     regular_hours_only: bool = False
     rows: int = 5
     smart_depth: bool | None = None
+    scan: ScanQuery | None = None
+    providers: tuple[str, ...] = ()
 
 
 class Ticket:
@@ -64,7 +77,7 @@ class Ticket:
 
     def __init__(self, streams: Subscriptions, request: StreamRequest, consumer: Consumer) -> None:
         self.box = consumer.box
-        self.contract = request.contract
+        self.contract = request.subject
         self._leave = lambda: streams.leave(request, consumer)
         self._loop = asyncio.get_running_loop()
 
@@ -112,17 +125,17 @@ class Streaming:
             MarketDataPermissionError: No line is free.
             NotConnectedError: There is no session.
         """
-        details = await self._resolve(wish.contract)
+        details = _NOTHING if wish.contract is None else await self._resolve(wish.contract)
         request = self._request(wish, details.contract)
         buffer = BUFFERS[wish.kind] if wish.buffer is None else wish.buffer
         if buffer < 1:
             raise MarketDataError(f"a buffer of {buffer} records holds none")
         consumer = Consumer(
-            details.contract,
+            request.subject,
             capacity=buffer,
             require_live=wish.require_live,
             takes_delayed=self._delayed_fallback,
-            keeps_all=wish.kind is StreamKind.TRADES,
+            keeps_all=wish.kind in _WHOLE,
         )
         await self._streams.join(request, details, consumer)
         ticket = Ticket(self._streams, request, consumer)
@@ -155,6 +168,14 @@ class Streaming:
                         if wish.smart_depth is None
                         else wish.smart_depth
                     ),
+                )
+            case StreamKind.SCAN | StreamKind.BULLETINS:
+                return StreamRequest(kind=wish.kind, contract=contract, scan=wish.scan)
+            case StreamKind.NEWS:
+                return StreamRequest(
+                    kind=wish.kind,
+                    contract=contract,
+                    generic_ticks=f"{_NO_QUOTES},{_NEWS}:{'+'.join(wish.providers)}",
                 )
             case _:
                 return _bars(wish, contract)

@@ -123,6 +123,11 @@ class Subscription:
         """The gap that is open now."""
         return self._gap
 
+    @property
+    def named(self) -> tuple[StreamKind, str]:
+        """What is streamed, and of what, for the log."""
+        return self.request.kind, self.request.about
+
     def is_gap_of(self, reason: GapReason) -> bool:
         """Whether the gap that is open now has this reason."""
         return self._gap is not None and self._gap.reason is reason
@@ -131,7 +136,8 @@ class Subscription:
         """Return how the line stands, and how its readers keep up."""
         boxes = [consumer.box for consumer in self.consumers]
         return StreamState(
-            contract=self.request.contract,
+            contract=self.request.subject,
+            about=self.request.about,
             kind=self.request.kind.value,
             phase=self.phase.value,
             readers=len(boxes),
@@ -250,7 +256,7 @@ class Subscription:
         """Tell that nothing comes; a gap that is open already goes on under its first reason."""
         if self._gap is not None:
             return
-        self._gap = Gap(contract=self.request.contract, reason=reason, start=self._whole_until)
+        self._gap = Gap(contract=self.request.subject, reason=reason, start=self._whole_until)
         self._tell_gap(self._gap)
 
     def end_gap(self) -> None:

@@ -48,7 +48,7 @@ from ibkr_connector.resilience.single_flight import SingleFlight
 
 from .book import BrokenBook
 from .consumers import Consumer
-from .lines import POOLS, Lines, history_of, policy_of
+from .lines import Lines, history_of, policy_of, pool_of
 from .restoring import restore_all
 from .staleness import RENEW_EVERY_S
 from .subscription import Phase, Subscription
@@ -254,14 +254,14 @@ class Subscriptions:
             one.retry_at = self._clock.monotonic()
 
     def _count(self, one: Subscription) -> None:
-        if not one.holds_line:
-            self._lines.take(one.request, pool=POOLS[one.request.kind])
+        if not one.holds_line and (pool := pool_of(one.request)) is not None:
+            self._lines.take(one.request, pool=pool)
             one.holds_line = True
 
     def _give_back(self, one: Subscription) -> None:
-        if one.holds_line:
+        if one.holds_line and (pool := pool_of(one.request)) is not None:
             one.holds_line = False
-            self._lines.give_back(one.request, pool=POOLS[one.request.kind])
+            self._lines.give_back(one.request, pool=pool)
 
     def _policy(self, one: Subscription) -> EndpointPolicy:
         needs_type = False
@@ -278,7 +278,7 @@ class Subscriptions:
         except IBKRError as error:
             one.phase = Phase.LOST
             one.retry_at = self._clock.monotonic() + RENEW_EVERY_S
-            _log.warning("%s of %s could not be renewed: %s", *_named(one), error)
+            _log.warning("%s of %s could not be renewed: %s", *one.named, error)
             raise
 
     async def _renew_quietly(self, one: Subscription) -> None:
@@ -355,7 +355,8 @@ class Subscriptions:
                 self._lost_line(one, soon=one.has_data)
             case StreamEffect.NO_LINE:
                 self._give_back(one)
-                self._lines.refused(pool=POOLS[one.request.kind])
+                if (pool := pool_of(one.request)) is not None:
+                    self._lines.refused(pool=pool)
                 if one.has_data:
                     self._lost_line(one, soon=False)
                 else:
@@ -367,7 +368,7 @@ class Subscriptions:
         permission = isinstance(error, MarketDataPermissionError)
         if permission and not one.is_quiet_since_asked:
             # part of it is not subscribed, and the rest comes
-            _log.info("%s of %s goes on: %s", *_named(one), error)
+            _log.info("%s of %s goes on: %s", *one.named, error)
         elif permission and depends and one.asked.data_type >= DataType.DELAYED:
             # "delayed data is available" is no end for whoever asked for delayed data
             one.refusal = error
@@ -408,7 +409,7 @@ class Subscriptions:
             one.retry_at = max(now, one.asked_at) + RENEW_EVERY_S
 
     def _on_broken(self, one: Subscription, broken: BrokenBook) -> None:
-        _log.warning("%s of %s does not fit any more: %s", *_named(one), broken)
+        _log.warning("%s of %s does not fit any more: %s", *one.named, broken)
         one.restart()
         one.begin_gap(GapReason.BROKEN_BOOK)
         one.close_line()
@@ -444,7 +445,3 @@ class Subscriptions:
         self._jobs.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("a job of the streams ended by an error of ours", exc_info=error)
-
-
-def _named(one: Subscription) -> tuple[StreamKind, Contract]:
-    return one.request.kind, one.request.contract

@@ -31,6 +31,11 @@ _log = logging.getLogger(__name__)
 _LOOK_EVERY_S: Final = 5.0
 """How often it looks."""
 
+_SERIES: Final = frozenset(
+    {StreamKind.TRADES, StreamKind.FIVE_SECONDS, StreamKind.BARS, StreamKind.DEPTH}
+)
+"""What may have missed something while it was silent; of quotes and scans the newest counts."""
+
 _DETAILS_EVERY_S: Final = 3600.0
 """How often trading hours are asked for that do not reach today."""
 
@@ -142,9 +147,7 @@ class Watchdog:
 
     def _suspect_since(self, moment: float) -> None:
         for one in self._streams():
-            # of quotes the newest counts
-            is_series = one.request.kind is not StreamKind.QUOTES
-            if is_series and one.phase is Phase.LIVE and one.heard_at <= moment:
+            if one.request.kind in _SERIES and one.phase is Phase.LIVE and one.heard_at <= moment:
                 one.suspect()
 
     # --- looking --------------------------------------------------------------------------------
@@ -166,8 +169,8 @@ class Watchdog:
                 if one.is_quiet_since_asked:
                     one.patience_factor = next_factor(one.patience_factor)
                 one.suspect()
-                kind, contract = one.request.kind, one.request.contract
-                _log.info("%s of %s: nothing for %.0f s", kind, contract, now - one.heard_at)
+                kind, about = one.request.kind, one.request.about
+                _log.info("%s of %s: nothing for %.0f s", kind, about, now - one.heard_at)
                 self._spawn(self._renew(one))
 
     def _try_one(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from enum import IntEnum
 
 from .contracts import Contract
 from .record import Record
@@ -13,13 +14,17 @@ from .streams import Trade
 
 __all__ = [
     "Article",
+    "Bulletin",
+    "BulletinKind",
     "Headline",
     "Headlines",
     "NewsProvider",
     "PastMidpoint",
     "PastQuote",
     "PastTicks",
+    "ScanQuery",
     "ScanRow",
+    "ScanUpdate",
     "VolumeAtPrice",
 ]
 
@@ -86,6 +91,32 @@ class ScanRow(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScanQuery(Record):
+    """What a market scan looks for, in IB's words; `filters` are pairs of tag and value."""
+
+    code: str
+    instrument: str = "STK"
+    location: str = "STK.US.MAJOR"
+    rows: int = 50
+    filters: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanUpdate(Record):
+    """All that a scan finds as of `timestamp`, best first; no rows when it finds nothing."""
+
+    timestamp: datetime
+    code: str
+    rows: tuple[ScanRow, ...]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[ScanRow]:
+        return iter(self.rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewsProvider(Record):
     """A source of news that the login may read."""
 
@@ -95,12 +126,17 @@ class NewsProvider(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Headline(Record):
-    """A headline of the past; its article is asked for by `provider` and `article_id`."""
+    """
+    A headline; its article is asked for by `provider` and `article_id`.
+
+    `extra` is what the provider says besides, in IB's own form, and only while it is news.
+    """
 
     time: datetime
     provider: str
     article_id: str
     text: str
+    extra: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +151,26 @@ class Headlines(Record):
 
     def __iter__(self) -> Iterator[Headline]:
         return iter(self.headlines)
+
+
+class BulletinKind(IntEnum):
+    """What a bulletin of IB is about, by IB's numbers."""
+
+    OTHER = 0
+    NOTICE = 1
+    EXCHANGE_CLOSED = 2
+    EXCHANGE_OPEN = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bulletin(Record):
+    """A bulletin of IB; `received` is when it came here, IB tells no time."""
+
+    number: int
+    kind: BulletinKind
+    text: str
+    exchange: str
+    received: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,10 +49,11 @@ class Gap(Record):
 
     `start` is the last moment at which the stream was known to be whole. A gap without an `end` has
     just begun: nothing will come until the same gap is told again with its `end`. `missed` is how
-    many records were dropped, where that is known.
+    many records were dropped, where that is known. A stream that is of no contract, as a scan, has
+    no `contract`.
     """
 
-    contract: Contract
+    contract: Contract | None
     reason: GapReason
     start: datetime
     end: datetime | None = None
@@ -136,11 +137,13 @@ class StreamState(Record):
 
     `phase` is `opening`, `live` or `lost`; `silent_s` how long nothing came; `renewals` how often
     it was asked for again; `waiting` how many records wait to be read, `conflated` how many gave
-    way to newer ones and `dropped` how many were lost, over all readers of now.
+    way to newer ones and `dropped` how many were lost, over all readers of now. `about` says what
+    is followed, also where that is no contract.
     """
 
-    contract: Contract
+    contract: Contract | None
     kind: str
+    about: str
     phase: str
     readers: int
     silent_s: float

@@ -8,7 +8,7 @@ somebody else uses the others: what is used then is what there is, until a while
 
 Source: IB campus, market data lines (at least 100, shared with TWS), tick-by-tick (5 % of the
 lines), code 101; market depth: 3 at least, 60 at most, IB's older page of that name. That a line
-for depth goes with each hundred is assumed.
+for depth goes with each hundred is assumed. Ten market scans at a time: IB campus, market scanner.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ __all__ = ["LineBudget", "LinePool"]
 
 LEAST_DEPTH: Final = 3
 MOST_DEPTH: Final = 60
+MOST_SCANS: Final = 10
 TICKS_SHARE: Final = 20
 """One tick-by-tick stream for so many lines."""
 
@@ -44,6 +45,7 @@ class LinePool(StrEnum):
 
     DEPTH = "depth"
     TICKS = "ticks"
+    SCANS = "scans"
 
 
 class LineBudget:
@@ -62,6 +64,7 @@ class LineBudget:
                 LinePool.LINES: _Pool(LinePool.LINES, lines, clock),
                 LinePool.DEPTH: _Pool(LinePool.DEPTH, depth, clock),
                 LinePool.TICKS: _Pool(LinePool.TICKS, max(1, lines // TICKS_SHARE), clock),
+                LinePool.SCANS: _Pool(LinePool.SCANS, MOST_SCANS, clock),
             }
         )
 
@@ -168,5 +171,6 @@ _WHAT: Final[Mapping[LinePool, str]] = MappingProxyType(
         LinePool.LINES: "market data",
         LinePool.DEPTH: "market depth",
         LinePool.TICKS: "tick-by-tick data",
+        LinePool.SCANS: "market scans",
     }
 )

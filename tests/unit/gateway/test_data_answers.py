@@ -11,10 +11,17 @@ from typing import Any
 
 import pytest
 
-from ibkr_connector.gateway.data_answers import REQUEST_ID_AT, PastTrade, with_data_answers
+from ibkr_connector.gateway.data_answers import (
+    REQUEST_ID_AT,
+    PastTrade,
+    bulletin,
+    headline,
+    scan_rows,
+    with_data_answers,
+)
 from ibkr_connector.gateway.requests import Listing, Requests
 from ibkr_connector.model.contracts import SecurityType
-from ibkr_connector.model.research import NewsProvider
+from ibkr_connector.model.research import BulletinKind, NewsProvider
 
 MESSAGES = (19, 85, *map(int, REQUEST_ID_AT))
 
@@ -120,3 +127,28 @@ async def test_a_listing_is_shared_and_told_to_ib_async_too() -> None:
         assert await call == (NewsProvider(code="BRFG", name="Briefing.com"),)
     assert asked == [1]
     assert len(desk.others) == 1
+
+
+def test_a_headline_of_a_stream_has_milliseconds_and_what_is_said_besides() -> None:
+    told = headline(["1760448601250", "BRFG", "BRFG$1", "Apple, again", "K:0.9"])
+    assert told.time == datetime(2025, 10, 14, 13, 30, 1, 250_000, tzinfo=UTC)
+    assert (told.provider, told.article_id) == ("BRFG", "BRFG$1")
+    assert (told.text, told.extra) == ("Apple, again", "K:0.9")
+
+
+@pytest.mark.parametrize(("kind", "known"), [("2", BulletinKind.EXCHANGE_CLOSED), ("9", 0)])
+def test_a_bulletin_of_a_kind_that_nobody_knows_is_a_bulletin(kind: str, known: int) -> None:
+    now = datetime(2026, 11, 18, 15, tzinfo=UTC)
+    told = bulletin(["7", kind, "shut", "NYSE"], received=now)
+    assert (told.number, told.kind, told.text, told.exchange) == (7, known, "shut", "NYSE")
+    assert told.received == now
+
+
+def test_the_rows_of_a_scan_are_told_best_first_and_none_is_none() -> None:
+    def row(rank: int, con_id: int) -> list[str]:
+        contract = [str(con_id), "A", "STK", "", "0", "", "SMART", "USD", "A", "NMS", "NMS"]
+        return [str(rank), *contract, "", "", "", ""]
+
+    rows = scan_rows(["2", *row(1, 11), *row(0, 10)])
+    assert [(one.rank, one.contract.con_id) for one in rows] == [(0, 10), (1, 11)]
+    assert scan_rows(["0"]) == ()

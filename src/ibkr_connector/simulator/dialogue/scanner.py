@@ -24,6 +24,7 @@ __all__ = ["HANDLERS", "Scan"]
 
 _EVERY: Final = timedelta(seconds=30)
 _MOST_ROWS: Final = 50
+_NOTHING: Final = "Historical Market Data Service query message:no items retrieved"
 _MOST_SCANS: Final = 10
 _ROWS: Final = re.compile(r"-?\d{1,9}", re.ASCII)
 _SAMPLED: Final = 200
@@ -52,7 +53,11 @@ class Scan:
         rows = self._found(session, now)
         if rows != self.told:
             self.told = rows
-            session.say(ScannerData(request_id=self.request_id, rows=rows))
+            if rows:
+                session.say(ScannerData(request_id=self.request_id, rows=rows))
+            else:
+                # nothing, or nothing any more, is a message; the scan goes on (ib_async wrapper.py)
+                session.fail(self.request_id, 165, _NOTHING)
 
     def _found(self, session: ClientSession, now: datetime) -> tuple[ScannerRow, ...]:
         rank = SCANS[self.code].rank
@@ -182,11 +187,6 @@ def subscribe(session: ClientSession, request: ask.ReqScannerSubscription, now: 
         due=now,
     )
     scan.tick(session, now)
-    if not scan.told:
-        # no rows come as a message and the scan goes on (ib_async wrapper.py)
-        session.fail(
-            request_id, 165, "Historical Market Data Service query message:no items retrieved"
-        )
     scans[request_id] = scan
 
 
