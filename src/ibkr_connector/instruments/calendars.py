@@ -8,7 +8,7 @@ knows the holidays of years, and has no idea of the contract. Needs the extra `d
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
@@ -23,10 +23,13 @@ from .hours import TradingHours, hours_of
 __all__ = [
     "CalendarCheck",
     "Disagreement",
+    "calendar_days",
     "calendar_of",
     "calendar_sessions",
     "compare_hours",
     "cross_check",
+    "same_span",
+    "span_text",
 ]
 
 _OF_EXCHANGES: Final[Mapping[str, str]] = MappingProxyType(
@@ -59,6 +62,9 @@ _CURRENCIES: Final = frozenset({"6E", "6B", "6A", "6C", "6J", "6S", "6N", "M6E"}
 
 _TOLERANCE: Final = timedelta(minutes=1)
 
+Stretch = tuple[datetime, datetime]
+"""From the first moment of trading up to the first after it, in UTC."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disagreement(Record):
@@ -73,7 +79,7 @@ class Disagreement(Record):
     calendar: tuple[datetime, datetime] | None
 
     def __str__(self) -> str:
-        return f"{self.day}: IB says {_span(self.ib)}, the calendar {_span(self.calendar)}"
+        return f"{self.day}: IB says {span_text(self.ib)}, the calendar {span_text(self.calendar)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,24 +141,38 @@ def cross_check(details: ContractDetails, *, calendar: str | None = None) -> Cal
     return compare_hours(hours_of(details, regular=regular), name)
 
 
-def calendar_sessions(
+def calendar_days(
     contract: Contract, start: datetime, end: datetime
-) -> tuple[tuple[datetime, datetime], ...] | None:
+) -> dict[date, tuple[Stretch, ...]] | None:
     """
-    Return the sessions of years by the calendar of a contract's exchange. Blocks.
+    Return the stretches of trading of each day, by the calendar of a contract's exchange. Blocks.
 
-    Those that overlap the span are returned whole. `None` means that nobody knows: no calendar is
-    known to fit, or the extra is missing.
+    A day with a break at noon has two. The days of both ends are whole, and one more at each side.
+    `None` means that nobody knows: no calendar is known to fit, or the extra is missing.
     """
     name = calendar_of(contract)
     if name is None:
         return None
     day = timedelta(days=1)
     try:
-        rows = _schedule(name, start.date() - day, end.date() + day)
+        return _schedule(name, start.date() - day, end.date() + day)
     except ConfigurationError:
         return None
-    return tuple(span for span in rows.values() if span[1] > start and span[0] < end)
+
+
+def calendar_sessions(
+    contract: Contract, start: datetime, end: datetime
+) -> tuple[Stretch, ...] | None:
+    """
+    Return from when to when an exchange trades, day by day, as `calendar_days` knows it.
+
+    Those that overlap the span are returned whole, with the breaks in them.
+    """
+    days = calendar_days(contract, start, end)
+    if days is None:
+        return None
+    spans = ((parts[0][0], parts[-1][1]) for parts in days.values())
+    return tuple(span for span in spans if span[1] > start and span[0] < end)
 
 
 def compare_hours(hours: TradingHours, calendar: str) -> CalendarCheck:
@@ -171,12 +191,14 @@ def compare_hours(hours: TradingHours, calendar: str) -> CalendarCheck:
     for day in days:
         sessions = hours.sessions_on(day)
         ours = (sessions[0].start, sessions[-1].end) if sessions else None
-        if not _same(ours, theirs.get(day)):
-            disagreements.append(Disagreement(day=day, ib=ours, calendar=theirs.get(day)))
+        parts = theirs.get(day)
+        other = (parts[0][0], parts[-1][1]) if parts else None
+        if not same_span(ours, other):
+            disagreements.append(Disagreement(day=day, ib=ours, calendar=other))
     return CalendarCheck(calendar=calendar, days=tuple(days), disagreements=tuple(disagreements))
 
 
-def _schedule(name: str, first: date, last: date) -> dict[date, tuple[datetime, datetime]]:
+def _schedule(name: str, first: date, last: date) -> dict[date, tuple[Stretch, ...]]:
     library = _library()
     try:
         calendar = library.get_calendar(name)
@@ -186,10 +208,19 @@ def _schedule(name: str, first: date, last: date) -> dict[date, tuple[datetime, 
             hint="pandas_market_calendars.get_calendar_names() lists those that it has",
         ) from error
     rows = calendar.schedule(first.isoformat(), last.isoformat())
-    return {
-        row.Index.date(): (_utc(row.market_open), _utc(row.market_close))
-        for row in rows.itertuples()
-    }
+    return {row.Index.date(): tuple(_stretches(row)) for row in rows.itertuples()}
+
+
+def _stretches(row: Any) -> Iterator[Stretch]:
+    begins, ends = _utc(row.market_open), _utc(row.market_close)
+    rests = [getattr(row, name, None) for name in ("break_start", "break_end")]
+    # a calendar with breaks has none of them on a half day, as NaT, which is not itself
+    if all(one is not None and one == one for one in rests):  # noqa: PLR0124
+        stops, goes_on = map(_utc, rests)
+        if begins < stops < goes_on < ends:
+            yield begins, stops
+            begins = goes_on
+    yield begins, ends
 
 
 def _library() -> Any:
@@ -207,11 +238,15 @@ def _utc(stamp: Any) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _same(ours: tuple[datetime, datetime] | None, theirs: tuple[datetime, datetime] | None) -> bool:
+def same_span(
+    ours: tuple[datetime, datetime] | None, theirs: tuple[datetime, datetime] | None
+) -> bool:
+    """Tell whether two say the same of a day, to the minute."""
     if ours is None or theirs is None:
         return ours is theirs
     return all(abs(one - other) <= _TOLERANCE for one, other in zip(ours, theirs, strict=True))
 
 
-def _span(span: tuple[datetime, datetime] | None) -> str:
+def span_text(span: Stretch | None) -> str:
+    """Say from when to when."""
     return "closed" if span is None else f"{span[0]:%H:%M}-{span[1]:%H:%M} UTC"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Final
@@ -46,8 +47,7 @@ def find_gaps(
     """
     Return the bars that are missing in these sessions.
 
-    Of weeks and months nothing is said. A break within a session, as at noon in Asia, shows as a
-    hole (*limit*: IB's schedule tells a session's ends only).
+    Of weeks and months nothing is said. A day may have several sessions, parted by breaks.
 
     Args:
         columns: The bars.
@@ -59,6 +59,8 @@ def find_gaps(
     if size > _DAY:
         return ()
     gaps: list[BarGap] = []
+    if size == _DAY:
+        sessions = _whole_days(sessions)
     for session in sorted(sessions, key=lambda one: one.start):
         if size == _DAY:
             gaps.extend(_day_gap(columns, session, within))
@@ -68,6 +70,15 @@ def find_gaps(
             if start < end:
                 gaps.extend(_holes(columns, (micros(start), micros(end)), size * _SECOND))
     return tuple(gaps)
+
+
+def _whole_days(sessions: Iterable[Session]) -> list[Session]:
+    """Put the stretches of each day together."""
+    days: dict[date, Session] = {}
+    for one in sessions:
+        day = days.setdefault(one.day, one)
+        days[one.day] = replace(day, start=min(day.start, one.start), end=max(day.end, one.end))
+    return list(days.values())
 
 
 def _day_gap(columns: BarColumns, session: Session, within: Sequence[TimeSpan]) -> Iterator[BarGap]:
@@ -83,18 +94,22 @@ def _holes(columns: BarColumns, span: tuple[int, int], size: int) -> Iterator[Ba
     start, end = span
     times = columns.timestamp
     first, last = bisect_left(times, start), bisect_left(times, end)
-    if first == last:
+    # after a break the bar that goes on may have begun before it
+    reached = max(start, _end_of(times[first - 1], size)) if first else start
+    if first == last and reached == start:
         yield _gap(start, end, size=size, kind=GapKind.SESSION)
         return
-    reached = start
     for time in times[first:last]:
         if time > reached:
             yield _gap(reached, time, size=size)
-        # where a session begins between two marks its first bar is short: it ends on the next one
-        begun = time % size if size <= _HOUR else 0
-        reached = time - begun + size
+        reached = _end_of(time, size)
     if reached < end:
         yield _gap(reached, end, size=size)
+
+
+def _end_of(time: int, size: int) -> int:
+    # where a session begins between two marks its first bar is short: it ends on the next one
+    return time - (time % size if size <= _HOUR else 0) + size
 
 
 def _gap(start: int, end: int, *, size: int, kind: GapKind = GapKind.HOLE) -> BarGap:

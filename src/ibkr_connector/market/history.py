@@ -15,11 +15,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from ibkr_connector.clock import Clock
-from ibkr_connector.errors import HistoricalDataError, IBKRError, NoDataError
-from ibkr_connector.instruments.calendars import calendar_sessions
+from ibkr_connector.errors import HistoricalDataError, NoDataError
 from ibkr_connector.model.bars import BarColumns, micros, moment
 from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
-from ibkr_connector.model.history import BarGap, Download, Session, TimeSpan
+from ibkr_connector.model.history import BarGap, Download, TimeSpan
 from ibkr_connector.model.market import BarSeries
 from ibkr_connector.resilience.operation import Carrier
 
@@ -28,6 +27,7 @@ from .bar_store import BarStore, SeriesKey
 from .chunks import BAR_S, fits_one_request, on_the_grid, start_of_duration
 from .download import BarsSource, Downloader, Progress
 from .emptiness import Emptiness
+from .expected import Expected, expected
 from .gaps import find_gaps, find_jumps
 from .intervals import Span, time_spans, without
 from .past import Past
@@ -69,11 +69,16 @@ class HistoryWish:
 class _Plan:
     """A wish made out: whose bars, which span, and from when on if days are counted."""
 
-    contract: Contract
+    details: ContractDetails
     key: SeriesKey
     start: datetime
     end: datetime
     days: int = 0
+
+    @property
+    def contract(self) -> Contract:
+        """Whose bars."""
+        return self.details.contract
 
 
 class HistoryDesk:
@@ -154,14 +159,22 @@ class HistoryDesk:
                 f"no bars of {plan.key.bar_size} of {plan.contract} between "
                 f"{plan.start:%Y-%m-%d %H:%M} and {plan.end:%Y-%m-%d %H:%M} UTC"
             )
-        start, sessions, calendar = plan.start, None, "not asked for"
+        start, told = plan.start, Expected(sessions=None, calendar="not asked for")
         if wish.check or plan.days:
-            sessions, calendar = await self._sessions(plan)
-            if sessions is None and (known := await _by_calendar(plan)) is not None:
-                sessions, calendar = known, f"the exchange's calendar; {calendar}"
+            told = await expected(
+                self.past,
+                plan.details,
+                start=plan.start,
+                end=plan.end,
+                regular=plan.key.regular_hours_only,
+            )
+        sessions = told.sessions
         if plan.days and sessions is not None:
-            begun = [one.start for one in sessions if one.start < plan.end]
-            start = max(start, begun[-plan.days]) if len(begun) >= plan.days else start
+            # a day with a break has two stretches
+            begun = list(
+                {one.day: one.start for one in reversed(sessions) if one.start < plan.end}.values()
+            )
+            start = max(start, begun[plan.days - 1]) if len(begun) >= plan.days else start
             columns = columns.between(on_the_grid(start, bar_size=plan.key.bar_size), plan.end)
         gaps = None
         if wish.check and sessions is not None:
@@ -179,8 +192,9 @@ class HistoryDesk:
             requests=found.requests,
             stored_bars=found.stored_bars,
             gaps=gaps,
-            calendar=calendar,
+            calendar=told.calendar,
             splits=(*found.splits, *jumps),
+            notes=told.notes,
         )
 
     # --- the store ------------------------------------------------------------------------------
@@ -221,9 +235,10 @@ class HistoryDesk:
 
         Raises:
             NoDataError: Nothing is stored.
-            IBKRError: The gateway tells no calendar.
+            HistoricalDataError: Nobody tells a calendar.
         """
-        contract = (await self._resolve(wish.contract)).contract
+        details = await self._resolve(wish.contract)
+        contract = details.contract
         key = await self.key_of(wish)
         known = await asyncio.to_thread(self.store.coverage, key)
         if not known:
@@ -232,13 +247,16 @@ class HistoryDesk:
             known = without(known, [(0, micros(wish.start))])
         columns = await asyncio.to_thread(self.store.read, key)
         within = time_spans(known)
-        sessions = await self.past.schedule(
-            contract,
+        told = await expected(
+            self.past,
+            details,
             start=within[0].start,
             end=within[-1].end,
-            regular_hours_only=key.regular_hours_only,
+            regular=key.regular_hours_only,
         )
-        return find_gaps(columns, sessions, bar_size=key.bar_size, within=within)
+        if told.sessions is None:
+            raise HistoricalDataError(f"nobody knows when {contract} trades: {told.calendar}")
+        return find_gaps(columns, told.sessions, bar_size=key.bar_size, within=within)
 
     async def forget(self, wish: HistoryWish) -> None:
         """Remove a stored series, or a span of it."""
@@ -253,7 +271,8 @@ class HistoryDesk:
     # --- parts ----------------------------------------------------------------------------------
 
     async def _plan(self, wish: HistoryWish) -> _Plan:
-        contract = (await self._resolve(wish.contract)).contract
+        details = await self._resolve(wish.contract)
+        contract = details.contract
         now = self._clock.utcnow()
         end = now if wish.end is None else min(aware(wish.end), now)
         duration = check_long_duration(wish.duration)
@@ -269,7 +288,7 @@ class HistoryDesk:
         # the day where bars are longer
         start = on_the_grid(start, bar_size=size)
         return _Plan(
-            contract=contract,
+            details=details,
             key=SeriesKey.of(
                 contract,
                 bar_size=size,
@@ -280,29 +299,6 @@ class HistoryDesk:
             end=end,
             days=int(count) if wish.start is None and unit == "D" else 0,
         )
-
-    async def _sessions(self, plan: _Plan) -> tuple[tuple[Session, ...] | None, str]:
-        try:
-            found = await self.past.schedule(
-                plan.contract,
-                start=plan.start,
-                end=plan.end,
-                regular_hours_only=plan.key.regular_hours_only,
-            )
-        except IBKRError as error:
-            return None, f"the gateway tells none: {error.message}"
-        return found, "IB's schedule"
-
-
-async def _by_calendar(plan: _Plan) -> tuple[Session, ...] | None:
-    """Return the sessions of a stock by the calendar of its exchange (extra `data`), if known."""
-    is_stock = plan.contract.security_type is SecurityType.STOCK
-    if not is_stock or not plan.key.regular_hours_only:
-        return None
-    spans = await asyncio.to_thread(calendar_sessions, plan.contract, plan.start, plan.end)
-    if spans is None:
-        return None
-    return tuple(Session(start=start, end=end, day=end.date()) for start, end in spans)
 
 
 def _comes_up_to_now(contract: Contract, show: str) -> bool:

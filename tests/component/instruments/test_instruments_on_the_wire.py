@@ -76,7 +76,6 @@ async def test_hours_are_the_exchanges_and_a_week_long(ib: IBKRConnector) -> Non
     assert sizes.round("0.123456789") == Decimal("0.12345678")
 
 
-@pytest.mark.filterwarnings("ignore:Series.dt.weekday")  # the library's own
 @pytest.mark.parametrize("text", ["AAPL", "ES 202703"])
 async def test_the_hours_of_the_simulator_are_those_of_a_calendar(
     ib: IBKRConnector, text: str

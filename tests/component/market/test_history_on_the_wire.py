@@ -195,7 +195,6 @@ async def test_the_calendar_knows_half_days_and_nights(
     assert len(found.series) == 78 + 42 + 78
 
 
-@pytest.mark.filterwarnings("ignore:Series.dt.weekday")  # the library's own, of pandas 4
 async def test_a_calendar_library_stands_in_where_the_gateway_tells_no_schedule(
     gateway: HostedSimulator, make_connector: Make
 ) -> None:
@@ -207,6 +206,8 @@ async def test_a_calendar_library_stands_in_where_the_gateway_tells_no_schedule(
         gateway.do(lambda sim: sim.inject(refusal))
         again = await ib.history.download("AAPL", **wish)
     assert (first.calendar, first.gaps) == ("IB's schedule", ())
+    # where both tell one, they are compared
+    assert first.notes == ()
     # half days and holidays are known to it as well
     assert again.gaps == ()
     assert again.calendar.startswith("the exchange's calendar; the gateway tells none")

@@ -23,8 +23,6 @@ from ibkr_connector.model.contracts import (
     stock,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore:Series.dt.weekday")  # the library's own
-
 HOURS = (
     "20261124:0930-20261124:1600;20261125:0930-20261125:1600;20261126:CLOSED;"
     "20261127:0930-20261127:1300"
