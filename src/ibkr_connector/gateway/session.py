@@ -44,6 +44,7 @@ from .faults import lost
 from .hatch import use_hatch
 from .login import log_in
 from .outlet import Outlet
+from .plain_tickets import order_message
 from .port import (
     BrokerOrder,
     CompletedOrder,
@@ -375,6 +376,10 @@ class Session:
         try:
             with self._client.hold() as messages:
                 for ticket in tickets:
+                    message = order_message(ticket, self._client.serverVersion())
+                    if message is not None:
+                        messages.append(message)
+                        continue
                     if ticket.terms.exercise is not None:
                         self._client.exerciseOptions(*exercise_fields(ticket))
                         continue
