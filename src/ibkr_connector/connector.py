@@ -766,10 +766,8 @@ class IBKRConnector:
         Exercise options that are held, or let them lapse, exactly once as an order is placed.
 
         Args:
-            contract: The option, or its text form.
-            quantity: How many; no more than are held and not for sale.
-            lapse: Let them lapse instead.
-            override: Against what would happen by itself: exercise out of the money, lapse in it.
+            contract, quantity: The option or its text form; no more than are held and not for sale.
+            lapse, override: Let them lapse; against what would happen by itself in either case.
             more: `account`, `client_order_id`; and `wait`, `timeout_s`, `token` of `place_order`.
 
         Source: `exerciseOptions` (21), else as `place_order` of `ibkr_connector.build.exercise`.
@@ -967,6 +965,17 @@ class IBKRConnector:
         Source: `cancelOrder` (4). Replay: safe.
         """
         return await self._call(lambda engine: engine.orders.cancel(order_id, timeout_s=timeout_s))
+
+    async def settle_order(self, order_id: int, *, why: str) -> OrderReport:
+        """
+        End an `uncertain` order on your word, when TWS or the statement shows that it is over.
+
+        The broker is asked once more, nothing is sent, and `why` goes into the order's history.
+
+        Raises:
+            OrderStateError: It is not uncertain, the broker lists it, or it may be on its way.
+        """
+        return await self._call(lambda engine: engine.orders.settling.settle(order_id, why=why))
 
     async def cancel_all(self) -> ClosingReport:
         """

@@ -63,6 +63,7 @@ from .orders.guard import Guard
 from .orders.journal import Journal
 from .orders.kill_switch import KillSwitch
 from .orders.paid_in import take_paid_in
+from .orders.price_steps import PriceSteps
 from .orders.risk.equity import EquityMarks
 from .orders.rule_book import RuleBook
 from .orders.sizing import SizingBasis, basis_of
@@ -204,6 +205,7 @@ class Engine:
             limits=self.rules,
             facts=self._facts,
             kill=kill.state,
+            steps=PriceSteps(self.catalogue.bands, clock).of,
             accounts=lambda: self.accounts,
             account=settings.account_id,
             readonly=settings.readonly,

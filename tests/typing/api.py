@@ -88,6 +88,7 @@ async def calls(ib: IBKRConnector) -> None:
     assert_type(await ib.place_order({"symbol": "AAPL", "quantity": 1}), OrderReport)
     assert_type(await ib.place_order(market_order("AAPL", "BUY", 1), wait="filled"), OrderReport)
     assert_type(await ib.cancel_order(1), OrderReport)
+    assert_type(await ib.settle_order(1, why="expired, says TWS"), OrderReport)
     assert_type(await ib.get_order_status(1), OrderReport)
     assert_type(await ib.wait_for_status(1, {OrderStatus.FILLED}), OrderReport)
     assert_type(ib.get_connection_status(), ConnectionStatus)

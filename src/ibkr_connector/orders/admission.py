@@ -29,6 +29,7 @@ from .entry import OrderEntry
 from .exposure import Exposure, group_of
 from .kill_switch import KillState
 from .ledger import Ledger
+from .price_steps import StepSource, no_steps
 from .risk import (
     Case,
     FactSource,
@@ -84,8 +85,10 @@ class Admission:
         ledger: Ledger,
         margins: Callable[..., Awaitable[WhatIf]],
         kill: Callable[[], KillState | None] | None = None,
+        steps: StepSource = no_steps,
     ) -> None:
         self.resolve = resolve
+        self._steps = steps
         self._limits = limits
         self._facts = facts
         self._accounts = accounts
@@ -165,7 +168,7 @@ class Admission:
         """
         details = await self.resolve(request.contract)
         account = self._choose_account(request)
-        check_against(request, details)
+        check_against(request, details, await self._steps(request, details))
         limits = self._limits.limits_for(details.contract, account)
         facts = await self._gather_facts(request, details, account, limits=limits)
         asks = with_margin and request.exercise is None  # which the broker's what-if does not know

@@ -50,8 +50,10 @@ from .kill_switch import KillState
 from .modifying import Modifying
 from .placing import Placing
 from .preview import Previews
+from .price_steps import StepSource, no_steps
 from .reconcile import Reconciliation
 from .risk import FactSource, LimitSource
+from .settling import Settling
 from .states import State
 from .vouchers import Vouchers
 from .waiting import Wait
@@ -74,10 +76,10 @@ class OrdersDesk:
         resolve: Turns text or a description into the details of one contract.
         limits: What the user allows.
         facts: Prices and account figures, asked only when a limit needs them.
-        accounts: The accounts of the login, as known now.
-        account: The account to use when a request names none.
+        account: The one of the login's `accounts` to use when a request names none.
         readonly: Whether nothing may be sent at all.
         kill: Tells whether the kill switch is engaged.
+        steps: Tells the price steps that an order must keep.
         ack_timeout_s: How long `place` waits for evidence of the broker.
         fill_timeout_s: How long it waits for the end of an order, where that is asked for.
         vouchers: Tokens of previews, and whether they are needed.
@@ -100,6 +102,7 @@ class OrdersDesk:
         account: str | None = None,
         readonly: bool,
         kill: Callable[[], KillState | None] | None = None,
+        steps: StepSource = no_steps,
         ack_timeout_s: float = 10.0,
         fill_timeout_s: float = 60.0,
         vouchers: Vouchers | None = None,
@@ -124,6 +127,7 @@ class OrdersDesk:
             timing=timing,
             spawn=self._jobs.spawn,
         )
+        self.settling = Settling(book=self._book, inquiry=self._inquiry, find=self._finder.look_up)
         questions = WhatIfQuestions(gateway=gateway, ledger=self._ledger, pipeline=pipeline)
         self._admission = Admission(
             resolve=resolve,
@@ -135,6 +139,7 @@ class OrdersDesk:
             ledger=self._ledger,
             margins=questions.ask,
             kill=kill,
+            steps=steps,
         )
         self._dispatch = Dispatch(
             book=self._book,
@@ -325,8 +330,7 @@ class OrdersDesk:
             OrderStateError: It is not ours to cancel; or it is still alive: the broker refused
                 (`code` says how), or has not confirmed in time (then `replay_safe`).
             OrderUncertainError: It cannot be told, because the broker cannot be asked.
-            NotConnectedError: Nothing was sent.
-            ReadOnlyError: The connector is read-only.
+            NotConnectedError, ReadOnlyError: Nothing was sent.
 
         Source: `cancelOrder` (4). Replay: safe. Cost: 1 message.
         """
@@ -338,11 +342,7 @@ class OrdersDesk:
         return tuple(one.report() for one in self._finder.ours())
 
     def report(self, order_id: int) -> OrderReport:
-        """
-        Return what memory has of an order now; `order_id` may also be its permanent id.
-
-        Raises `OrderNotFoundError` for one that is not known.
-        """
+        """Return what memory has of an order, by either id; raises `OrderNotFoundError`."""
         return self._finder.find(order_id).report()
 
     async def look_up(self, order_id: int) -> OrderReport:

@@ -35,7 +35,7 @@ _log = logging.getLogger("ibkr_connector.orders")
 _REASONS = {
     Verdict.NOT_PLACED: "not placed: the broker was asked twice and has never had it",
     Verdict.VANISHED: "the broker no longer lists it and does not say how it ended; "
-    "look it up in TWS or in the statement",
+    "look it up in TWS or in the statement, and tell by settle_order",
 }
 
 

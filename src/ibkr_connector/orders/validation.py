@@ -16,6 +16,7 @@ from typing import Final
 
 from ibkr_connector.errors import OrderValidationError
 from ibkr_connector.gateway.port import OrderTicket
+from ibkr_connector.instruments.ticks import Rounding, TickRule
 from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
 from ibkr_connector.model.orders import Action, OrderRequest, OrderType, TimeInForce
 
@@ -87,12 +88,15 @@ def check_times(request: OrderRequest, now: datetime) -> None:
         )
 
 
-def check_against(request: OrderRequest, details: ContractDetails) -> None:
+def check_against(
+    request: OrderRequest, details: ContractDetails, steps: TickRule | None = None
+) -> None:
     """
     Check what the contract's own rules say: its kind, its price steps and its sizes.
 
     A detail that the gateway left open checks nothing here; the exchange has the last word.
-    The step is `min_tick`, the smallest of all price bands, so that no legal price is refused.
+    Without `steps` the step is `min_tick`, the smallest of all price bands, so that no legal price
+    is refused.
 
     Raises:
         OrderValidationError: With every fault in one message.
@@ -111,12 +115,10 @@ def check_against(request: OrderRequest, details: ContractDetails) -> None:
             continue
         if price <= 0 and contract.security_type not in _MAY_BE_NEGATIVE:
             faults.append(f"{key} must be above 0; got {price}")
-        elif details.min_tick and price % details.min_tick:
-            faults.append(
-                f"{key} must be a multiple of {details.min_tick}; got {price}, "
-                f"between {_floor(price, details.min_tick)} and "
-                f"{_floor(price, details.min_tick) + details.min_tick}"
-            )
+        elif steps is not None and not steps.is_legal(price):
+            faults.append(_off_step(key, price, steps))
+        elif steps is None and details.min_tick and price % details.min_tick:
+            faults.append(_off_step(key, price, TickRule.of_one_step(details.min_tick)))
     if request.cash_quantity is not None:
         faults += cash_contract_faults(request, details)
     elif details.min_size and request.quantity < details.min_size:
@@ -187,5 +189,8 @@ def _combo_faults(request: OrderRequest, contract: Contract) -> Iterator[str]:
         yield f"non_guaranteed goes with at most {_MOST_APART} legs; got {legs}, leave it out"
 
 
-def _floor(price: Decimal, step: Decimal) -> Decimal:
-    return (price / step).to_integral_value(rounding="ROUND_FLOOR") * step
+def _off_step(key: str, price: Decimal, steps: TickRule) -> str:
+    return (
+        f"{key} must be a multiple of {steps.tick_at(price)}; got {price}, "
+        f"between {steps.round(price, Rounding.DOWN)} and {steps.round(price, Rounding.UP)}"
+    )
