@@ -171,13 +171,14 @@ class Engine:
             clock=clock,
             resolve=self.instruments.resolve,
         )
-        self.past_ticks = PastTickDesk(asking)
+        past = Past(asking)
+        self.past_ticks = PastTickDesk(asking, past=past)
         self.research = ResearchDesk(
             gateway=self._pool, pipeline=self._pool, resolve=self.instruments.resolve
         )
         self.history = HistoryDesk(
             gateway=self._pool,
-            past=Past(asking),
+            past=past,
             pipeline=self._pool,
             clock=clock,
             resolve=self.instruments.resolve,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from types import MappingProxyType
 
 from ibkr_connector.errors import ConfigurationError
@@ -26,6 +27,8 @@ class IBKRFuturesServiceConfig:
         what_to_show: `TRADES`, `MIDPOINT`, ...
         regular_hours_only: Leave out what trades outside the regular session.
         exchanges: By symbol, where several exchanges list futures of it.
+        trading_classes: By symbol, where one exchange lists several kinds of it.
+        multipliers: By symbol, where kinds differ in nothing else.
     """
 
     symbols: tuple[str, ...] = ("ES", "NQ", "YM")
@@ -36,6 +39,8 @@ class IBKRFuturesServiceConfig:
     what_to_show: str = "TRADES"
     regular_hours_only: bool = False
     exchanges: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    trading_classes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    multipliers: Mapping[str, Decimal] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
         if not 0 <= self.roll_days <= 60:

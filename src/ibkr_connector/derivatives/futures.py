@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
 from ibkr_connector.clock import Clock
-from ibkr_connector.errors import ContractError, IBKRError, NoDataError
+from ibkr_connector.errors import ContractError, ContractNotFoundError, IBKRError, NoDataError
 from ibkr_connector.gateway import reference
 from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.futures import (
@@ -32,10 +32,12 @@ from ibkr_connector.model.market import Bar, BarSeries
 from .config import IBKRFuturesServiceConfig
 from .rolls import (
     adjusted,
+    chosen,
     expiry_of,
     front_by_expiry,
     last_common,
     one_family,
+    over,
     roll_calendar,
     roll_day,
     volume_roll,
@@ -92,17 +94,28 @@ class FuturesDesk:
             ContractNotFoundError: There are none.
             ContractError: They are of several kinds.
         """
+        name = symbol.strip().upper()
         found = await self._ask(
             "futures",
             partial(
                 reference.futures_of,
-                symbol=symbol.strip().upper(),
-                exchange=config.exchanges.get(symbol.strip().upper(), ""),
+                symbol=name,
+                exchange=config.exchanges.get(name, ""),
                 include_expired=include_expired,
             ),
             policy="contract_details",
         )
-        return one_family(symbol, found)
+        wanted = chosen(
+            found,
+            trading_class=config.trading_classes.get(name, ""),
+            multiplier=config.multipliers.get(name),
+        )
+        if found and not wanted:
+            raise ContractNotFoundError(
+                f"no future of {name} has the class or the multiplier of the configuration",
+                hint="`trading_classes` and `multipliers` are IB's own, as in 'ES' and 50",
+            )
+        return one_family(symbol, wanted)
 
     async def front(self, symbol: str, *, config: IBKRFuturesServiceConfig) -> ContractDetails:
         """Return the contract in front, by the rule of the configuration."""
@@ -147,7 +160,10 @@ class FuturesDesk:
             raise ContractError(
                 "IB tells no open interest of the past", hint="roll by expiry or by volume"
             )
-        until = end or self._clock.utcnow().date()
+        start = _day(start)
+        until = self._clock.utcnow().date() if end is None else _day(end)
+        if until < start:
+            raise NoDataError(f"there is nothing from {start} to {until}", hint="`start` is first")
         family = await self.contracts(symbol, config=config, include_expired=True)
         needed = [one for one in family if roll_day(one, config.roll_days) > start]
         last = next(
@@ -159,12 +175,10 @@ class FuturesDesk:
         if not needed:
             raise NoDataError(f"IB knows no future of {symbol} that was in front since {start}")
         begins = [start, *(roll_day(one, config.roll_days) for one in needed[:-1])]
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(self._daily(one, begin - _OVERLAP, until))
-                for one, begin in zip(needed, begins, strict=True)
-            ]
-        bars = [task.result() for task in tasks]
+        bars = await _together(
+            self._daily(one, begin - _OVERLAP, until)
+            for one, begin in zip(needed, begins, strict=True)
+        )
         rolls: list[Roll] = []
         for (old, new), (old_bars, new_bars) in zip(
             itertools.pairwise(needed), itertools.pairwise(bars), strict=True
@@ -182,7 +196,10 @@ class FuturesDesk:
                     new_close=None if closes is None else closes[1],
                 )
             )
-        rolls = [roll for roll in rolls if roll.day <= until]
+        # by volume the next one may have taken over before the first day
+        early = sum(roll.day <= start for roll in rolls)
+        needed, bars = needed[early:], bars[early:]
+        rolls = [roll for roll in rolls[early:] if roll.day <= until]
         edges = [start, *(roll.day for roll in rolls), until + _DAY]
         segments = [
             [bar for bar in one if low <= bar.timestamp.date() < high]
@@ -217,12 +234,13 @@ class FuturesDesk:
             except IBKRError as error:
                 return error
             return FetchedFuture(
-                symbol=symbol, contract=contract, bars=tuple(series.bars), stored=0
+                symbol=symbol,
+                contract=contract,
+                bars=over(series.bars, bar_size=series.bar_size, now=self._clock.utcnow()),
+                stored=0,
             )
 
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(symbol)) for symbol in wanted]
-        results = [task.result() for task in tasks]
+        results = await _together(one(symbol) for symbol in wanted)
         fetched = [result for result in results if isinstance(result, FetchedFuture)]
         counts = await store(fetched) if fetched else ()
         return FuturesFetch(
@@ -262,3 +280,17 @@ class FuturesDesk:
             regular_hours_only=False,
         )
         return tuple(series.bars)
+
+
+async def _together(asking: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Ask at once, and raise what one of them raises as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one) for one in asking]
+    except* IBKRError as failed:
+        raise failed.exceptions[0] from failed.exceptions[0].__cause__
+    return [task.result() for task in tasks]
+
+
+def _day(moment: date) -> date:
+    return moment.astimezone(UTC).date() if isinstance(moment, datetime) else moment

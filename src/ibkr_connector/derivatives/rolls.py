@@ -15,10 +15,12 @@ from ibkr_connector.model.market import Bar
 
 __all__ = [
     "adjusted",
+    "chosen",
     "expiry_of",
     "front_by_expiry",
     "last_common",
     "one_family",
+    "over",
     "roll_calendar",
     "roll_day",
     "volume_roll",
@@ -26,6 +28,15 @@ __all__ = [
 
 _DAY = timedelta(days=1)
 _SATURDAY = 5
+_LAG = timedelta(hours=1)
+_UNITS = {
+    "sec": timedelta(seconds=1),
+    "min": timedelta(minutes=1),
+    "hour": timedelta(hours=1),
+    "day": _DAY,
+    "week": 7 * _DAY,
+    "month": 31 * _DAY,
+}
 
 
 def expiry_of(details: ContractDetails) -> date:
@@ -56,9 +67,21 @@ def one_family(symbol: str, found: Sequence[ContractDetails]) -> tuple[ContractD
         named = "; ".join(f"{place} {name} x{size}" for place, name, size in sorted(families))
         raise ContractError(
             f"{symbol} is several kinds of futures: {named}",
-            hint="name one with exchange= or trading_class=",
+            hint="choose by `exchanges`, `trading_classes` or `multipliers` of the configuration",
         )
     return tuple(sorted(found, key=expiry_of))
+
+
+def chosen(
+    found: Sequence[ContractDetails], *, trading_class: str = "", multiplier: Decimal | None = None
+) -> tuple[ContractDetails, ...]:
+    """Return those of a class and of a multiplier; what is not said is not looked at."""
+    return tuple(
+        one
+        for one in found
+        if trading_class in {"", one.contract.trading_class}
+        and multiplier in {None, one.contract.multiplier}
+    )
 
 
 def roll_day(details: ContractDetails, roll_days: int) -> date:
@@ -144,6 +167,19 @@ def adjusted(
                 factor *= roll.new_close / roll.old_close
         made.append([_moved(bar, shift, factor) for bar in segment])
     return tuple(bar for segment in reversed(made) for bar in segment)
+
+
+def over(bars: Sequence[Bar], *, bar_size: str, now: datetime) -> tuple[Bar, ...]:
+    """
+    Return the bars that are over: all but the newest, and that one when it ended an hour ago.
+
+    It may be growing, and of data that lag nobody knows how much of it was told.
+    """
+    count, unit = bar_size.split()
+    length = int(count) * _UNITS[unit.rstrip("s")]
+    if bars and bars[-1].timestamp + length + _LAG > now:
+        return tuple(bars[:-1])
+    return tuple(bars)
 
 
 def _moved(bar: Bar, shift: Decimal, factor: Decimal) -> Bar:

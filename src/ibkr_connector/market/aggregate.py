@@ -132,7 +132,8 @@ class TimeBars:
     Bars of so many seconds, on the clock of UTC.
 
     A bar is over with the first trade after its interval, or with `until`; an interval without
-    trades has no bar.
+    trades has no bar, and none has two: a trade that comes after its bar was given belongs to the
+    next one.
     """
 
     def __init__(self, seconds: int) -> None:
@@ -140,6 +141,7 @@ class TimeBars:
             raise MarketDataError(f"bars have 1 to 86,400 seconds, not {seconds}")
         self._size = timedelta(seconds=seconds)
         self._bar: _Growing | None = None
+        self._given_until: datetime | None = None
         self._gaps = _Gaps()
 
     def take(self, record: Trade | Gap) -> list[MadeBar]:
@@ -150,6 +152,8 @@ class TimeBars:
         if not (told := _counts(record)):
             return []
         start = record.timestamp - (record.timestamp - _EPOCH) % self._size
+        if self._given_until is not None:
+            start = max(start, self._given_until)
         # trades come in order; one that is late belongs to the bar that is being made
         done = self.until(start)
         if self._bar is None:
@@ -171,6 +175,7 @@ class TimeBars:
             return None
         made = bar.made(self._gaps.within(bar.start, bar.end))
         self._gaps.forget_until(bar.end)
+        self._given_until = bar.end
         return made
 
 

@@ -1,8 +1,9 @@
 """
 Ticks of the past, page after page, and how much was traded at which price.
 
-A page has a thousand ticks and the rest of its last second, and never goes beyond one session; so
-the next one begins with the second after it.
+A page has a thousand ticks and the rest of its last second, so the next one begins with the second
+after it. It never goes beyond one session, and one that begins where there is no more of a session
+is empty, or has older ticks: then the next session of IB's schedule is where it goes on.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from ibkr_connector.errors import HistoricalDataError
+from ibkr_connector.errors import HistoricalDataError, IBKRError
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.research import PastMidpoint, PastQuote, PastTicks, VolumeAtPrice
 from ibkr_connector.model.streams import Trade
 
 from .asking import Asking, aware, counted, instant
+from .past import Past
 
 __all__ = ["PastTickDesk", "TickGateway", "TickSource"]
 
@@ -62,10 +64,12 @@ class PastTickDesk:
 
     Args:
         asking: What every question needs.
+        past: Knows the sessions.
     """
 
-    def __init__(self, asking: Asking[TickGateway]) -> None:
+    def __init__(self, asking: Asking[TickGateway], *, past: Past) -> None:
         self._asking = asking
+        self._past = past
 
     async def ticks(
         self,
@@ -90,23 +94,39 @@ class PastTickDesk:
                 f"a span from {at.isoformat()} to {until.isoformat()} holds nothing"
             )
         found: list[Tick] = []
-        requests = 0
+        requests, is_told = 0, True
+        starts: list[datetime] | None = None
         while at < until and len(found) < limit:
             page = await self._page(contract, at, show=show, regular=regular_hours_only)
             requests += 1
             # what comes before is the rest of a second that was told already
             found.extend(tick for tick in page if at <= tick.timestamp < until)
-            if not page or page[-1].timestamp < at:
-                at = until
-            else:
+            if page and page[-1].timestamp >= at:
                 at = page[-1].timestamp.replace(microsecond=0) + _SECOND
+                continue
+            if starts is None:
+                starts = await self._starts(contract, at, until=until, regular=regular_hours_only)
+                is_told = starts is not None
+            at = next((start for start in starts or () if start > at), until)
         return PastTicks(
             contract=contract,
             what_to_show=show,
             ticks=tuple(found[:limit]),
-            is_whole=at >= until and len(found) <= limit,
+            is_whole=is_told and at >= until and len(found) <= limit,
             requests=requests,
         )
+
+    async def _starts(
+        self, contract: Contract, at: datetime, *, until: datetime, regular: bool
+    ) -> list[datetime] | None:
+        """Return when sessions begin; `None` when nobody tells."""
+        try:
+            sessions = await self._past.schedule(
+                contract, start=at, end=until, regular_hours_only=regular
+            )
+        except IBKRError:
+            return None
+        return [one.start for one in sessions]
 
     async def histogram(
         self,

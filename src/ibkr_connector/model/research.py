@@ -55,7 +55,8 @@ class PastTicks(Record):
     """
     Ticks of a span, oldest first, in whole seconds of UTC.
 
-    `is_whole` tells whether they reach the end of what was asked for; else `limit` ended them.
+    `is_whole` tells whether they reach the end of what was asked for; else `limit` ended them, or
+    nobody told where the next session begins.
     """
 
     contract: Contract

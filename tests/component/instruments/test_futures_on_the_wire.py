@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,17 @@ from sqlalchemy import create_engine, func, select
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
-from ibkr_connector import ConfigurationError, ContractError, ContractNotFoundError, IBKRConnector
+from ibkr_connector import (
+    ConfigurationError,
+    ContractError,
+    ContractNotFoundError,
+    IBKRConnector,
+    NoDataError,
+)
 from ibkr_connector.derivatives.config import IBKRFuturesServiceConfig
 from ibkr_connector.derivatives.futures_facet import IBKRFuturesService
 from ibkr_connector.model.futures import RollRule
-from ibkr_connector.simulator import GatewaySimulator
+from ibkr_connector.simulator import Answer, GatewaySimulator
 from ibkr_connector.storage.schema import future_bars
 from kit.market import busy
 
@@ -104,3 +111,44 @@ async def test_a_series_goes_on_over_expired_contracts(ib: IBKRConnector) -> Non
     by_interest = futures.configured(IBKRFuturesServiceConfig(roll=RollRule.OPEN_INTEREST))
     with pytest.raises(ContractError, match="open interest of the past"):
         await by_interest.continuous("ES", start=start)
+
+
+async def test_one_contract_without_bars_is_an_error_of_ours_and_alone(
+    make_connector: Callable[..., IBKRConnector],
+) -> None:
+    sick = "Historical Market Data Service error message:HMDS query returned no data: ES"
+    fault = Answer(to="ReqHistoricalData", code=162, text=sick, times=1)
+    with GatewaySimulator.in_thread(
+        lambda: GatewaySimulator(clock=busy(1.0), faults=[fault])
+    ) as gateway:
+        async with make_connector(gateway.port, retry_max_attempts=1) as ib:
+            with pytest.raises(NoDataError):
+                await ib.futures.continuous("ES", start=date(2026, 8, 3), end=date(2026, 11, 17))
+
+
+async def test_a_series_by_volume_begins_on_its_first_day(ib: IBKRConnector) -> None:
+    futures = ib.futures.configured(IBKRFuturesServiceConfig(roll=RollRule.VOLUME))
+    for first in (date(2026, 9, 8), date(2026, 9, 10), date(2026, 9, 14)):
+        series = await futures.continuous("ES", start=first, end=date(2026, 10, 1))
+        days = [bar.timestamp.date() for bar in series.bars]
+        assert days[0] >= first
+        assert all(first < roll.day for roll in series.rolls)
+        assert days == sorted(set(days))
+
+
+async def test_days_may_be_times_and_must_be_in_order(ib: IBKRConnector) -> None:
+    start = datetime(2026, 10, 5, 12, tzinfo=UTC)
+    series = await ib.futures.continuous("ES", start=start, end=start + timedelta(days=5))
+    assert series.bars[0].timestamp.date() == date(2026, 10, 5)
+    with pytest.raises(NoDataError, match="nothing from"):
+        await ib.futures.continuous("ES", start=date(2026, 11, 2), end=date(2026, 10, 1))
+
+
+async def test_a_class_that_no_future_has_is_named(ib: IBKRConnector) -> None:
+    by_class = IBKRFuturesServiceConfig(
+        trading_classes={"ES": "ES"}, multipliers={"ES": Decimal(50)}
+    )
+    assert (await ib.futures.configured(by_class).front("ES")).contract.expiry == "20261218"
+    wrong = IBKRFuturesServiceConfig(trading_classes={"ES": "NOSUCH"})
+    with pytest.raises(ContractNotFoundError, match="the class or the multiplier"):
+        await ib.futures.configured(wrong).front("ES")

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from ibkr_connector.derivatives.config import IBKRFuturesServiceConfig
 from ibkr_connector.derivatives.rolls import (
     adjusted,
+    chosen,
     front_by_expiry,
     last_common,
     one_family,
+    over,
     roll_calendar,
     roll_day,
     volume_roll,
@@ -66,6 +68,30 @@ def test_several_kinds_are_never_mixed() -> None:
         one_family("ES", (*FAMILY, other))
     with pytest.raises(ContractError, match="no last trading day"):
         one_family("ES", [details("202612")])
+
+
+def test_one_of_several_kinds_is_chosen_by_class_or_by_multiplier() -> None:
+    other = replace(
+        FAMILY[0],
+        contract=replace(FAMILY[0].contract, trading_class="QES", multiplier=Decimal(5)),
+    )
+    both = (*FAMILY, other)
+    assert chosen(both) == both
+    assert chosen(both, trading_class="QES") == (other,)
+    assert chosen(both, multiplier=Decimal("5.0")) == (other,)
+    assert chosen(both, trading_class="QES", multiplier=Decimal(50)) == ()
+
+
+@pytest.mark.parametrize(
+    ("minutes", "kept"),
+    [(0.5, 2), (59, 2), (61, 3), (500, 3)],
+    ids=["growing", "over, and perhaps told in part", "an hour old", "old"],
+)
+def test_the_newest_bar_is_left_out_until_it_cannot_change(minutes: float, kept: int) -> None:
+    bars = tuple(bar(day, "10") for day in (1, 2, 3))
+    ended = datetime(2026, 12, 4, tzinfo=UTC)
+    assert len(over(bars, bar_size="1 day", now=ended + timedelta(minutes=minutes))) == kept
+    assert over((), bar_size="5 mins", now=ended) == ()
 
 
 def test_volume_rolls_on_the_day_after_it_has_moved_and_at_the_latest_by_expiry() -> None:

@@ -180,3 +180,36 @@ async def test_a_stream_of_trades_becomes_a_stream_of_bars() -> None:
 def test_bars_of_nothing_are_refused(make: Any) -> None:
     with pytest.raises(MarketDataError, match="not 0"):
         make()
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 300), st.integers(-20, 40), st.booleans()),
+        min_size=1,
+        max_size=30,
+    )
+)
+@settings(max_examples=30)
+def test_no_interval_has_two_bars_however_late_a_trade_is(
+    rows: list[tuple[int, int, bool]],
+) -> None:
+    bars, made, now = TimeBars(60), [], 0
+    for wait, late, asks in rows:
+        now += wait
+        if asks:
+            made += bars.until(at(now))
+        made += bars.take(trade(now - late))
+    made += filter(None, [bars.rest()])
+    starts = [one.bar.timestamp for one in made]
+    assert starts == sorted(set(starts))
+    assert sum(one.bar.trade_count or 0 for one in made) == len(rows)
+
+
+def test_a_trade_after_its_bar_was_given_belongs_to_the_next() -> None:
+    bars = TimeBars(60)
+    bars.take(trade(30, size="200"))
+    (first,) = bars.until(at(60))
+    assert bars.take(trade(59.9, size="7")) == []
+    (second,) = bars.until(at(120))
+    assert (first.bar.timestamp, first.bar.volume) == (at(0), Decimal(200))
+    assert (second.bar.timestamp, second.bar.volume) == (at(60), Decimal(7))
