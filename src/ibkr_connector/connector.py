@@ -499,8 +499,8 @@ class IBKRConnector:
         Follow bars of five seconds, or longer ones as they grow.
 
         Longer bars begin with the history of `duration`, and what was missed in a gap is filled in
-        after it, as far as `duration` reaches back. A bar that grows comes again whenever it
-        changes; `is_final` tells its last state.
+        after it, as far as `duration` reaches back; a `Gap` tells of bars before that. A bar that
+        grows comes again whenever it changes; `is_final` tells its last state.
 
         Args:
             contract: A contract or its short text form.
@@ -542,8 +542,9 @@ class IBKRConnector:
         """
         Follow the order book of a contract; each record is the whole book, the newest there is.
 
-        The book is checked at every change. One that does not fit is asked for again, and a reset
-        by the gateway empties it; both are told as a `Gap`.
+        The book is checked at every change: rows that are not there, prices out of order, a bid
+        that stays above the ask of one exchange. One that does not fit is asked for again, and a
+        reset by the gateway empties it; both are told as a `Gap`.
 
         Args:
             contract: A contract or its short text form.

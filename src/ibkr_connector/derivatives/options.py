@@ -26,6 +26,7 @@ from ibkr_connector.model.market import DataType, Quote
 from ibkr_connector.resilience.line_turns import LineTurns, each
 from ibkr_connector.resilience.lines import LineBudget
 from ibkr_connector.resilience.operation import ENDPOINTS, Carrier, Operation
+from ibkr_connector.resilience.single_flight import SingleFlight
 
 __all__ = ["OptionsDesk"]
 
@@ -86,6 +87,7 @@ class OptionsDesk:
         self._pipeline = pipeline
         self._resolve = resolve
         self._turns = LineTurns(lines)
+        self._flights = SingleFlight()
         self._followed = followed
         self._data_type = data_type
         self._delayed_fallback = delayed_fallback
@@ -120,8 +122,7 @@ class OptionsDesk:
         contract = await self._option(description)
         quote = self._followed(contract)
         if quote is None or not _has_model(quote):
-            async with self._turns.line():
-                quote = await self._follow(contract)
+            quote = await self._flights.run(contract, lambda: self._follow(contract))
         if quote.greeks is None:
             raise NoDataError(f"no greeks of {contract} came within {_PATIENCE_S:g} s")
         told = quote.greeks
@@ -136,6 +137,10 @@ class OptionsDesk:
         )
 
     async def _follow(self, contract: Contract) -> Quote:
+        async with self._turns.line():
+            return await self._live_or_delayed(contract)
+
+    async def _live_or_delayed(self, contract: Contract) -> Quote:
         try:
             return await self._greeks(contract, self._data_type)
         except MarketDataPermissionError as refused:
@@ -158,9 +163,16 @@ class OptionsDesk:
         )
 
     async def values(self, descriptions: Iterable[Contract | str]) -> ChainSlice:
-        """Return the greeks of many options; those that could not be had are named."""
+        """Return the greeks of many options, each once; those that could not be had are named."""
         wanted = tuple(dict.fromkeys(descriptions))
-        answers, failures = await each(wanted, self.value, at_once=_AT_ONCE)
+        found, failures = await each(wanted, self._option, at_once=_AT_ONCE)
+        # a chain lists an option once for each exchange, and it is the same one
+        options = {option.con_id: option for option in reversed(found.values())}
+        answers, unpriced = await each(
+            tuple(reversed(options.values())), self.value, at_once=_AT_ONCE
+        )
+        names = {option.con_id: name for name, option in reversed(found.items())}
+        failures.update({names[option.con_id]: error for option, error in unpriced.items()})
         return ChainSlice(values=tuple(answers.values()), failures=failures)
 
     async def implied_volatility(

@@ -23,7 +23,7 @@ from ibkr_connector.gateway.stream_port import (
 )
 from ibkr_connector.model.market import Bar, Quote
 from ibkr_connector.model.research import Bulletin, Headline, ScanUpdate
-from ibkr_connector.model.streams import BarUpdate, DepthBook, Trade
+from ibkr_connector.model.streams import BarUpdate, DepthBook, Gap, GapReason, Trade
 
 from .book import Book, BrokenBook
 
@@ -32,11 +32,14 @@ __all__ = ["Content", "Streamed", "content_of"]
 Streamed = Quote | Trade | BarUpdate | DepthBook | ScanUpdate | Headline | Bulletin
 """What readers get, gaps aside."""
 
-Tell = Callable[[Streamed], None]
+Tell = Callable[[Streamed | Gap], None]
 """Hands a record to every reader."""
 
 _UNSORTED_FOR: Final = timedelta(seconds=2)
 """How long a book may be out of order before it counts as broken."""
+
+_CROSSED_FOR: Final = timedelta(seconds=10)
+"""How long the book of one exchange may be crossed before it is asked for again."""
 
 KEPT_BARS: Final = 5_000
 """Bars of a stream's history that are kept for readers who come later."""
@@ -123,16 +126,21 @@ class _Bars:
     """
     Bars by their start. A bar is final when a later one has come; five-second bars at once.
 
-    What a line begins with anew, after a gap, is told as far as it was not told before.
+    What a line begins with anew, after a gap, is told as far as it was not told before. Where that
+    does not reach back to the last bar, what is missing is told as a gap, and the bar that grew is
+    never told as final, because nobody knows how it ended.
     """
 
     def __init__(self, request: StreamRequest) -> None:
         self._request = request
         self._finished: deque[Bar] = deque(maxlen=KEPT_BARS)
         self._growing: Bar | None = None
+        self._rejoins = False
 
     def take(self, item: StreamItem, tell: Tell) -> None:
         if isinstance(item, BarBacklog):
+            if item.bars:
+                self._rejoin(item.bars[0], tell)
             for bar in item.bars:
                 self._add(bar, tell)
             if self._growing is not None:
@@ -144,14 +152,17 @@ class _Bars:
             if newest is None or item.bar.timestamp > newest.timestamp:
                 self._growing = item.bar
                 tell(self._update(item.bar, is_final=True))
-        elif self._add(item.bar, tell):
+            return
+        self._rejoin(item.bar, tell)
+        if self._add(item.bar, tell):
             tell(self._update(item.bar, is_final=False))
 
     def flush(self, now: datetime, tell: Tell) -> None:
         pass
 
     def restart(self) -> None:
-        pass
+        # five-second bars begin without a history: each of their gaps is told where it was
+        self._rejoins = self._request.kind is StreamKind.BARS and self._growing is not None
 
     def current(self) -> Iterable[Streamed]:
         if self._request.kind is StreamKind.FIVE_SECONDS:
@@ -159,6 +170,22 @@ class _Bars:
         finished = [self._update(bar, is_final=True) for bar in self._finished]
         growing = self._growing
         return finished if growing is None else [*finished, self._update(growing, is_final=False)]
+
+    def _rejoin(self, first: Bar, tell: Tell) -> None:
+        last = self._growing
+        if self._rejoins and last is not None and first.timestamp > last.timestamp:
+            tell(
+                Gap(
+                    contract=self._request.contract,
+                    reason=GapReason.NOT_FILLED,
+                    start=last.timestamp,
+                    end=first.timestamp,
+                )
+            )
+            # a late reader begins behind the hole
+            self._finished.clear()
+            self._growing = None
+        self._rejoins = False
 
     def _add(self, bar: Bar, tell: Tell) -> bool:
         """Take a bar in; tell the one that it ends. False for one that was told as final."""
@@ -181,8 +208,18 @@ class _Bars:
 
 
 class _Depth:
+    """
+    The book, checked at every change.
+
+    One that is out of order for two seconds is broken. So is that of one exchange when its best bid
+    stays above its best ask: it is asked for again once, and if it comes crossed again, then that
+    is how the market stands, as before an auction. Across exchanges it may always be crossed.
+    """
+
     def __init__(self, request: StreamRequest) -> None:
         self._request = request
+        self._crossed_since: datetime | None = None
+        self._is_known_crossed = False
         self._book = Book(request.rows)
         self._shown: DepthBook | None = None
         self._unsorted_since: datetime | None = None
@@ -201,17 +238,31 @@ class _Depth:
                 raise
             return
         self._unsorted_since = None
-        self._shown = DepthBook(
+        shown = self._shown = DepthBook(
             contract=self._request.contract,
             timestamp=now,
             bids=self._book.bids,
             asks=self._book.asks,
         )
-        tell(self._shown)
+        tell(shown)
+        if not self._request.smart_depth:
+            self._check_crossed(shown)
+
+    def _check_crossed(self, book: DepthBook) -> None:
+        if not book.is_crossed:
+            self._crossed_since = None
+            # a book that is being sent anew has one side only
+            self._is_known_crossed = self._is_known_crossed and not (book.bids and book.asks)
+            return
+        since = self._crossed_since = self._crossed_since or book.timestamp
+        if not self._is_known_crossed and book.timestamp - since > _CROSSED_FOR:
+            self._is_known_crossed = True
+            bid, ask = book.bids[0].price, book.asks[0].price
+            raise BrokenBook(f"the bid {bid} stays above the ask {ask}")
 
     def restart(self) -> None:
         self._book.clear()
-        self._shown = self._unsorted_since = None
+        self._shown = self._unsorted_since = self._crossed_since = None
 
     def current(self) -> Iterable[Streamed]:
         return () if self._shown is None else (self._shown,)

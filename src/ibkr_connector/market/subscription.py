@@ -27,7 +27,7 @@ from ibkr_connector.model.market import Quote
 from ibkr_connector.model.streams import Gap, GapReason, StreamState
 
 from .book import BrokenBook
-from .consumers import Consumer
+from .consumers import Consumer, Letter
 from .content import Streamed, content_of
 from .staleness import next_factor
 
@@ -111,7 +111,7 @@ class Subscription:
         self._is_competing = is_competing
         self._whole_until = clock.utcnow()
         self._gap: Gap | None = None
-        self._batch: list[Streamed] = []
+        self._batch: list[Letter] = []
         self._is_suspected = False
         self.is_contested = False
         self._before: Streamed | None = None
@@ -244,11 +244,15 @@ class Subscription:
         # before the link is back, what comes may have been under way already; a gap of that reason
         # may outlast it, when the session was lost meanwhile
         is_settled = self._is_linked() or not self.is_gap_of(GapReason.LINK_DOWN)
-        if self.phase is Phase.LIVE and is_settled:
+        is_told = self.phase is Phase.LIVE and is_settled and self._gap is not None
+        if is_told:
             self.end_gap()
         if self.is_contested:
             self.is_contested = False
             self._on_heard()
+        if is_told:
+            # the same silence is no second gap
+            self._is_suspected = False
 
     # --- gaps -----------------------------------------------------------------------------------
 

@@ -33,10 +33,13 @@ class GapReason(StrEnum):
     """The gateway emptied the order book and sends it anew (TWS 317)."""
 
     BROKEN_BOOK = "broken book"
-    """A change did not fit the order book, so it was asked for again."""
+    """A change did not fit the order book, or it stayed crossed, so it was asked for again."""
 
     STALE = "stale"
     """Nothing came for long although the market is open, so it was asked for again."""
+
+    NOT_FILLED = "not filled"
+    """Bars are missing: the history that fills gaps in did not reach back to the last bar told."""
 
     OVERFLOW = "overflow"
     """The reader was slower than the data by more than its buffer."""

@@ -212,6 +212,34 @@ async def test_part_of_a_chain_within_the_lines(
         assert all(before > after for before, after in pairwise(deltas)), "dearer strikes have less"
 
 
+async def test_an_option_that_is_listed_at_many_exchanges_is_followed_once(
+    ib: IBKRConnector, ibkr_gateway: HostedSimulator
+) -> None:
+    chain = (await ib.options.chain("AAPL")).expiring(nearest=1).near(200, count=1).only("C")
+    assert len(chain) > 1
+    found = await ib.options.greeks_of(chain)
+    assert len(found) == 1
+    assert not found.failures
+    assert len(asked(ibkr_gateway, "ReqMarketData")) == 1
+
+
+async def test_greeks_are_those_of_now_however_many_ask_for_them(
+    ib: IBKRConnector, ibkr_gateway: HostedSimulator
+) -> None:
+    hold(ibkr_gateway, "195.00", "195.02")
+    first, second = await asyncio.gather(ib.options.greeks(CALL), ib.options.greeks(CALL))
+    hold(ibkr_gateway, "196.00", "196.02")
+    third = await ib.options.greeks(CALL)
+    assert first == second
+    assert first.model is not None
+    assert third.model is not None
+    assert first.model.under_price == Decimal("195.01")
+    assert third.model.under_price == Decimal("196.01")
+    await ib.request("time", lambda client: client.reqCurrentTimeAsync())
+    counts = [len(asked(ibkr_gateway, f"{kind}MarketData")) for kind in ("Req", "Cancel")]
+    assert counts == [2, 2]
+
+
 async def test_without_a_line_the_call_says_so(ib: IBKRConnector) -> None:
     await ib.instruments.details(CALL)
 

@@ -90,6 +90,27 @@ async def test_what_bars_have_missed_is_filled_in_after_the_gap(
     assert steps == {60.0}
 
 
+async def test_bars_that_the_history_does_not_reach_back_to_are_told_as_a_gap(
+    make_ibkr_gateway: Gateways, make_connector: Make
+) -> None:
+    gateway = make_ibkr_gateway(clock=busy(1200.0))
+    async with (
+        make_connector(gateway.port) as ib,
+        ib.stream_bars("AAPL", bar_size="1 min", duration="120 S") as stream,
+    ):
+        before = await anext(stream)
+        gateway.do(lambda sim: sim.restart(down_s=600.0))
+        lost = await gap_of(stream, over=True)
+        hole = await gap_of(stream, over=True)
+        after = await anext(stream)
+    assert isinstance(before, BarUpdate)
+    assert isinstance(after, BarUpdate)
+    assert (lost.reason, hole.reason) == (GapReason.CONNECTION_LOST, GapReason.NOT_FILLED)
+    assert hole.start >= before.bar.timestamp
+    assert hole.end == after.bar.timestamp
+    assert (hole.end - hole.start).total_seconds() > 120.0
+
+
 async def test_1101_asks_for_every_stream_again_once(
     ibkr_gateway: HostedSimulator, make_connector: Make
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -22,7 +23,7 @@ from ibkr_connector.market.book import BrokenBook
 from ibkr_connector.market.content import Content, Streamed, content_of
 from ibkr_connector.model.contracts import stock
 from ibkr_connector.model.market import Bar, DataType, Quote
-from ibkr_connector.model.streams import BarUpdate, DepthBook
+from ibkr_connector.model.streams import BarUpdate, DepthBook, Gap, GapReason
 
 NOW = datetime(2026, 11, 18, 15, tzinfo=UTC)
 
@@ -38,14 +39,14 @@ def bar(minute: int, close: str = "10") -> Bar:
     )
 
 
-def told(of: Content, *items: StreamItem) -> list[Streamed]:
-    found: list[Streamed] = []
+def told(of: Content, *items: StreamItem) -> list[Streamed | Gap]:
+    found: list[Streamed | Gap] = []
     for item in items:
         of.take(item, found.append)
     return found
 
 
-def shapes(records: list[Streamed]) -> list[tuple[int, str, bool]]:
+def shapes(records: Sequence[Streamed | Gap]) -> list[tuple[int, str, bool]]:
     return [
         (
             int((one.bar.timestamp - NOW).total_seconds() // 60),
@@ -91,7 +92,7 @@ def test_a_late_reader_of_bars_gets_the_whole_series_first() -> None:
 @given(st.lists(st.lists(st.integers(0, 8), max_size=5), max_size=8))
 def test_final_bars_come_once_each_and_in_order_whatever_comes(backlogs: list[list[int]]) -> None:
     bars = content(StreamKind.BARS)
-    records: list[Streamed] = []
+    records: list[Streamed | Gap] = []
     for minutes in backlogs:
         bars.take(BarBacklog(bars=tuple(bar(one) for one in sorted(minutes))), records.append)
     finals = [minute for minute, _, is_final in shapes(records) if is_final]
@@ -124,7 +125,7 @@ def insert(at: int, price: str) -> DepthChange:
 
 
 def test_a_book_is_told_once_for_all_that_came_together() -> None:
-    depth, records = content(StreamKind.DEPTH), list[Streamed]()
+    depth, records = content(StreamKind.DEPTH), list[Streamed | Gap]()
     for change in (insert(0, "10"), insert(0, "11"), insert(2, "9")):
         depth.take(change, records.append)
     assert records == []
@@ -136,7 +137,7 @@ def test_a_book_is_told_once_for_all_that_came_together() -> None:
 
 
 def test_a_book_out_of_order_for_a_moment_is_held_back_and_for_longer_is_broken() -> None:
-    depth, records = content(StreamKind.DEPTH), list[Streamed]()
+    depth, records = content(StreamKind.DEPTH), list[Streamed | Gap]()
     told(depth, insert(0, "10"), insert(1, "11"))
     depth.flush(NOW, records.append)
     assert records == []
@@ -146,3 +147,91 @@ def test_a_book_out_of_order_for_a_moment_is_held_back_and_for_longer_is_broken(
     told(depth, insert(0, "10"))
     depth.flush(NOW, records.append)
     assert len(records) == 1
+
+
+def crossing(price: str) -> tuple[DepthChange, DepthChange]:
+    """Return the changes that make a book of a bid at 10 and an ask at a price."""
+    ask = DepthChange(
+        position=0,
+        operation=DepthOperation.INSERT,
+        is_bid=False,
+        price=Decimal(price),
+        size=Decimal(1),
+    )
+    return insert(0, "10"), ask
+
+
+def shown(of: Content, seconds: float) -> None:
+    of.flush(NOW + timedelta(seconds=seconds), lambda _: None)
+
+
+def test_a_book_that_stays_crossed_is_broken_once_and_then_believed() -> None:
+    depth = content(StreamKind.DEPTH)
+    told(depth, *crossing("9"))
+    for seconds in (0.0, 5.0, 10.0):
+        shown(depth, seconds)
+    with pytest.raises(BrokenBook, match="10 stays above the ask 9"):
+        shown(depth, 10.5)
+    depth.restart()
+    for change in crossing("9"):
+        told(depth, change)
+        shown(depth, 11.0)
+    shown(depth, 60.0)
+    # it is whole again, and is watched again
+    depth.restart()
+    told(depth, *crossing("11"))
+    shown(depth, 61.0)
+    depth.restart()
+    told(depth, *crossing("9"))
+    shown(depth, 62.0)
+    with pytest.raises(BrokenBook):
+        shown(depth, 73.0)
+
+
+def test_a_book_of_many_exchanges_may_stay_crossed() -> None:
+    request = StreamRequest(kind=StreamKind.DEPTH, contract=stock("AAPL"), rows=3, smart_depth=True)
+    depth = content_of(request)
+    told(depth, *crossing("9"))
+    shown(depth, 0.0)
+    shown(depth, 3600.0)
+
+
+def backlog(*minutes: int) -> BarBacklog:
+    return BarBacklog(bars=tuple(map(bar, minutes)))
+
+
+def test_bars_that_the_history_after_a_gap_does_not_reach_are_told_as_a_gap() -> None:
+    bars = content(StreamKind.BARS)
+    told(bars, backlog(0, 1, 2))
+    bars.restart()
+    gap, *rest = told(bars, backlog(30, 31, 32))
+    assert gap == Gap(
+        contract=stock("AAPL"),
+        reason=GapReason.NOT_FILLED,
+        start=NOW + timedelta(minutes=2),
+        end=NOW + timedelta(minutes=30),
+    )
+    # the bar that grew before has ended nobody knows how, and is final for nobody
+    assert shapes(rest) == [(30, "10", True), (31, "10", True), (32, "10", False)]
+    assert [minute for minute, _, _ in shapes(list(bars.current()))] == [30, 31, 32]
+
+
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_a_history_that_reaches_back_to_the_last_bar_leaves_no_gap(first: int) -> None:
+    bars = content(StreamKind.BARS)
+    told(bars, backlog(0, 1, 2))
+    bars.restart()
+    records = told(bars, backlog(*range(first, 6)))
+    assert not any(isinstance(one, Gap) for one in records)
+    assert [minute for minute, _, final in shapes(records) if final] == [2, 3, 4]
+
+
+def test_bars_that_come_without_any_history_after_a_gap_have_one_too() -> None:
+    bars = content(StreamKind.BARS)
+    told(bars, backlog(0, 1))
+    bars.restart()
+    assert not any(isinstance(one, Gap) for one in told(bars, backlog()))
+    gap, grown = told(bars, BarChange(bar=bar(9)))
+    assert isinstance(gap, Gap)
+    assert shapes([grown]) == [(9, "10", False)]
+    assert shapes(told(bars, BarChange(bar=bar(10)))) == [(9, "10", True), (10, "10", False)]

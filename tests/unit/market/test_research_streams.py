@@ -57,8 +57,8 @@ def content(kind: StreamKind) -> Content:
     return content_of(StreamRequest(kind=kind, contract=NOTHING, scan=ACTIVE))
 
 
-def told(of: Content, item: StreamItem) -> list[Streamed]:
-    records: list[Streamed] = []
+def told(of: Content, item: StreamItem) -> list[Streamed | Gap]:
+    records: list[Streamed | Gap] = []
     of.take(item, records.append)
     of.flush(NOW, records.append)
     return records

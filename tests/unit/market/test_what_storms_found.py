@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
@@ -12,9 +12,10 @@ import pytest
 from ibkr_connector.codes import Scope, lookup
 from ibkr_connector.errors import MarketDataPermissionError, PacingError
 from ibkr_connector.gateway.port import GatewayNotice
-from ibkr_connector.gateway.stream_port import BarChange, StreamKind
+from ibkr_connector.gateway.stream_port import BarChange, StreamItem, StreamKind
+from ibkr_connector.model.contracts import stock
 from ibkr_connector.model.market import Bar
-from ibkr_connector.model.streams import BarUpdate, Gap, GapReason
+from ibkr_connector.model.streams import BarUpdate, Gap, GapReason, Trade
 from kit.stream_gateway import FakeLine
 from unit.market.test_subscriptions import World, letters
 
@@ -49,6 +50,21 @@ def bar(world: World, line: FakeLine, number: int) -> None:
             )
         )
     )
+
+
+def record_of(world: World, kind: StreamKind) -> Callable[[int], StreamItem]:
+    """Return what makes the records of a stream, five seconds apart."""
+
+    def make(number: int) -> StreamItem:
+        moment = world.clock.utcnow().replace(microsecond=0) + timedelta(seconds=5 * number)
+        price = Decimal(100 + number)
+        if kind is StreamKind.TRADES:
+            return Trade(
+                contract=stock("AAPL"), timestamp=moment, received=moment, price=price, size=price
+            )
+        return BarChange(bar=Bar(timestamp=moment, open=price, high=price, low=price, close=price))
+
+    return make
 
 
 def kinds(told: Sequence[object]) -> list[type]:
@@ -203,3 +219,35 @@ async def test_bars_that_go_on_while_another_login_has_the_quotes_have_no_gap(
     await world.clock.advance(5.0)
     bar(world, line, 4)
     assert kinds(letters(bars)) == [BarUpdate] * 5
+
+
+@pytest.mark.parametrize("kind", [StreamKind.TRADES, FIVE])
+async def test_a_gap_after_another_login_is_told_once(world: World, kind: StreamKind) -> None:
+    reader = await world.join(kind=kind)
+    (line,) = world.gateway.lines
+    one = record_of(world, kind)
+    line.say(one(0))
+    line.fault(10197)
+    await world.clock.advance(30.0)
+    line.say(one(6))
+    line.say(one(7))
+    told = letters(reader)
+    gaps = [(gap.reason, gap.is_over) for gap in told if isinstance(gap, Gap)]
+    assert gaps == [(GapReason.COMPETING_SESSION, False), (GapReason.COMPETING_SESSION, True)]
+    assert len(told) == 5
+
+
+async def test_a_stream_that_was_silent_beside_another_login_is_told_one_gap(world: World) -> None:
+    quotes, trades = await world.join(), await world.join(kind=StreamKind.TRADES)
+    one = record_of(world, StreamKind.TRADES)
+    world.gateway.lines[0].quote("100")
+    world.gateway.lines[1].say(one(0))
+    world.gateway.lines[0].fault(10197)
+    await world.clock.advance(30.0)
+    # the trades say nothing of it, and are the first to come back
+    world.gateway.lines[1].say(one(6))
+    world.gateway.lines[0].quote("101")
+    world.gateway.lines[1].say(one(7))
+    gaps = [gap.is_over for gap in letters(trades) if isinstance(gap, Gap)]
+    assert gaps == [False, True]
+    assert [gap.is_over for gap in letters(quotes) if isinstance(gap, Gap)] == [False, True]
