@@ -32,6 +32,8 @@ from .gateway.port import (
     GatewayEvent,
     GatewayNotice,
     MessageUnreadable,
+    OpenOrderSeen,
+    OrderStatusSeen,
     SessionEnded,
     SessionInfo,
 )
@@ -89,6 +91,9 @@ __all__ = ["Engine"]
 T = TypeVar("T")
 
 _WITHOUT_DATA: Final = frozenset({SyncCause.CONNECTED, SyncCause.DATA_LOST})
+_OF_THE_DESK: Final = frozenset({OrderStatusSeen, OpenOrderSeen})
+"""What the orders desk alone listens to, and most of what is said while there are orders."""
+
 _NOT_YET: Final = "the connection has not been synchronised with the broker yet"
 _LINK_DOWN: Final = "the gateway has lost its link to the broker"
 BROKER_LINK: Final = "broker link"
@@ -523,6 +528,8 @@ class Engine:
 
     def _on_event(self, event: GatewayEvent) -> None:
         self.orders.apply(event)
+        if type(event) in _OF_THE_DESK:
+            return
         self.account.apply(event)
         self._facts.note(event)
         if not self._pool.carries_streams:

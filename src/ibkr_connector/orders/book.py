@@ -79,9 +79,14 @@ class Book:
 
     def take(self, seen: Seen) -> Seen:
         """Write down what was recorded, and tell those who wait for it."""
-        self.journal.post(seen.notes)
-        self.feed.tell(seen.notes, self.ledger)
-        for key in dict.fromkeys(note.key for note in seen.notes if note.key in self.ledger):
+        notes = seen.notes
+        if not notes:  # the broker repeats itself: most of its messages say nothing new
+            return seen
+        self.journal.post(notes)
+        self.feed.tell(notes, self.ledger)
+        for key in dict.fromkeys([note.key for note in notes]):
+            if key not in self.ledger:
+                continue
             self.wake(key)
             for watch in self.watchers:
                 watch(self.ledger.get(key))

@@ -103,12 +103,15 @@ class OrderEntry:
     @property
     def executed(self) -> Decimal:
         """The sum of the executions that count; legs of a combination do not."""
+        if not self.fills:
+            return ZERO
         return sum((fill.quantity for fill in self._counted()), ZERO)
 
     @property
     def filled(self) -> Decimal:
         """What is filled, by the executions or by the broker's count if that is ahead."""
-        return self.executed if self.corrected else max(self.executed, self.stated_filled or ZERO)
+        executed = self.executed
+        return executed if self.corrected else max(executed, self.stated_filled or ZERO)
 
     @property
     def counted(self) -> Decimal | None:
@@ -146,6 +149,8 @@ class OrderEntry:
         """
         The average of the executions; the broker's figure only while executions are missing.
         """
+        if not self.fills:
+            return self.stated_average if self.filled > 0 else None
         counted = self._counted()
         quantity = sum((fill.quantity for fill in counted), ZERO)
         if quantity < self.filled and self.stated_average is not None:
@@ -162,6 +167,8 @@ class OrderEntry:
         Of a combination the legs are charged; a charge of its own is added when there is one.
         """
         due = self.fills
+        if not due:
+            return None
         if self._is_combination():
             due = tuple(fill for fill in due if not _is_combination(fill)) or due
         if not due or any(fill.commission is None for fill in due):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 from ibkr_connector.gateway.port import (
     BrokerOrder,
@@ -44,8 +44,6 @@ __all__ = [
     "see_fault",
     "see_listed",
 ]
-
-V = TypeVar("V")
 
 Evidence = OrderStatusSeen | OpenOrderSeen | Execution | CommissionReported
 """Messages that come by themselves and are about orders."""
@@ -329,20 +327,22 @@ class _Scribe:
     ) -> None:
         """Note what is new among what was said; the broker's count of fills only grows."""
         entry = self.ledger.get(key)
-        ahead = stated_filled is not None and stated_filled > (entry.stated_filled or ZERO)
-        news: dict[str, Any] = {
-            "perm_id": _news(perm_id, entry.perm_id),
-            "quantity": _news(quantity, entry.quantity),
-            "stated_filled": stated_filled if ahead else None,
-            "stated_average": stated_average if ahead else None,
-            "reason": _news(reason, entry.reason),
-            **(terms_news(order, entry) if order is not None else {}),
-        }
-        if any(value is not None for value in news.values()):
-            news["correlation_id"] = entry.correlation_id
-            self.write(Learned(at=self.at, key=key, cause=self.cause, **news))
+        news: dict[str, Any] = {} if order is None else terms_news(order, entry)
+        if perm_id is not None and perm_id != entry.perm_id:
+            news["perm_id"] = perm_id
+        if quantity is not None and quantity != entry.quantity:
+            news["quantity"] = quantity
+        if stated_filled is not None and stated_filled > (entry.stated_filled or ZERO):
+            news["stated_filled"] = stated_filled
+            news["stated_average"] = stated_average
+        if reason is not None and reason != entry.reason:
+            news["reason"] = reason
+        if not news:
+            return
+        news["correlation_id"] = entry.correlation_id
+        self.write(Learned(at=self.at, key=key, cause=self.cause, **news))
         entry = self.ledger.get(key)
-        if entry.state is State.FILLED and entry.filled < entry.quantity and news["quantity"]:
+        if entry.state is State.FILLED and entry.filled < entry.quantity and news.get("quantity"):
             self.move(key, Event.UNFILL, reason="the quantity was raised")
 
     def move(
@@ -410,7 +410,3 @@ def _can_be_stillborn(entry: OrderEntry) -> bool:
         State.CANCELLED,
         State.REJECTED,
     )
-
-
-def _news(said: V | None, known: V | None) -> V | None:
-    return None if said == known else said

@@ -56,6 +56,8 @@ class RuleBook:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._risk, self._permissions = settings.risk, settings.permissions
+        # asked several times by each order, and slow to read from a model's private fields
+        self._halted_reason = self._risk.halted_reason
         self._cache: dict[tuple[str, str, str], RiskLimits] = {}
         self._reloads = 0
         self._problem = ""
@@ -68,12 +70,12 @@ class RuleBook:
     @property
     def trading_allowed(self) -> bool:
         """Whether orders may be sent at all."""
-        return self._risk.trading_allowed
+        return not self._halted_reason
 
     @property
     def halted_reason(self) -> str:
         """Why not; empty when they may."""
-        return self._risk.halted_reason
+        return self._halted_reason
 
     @property
     def status(self) -> RulesStatus:
@@ -117,6 +119,7 @@ class RuleBook:
                 _log.warning("the files of the rules are whole again; nothing has changed")
             return
         self._risk, self._permissions = risk, permissions
+        self._halted_reason = risk.halted_reason
         self._had |= self._found()
         self._cache.clear()
         self._reloads += 1

@@ -20,7 +20,7 @@ __all__ = ["terms_news"]
 
 
 def terms_news(order: BrokerOrder, entry: OrderEntry) -> dict[str, Any]:
-    """Return the fields of a `Learned` note; `None` for what is known."""
+    """Return the fields of a `Learned` note of which the broker says something new."""
     terms = _with_known_contracts(order.terms, entry.terms)
     if terms.algo is None and entry.terms.algo is not None:
         # an algorithm never ends on a working order: the broker has said it in a form that is not
@@ -32,17 +32,19 @@ def terms_news(order: BrokerOrder, entry: OrderEntry) -> dict[str, Any]:
     if terms.exercise is not entry.terms.exercise:
         # an exercise is shown as an order, and never turns into one
         terms = replace(terms, exercise=entry.terms.exercise)
-    return {
-        "limit_price": _new(order.limit_price, entry.limit_price),
-        "stop_price": _new(order.stop_price, entry.stop_price),
-        "time_in_force": _new(order.time_in_force or None, entry.time_in_force),
-        "outside_regular_hours": _new(order.outside_regular_hours, entry.outside_regular_hours),
-        "terms": _new(terms, entry.terms),
-    }
-
-
-def _new(said: Any, known: Any) -> Any:
-    return None if said == known else said
+    news: dict[str, Any] = {}
+    if order.limit_price is not None and order.limit_price != entry.limit_price:
+        news["limit_price"] = order.limit_price
+    if order.stop_price is not None and order.stop_price != entry.stop_price:
+        news["stop_price"] = order.stop_price
+    if order.time_in_force and order.time_in_force != entry.time_in_force:
+        news["time_in_force"] = order.time_in_force
+    if order.outside_regular_hours != entry.outside_regular_hours:
+        news["outside_regular_hours"] = order.outside_regular_hours
+    # most orders have no terms at all, and share one record that says so
+    if terms is not entry.terms and terms != entry.terms:
+        news["terms"] = terms
+    return news
 
 
 def _with_known_contracts(said: OrderTerms, known: OrderTerms) -> OrderTerms:

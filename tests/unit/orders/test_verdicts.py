@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -196,6 +196,48 @@ def test_the_decision_is_the_judgement_and_has_every_rule_that_is_set(
         r for r in rows if r.verdict is not Verdict.WAIVED
     ]
     assert all(row.value and row.limit for row in rows)
+
+
+STRICT: dict[str, Any] = {
+    name: Decimal(0) if isinstance(value, Decimal) else value for name, value in ALL.items()
+} | {
+    "max_open_orders": 0,
+    "max_orders_per_second": 0,
+    "max_orders_per_minute": 0,
+    "duplicate_window_s": Decimal(60),
+    "require_shortable": True,
+    **{
+        f"{start}{name}": frozenset({"none"} if not start else {"STK", "AAPL", "LMT", "USD", "DU1"})
+        for start in ("", "denied_")
+        for name in (
+            "security_types",
+            "symbols",
+            "order_types",
+            "exchanges",
+            "currencies",
+            "accounts",
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("name", STRICT)
+@pytest.mark.parametrize("knows", [True, False])
+def test_each_limit_alone_is_judged_as_by_all_rules(name: str, knows: bool) -> None:
+    one = case(replace(buy(), action=Action.SELL), held=0, **{name: STRICT[name]})
+    if not knows:
+        one = replace(one, facts=RiskFacts(), book=Book())
+    violations, _ = decide(one)
+    assert violations == judge(one)
+    silent = [rule for rule in RULES if not rule.is_set(one.limits)]
+    assert not [said for rule in silent for said in rule.violations(one)]
+    assert not [said for rule in silent for said in MEASURES[rule.name](one)]
+
+
+def test_every_limit_is_looked_at_by_a_rule_that_says_so() -> None:
+    named = {name for rule in RULES for name in rule.limits}
+    others = {"max_order_size", "halt_cooldown_s", "trading_allowed", "halted_reason"}
+    assert named | others == {field.name for field in fields(RiskLimits)}
 
 
 def test_of_an_order_that_only_closes_the_decision_tells_which_limits_were_waived() -> None:

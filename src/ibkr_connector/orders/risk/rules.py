@@ -20,7 +20,16 @@ from .facts import Book, Case, Needs, RiskFacts
 from .limits import RiskLimits
 from .valuation import closes, needs_price, sized
 
-__all__ = ["RULES", "Rule", "check_risk", "judge", "needs_facts", "needs_of", "rules_for"]
+__all__ = [
+    "RULES",
+    "Rule",
+    "check_risk",
+    "judge",
+    "needs_facts",
+    "needs_of",
+    "rules_for",
+    "rules_set",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +48,13 @@ class Rule:
     of_exercises: bool = False
     """Whether it is about exercises of options alone."""
 
+    limits: tuple[str, ...] = ()
+    """The limits it looks at: while none of them is set it says nothing; without any, always."""
+
+    def is_set(self, limits: RiskLimits) -> bool:
+        """Whether it can say anything at all under these limits."""
+        return not self.limits or any(_is_set(name, getattr(limits, name)) for name in self.limits)
+
     def violations(self, case: Case) -> Iterator[Violation]:
         """Apply it to an order, and to its legs."""
         if self.legs != "instead" or not case.contract.legs:
@@ -48,9 +64,26 @@ class Rule:
                 yield from self.check(leg)
 
 
+def _is_set(name: str, value: object) -> bool:
+    if name in _SET_BY_FALSE:
+        return value is False
+    return value is not None and value is not False and value != frozenset()
+
+
+_SET_BY_FALSE: Final = frozenset({"allow_short"})
+
+_SETS: Final = ("security_types", "symbols", "order_types", "exchanges", "currencies", "accounts")
+
+
 RULES: Final = (
-    Rule(name="allowed", check=permissions.allowed, for_closing=True, legs="too"),
-    Rule(name="denied", check=permissions.denied, for_closing=True, legs="too"),
+    Rule(name="allowed", check=permissions.allowed, for_closing=True, legs="too", limits=_SETS),
+    Rule(
+        name="denied",
+        check=permissions.denied,
+        for_closing=True,
+        legs="too",
+        limits=tuple(f"denied_{name}" for name in _SETS),
+    ),
     Rule(
         name="exercise",
         check=sizes.exercise,
@@ -58,25 +91,96 @@ RULES: Final = (
         of_exercises=True,
     ),
     Rule(name="order size", check=sizes.order_size, for_closing=True),
-    Rule(name="order value", check=sizes.order_worth, for_closing=True),
-    Rule(name="portfolio risk", check=sizes.portfolio_risk, for_closing=True),
+    Rule(
+        name="order value", check=sizes.order_worth, for_closing=True, limits=("max_order_value",)
+    ),
+    Rule(
+        name="portfolio risk",
+        check=sizes.portfolio_risk,
+        for_closing=True,
+        limits=("max_portfolio_risk",),
+    ),
     # what only closes makes these better, however bad they are
-    Rule(name="position size", check=sizes.position_size, for_closing=False, legs="instead"),
-    Rule(name="position value", check=sizes.position_worth, for_closing=False, legs="instead"),
-    Rule(name="exposure", check=sizes.exposure, for_closing=False),
-    Rule(name="concentration", check=sizes.concentration, for_closing=False),
-    Rule(name="buying power", check=sizes.buying_power, for_closing=False),
-    Rule(name="short selling", check=sizes.short_selling, for_closing=False, legs="instead"),
-    Rule(name="price collar", check=market.price_collar, for_closing=True),
-    Rule(name="quote age", check=market.quote_age, for_closing=False, legs="instead"),
-    Rule(name="open market", check=market.open_market, for_closing=True),
-    Rule(name="halted", check=market.halted, for_closing=True, legs="instead"),
-    Rule(name="losses", check=losses.losses, for_closing=False),
+    Rule(
+        name="position size",
+        check=sizes.position_size,
+        for_closing=False,
+        legs="instead",
+        limits=("max_position_size",),
+    ),
+    Rule(
+        name="position value",
+        check=sizes.position_worth,
+        for_closing=False,
+        legs="instead",
+        limits=("max_position_value",),
+    ),
+    Rule(
+        name="exposure",
+        check=sizes.exposure,
+        for_closing=False,
+        limits=("max_exposure", "max_exposure_share"),
+    ),
+    Rule(
+        name="concentration",
+        check=sizes.concentration,
+        for_closing=False,
+        limits=("max_concentration",),
+    ),
+    Rule(
+        name="buying power",
+        check=sizes.buying_power,
+        for_closing=False,
+        limits=("check_buying_power",),
+    ),
+    Rule(
+        name="short selling",
+        check=sizes.short_selling,
+        for_closing=False,
+        legs="instead",
+        limits=("allow_short", "require_shortable"),
+    ),
+    Rule(
+        name="price collar", check=market.price_collar, for_closing=True, limits=("price_collar",)
+    ),
+    Rule(
+        name="quote age",
+        check=market.quote_age,
+        for_closing=False,
+        legs="instead",
+        limits=("max_quote_age_s",),
+    ),
+    Rule(
+        name="open market",
+        check=market.open_market,
+        for_closing=True,
+        limits=("require_open_market",),
+    ),
+    Rule(
+        name="halted",
+        check=market.halted,
+        for_closing=True,
+        legs="instead",
+        limits=("refuse_halted",),
+    ),
+    Rule(
+        name="losses",
+        check=losses.losses,
+        for_closing=False,
+        limits=("max_daily_loss", "max_daily_loss_share", "max_drawdown"),
+    ),
     Rule(name="cooldown", check=losses.cooldown, for_closing=False),
     # a program that has gone mad can be mad about closing too
-    Rule(name="open orders", check=pace.open_orders, for_closing=False),
-    Rule(name="order rate", check=pace.rate, for_closing=True),
-    Rule(name="duplicate", check=pace.duplicate, for_closing=True),
+    Rule(
+        name="open orders", check=pace.open_orders, for_closing=False, limits=("max_open_orders",)
+    ),
+    Rule(
+        name="order rate",
+        check=pace.rate,
+        for_closing=True,
+        limits=("max_orders_per_second", "max_orders_per_minute"),
+    ),
+    Rule(name="duplicate", check=pace.duplicate, for_closing=True, limits=("duplicate_window_s",)),
 )
 
 
@@ -86,6 +190,26 @@ _OF_ORDERS: Final = tuple(rule for rule in RULES if not rule.of_exercises)
 def rules_for(case: Case) -> tuple[Rule, ...]:
     """Return the rules that are about such an order."""
     return _OF_ORDERS if case.request.exercise is None else RULES
+
+
+def rules_set(case: Case) -> tuple[Rule, ...]:
+    """Return those of them that can say anything under the limits of the case."""
+    limits = case.limits
+    known = _SPEAKING.get(id(limits))
+    if known is None or known[0] is not limits:
+        if len(_SPEAKING) >= _MOST_LIMITS:
+            _SPEAKING.clear()
+        known = (limits, tuple(rule for rule in RULES if rule.is_set(limits)))
+        _SPEAKING[id(limits)] = known
+    if case.request.exercise is not None:
+        return known[1]
+    return tuple(rule for rule in known[1] if not rule.of_exercises)
+
+
+_MOST_LIMITS: Final = 256
+
+# the same limits hold for thousands of orders; held here, an id is nobody else's
+_SPEAKING: Final[dict[int, tuple[RiskLimits, tuple[Rule, ...]]]] = {}
 
 
 def check_risk(

@@ -179,16 +179,15 @@ def unknown_of(case: Case) -> tuple[str, ...]:
 
 def total(orders: Iterable[Working], action: Action) -> Decimal:
     """Return how much orders of one side can fill; of a group only its largest."""
+    # with hundreds of orders open this is most of what the rules cost: lists, not generators
+    side = [order for order in orders if order.action is action]
+    alone = [order.quantity for order in side if not order.group]
     grouped: dict[str, Decimal] = {}
-    alone = ZERO
-    for order in orders:
-        if order.action is not action:
-            continue
-        if order.group:
-            grouped[order.group] = max(grouped.get(order.group, ZERO), order.quantity)
-        else:
-            alone += order.quantity
-    return alone + sum(grouped.values(), ZERO)
+    if len(alone) < len(side):
+        for order in side:
+            if order.group:
+                grouped[order.group] = max(grouped.get(order.group, ZERO), order.quantity)
+    return sum(alone, ZERO) + sum(grouped.values(), ZERO)
 
 
 def _held_of(case: Case) -> Decimal | None:
@@ -220,7 +219,7 @@ def _position_after(case: Case) -> Decimal | None:
         return max(after for leg in case.legs if (after := position_after(leg)) is not None)
     action = case.request.action
     con_id = case.contract.con_id
-    open_ = (order for order in case.book.working if order.con_id == con_id)
+    open_ = [order for order in case.book.working if order.con_id == con_id]
     reached = held if action is Action.BUY else -held
     return reached + total((*open_, _as_working(case, None)), action)
 

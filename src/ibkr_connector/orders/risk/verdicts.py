@@ -17,7 +17,7 @@ from ibkr_connector.model.preview import RuleVerdict, Verdict
 
 from .facts import Case
 from .pace import open_after, placed_since
-from .rules import Rule, rules_for
+from .rules import Rule, rules_for, rules_set
 from .valuation import closes, exposures, order_unit_value, order_value, position_after
 
 __all__ = ["MEASURES", "decide", "verdicts"]
@@ -51,7 +51,7 @@ def decide(case: Case) -> tuple[tuple[Violation, ...], tuple[RuleVerdict, ...]]:
     violations: list[Violation] = []
     rows: list[RuleVerdict] = []
     has_legs = bool(case.contract.legs)
-    for rule in rules_for(case):
+    for rule in rules_set(case):
         if only_closes and not rule.for_closing:
             rows += _compared(rule, case, Verdict.WAIVED)
         elif broken := [*(rule.violations(case) if has_legs else rule.check(case))]:
