@@ -17,7 +17,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,6 +41,11 @@ __all__ = [
 SCHEMA_VERSION: Final = 1
 
 _CHECKPOINT_PAGES: Final = 256
+"""So many pages of the write-ahead file, and it is begun anew."""
+
+_PAGE: Final = 4096
+_PAGES_OF_A_COMMIT: Final = 3
+"""Pages that a commit writes beside those of its rows: of the file's head, tree and index."""
 
 _APPLICATION_ID: Final = 0x69626A31
 """Marks the file as ours ("ibj1")."""
@@ -65,6 +70,7 @@ PRAGMA application_id = {_APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
 """
 
+_INSERT: Final = "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _SELECT: Final = "SELECT seq, time, kind, key, correlation_id, cause, body, digest FROM entries"
 
 
@@ -76,6 +82,7 @@ class AppendLog(Writer):
     ) -> None:
         self._database = database
         self._lock = lock
+        self._pages = 0
         super().__init__(head)
 
     @classmethod
@@ -112,14 +119,28 @@ class AppendLog(Writer):
         return cls(database, lock, head)
 
     def _insert(self, rows: Sequence[Row]) -> None:
+        self._pages += _PAGES_OF_A_COMMIT + sum(1 + len(row[6]) // _PAGE for row in rows)
+        if len(rows) == 1:
+            # one statement is a transaction of its own, in one turn of the database and not three
+            self._database.execute(_INSERT, rows[0])
+            return
         try:
             self._database.execute("BEGIN IMMEDIATE")
-            self._database.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self._database.executemany(_INSERT, rows)
             self._database.execute("COMMIT")
         except sqlite3.Error:
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
             raise
+
+    def _tidy(self) -> None:
+        if self._pages < _CHECKPOINT_PAGES:
+            return
+        self._pages = 0
+        # the rows are safe in the write-ahead file however this ends, and it is tried again; a
+        # disk that takes nothing more is told by the next commit
+        with suppress(sqlite3.Error):
+            self._database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def _let_go(self) -> None:
         self._database.close()
@@ -263,8 +284,9 @@ def _open_database(path: Path) -> sqlite3.Connection:
         database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
-        # a flush is much faster where the write-ahead file need not grow: begin it anew early
-        database.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+        # a flush is much faster where the write-ahead file need not grow: `_tidy` begins it anew
+        # early; sqlite itself would do that within a commit, for which orders wait
+        database.execute("PRAGMA wal_autocheckpoint = 0")
         empty = not database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if empty:
             database.executescript(f"BEGIN;{_SCHEMA}COMMIT;")

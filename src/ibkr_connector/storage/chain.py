@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from json import JSONEncoder
+from json.encoder import encode_basestring_ascii as quoted
 from typing import Final
 
 __all__ = ["GENESIS", "link"]
@@ -12,10 +12,9 @@ __all__ = ["GENESIS", "link"]
 GENESIS: Final = "0" * 64
 """What the first entry is tied to."""
 
-_ENCODER: Final = JSONEncoder(ensure_ascii=True, separators=(",", ":"))
-
 
 def link(previous: str, fields: Sequence[str | int]) -> str:
     """Return the digest of an entry; JSON keeps two fields from running into each other."""
-    text = _ENCODER.encode([previous, *fields])
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    # the compact JSON of a list of texts and whole numbers, without making an encoder for each
+    texts = [quoted(one) if isinstance(one, str) else str(one) for one in (previous, *fields)]
+    return hashlib.sha256(f"[{','.join(texts)}]".encode("ascii")).hexdigest()

@@ -89,8 +89,9 @@ class Writer(ABC):
     The writing end of a log, ended by `close`.
 
     `append` may be called from any thread and never blocks. A store says how rows are put in
-    (`_insert`, all or none, safe when it returns) and how it is let go (`_let_go`); both are called
-    on the one thread that writes.
+    (`_insert`, all or none, safe when it returns), how it is let go (`_let_go`), and what it has to
+    tidy up when those who wait for rows have been told (`_tidy`); all on the one thread that
+    writes.
     """
 
     def __init__(self, head: tuple[int, str]) -> None:
@@ -106,6 +107,9 @@ class Writer(ABC):
 
     @abstractmethod
     def _let_go(self) -> None: ...
+
+    def _tidy(self) -> None:  # noqa: B027  # most stores have nothing to tidy up
+        """Do what may wait until nobody does; must not raise."""
 
     def append(self, drafts: Sequence[Draft], done: Done) -> None:
         """Hand in drafts that are to be written together, or not at all."""
@@ -126,6 +130,7 @@ class Writer(ABC):
         try:
             while (batch := self._next_batch()) is not None:
                 self._commit(batch)
+                self._tidy()
         finally:
             self._let_go()
 

@@ -1,5 +1,7 @@
 """The append-only log: durable, ordered, chained, one writer."""
 
+import hashlib
+import json
 import queue
 import sqlite3
 import stat
@@ -106,6 +108,49 @@ def test_of_what_nobody_waits_for_only_a_failure_is_told(path: Path) -> None:
     assert isinstance(write(log, draft()), ValueError)
     log.close()
     assert verify_entries(path) == 2
+
+
+LONG = json.dumps("x" * 60_000)
+"""Some twenty of it fill the write-ahead file as far as it is let grow."""
+
+
+def test_the_write_ahead_file_is_begun_anew_when_those_who_wait_have_been_told(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = AppendLog.open(path)
+    told: list[int] = []
+    tidied: list[int] = []
+    tidy = log._tidy
+
+    def look() -> None:
+        tidy()
+        tidied.append(path.stat().st_size)
+
+    monkeypatch.setattr(log, "_tidy", look)
+    done: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+    for _ in range(40):
+        log.append(
+            [draft(body=LONG)],
+            lambda failure: (told.append(path.stat().st_size), done.put(failure)),
+        )
+        assert done.get(timeout=60) is None
+    log.close()
+    # the file itself grows after an answer, never before one
+    assert told[1:] == tidied[:-1]
+    assert 1 <= len(set(tidied)) - 1 <= 4
+    assert verify_entries(path) == 40
+
+
+def test_a_write_ahead_file_that_cannot_be_begun_anew_loses_nothing(path: Path) -> None:
+    log = AppendLog.open(path)
+    with closing(sqlite3.connect(path)) as reader:
+        # somebody who reads all the while holds it back
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM entries").fetchone()
+        for _ in range(40):
+            assert write(log, draft(body=LONG)) is None
+    log.close()
+    assert verify_entries(path) == 40
 
 
 def test_closing_twice_is_harmless(path: Path) -> None:
@@ -226,6 +271,14 @@ def test_two_fields_never_run_into_each_other(fields: list[str], cut: int) -> No
     at = min(cut, len(fields) - 2)
     joined = [*fields[:at], fields[at] + fields[at + 1], *fields[at + 2 :]]
     assert link(GENESIS, fields) != link(GENESIS, joined)
+
+
+@given(st.text(), st.lists(st.text() | st.integers(), max_size=4))
+def test_a_link_is_over_the_compact_json_of_what_it_ties(
+    previous: str, fields: list[str | int]
+) -> None:
+    text = json.dumps([previous, *fields], separators=(",", ":"))
+    assert link(previous, fields) == hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def forge(path: Path, statement: str) -> None:
