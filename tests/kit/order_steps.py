@@ -64,6 +64,7 @@ __all__ = [
     "Place",
     "Revise",
     "Says",
+    "Settle",
     "Step",
     "Storm",
     "TraderStep",
@@ -298,6 +299,13 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class Settle:
+    """Say that an order is over, whatever became of it; of exercises nobody could tell."""
+
+    which: int
+
+
+@dataclass(frozen=True, slots=True)
 class CancelAll:
     """Cancel everything."""
 
@@ -333,6 +341,7 @@ TraderStep = (
     | Exercise
     | Modify
     | Cancel
+    | Settle
     | CancelAll
     | Volley
     | Pause
@@ -529,6 +538,7 @@ _TRADER: Final[st.SearchStrategy[TraderStep]] = st.one_of(
     ),
     st.builds(Cancel, which=_WHICH, patience_s=_PATIENCE, leaves_after=_LEAVES),
     st.builds(Cancel, which=_WHICH),
+    st.builds(Settle, _WHICH),
     st.builds(CancelAll),
     st.builds(Volley, st.integers(2, 6)),
     st.builds(Flatten),

@@ -34,6 +34,7 @@ from kit.order_steps import (
     Modify,
     Pause,
     Place,
+    Settle,
     TraderStep,
     Volley,
 )
@@ -172,7 +173,11 @@ class Trader:
                 order_id = self.own()[which].order_id
                 call = self.engine.orders.cancel(order_id, timeout_s=step.patience_s)
                 await _bear(call, leaves_after=step.leaves_after)
-            case Modify() | Cancel():
+            case Settle(which=which) if which < len(self.own()):
+                order = self.own()[which]
+                if order.terms.exercise is None:
+                    await _bear(self.engine.orders.settling.settle(order.order_id, why="is over"))
+            case Modify() | Cancel() | Settle():
                 pass
             case CancelAll():
                 await _bear(self.engine.closing.cancel_all())

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -213,12 +214,36 @@ def cancel(
                 ids = await asyncio.to_thread(lambda: open_ids(path, client_id=own))
             return show_cancelled(*await cancel_orders(ids, ib.cancel_order), as_json=as_json)
 
+    raise typer.Exit(_outcome(session(), as_json=as_json))
+
+
+@app.command()
+def settle(
+    order_id: Annotated[int, typer.Argument(help="Id of the order.")],
+    why: Annotated[str, typer.Option(help="What you have seen: 'expired, says the statement'.")],
+    profile: Profile = None,
+    host: Host = None,
+    port: Port = None,
+    client_id: ClientId = None,
+    as_json: Json = False,
+) -> None:
+    """End an uncertain order on your word, once TWS or the statement shows that it is over."""
+    settings = settings_of(profile, host=host, port=port, client_id=client_id)
+
+    async def session() -> int:
+        async with IBKRConnector.create(settings) as ib:
+            one = partial(ib.settle_order, why=why)
+            return show_cancelled(*await cancel_orders((order_id,), one), as_json=as_json)
+
+    raise typer.Exit(_outcome(session(), as_json=as_json))
+
+
+def _outcome(session: Coroutine[Any, Any, int], *, as_json: bool) -> int:
     try:
-        code = asyncio.run(session())
+        return asyncio.run(session)
     except IBKRError as error:
         Renderer(as_json=as_json).fail(error)
-        code = EXIT_FAILED
-    raise typer.Exit(code)
+        return EXIT_FAILED
 
 
 @config_app.command("show")

@@ -127,7 +127,6 @@ class OrdersDesk:
             timing=timing,
             spawn=self._jobs.spawn,
         )
-        self.settling = Settling(book=self._book, inquiry=self._inquiry, find=self._finder.look_up)
         questions = WhatIfQuestions(gateway=gateway, ledger=self._ledger, pipeline=pipeline)
         self._admission = Admission(
             resolve=resolve,
@@ -141,6 +140,7 @@ class OrdersDesk:
             kill=kill,
             steps=steps,
         )
+        self.settling = Settling(self._finder, self._inquiry, admission=self._admission)
         self._dispatch = Dispatch(
             book=self._book,
             gateway=gateway,

@@ -17,7 +17,7 @@ class Finder:
     """Find orders by their order id or their permanent id."""
 
     def __init__(self, book: Book, gateway: OrderGateway) -> None:
-        self._book = book
+        self.book = book
         self._ledger = book.ledger
         self._gateway = gateway
 
@@ -50,10 +50,10 @@ class Finder:
         try:
             return self.find(order_id)
         except OrderNotFoundError:
-            if not self._book.retention.has_forgotten:
+            if not self.book.retention.has_forgotten:
                 raise
-        told = await order_history(self._book.journal, order_id)
-        await self._book.retention.recall(told.order.order_ref)
+        told = await order_history(self.book.journal, order_id)
+        await self.book.retention.recall(told.order.order_ref)
         return self.find(told.order.perm_id or order_id)
 
     def ours(self) -> list[OrderEntry]:

@@ -75,6 +75,7 @@ class Inquiry:
         self._gateway = gateway
         self._pipeline = pipeline
         self._timing = timing
+        self.grace_s = timing.grace_s
         self._spawn = spawn
         self._turn = asyncio.Lock()
         self._begun = 0

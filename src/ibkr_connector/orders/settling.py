@@ -9,20 +9,23 @@ Owns: that nothing is ended that the broker shows, and nothing whose bytes may s
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from ibkr_connector.errors import OrderStateError, OrderValidationError
 from ibkr_connector.model.orders import OrderReport
 
-from .book import Book
+from .admission import Admission
 from .entry import OrderEntry
+from .finding import Finder
 from .inquiry import Inquiry
 from .states import Event, State
 
 __all__ = ["Settling"]
 
 _LONGEST: Final = 200
+_GRACES: Final = 3
+"""How long one is waited for that is missing for the first time."""
 
 
 class Settling:
@@ -30,17 +33,16 @@ class Settling:
     End uncertain orders; lives on the desk's loop.
 
     Args:
-        book: Where they are.
+        finder: Finds an order by its number.
         inquiry: Asks the broker.
-        find: Finds an order by its number.
+        admission: Tells whether anything may be changed.
     """
 
-    def __init__(
-        self, *, book: Book, inquiry: Inquiry, find: Callable[[int], Awaitable[OrderEntry]]
-    ) -> None:
-        self._book = book
+    def __init__(self, finder: Finder, inquiry: Inquiry, *, admission: Admission) -> None:
+        self._finder = finder
+        self._book = finder.book
         self._inquiry = inquiry
-        self._find = find
+        self._admission = admission
 
     async def settle(self, order_id: int, *, why: str) -> OrderReport:
         """
@@ -50,6 +52,7 @@ class Settling:
             OrderNotFoundError: No such order is known.
             OrderValidationError: There is no reason.
             OrderStateError: It is not uncertain, or may still be on its way to the broker.
+            ReadOnlyError: The connector is read-only.
             IBKRError: The broker cannot be asked.
         """
         words: Any = why
@@ -58,11 +61,21 @@ class Settling:
                 f"why must be printable text of 1 to {_LONGEST} characters; got {words!r}",
                 hint="say what you have seen, as in why='expired, says the statement'",
             )
-        entry = await self._find(order_id)
-        _check(entry, is_listed=False)
+        self._admission.check_writable()
+        entry = await self._finder.look_up(order_id)
+        if not entry.is_own or not entry.is_open:
+            raise _refused(entry)
         picture = await self._inquiry.look()
+        if entry.key not in picture.listed:
+            # one that was still held to be alive is missed twice first
+            self._inquiry.follow_up()
+            with suppress(TimeoutError):
+                await self._book.until(
+                    entry.key, _is_told, timeout_s=_GRACES * self._inquiry.grace_s
+                )
         entry = self._book.ledger.get(entry.key)
-        _check(entry, is_listed=entry.key in picture.listed)
+        if entry.state is not State.UNCERTAIN or entry.key in picture.listed:
+            raise _refused(entry)
         if not entry.seen and not self._inquiry.was_sent_before(entry.key):
             raise OrderStateError(
                 f"order {entry.order_id} was sent over this connection, and may still arrive",
@@ -79,10 +92,13 @@ class Settling:
         return self._book.ledger.get(entry.key).report()
 
 
-def _check(entry: OrderEntry, *, is_listed: bool) -> None:
-    if not entry.is_own or entry.state is not State.UNCERTAIN or is_listed:
-        raise OrderStateError(
-            f"order {entry.order_id} is {entry.status}, and not for you to settle",
-            request_id=entry.order_id,
-            hint="only an uncertain order of ours is ended by a word; cancel_order ends others",
-        )
+def _is_told(entry: OrderEntry) -> bool:
+    return entry.state is State.UNCERTAIN or not entry.is_open
+
+
+def _refused(entry: OrderEntry) -> OrderStateError:
+    return OrderStateError(
+        f"order {entry.order_id} is {entry.status}, and not for you to settle",
+        request_id=entry.order_id,
+        hint="only an uncertain order of ours is ended by a word; cancel_order ends others",
+    )

@@ -140,6 +140,26 @@ def test_one_order_is_cancelled_and_then_all(
     assert "no open orders" in ibkr("cancel", "--all", *port).stdout
 
 
+def test_an_order_that_the_gateway_no_longer_knows_is_settled_by_a_word(
+    journal: Path,
+    make_ibkr_gateway: Callable[..., HostedSimulator],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("IBKR_READONLY", "false")
+    another = make_ibkr_gateway()
+    resting = json.loads(ibkr("orders", "--json").stdout)[1]["order_id"]
+    words = ("settle", str(resting), "--why", "expired, says TWS", "--port", str(another.port))
+    done = ibkr(*words, "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (told,) = json.loads(done.stdout)
+    assert (told["status"], told["reason"]) == (
+        "cancelled",
+        "settled by the user: expired, says TWS",
+    )
+    again = ibkr(*words)
+    assert (again.returncode, "not for you to settle" in again.stdout) == (1, True)
+
+
 def test_a_cancellation_that_cannot_be_says_why(
     journal: Path, ibkr_gateway: HostedSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,6 +35,7 @@ from kit.order_steps import (
     Place,
     Revise,
     Says,
+    Settle,
     Step,
     Storm,
     TraderStep,
@@ -206,6 +207,24 @@ async def test_an_order_by_cash_ends_with_what_it_has_come_to_whatever_is_lost(
     await play(story, tmp_path)
     written = [one.report for one in read_orders(journal_of(tmp_path)) if one.is_own]
     assert [str(one.status) for one in written] == ["cancelled", "submitted", "filled", "filled"]
+
+
+async def test_a_word_ends_what_has_never_arrived_and_nothing_else(tmp_path: Path) -> None:
+    story: list[Step] = [
+        Happens(Cut(on="PlaceOrder", handled=False)),
+        Place(kind="rests"),
+        Settle(0),
+        Again(0),
+        Happens(Cut(on="PlaceOrder", handled=True)),
+        Place(kind="rests"),
+        Settle(1),
+        Again(1),
+        Place(kind="market"),
+        Settle(2),
+    ]
+    await play(story, tmp_path)
+    written = [one.report for one in read_orders(journal_of(tmp_path)) if one.is_own]
+    assert [str(one.status) for one in written] == ["rejected", "submitted", "filled"]
 
 
 @pytest.mark.timeout(0)

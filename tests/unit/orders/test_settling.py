@@ -17,6 +17,7 @@ from ibkr_connector.errors import (
     OrderStateError,
     OrderUncertainError,
     OrderValidationError,
+    ReadOnlyError,
     RiskLimitError,
 )
 from ibkr_connector.model.orders import OrderReport, OrderStatus, SendDisposition
@@ -112,6 +113,20 @@ async def test_nothing_is_settled_while_the_broker_cannot_be_asked(tmp_path: Pat
         with pytest.raises(NotConnectedError):
             await settled(b)
         assert b.desk.report(1).status is OrderStatus.UNCERTAIN
+
+
+async def test_what_is_missing_for_the_first_time_is_looked_for_once_more(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.run(lambda: b.desk.place(buy()))
+        b.venue.held.clear()
+        assert (await settled(b)).status is OrderStatus.CANCELLED
+
+
+async def test_a_read_only_connector_settles_nothing(tmp_path: Path) -> None:
+    async with vanished(tmp_path) as b:
+        b.desk._admission._readonly = True
+        with pytest.raises(ReadOnlyError):
+            await settled(b)
 
 
 @pytest.mark.parametrize("why", ["", "a\nb", "x" * 201, None])
