@@ -12,7 +12,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from pathlib import Path
@@ -21,11 +21,11 @@ from typing import Any, Final
 import yaml
 
 from ibkr_connector.errors import ContractError
-from ibkr_connector.model.contracts import Contract, Right, SecurityType
+from ibkr_connector.model.contracts import ComboLeg, Contract, Right, SecurityType
 from ibkr_connector.model.ids import ConId
 from ibkr_connector.model.registry import BadLine, Instrument
 
-from .text import parse_contract
+from .text import contract_text, parse_contract
 
 __all__ = ["COLUMNS", "Row", "SheetFormat", "format_of", "read_sheet", "write_sheet"]
 
@@ -38,6 +38,9 @@ _PLAIN: Final = (
     "local_symbol",
     "trading_class",
 )
+_PLACED_LATER: Final = frozenset({"CONTFUT", "IND"})
+"""Kinds that are nowhere routed: without an exchange it is left open which one."""
+
 COLUMNS: Final = (
     "instrument_id",
     "text",
@@ -130,18 +133,34 @@ def _cells(instrument: Instrument) -> dict[str, str]:
     cells = dict.fromkeys(COLUMNS, "")
     cells |= {"instrument_id": instrument.instrument_id, "note": instrument.note}
     if contract.legs:
-        cells["text"] = contract.text
+        cells["text"] = _combo_text(contract)
         return cells
-    con_id = contract.con_id or instrument.con_id
+    # what it was described as, and nothing that was found out: an id would pin it to one contract
+    con_id = contract.con_id
     cells |= {name: getattr(contract, name) for name in _PLAIN}
     cells |= {
         "con_id": "" if con_id is None else str(con_id),
-        "security_type": contract.security_type.value if contract.symbol else "",
+        "security_type": (
+            contract.security_type.value if contract.symbol or contract.local_symbol else ""
+        ),
         "strike": "" if contract.strike is None else f"{contract.strike:f}",
         "right": "" if contract.right is None else contract.right.value,
         "multiplier": "" if contract.multiplier is None else f"{contract.multiplier:f}",
     }
     return cells
+
+
+def _combo_text(contract: Contract) -> str:
+    legs = tuple(map(_short_leg, contract.legs))
+    # what else is said of a combination follows from its legs
+    return contract_text(replace(contract, legs=legs, symbol="", exchange="", currency=""))
+
+
+def _short_leg(leg: ComboLeg) -> ComboLeg:
+    if leg.con_id is None:
+        return leg
+    # the id says all of it
+    return replace(leg, contract=Contract(symbol="", con_id=leg.con_id, exchange=""), exchange="")
 
 
 def _row(line: int, cells: Mapping[str, str]) -> Row:
@@ -169,7 +188,9 @@ def _contract(said: Mapping[str, str]) -> Contract:
     given: dict[str, Any] = {key: said[key] for key in _PLAIN if key in said}
     given.setdefault("symbol", "")
     if "exchange" not in given:
-        given["exchange"] = "" if not given["symbol"] or "expiry" in said else "SMART"
+        is_open = not given["symbol"] or "expiry" in said
+        is_open = is_open or said.get("security_type", "").upper() in _PLACED_LATER
+        given["exchange"] = "" if is_open else "SMART"
     if "con_id" in said:
         if not said["con_id"].isascii() or not said["con_id"].isdigit():
             raise ContractError(f"con_id must be a whole number, found {said['con_id']!r}")

@@ -9,16 +9,31 @@ The short text form of contracts.
     AAPL 20261218 C 250     an option: expiry, right, strike
     #265598                 whatever has this contract id
 
+    CONTFUT ES              a continuous future
+    FOP ES 20261218 C 6000  an option on a future
+    IND SPX                 an index
+    CFD IBUS500             a contract for difference; CFD EUR.USD one on a currency pair
+    BOND US912828C574       a bond, by its ISIN or CUSIP
+    FUND VTSMX              a mutual fund
+    CMDTY XAUUSD            a metal
+    WAR SIMW1               a warrant, by its local symbol
+    CRYPTO XYZ.USD          a crypto currency that is not in the list below
+
+    SAP@IBIS/EUR            any of these at an exchange, and in a currency
+    IND DAX@EUREX/EUR
+
     ES 202703 - ES 202612   a combination: the first is bought, the other is sold
     KO - 2*PEP              one with two of the second leg in it
 
 Whatever the text leaves open stays open: the gateway is asked, and says so when several contracts
-fit. Anything the form cannot say is said with `Contract` and its constructors.
+fit. Anything the form cannot say is said with `Contract` and its constructors. `contract_text`
+writes a contract in this form, so that it reads back as the same.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
 from typing import Final
@@ -30,13 +45,14 @@ from ibkr_connector.model.contracts import (
     Contract,
     Right,
     SecurityType,
+    bond,
     combo,
     crypto,
     forex,
 )
 from ibkr_connector.model.ids import ConId
 
-__all__ = ["parse_contract"]
+__all__ = ["contract_text", "parse_contract"]
 
 _CRYPTO: Final = frozenset({"BTC", "ETH", "LTC", "BCH", "SOL", "XRP", "ADA", "DOGE"})
 """Bases that IB lists at PAXOS or ZEROHASH; every other `XXX.YYY` is a currency pair."""
@@ -55,9 +71,36 @@ _SIGNS: Final = {"+": Action.BUY, "-": Action.SELL}
 _STOCK: Final = re.compile(r"[A-Z0-9]{1,12}(?: [A-Z]{1,2})?")
 
 _FORMS: Final = (
-    "write 'AAPL', 'EUR.USD', 'ES 202612', 'AAPL 20261218 C 250' or a combination such as "
-    "'ES 202703 - ES 202612', or pass a Contract"
+    "write 'AAPL', 'EUR.USD', 'ES 202612', 'AAPL 20261218 C 250', 'IND SPX', 'SAP@IBIS/EUR' or a "
+    "combination such as 'ES 202703 - ES 202612', or pass a Contract"
 )
+
+_PLACED: Final = re.compile(
+    r"(?P<what>.+?) ?@ ?(?P<place>[A-Z0-9.]{1,16})(?:/(?P<money>[A-Z]{3}))?"
+)
+_NAME: Final = re.compile(r"[A-Z0-9.]{1,24}")
+
+_PLACES: Final = {
+    SecurityType.CONTINUOUS_FUTURE: "",
+    SecurityType.INDEX: "",
+    SecurityType.BOND: "SMART",
+    SecurityType.FUND: "FUNDSERV",
+    SecurityType.COMMODITY: "SMART",
+    SecurityType.WARRANT: "",
+}
+"""Where a kind is looked for when the text does not say; empty leaves it open."""
+
+_PLAIN: Final = frozenset(
+    {SecurityType.STOCK, SecurityType.FUTURE, SecurityType.OPTION, SecurityType.FOREX}
+)
+"""Kinds that need no word before them."""
+
+_KINDS: Final = {
+    kind.value: kind
+    for kind in (
+        *_PLAIN, *_PLACES, SecurityType.CRYPTO, SecurityType.CFD, SecurityType.FUTURE_OPTION,
+    )
+}  # fmt: skip
 
 
 @lru_cache(maxsize=1024)
@@ -74,16 +117,71 @@ def parse_contract(text: str) -> Contract:
         return _combo(text, parts)
     if match := _CON_ID.fullmatch(words):
         return Contract(symbol="", con_id=ConId(int(match["con_id"])), exchange="")
+    if "@" in words and (match := _PLACED.fullmatch(words)):
+        read = _single(match["what"], text)
+        money = match["money"] or read.currency
+        return replace(read, exchange=match["place"], currency=money)
+    return _single(words, text)
+
+
+def contract_text(contract: Contract) -> str:
+    """
+    Write a contract in the short text form; `parse_contract` reads the same contract.
+
+    Raises:
+        ContractError: It says more than the form can.
+    """
+    if contract.legs:
+        signed = [f"{'+' if leg.sign > 0 else '-'} {_leg_text(leg)}" for leg in contract.legs]
+        text = " ".join(signed).removeprefix("+ ")
+    elif not contract.symbol and contract.con_id is not None:
+        text = f"#{contract.con_id}"
+    else:
+        text = _single_text(contract)
+    try:
+        read = parse_contract(text)
+        if read != contract and not contract.legs:
+            text += f"@{contract.exchange}"
+            text += "" if contract.currency == read.currency else f"/{contract.currency}"
+            read = parse_contract(text)
+    except ContractError:
+        read = None
+    if read != contract:
+        raise ContractError(
+            f"{contract} says more than the short text form can",
+            hint="pass the Contract itself, or its id as in '#265598'",
+        )
+    return text
+
+
+def _leg_text(leg: ComboLeg) -> str:
+    what = leg.contract if isinstance(leg.contract, str) else contract_text(leg.contract)
+    return what if leg.ratio == 1 else f"{leg.ratio}*{what}"
+
+
+def _single_text(contract: Contract) -> str:
+    kind = contract.security_type
+    said = [contract.local_symbol if kind is SecurityType.WARRANT else contract.symbol]
+    if kind in {SecurityType.FOREX, SecurityType.CRYPTO}:
+        said = [f"{said[0]}.{contract.currency}"]
+    if contract.expiry:
+        said.append(contract.expiry)
+    if contract.right is not None:
+        said.append(contract.right.value)
+    if contract.strike is not None:
+        said.append(f"{contract.strike.normalize():f}")
+    is_known = kind in _PLAIN or (kind is SecurityType.CRYPTO and contract.symbol in _CRYPTO)
+    return " ".join(said if is_known else [kind.value, *said])
+
+
+def _single(words: str, text: str) -> Contract:
+    word, _, rest = words.partition(" ")
+    if rest and (kind := _KINDS.get(word)) is not None:
+        return _named(kind, rest, text)
     if match := _PAIR.fullmatch(words):
         return _pair(match["base"], match["quote"])
     if match := _OPTION.fullmatch(words):
-        return Contract(
-            symbol=match["symbol"],
-            security_type=SecurityType.OPTION,
-            expiry=match["expiry"],
-            right=Right(match["right"]),
-            strike=Decimal(match["strike"]),
-        )
+        return _option(match, SecurityType.OPTION, "SMART")
     if match := _FUTURE.fullmatch(words):
         # the exchange stays open: the root symbol names it, and the gateway knows which
         return Contract(
@@ -94,9 +192,42 @@ def parse_contract(text: str) -> Contract:
         )
     if _STOCK.fullmatch(words):
         return Contract(symbol=words)
-    raise ContractError(
-        f"cannot read {text!r} as a contract",
-        hint=_FORMS,
+    raise ContractError(f"cannot read {text!r} as a contract", hint=_FORMS)
+
+
+def _named(kind: SecurityType, rest: str, text: str) -> Contract:
+    """Read what comes after the word for its kind."""
+    if kind in _PLAIN:
+        read = _single(rest, text)
+        if read.security_type is kind:
+            return read
+    pair = _PAIR.fullmatch(rest)
+    if kind is SecurityType.CRYPTO and pair:
+        return crypto(pair["base"], currency=pair["quote"])
+    if kind is SecurityType.CFD and pair:
+        return Contract(symbol=pair["base"], security_type=kind, currency=pair["quote"])
+    if kind is SecurityType.CFD and _STOCK.fullmatch(rest):
+        return Contract(symbol=rest, security_type=kind)
+    if kind is SecurityType.FUTURE_OPTION and (match := _OPTION.fullmatch(rest)):
+        return _option(match, kind, "")
+    if kind in _PLACES and _NAME.fullmatch(rest):
+        place = _PLACES[kind]
+        if kind is SecurityType.WARRANT:
+            return Contract(symbol="", local_symbol=rest, security_type=kind, exchange=place)
+        if kind is SecurityType.BOND:
+            return bond(rest)
+        return Contract(symbol=rest, security_type=kind, exchange=place)
+    raise ContractError(f"cannot read {text!r} as a contract", hint=_FORMS)
+
+
+def _option(match: re.Match[str], kind: SecurityType, exchange: str) -> Contract:
+    return Contract(
+        symbol=match["symbol"],
+        security_type=kind,
+        exchange=exchange,
+        expiry=match["expiry"],
+        right=Right(match["right"]),
+        strike=Decimal(match["strike"]),
     )
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 
+from ibkr_connector.errors import ContractError
+
+from .identifiers import check_identifier
 from .ids import ConId
 from .instruments import BondTerms
 from .record import Record
@@ -18,13 +21,20 @@ __all__ = [
     "OpenClose",
     "Right",
     "SecurityType",
+    "bond",
+    "cfd",
     "combo",
+    "commodity",
+    "continuous_future",
     "crypto",
     "forex",
+    "fund",
     "future",
+    "futures_option",
     "index",
     "option",
     "stock",
+    "warrant",
 ]
 
 
@@ -141,6 +151,13 @@ class Contract(Record):
     trading_class: str = ""
     legs: tuple[ComboLeg, ...] = ()
 
+    def __post_init__(self) -> None:
+        # IB's own words, as every other library takes them
+        if type(self.security_type) is not SecurityType:
+            object.__setattr__(self, "security_type", _word(SecurityType, self.security_type))
+        if self.right is not None and type(self.right) is not Right:
+            object.__setattr__(self, "right", _word(Right, self.right))
+
     @property
     def is_qualified(self) -> bool:
         """Whether the gateway has named this contract, so that orders may use it."""
@@ -227,6 +244,15 @@ class ContractDetails(Record):
     bond: BondTerms | None = None
 
 
+def _word(kind: type[StrEnum], said: object) -> StrEnum:
+    try:
+        return kind(str(said).strip().upper())
+    except ValueError as error:
+        raise ContractError(
+            f"expected a {kind.__name__}, found {said!r}", hint=f"one of {', '.join(kind)}"
+        ) from error
+
+
 def stock(
     symbol: str, *, exchange: str = "SMART", currency: str = "USD", primary_exchange: str = ""
 ) -> Contract:
@@ -287,6 +313,78 @@ def index(symbol: str, *, exchange: str = "CBOE", currency: str = "USD") -> Cont
     """Describe an index; it has prices but cannot be ordered."""
     return Contract(
         symbol=symbol, security_type=SecurityType.INDEX, exchange=exchange, currency=currency
+    )
+
+
+def continuous_future(symbol: str, *, exchange: str = "CME", currency: str = "USD") -> Contract:
+    """Describe a continuous future: history up to now, and nothing that can be ordered."""
+    return Contract(
+        symbol=symbol,
+        security_type=SecurityType.CONTINUOUS_FUTURE,
+        exchange=exchange,
+        currency=currency,
+    )
+
+
+def futures_option(
+    symbol: str,
+    expiry: str,
+    right: Right | str,
+    *,
+    strike: Decimal,
+    exchange: str = "CME",
+    currency: str = "USD",
+) -> Contract:
+    """Describe an option on a future; `right` is `C` or `P`."""
+    return replace(
+        option(symbol, expiry, right, strike=strike, exchange=exchange, currency=currency),
+        security_type=SecurityType.FUTURE_OPTION,
+    )
+
+
+def cfd(symbol: str, *, exchange: str = "SMART", currency: str = "USD") -> Contract:
+    """Describe a contract for difference, on an index or a stock."""
+    return Contract(
+        symbol=symbol, security_type=SecurityType.CFD, exchange=exchange, currency=currency
+    )
+
+
+def bond(identifier: str, *, exchange: str = "SMART", currency: str = "USD") -> Contract:
+    """
+    Describe a bond by its ISIN or CUSIP, which IB takes for a symbol.
+
+    Raises:
+        ContractError: It has the form of one and a wrong check digit.
+    """
+    name = identifier.strip().upper()
+    check_identifier(name)
+    return Contract(
+        symbol=name, security_type=SecurityType.BOND, exchange=exchange, currency=currency
+    )
+
+
+def commodity(symbol: str, *, exchange: str = "SMART", currency: str = "USD") -> Contract:
+    """Describe a metal, as in `XAUUSD`."""
+    return Contract(
+        symbol=symbol, security_type=SecurityType.COMMODITY, exchange=exchange, currency=currency
+    )
+
+
+def fund(symbol: str, *, exchange: str = "FUNDSERV", currency: str = "USD") -> Contract:
+    """Describe a mutual fund."""
+    return Contract(
+        symbol=symbol, security_type=SecurityType.FUND, exchange=exchange, currency=currency
+    )
+
+
+def warrant(local_symbol: str, *, exchange: str = "FWB", currency: str = "EUR") -> Contract:
+    """Describe a warrant by its local symbol."""
+    return Contract(
+        symbol="",
+        local_symbol=local_symbol,
+        security_type=SecurityType.WARRANT,
+        exchange=exchange,
+        currency=currency,
     )
 
 

@@ -8,8 +8,8 @@ from typing import Final
 
 import pytest
 
-from ibkr_connector import IBKRConnector, Right, SecurityType
-from ibkr_connector.model.contracts import Contract, index, option
+from ibkr_connector import IBKRConnector, SecurityType
+from ibkr_connector.model.contracts import Contract, bond, option
 from ibkr_connector.simulator import HostedSimulator
 
 _KIND: Final = SecurityType
@@ -17,42 +17,19 @@ CLASSES: Final[dict[str, tuple[Contract | str, SecurityType]]] = {
     "stock": ("AAPL", _KIND.STOCK),
     "etf": ("SPY", _KIND.STOCK),
     "future": ("ES 202703", _KIND.FUTURE),
-    "continuous future": (
-        Contract(symbol="ES", security_type=_KIND.CONTINUOUS_FUTURE, exchange="CME"),
-        _KIND.CONTINUOUS_FUTURE,
-    ),
+    "continuous future": ("CONTFUT ES", _KIND.CONTINUOUS_FUTURE),
     "option": (option("AAPL", "20261218", "C", strike=Decimal(200)), _KIND.OPTION),
-    "futures option": (
-        Contract(
-            symbol="ES",
-            security_type=_KIND.FUTURE_OPTION,
-            exchange="CME",
-            expiry="20261218",
-            strike=Decimal(6000),
-            right=Right.CALL,
-        ),
-        _KIND.FUTURE_OPTION,
-    ),
+    "futures option": ("FOP ES 20261218 C 6000", _KIND.FUTURE_OPTION),
     "forex": ("EUR.USD", _KIND.FOREX),
     "crypto": ("BTC.USD", _KIND.CRYPTO),
-    "index": (index("SPX"), _KIND.INDEX),
-    "bond": ("#9300001", _KIND.BOND),
-    "cfd": (Contract(symbol="IBUS500", security_type=_KIND.CFD), _KIND.CFD),
-    "commodity": (Contract(symbol="XAUUSD", security_type=_KIND.COMMODITY), _KIND.COMMODITY),
-    "fund": (
-        Contract(symbol="SIMGX", security_type=_KIND.FUND, exchange="FUNDSERV"),
-        _KIND.FUND,
-    ),
-    "warrant": (
-        Contract(
-            symbol="",
-            local_symbol="SIMW1",
-            security_type=_KIND.WARRANT,
-            exchange="FWB",
-            currency="EUR",
-        ),
-        _KIND.WARRANT,
-    ),
+    "index": ("IND SPX", _KIND.INDEX),
+    "bond by id": ("#9300001", _KIND.BOND),
+    "bond by CUSIP": ("BOND SIM0000A5", _KIND.BOND),
+    "bond by ISIN": (bond("USSIM0000A51"), _KIND.BOND),
+    "cfd": ("CFD IBUS500", _KIND.CFD),
+    "commodity": ("CMDTY XAUUSD", _KIND.COMMODITY),
+    "fund": ("FUND SIMGX", _KIND.FUND),
+    "warrant": ("WAR SIMW1@FWB/EUR", _KIND.WARRANT),
 }
 
 
@@ -91,3 +68,7 @@ async def test_a_combination_is_resolved_and_quoted(ib: IBKRConnector) -> None:
     assert quote.bid is not None
     assert quote.ask is not None
     assert quote.bid < quote.ask
+    series = await ib.get_historical_data(
+        spread, duration="2 D", bar_size="1 hour", what_to_show="MIDPOINT", regular_hours_only=False
+    )
+    assert series.bars

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from ibkr_connector.errors import ContractError
 from ibkr_connector.instruments.sheets import SheetFormat, format_of, read_sheet, write_sheet
 from ibkr_connector.instruments.text import parse_contract
-from ibkr_connector.model.contracts import Contract, Right, SecurityType, stock
+from ibkr_connector.model.contracts import Contract, Right, SecurityType, combo, stock
 from ibkr_connector.model.ids import ConId
 from ibkr_connector.model.registry import Instrument
 
@@ -72,6 +73,26 @@ def test_combinations_are_written_as_text(form: SheetFormat) -> None:
     spread = parse_contract("ES 202703 - 2*ES 202612")
     ((row,), ()) = read_sheet(write_sheet([instrument("roll", spread)], form), form)
     assert row.contract == spread
+
+
+@pytest.mark.parametrize("form", SheetFormat)
+@pytest.mark.parametrize("text", ["AAPL", "CONTFUT ES", "IND SPX", "WAR SIMW1", "CFD IBUS500"])
+def test_what_was_found_out_does_not_become_the_description(text: str, form: SheetFormat) -> None:
+    wanted = parse_contract(text)
+    found = replace(
+        instrument("mine", wanted), con_id=ConId(7), contract=replace(wanted, con_id=ConId(7))
+    )
+    ((row,), ()) = read_sheet(write_sheet([found], form), form)
+    assert row.contract == wanted
+
+
+@pytest.mark.parametrize("form", SheetFormat)
+def test_legs_of_any_kind_and_qualified_ones_are_written(form: SheetFormat) -> None:
+    spread = combo(parse_contract("FOP ES 20261218 C 6000"), Contract(symbol="ES", con_id=ConId(7)))
+    ((row,), ()) = read_sheet(write_sheet([instrument("x", spread)], form), form)
+    first, second = (leg.contract for leg in row.contract.legs)
+    assert first == parse_contract("FOP ES 20261218 C 6000")
+    assert second == parse_contract("#7")
 
 
 def test_every_bad_line_is_named_and_the_others_are_read() -> None:

@@ -163,8 +163,12 @@ class Catalogue:
         if query.sec_id:
             return self._by_sec_id.get((query.sec_id_type.upper(), query.sec_id), ())
         symbol = query.symbol.upper()
-        if query.sec_type in {"BOND", "BILL"} and ("CUSIP", symbol) in self._by_sec_id:
-            return self._by_sec_id["CUSIP", symbol]  # a bond's symbol may be its CUSIP (IB campus)
+        if query.sec_type in {"BOND", "BILL"}:
+            # a bond's symbol may be its CUSIP (IB campus), or its ISIN (TWS API reference, basic
+            # contracts), which has the CUSIP behind the country
+            for cusip in (symbol, symbol[2:11]):
+                if ("CUSIP", cusip) in self._by_sec_id:
+                    return self._by_sec_id["CUSIP", cusip]
         if query.local_symbol and not (symbol and query.sec_type == "CONTFUT"):
             return self._local(query)
         return self._named(symbol, query) if symbol else ()
@@ -297,7 +301,9 @@ def _fits(one: Instrument, query: Query) -> bool:
 
 def _same_symbol(one: Instrument, query: Query) -> bool:
     symbol = query.symbol.upper()
-    return one.symbol == symbol or (one.bond is not None and one.bond.cusip == symbol)
+    if one.symbol == symbol:
+        return True
+    return one.bond is not None and one.bond.cusip in {symbol, symbol[2:11]}
 
 
 def _same_type(one: Instrument, asked: str) -> bool:

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from ibkr_connector.simulator.exchange.bonds import BondTerms
 
 NOTE = BondTerms(
-    cusip="SIM0000A1",
+    cusip="SIM0000A5",
     coupon=Decimal("4.25"),
     issued=date(2024, 11, 15),
     matures=date(2034, 11, 15),
 )
 BILL = BondTerms(
-    cusip="SIM0000C7", coupon=Decimal(0), issued=date(2026, 2, 12), matures=date(2027, 2, 11)
+    cusip="SIM0000C1", coupon=Decimal(0), issued=date(2026, 2, 12), matures=date(2027, 2, 11)
 )
 
 

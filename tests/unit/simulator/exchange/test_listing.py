@@ -94,7 +94,7 @@ def test_numbers_that_others_gave_find_an_instrument() -> None:
     assert found(sec_id_type="ISIN", sec_id="US0378331005") == ["AAPL"]
     assert found(sec_id_type="CUSIP", sec_id="037833100", sec_type="STK") == ["AAPL"]
     assert found(sec_id_type="CUSIP", sec_id="US0378331005") == []
-    assert found(symbol="SIM0000D5", sec_type="BOND") == ["SIMCO 5.125 03/01/32"]
+    assert found(symbol="SIM0000D9", sec_type="BOND") == ["SIMCO 5.125 03/01/32"]
     assert found(symbol="SIMCO", sec_type="BOND") == found(
         symbol="SIMCO", sec_type="BOND", exchange="SMART"
     )
