@@ -197,10 +197,11 @@ class GatewayClient(Client):
         if not self._ready.done():
             self._ready.set_exception(error)
 
-    def _shake_hands(self, fields: list[str]) -> None:
+    def _shake_hands(self, fields: list[str]) -> bool:
+        """Take a message of the login, and tell whether it is one to be decoded."""
         if self.phase is Phase.GREETING:
             self._greeted(fields)
-            return
+            return False
         # Both start the session, in either order (facts: connectivity lifecycle).
         if fields[0] == _NEXT_VALID_ID:
             self.updateReqId(int(fields[2]))
@@ -212,6 +213,7 @@ class GatewayClient(Client):
             self.phase = Phase.OPEN
             if not self._ready.done():
                 self._ready.set_result(None)
+        return True
 
     def _greeted(self, fields: list[str]) -> None:
         try:
@@ -229,7 +231,7 @@ class GatewayClient(Client):
                 )
             )
             return
-        self.decoder.serverVersion = self._serverVersion
+        self.decoder.begin(self._serverVersion)
         self.connState = Client.CONNECTED
         self.phase = Phase.LOGIN
         self.startApi()
@@ -255,28 +257,24 @@ class GatewayClient(Client):
             self.refuse(_no_gateway(str(exc)))
             self.end(DisconnectReason.PEER, str(exc))
             return
+        wrapper, tap = self.wrapper, self._tap
         for payload in payloads:
-            if self.phase is Phase.CLOSED or (self._ready.done() and not self._apiReady):
+            # a session that has ended, or a login that has been given up, hears no more
+            if not self._apiReady and (self.phase is Phase.CLOSED or self._ready.done()):
                 return
-            if self._tap is not None:
-                self._tap.received(payload)
+            if tap is not None:
+                tap.received(payload)
             fields = payload.decode(errors="backslashreplace").split("\0")
             fields.pop()
             self._numMsgRecv += 1
-            self._take(fields)
-        self.wrapper.tcpDataProcessed()
-
-    def _take(self, fields: list[str]) -> None:
-        greeting = self.phase is Phase.GREETING
-        try:
-            if not self._apiReady:
-                self._shake_hands(fields)
-            if not greeting:
-                self.decoder.decode(fields)
-        except UNREADABLE as exc:
-            self.wrapper.unreadable(fields, exc)
-        # Outside of the net above: what the sink raises is no fault of the message.
-        self.wrapper.deliver()
+            try:
+                if self._apiReady or self._shake_hands(fields):
+                    self.decoder.decode(fields)
+            except UNREADABLE as exc:
+                wrapper.unreadable(fields, exc)
+            # Outside of the net above: what the sink raises is no fault of the message.
+            wrapper.deliver()
+        wrapper.tcpDataProcessed()
 
     # --- out ------------------------------------------------------------------------------------
 

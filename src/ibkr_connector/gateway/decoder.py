@@ -50,6 +50,10 @@ class HonestDecoder(Decoder):
         super().__init__(wrapper, server_version)
         self.handlers = with_data_answers(self.handlers, wrapper)
 
+    def begin(self, server_version: int) -> None:
+        """Read messages of this version; called once, when the gateway has greeted."""
+        self.serverVersion = server_version
+
     def decode(self, fields: list[str]) -> None:
         """
         Hand one message to the wrapper.

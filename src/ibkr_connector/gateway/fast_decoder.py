@@ -17,6 +17,7 @@ from ib_async.objects import PortfolioItem, Position
 
 from . import readings
 from .decoder import HonestDecoder
+from .hatch_ticks import HatchTicks
 from .plain_orders import plain_order
 
 __all__ = ["FastDecoder"]
@@ -37,6 +38,11 @@ class FastDecoder(HonestDecoder):
         self._status_the_long_way = self.handlers[3]
         self.handlers[3] = self.order_status
         self.handlers[6] = self.account_value
+
+    def begin(self, server_version: int) -> None:
+        """Read messages of this version, those of the escape hatch before all others."""
+        super().begin(server_version)
+        HatchTicks(self.wrapper, self.handlers)
 
     def openOrder(self, fields: list[str]) -> None:
         """Read an order as the broker describes it."""

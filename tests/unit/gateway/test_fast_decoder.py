@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from ib_async.contract import Contract
 
 from ibkr_connector.gateway.client import GatewayClient, Phase
 from ibkr_connector.gateway.decoder import HonestDecoder
@@ -32,6 +33,9 @@ from kit.ib_async_wire import VERSIONS
 CLIENT = 7
 OURS = (1 << 30) + 1
 """The id of the one question that is open."""
+
+TICKER = 55
+"""The id of the one ticker of the escape hatch."""
 
 UNSET = rows.UNSET
 APPLE = WireContract(
@@ -170,10 +174,20 @@ class Way:
         self.wrapper.lastTime = datetime(2026, 1, 2, tzinfo=ZoneInfo("UTC"))
         self.client: Any = GatewayClient(self.wrapper, on_end=lambda *_: None)
         self.client.decoder = decoder(self.wrapper, version)
+        self.client.decoder.begin(version)
         self.client.phase, self.client._apiReady = Phase.OPEN, True
         self.client._ready.set_result(None)
         self.rows: list[Any] = []
         self.wrapper.requests.open("executions", collector=self.rows)
+
+    def watch(self) -> dict[str, Any]:
+        """Let the escape hatch have a ticker, and the socket no clock; return what it holds."""
+        stock: Any = Contract(conId=265598, symbol="AAPL", secType="STK")
+        wrapper: Any = self.wrapper
+        # nothing makes the ticks of a packet old here
+        wrapper.tcpDataArrived = lambda: None
+        held: dict[str, Any] = vars(wrapper.startTicker(TICKER, stock, "mktData"))
+        return held
 
     def found(self) -> Any:
         """Return all that has been told, and what ib_async keeps; nan is not equal to itself."""
@@ -217,6 +231,38 @@ def orders(draw: st.DrawFn, version: int) -> Sequence[str]:
     return fields[: len(fields) - draw(st.sampled_from([0, 0, 0, 0, 1, 7, 60]))]
 
 
+TICK_PRICES = ["", "0", "-1", "1.5", "2", "x", "nan", "1e300"]
+TICKS = st.one_of(
+    st.tuples(
+        st.just(1),
+        st.just(6),
+        st.sampled_from([TICKER, TICKER, TICKER, 56, "x", ""]),
+        st.sampled_from([1, 2, 4, 66, 67, 68, 6, 9, 99, 9999, "x"]),
+        st.sampled_from(TICK_PRICES),
+        st.sampled_from(TICK_PRICES),
+        st.just(0),
+    ),
+    st.tuples(
+        st.just(2),
+        st.just(6),
+        st.sampled_from([TICKER, TICKER, TICKER, 56, "x", ""]),
+        st.sampled_from([0, 3, 5, 8, 69, 70, 71, 9999, "x", ""]),
+        st.sampled_from(TICK_PRICES),
+    ),
+    st.tuples(
+        st.just(99),
+        st.sampled_from([TICKER, TICKER, TICKER, 56, "x", ""]),
+        st.sampled_from([1, 2, 2, 3, 4, 5, "x", "02"]),
+        st.sampled_from([1700000000, 1700000000, "x"]),
+        st.sampled_from(TICK_PRICES),
+        st.sampled_from(TICK_PRICES),
+        st.sampled_from([0, 1, 2, 3, "x"]),
+        st.sampled_from(["ARCA", "1"]),
+        st.sampled_from(["", "2"]),
+    ),
+)
+"""Ticks of the escape hatch, sound and unsound."""
+
 FIELDS = tuple(WireContract.__dataclass_fields__)
 
 
@@ -246,6 +292,33 @@ def test_both_ways_tell_the_same_of_any_messages_in_any_pieces(
         for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
             short.client._on_bytes(stream[start:end])
         assert short.found() == long.found()
+
+
+@settings(max_examples=settings().max_examples // 2)
+@given(ticks=st.lists(TICKS, min_size=1, max_size=12), cut=st.sampled_from([0, 0, 0, 1]))
+def test_both_ways_leave_the_tickers_of_the_escape_hatch_alike(
+    ticks: list[tuple[Any, ...]], cut: int
+) -> None:
+    with two_ways(178) as (long, short):
+        tickers = [way.watch() for way in (long, short)]
+        for fields in ticks:
+            for way in (long, short):
+                way.client._on_bytes(frame(payload(fields[: len(fields) - cut])))
+        expected, found = ({name: repr(ticker[name]) for name in ticker} for ticker in tickers)
+        assert found == expected
+        assert short.found() == long.found()
+
+
+def test_a_tick_of_the_escape_hatch_is_read_the_short_way() -> None:
+    with two_ways(178) as (_, short):
+        ticker = short.watch()
+        taken: list[Any] = []
+        wrapper: Any = short.wrapper
+        wrapper.priceSizeTick = taken.append
+        short.client._on_bytes(frame(payload((1, 6, TICKER, 1, "1.5", "100", 0))))
+        assert (ticker["bid"], ticker["bidSize"], taken) == (1.5, 100.0, [])
+        (tick,) = ticker["ticks"]
+        assert (tick.tickType, tick.price, tick.size) == (1, 1.5, 100.0)
 
 
 def _each_change() -> Iterator[tuple[str, Callable[[int], Sequence[str]]]]:
