@@ -26,6 +26,7 @@ import ib_async
 from ibkr_connector import Action, IBKRConnector, Settings, limit_order
 
 from .gateway import HELD_ASK
+from .leg import BARE, OURS, Leg
 from .stages import Stages
 
 __all__ = ["ALONE", "FIGURES", "IN_FLIGHT", "Comparison", "Figure", "compare", "report"]
@@ -81,12 +82,13 @@ class Comparison:
 
     `values` holds by figure the medians of ib_async and of ours (seconds an order, or orders a
     second), `ratios` the medians of the turns' ratios, `stages` the seconds of each stage of an
-    order that is placed alone.
+    order that is placed alone, `legs` the processor time of the gateway's leg of such an order.
     """
 
     values: Mapping[str, tuple[float, float]]
     ratios: Mapping[str, float]
     stages: Mapping[str, float]
+    legs: Mapping[str, float]
 
     def missed(self) -> tuple[str, ...]:
         """Return the figures whose target is missed."""
@@ -189,7 +191,7 @@ async def _compare(
     port: int, once: Callable[[_Side, Figure], Awaitable[float]], *, turns: int, alone: int
 ) -> Comparison:
     found: dict[str, list[tuple[float, float]]] = {figure.name: [] for figure in FIGURES}
-    stages = Stages()
+    stages, legs = Stages(), dict[str, float]()
     with tempfile.TemporaryDirectory() as directory:
         sides: tuple[_Side, _Side] = (_Bare(port), _Desk(port, Path(directory)))
         for side in sides:
@@ -207,6 +209,8 @@ async def _compare(
                 await sides[1].clear()
         for side in sides:
             await side.close()
+        legs[BARE] = await _leg(BARE, _Bare(port), alone)
+        legs[OURS] = await _leg(OURS, _Desk(port, Path(directory)), alone)
     return Comparison(
         values={
             name: (statistics.median(b for b, _ in pairs), statistics.median(o for _, o in pairs))
@@ -217,7 +221,24 @@ async def _compare(
             for name, pairs in found.items()
         },
         stages=stages.medians(),
+        legs=legs,
     )
+
+
+async def _leg(name: str, side: _Side, alone: int) -> float:
+    """Return the processor seconds of the gateway's leg of an order that is placed alone."""
+    leg = Leg()
+    with leg.running():
+        # a client keeps the doors that it was made with
+        await side.open()
+        await side.place(fills=False)
+        leg.take(name)
+        for _ in range(alone):
+            await side.place(fills=False)
+        spent = leg.take(name)
+        await side.clear()
+        await side.close()
+    return spent / alone
 
 
 async def _latency(side: _Side, figure: Figure, alone: int) -> float:
@@ -260,5 +281,11 @@ def report(found: Comparison) -> str:
     lines += [
         f"{name:30}{seconds * 1e6:>10,.0f} us{seconds / whole:>8.0%}"
         for name, seconds in found.stages.items()
+    ]
+    bare, ours = (found.legs[name] * 1e6 for name in (BARE, OURS))
+    lines += [
+        "",
+        f"{'the gateway leg, processor time':30}{bare:>9,.0f} us{ours:>10,.0f} us"
+        f"{ours / bare:>8.2f}",
     ]
     return "\n".join(lines)
