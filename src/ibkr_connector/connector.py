@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from .model.account import AccountSummary, Position
     from .model.brackets import BracketReport, BracketRequest
     from .model.capabilities import Capabilities
+    from .model.extras import QuoteExtra
     from .model.futures import FuturesFetch
     from .model.market import BarSeries, MarketData, Quote, QuoteSet
     from .model.pacing import PacingStatus
@@ -424,7 +425,12 @@ class IBKRConnector:
         return await self._call(lambda engine: engine.market.quotes(contracts))
 
     def stream_quotes(
-        self, contract: Contract | str, *, require_live: bool = False, buffer: int | None = None
+        self,
+        contract: Contract | str,
+        *,
+        require_live: bool = False,
+        extras: Collection[QuoteExtra | str] = (),
+        buffer: int | None = None,
     ) -> QuoteStream:
         """
         Follow the quotes of a contract: `async for quote in ib.stream_quotes("AAPL")`.
@@ -436,6 +442,8 @@ class IBKRConnector:
         Args:
             contract: A contract or its short text form.
             require_live: Raise `MarketDataPermissionError` rather than give delayed or frozen ones.
+            extras: What else is wanted, in `extras` of each quote: `shortable`, `auction`, ... (see
+                `QuoteExtra`). Streams with other extras have a line of their own.
             buffer: How many records may wait; 64 when not given.
 
         Raises:
@@ -451,6 +459,7 @@ class IBKRConnector:
                     kind=StreamKind.QUOTES,
                     contract=contract,
                     require_live=require_live,
+                    extras=tuple(extras),
                     buffer=buffer,
                 )
             )

@@ -15,9 +15,11 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from ibkr_connector.model.contracts import Contract
+from ibkr_connector.model.extras import QuoteExtras
 from ibkr_connector.model.market import DataType, Quote
 
 from .computations import COMPUTED, DELAYED_COMPUTED, computed, with_computed
+from .extra_ticks import figures_of
 from .figures import decimal_or_none, quantity
 
 __all__ = ["QuoteTicks", "price_of", "size_of"]
@@ -64,19 +66,20 @@ def size_of(text: str) -> Decimal | None:
 class QuoteTicks:
     """Gathers ticks; each call tells whether the quote may have changed."""
 
-    __slots__ = ("_contract", "_delayed", "_told", "_values")
+    __slots__ = ("_contract", "_delayed", "_extras", "_told", "_values")
 
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
         self._told: DataType | None = None
         self._delayed = False
         self._values: dict[str, Any] = {}
+        self._extras: dict[str, Any] = {}
 
     def price(self, kind: str, price: str, size: str) -> bool:
         """Take a price, with its size where it has one."""
         field = _PRICES.get(kind)
         if field is None:
-            return False
+            return self.extra(kind, price)
         if kind in _DELAYED:
             self._delayed = True
         name, sized = field
@@ -92,7 +95,7 @@ class QuoteTicks:
         """Take a size; none means that there is no such side any more, but for the volume."""
         name = _SIZES.get(kind)
         if name is None:
-            return False
+            return self.extra(kind, size)
         if kind in _DELAYED:
             self._delayed = True
         amount = size_of(size)
@@ -102,7 +105,7 @@ class QuoteTicks:
     def generic(self, kind: str, value: str) -> bool:
         """Take a generic tick: halted is 1 or 2, not halted 0, unknown -1 (IB campus)."""
         if kind not in _HALTED:
-            return False
+            return self.extra(kind, value)
         number = decimal_or_none(value)
         self._values["halted"] = None if number is None or number < 0 else number > 0
         return True
@@ -116,6 +119,15 @@ class QuoteTicks:
             self._delayed = True
         values = self._values
         values["greeks"] = with_computed(values.get("greeks"), of, computed(basis, figures))
+        return True
+
+    def extra(self, kind: str, text: str) -> bool:
+        """Take what was asked for besides the quote."""
+        told = figures_of(kind, text)
+        if told is None:
+            return False
+        self._extras.update(told)
+        self._values["extras"] = QuoteExtras(**self._extras)
         return True
 
     def data_type(self, number: str) -> None:

@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
-from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
@@ -17,11 +15,13 @@ import ib_async.contract
 from ibkr_connector.errors import NoDataError, RequestTimeoutError
 from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
 from ibkr_connector.model.derivatives import OptionClass
+from ibkr_connector.model.extras import QuoteExtra
 from ibkr_connector.model.greeks import Greeks
 from ibkr_connector.model.instruments import PriceBand
 
 from . import translate
-from .figures import decimal_or_none, positive, quantity
+from .figures import decimal_or_none, positive
+from .following import followed_extra
 
 __all__ = [
     "futures_of",
@@ -36,9 +36,6 @@ _PATIENCE_S: Final = 1.0
 """How long ib_async waits for a market rule; it has no way to be told otherwise."""
 
 _FUTURES: Final = frozenset({SecurityType.FUTURE, SecurityType.CONTINUOUS_FUTURE})
-_OPEN_INTEREST: Final = "588"
-"""The generic tick that brings the open interest of a future (IB campus, tick types)."""
-
 _INTEREST_PATIENCE_S: Final = 2.0
 _NOT_COMPUTED: Final = -2
 _PRICE_BASED: Final = 1
@@ -154,22 +151,17 @@ async def futures_of(
 
 
 async def open_interest(ib: Any, contract: Contract) -> Decimal:
-    """Ask how many contracts of a future are open; 0 where IB does not say within two seconds."""
-    asked = translate.ib_contract(contract)
-    ticker = ib.reqMktData(asked, _OPEN_INTEREST, False, False)  # noqa: FBT003
-    told = asyncio.Event()
+    """
+    Ask how many contracts of a future are open; 0 where IB does not say within two seconds.
 
-    def look(*_: Any) -> None:
-        if math.isfinite(ticker.futuresOpenInterest):
-            told.set()
-
-    ticker.updateEvent += look
-    try:
-        look()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_INTEREST_PATIENCE_S):
-                await told.wait()
-    finally:
-        ticker.updateEvent -= look
-        ib.cancelMktData(asked)
-    return quantity(float(ticker.futuresOpenInterest)) or Decimal(0)
+    Raises:
+        MarketDataPermissionError: No subscription (TWS 354, 10089, 10168).
+    """
+    told = await followed_extra(
+        ib,
+        contract,
+        QuoteExtra.FUTURES_OPEN_INTEREST,
+        field="futures_open_interest",
+        patience_s=_INTEREST_PATIENCE_S,
+    )
+    return told or Decimal(0)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from ibkr_connector.model.contracts import Contract, SecurityType
 from ibkr_connector.model.greeks import OptionGreeks
@@ -62,7 +62,7 @@ class Snapshot:
         self._contract = contract
         self._told: DataType | None = None
         self._delayed = False
-        self._values: dict[str, Decimal] = {}
+        self._values: dict[str, Any] = {}
         self._halted: bool | None = None
         self._greeks: OptionGreeks | None = None
         self.has_halted = False

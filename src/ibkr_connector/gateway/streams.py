@@ -120,6 +120,11 @@ class Streams:
         """Whether opening this line takes a second message, that which chooses the data type."""
         return request.kind is StreamKind.QUOTES and request.data_type is not self._data_type
 
+    @property
+    def chosen(self) -> DataType:
+        """The source of prices that was chosen last."""
+        return self._data_type or DataType.LIVE
+
     def choose(self, data_type: DataType) -> None:
         """Choose the source of the prices that are asked for from now on, on this connection."""
         if data_type is not self._data_type:
@@ -244,7 +249,7 @@ class Streams:
             (20, 2, self._scan),
             (21, 1, self._computation),
             (45, 2, self._generic),
-            (46, 2, self._nothing),
+            (46, 2, self._text),
             (50, 2, self._five_seconds),
             (58, 2, self._source),
             (81, 1, self._nothing),
@@ -290,7 +295,12 @@ class Streams:
         line.ticks.data_type(fields[3])
 
     def _nothing(self, line: Line, fields: list[str]) -> None:
-        """Texts and parameters: limit, they are not part of a quote."""
+        """Parameters: limit, they are not part of a quote."""
+
+    def _text(self, line: Line, fields: list[str]) -> None:
+        # limit: of texts only those that hold figures are part of a quote
+        if line.ticks.extra(fields[3], fields[4]):
+            self._touch(line)
 
     def _computation(self, line: Line, fields: list[str]) -> None:
         if line.ticks.computation(fields[2], fields[3], fields[4:12]):

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from ibkr_connector.errors import HistoricalDataError, MarketDataError
+from ibkr_connector.gateway.extra_ticks import generic_list
 from ibkr_connector.gateway.stream_port import StreamKind, StreamRequest
 from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
+from ibkr_connector.model.extras import QuoteExtra
 from ibkr_connector.model.market import DataType
 from ibkr_connector.model.research import ScanQuery
 
@@ -68,6 +70,7 @@ class StreamWish:
     regular_hours_only: bool = False
     rows: int = 5
     smart_depth: bool | None = None
+    extras: tuple[QuoteExtra | str, ...] = ()
     scan: ScanQuery | None = None
     providers: tuple[str, ...] = ()
 
@@ -149,6 +152,7 @@ class Streaming:
                     kind=wish.kind,
                     contract=contract,
                     data_type=wish.data_type or self._data_type,
+                    generic_ticks=generic_list(wish.extras),
                 )
             case StreamKind.TRADES:
                 if contract.security_type in _NO_TICKS:

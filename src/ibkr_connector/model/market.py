@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from .bars import NO_COUNT, BarColumns, moment
 from .contracts import Contract
+from .extras import QuoteExtras
 from .frames import arrow_table, pandas_frame, polars_frame
 from .greeks import OptionGreeks
 from .record import Record
@@ -34,7 +35,8 @@ class Quote(Record):
 
     A field is `None` when the gateway did not say. Prices are in the contract's currency, sizes
     and volume in units. `timestamp` is the UTC time at which the snapshot was complete here.
-    `greeks` are those of an option, by IB's model and as bid, ask and last imply them.
+    `greeks` are those of an option, by IB's model and as bid, ask and last imply them; `extras` is
+    what a stream was asked for besides.
     """
 
     contract: Contract
@@ -53,6 +55,7 @@ class Quote(Record):
     close: Decimal | None = None
     halted: bool | None = None
     greeks: OptionGreeks | None = None
+    extras: QuoteExtras | None = None
 
     @property
     def symbol(self) -> str:

@@ -31,6 +31,11 @@ Make = Callable[..., IBKRConnector]
 Gateways = Callable[..., HostedSimulator]
 
 
+def set_fact(gateway: HostedSimulator, tick: int, value: str) -> None:
+    """Let a generic tick of Apple have a value."""
+    gateway.do(lambda sim: sim.gateway.feed.facts.update({(AAPL, tick): Decimal(value)}))
+
+
 def has_bid(price: Decimal, quote: Quote) -> bool:
     return quote.bid == price
 
@@ -312,3 +317,34 @@ async def test_the_quotes_of_a_cfd_are_those_of_its_underlying(
     assert len(requests) in (1, 2)
     cancelled = [one.request_id for one in asked(ibkr_gateway, "CancelMarketData")]
     assert requests[-1].request_id in cancelled
+
+
+async def test_a_stream_brings_what_it_is_asked_for_besides_the_quote(
+    make_ibkr_gateway: Gateways, make_connector: Make
+) -> None:
+    gateway = make_ibkr_gateway(clock=busy())
+    set_fact(gateway, 46, "2.8")
+    set_fact(gateway, 36, "1200")
+    async with make_connector(gateway.port) as ib:
+        with pytest.raises(MarketDataError, match="no 'halts' besides"):
+            await anext(ib.stream_quotes("AAPL", extras=["halts"]))
+        async with (
+            ib.stream_quotes("AAPL", extras=["shortable", "auction", "dividends"]) as rich,
+            ib.stream_quotes("AAPL", extras=["dividends", "auction", "shortable"]) as same,
+            ib.stream_quotes("AAPL") as plain,
+        ):
+            first = await until(rich, lambda q: q.extras is not None and q.bid is not None)
+            set_fact(gateway, 46, "1.6")
+            second = await until(
+                rich, lambda q: q.extras is not None and q.extras.shortable == Decimal("1.6")
+            )
+            assert (await until(same, lambda q: q.bid is not None)).extras is not None
+            assert (await until(plain, lambda q: q.bid is not None)).extras is None
+    assert first.extras is not None
+    assert first.extras.shortable == Decimal("2.8")
+    assert first.extras.auction_imbalance == 1200
+    assert first.extras.shortable_shares is not None
+    assert first.extras.trade_count is None
+    assert second.extras is not None
+    ticks = [one.generic_ticks for one in asked(gateway, "ReqMarketData", stream=True)]
+    assert ticks == ["225,236,456", ""]

@@ -92,9 +92,9 @@ def test_halted_is_known_or_not(value: str, halted: bool | None) -> None:
 
 def test_ticks_that_are_no_part_of_a_quote_change_nothing() -> None:
     seen = ticks()
-    assert not seen.price("37", "1", "1")
-    assert not seen.size("21", "1")
-    assert not seen.generic("46", "3")
+    assert not seen.price("52", "1", "1")
+    assert not seen.size("48", "1")
+    assert not seen.generic("47", "3")
 
 
 @given(

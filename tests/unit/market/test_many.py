@@ -63,6 +63,16 @@ async def test_no_more_snapshots_are_open_than_there_are_lines() -> None:
     assert market.lines.used == 0
 
 
+async def test_hundreds_of_snapshots_need_no_more_lines_than_there_are() -> None:
+    market = Market(20)
+    names = [f"N{number}" for number in range(400)]
+    asking = asyncio.ensure_future(market.many.ask(names))
+    await market.clock.advance(21.0)
+    quotes = await asking
+    assert [one.symbol for one in quotes] == names
+    assert (market.most, market.lines.used) == (20, 0)
+
+
 async def test_two_that_ask_at_once_share_the_lines() -> None:
     market = Market(4)
     asking = [asyncio.ensure_future(market.many.ask(SYMBOLS)) for _ in range(2)]
