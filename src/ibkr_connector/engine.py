@@ -119,7 +119,7 @@ class Engine:
             gateway=self._link, pipeline=self._pipeline, clock=clock, memory=self.registry
         )
         self.catalogue = Catalogue(
-            resolver=self.instruments, ask=self.request, registry=self.registry
+            resolver=self.instruments, ask=self.request, registry=self.registry, clock=clock
         )
         self._capture = Capture(clock)
         self._unreadable = Unreadables(now=clock.utcnow, accounts=lambda: self.accounts)

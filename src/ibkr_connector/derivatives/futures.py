@@ -292,5 +292,8 @@ async def _together(asking: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     return [task.result() for task in tasks]
 
 
-def _day(moment: date) -> date:
-    return moment.astimezone(UTC).date() if isinstance(moment, datetime) else moment
+def _day(said: date) -> date:
+    given: Any = said
+    if not isinstance(given, date):
+        raise ContractError(f"{given!r} is no day", hint="use a date, as in date(2026, 6, 1)")
+    return given.astimezone(UTC).date() if isinstance(given, datetime) else given

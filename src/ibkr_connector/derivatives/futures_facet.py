@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ibkr_connector.clock import SystemClock
-from ibkr_connector.errors import ConfigurationError
+from ibkr_connector.errors import ConfigurationError, ContractError
 from ibkr_connector.model.contracts import ContractDetails
 from ibkr_connector.model.futures import (
     Adjustment,
@@ -124,7 +124,12 @@ class Futures:
         Source: `reqContractDetails` (9), `reqHistoricalData` (20). Cost: 2 messages for each
         contract.
         """
-        config, how = self._config, Adjustment(adjustment)
+        config = self._config
+        try:
+            how = Adjustment(adjustment)
+        except ValueError as error:
+            ways = ", ".join(Adjustment)
+            raise ContractError(f"adjustment must be one of {ways}; got {adjustment!r}") from error
         return await self._hop(
             lambda engine: engine.futures.continuous(
                 symbol, start=start, end=end, adjustment=how, config=config

@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
-from ibkr_connector.errors import ContractError
+from ibkr_connector.clock import Clock
+from ibkr_connector.errors import ContractError, IBKRError
 from ibkr_connector.gateway.reference import market_rule
 from ibkr_connector.gateway.times import BadTimeError
 from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
@@ -29,6 +30,9 @@ __all__ = ["Ask", "Catalogue"]
 
 T = TypeVar("T")
 
+_RULES_FOR_S: Final = 7 * 86_400.0
+"""How long market rules are good in a process that lives for months."""
+
 
 class Ask(Protocol):
     """Runs a call of ib_async's through the pipeline, under the policy of an endpoint."""
@@ -43,11 +47,13 @@ class Ask(Protocol):
 class Catalogue:
     """Answer what an instrument is and when and in which steps it trades."""
 
-    def __init__(self, *, resolver: Resolver, ask: Ask, registry: Registry) -> None:
+    def __init__(self, *, resolver: Resolver, ask: Ask, registry: Registry, clock: Clock) -> None:
+        self._clock = clock
         self._resolver = resolver
         self._ask = ask
         self._registry = registry
         self._bands: dict[int, tuple[PriceBand, ...]] = {}
+        self._fresh_until: dict[int, float] = {}
         self._is_loaded = False
         self._loading = asyncio.Lock()
         self._asking: dict[int, asyncio.Lock] = {}
@@ -100,19 +106,31 @@ class Catalogue:
         return size_rule_of(await self.details(description))
 
     async def bands(self, rule_id: int) -> tuple[PriceBand, ...]:
-        """Return the price bands of a market rule; asked for once, however many want it."""
+        """Return the price bands of a market rule; asked for once a week, however many want it."""
         async with self._loading:
             if not self._is_loaded:
                 self._bands.update(await self._registry.bands())
+                until = self._clock.monotonic() + _RULES_FOR_S
+                self._fresh_until.update(dict.fromkeys(self._bands, until))
                 self._is_loaded = True
         async with self._asking.setdefault(rule_id, asyncio.Lock()):
-            if rule_id not in self._bands:
-                told = await self._ask(
-                    "market_rule", partial(market_rule, rule_id=rule_id), policy="market_rule"
-                )
-                self._bands[rule_id] = told
-                await self._registry.keep_bands(rule_id, told)
+            if self._fresh_until.get(rule_id, 0.0) <= self._clock.monotonic():
+                await self._renew(rule_id)
         return self._bands[rule_id]
+
+    async def _renew(self, rule_id: int) -> None:
+        try:
+            told = await self._ask(
+                "market_rule", partial(market_rule, rule_id=rule_id), policy="market_rule"
+            )
+        except IBKRError:
+            if rule_id in self._bands:
+                # steps of last week are better than none
+                return
+            raise
+        self._bands[rule_id] = told
+        self._fresh_until[rule_id] = self._clock.monotonic() + _RULES_FOR_S
+        await self._registry.keep_bands(rule_id, told)
 
     async def refresh(self, description: Contract | str) -> ContractDetails:
         """Ask IB again, and write what it says."""

@@ -40,6 +40,10 @@ _AT_ONCE: Final = 50
 """Look-ups under way together; the pacing decides how fast they go."""
 
 
+_TIDIED_FROM: Final = 10_000
+"""Entries from which on those that are stale are let go; chains of options come and go daily."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
     details: ContractDetails
@@ -65,6 +69,7 @@ class Resolver:
         self._memory: Memory = memory or Forgetful()
         self._known: dict[Contract, _Known] = {}
         self._texts: dict[str, Contract] = {}
+        self._tidy_at = _TIDIED_FROM
 
     async def resolve(self, description: Contract | str) -> ContractDetails:
         """
@@ -162,6 +167,9 @@ class Resolver:
             if anew is None:
                 raise
             return anew
+        if len(self._texts) >= _TIDIED_FROM:
+            # reading them again costs microseconds
+            self._texts.clear()
         self._texts[description] = read
         return read
 
@@ -177,7 +185,15 @@ class Resolver:
         kept = _Known(details, self._clock.monotonic() + self._ttl_s)
         self._known[wanted] = kept
         self._known[details.contract] = kept
+        if len(self._known) >= self._tidy_at:
+            self._tidy()
         return details
+
+    def _tidy(self) -> None:
+        now = self._clock.monotonic()
+        self._known = {one: kept for one, kept in self._known.items() if kept.until > now}
+        # not again before it has doubled, or each new one would look at all of them
+        self._tidy_at = max(_TIDIED_FROM, 2 * len(self._known))
 
     async def _looked_up(self, wanted: Contract) -> ContractDetails:
         found = await self._pipeline.run(

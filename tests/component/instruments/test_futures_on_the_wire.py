@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, func, select
@@ -140,6 +141,11 @@ async def test_days_may_be_times_and_must_be_in_order(ib: IBKRConnector) -> None
     start = datetime(2026, 10, 5, 12, tzinfo=UTC)
     series = await ib.futures.continuous("ES", start=start, end=start + timedelta(days=5))
     assert series.bars[0].timestamp.date() == date(2026, 10, 5)
+    wrong: Any = "2026-06-01"
+    with pytest.raises(ContractError, match="is no day"):
+        await ib.futures.continuous("ES", start=wrong)
+    with pytest.raises(ContractError, match="got 'back'"):
+        await ib.futures.continuous("ES", start=start, adjustment="back")
     with pytest.raises(NoDataError, match="nothing from"):
         await ib.futures.continuous("ES", start=date(2026, 11, 2), end=date(2026, 10, 1))
 

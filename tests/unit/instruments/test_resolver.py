@@ -78,3 +78,20 @@ async def test_nothing_is_an_error_and_is_not_remembered(
         with pytest.raises(ContractNotFoundError):
             await resolver.resolve("ZZZZ")
     assert listing.asked == 2
+
+
+async def test_what_is_stale_is_let_go(
+    clock: FakeClock, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ibkr_connector.instruments.resolver._TIDIED_FROM", 20)
+    contracts = [Contract(symbol=f"S{number}", con_id=ConId(number)) for number in range(1, 301)]
+    listing = Listing(*contracts)
+    resolver = Resolver(gateway=listing, pipeline=pipeline, clock=clock, ttl_s=60.0)
+    for contract in contracts:
+        await resolver.resolve(contract.symbol)
+        await clock.advance(2.0)
+    # what is good stays: of a minute thirty contracts, by what was asked and by what they are
+    assert len(resolver._known) <= 130
+    asked = listing.asked
+    await resolver.resolve(contracts[-1].symbol)
+    assert listing.asked == asked
