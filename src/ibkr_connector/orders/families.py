@@ -148,6 +148,9 @@ class Families:
     def _check_risk(
         self, examined: Sequence[Examined], *, is_dry: bool = False
     ) -> list[tuple[RuleVerdict, ...]]:
+        if not is_dry:
+            # an entry counts as placed only when its exits may go as well
+            self._check_risk(examined, is_dry=True)
         head, *exits = examined
         rules = [self._admission.check_risk(head, is_dry=is_dry)]
         for one in exits:

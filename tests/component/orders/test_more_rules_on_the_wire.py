@@ -364,6 +364,21 @@ def _half(name: str, tested: str) -> bool:
 _MODULES = ("test_rules_on_the_wire.py", "test_more_rules_on_the_wire.py")
 
 
+async def test_a_bracket_that_is_denied_for_an_exit_is_corrected_at_once(
+    ibkr_gateway: HostedSimulator, make_connector: Make, config: Path
+) -> None:
+    limits(config, "price_collar: 0.05\nduplicate_window_s: 600")
+    quote(ibkr_gateway)
+    bracket = order(quantity=1, limit_price="90.00") | {"stop_loss": "89.00"}
+    async with make_connector(ibkr_gateway.port) as ib:
+        with pytest.raises(RiskLimitError) as broken:
+            await ib.place_bracket(bracket | {"take_profit": "91.00"})
+        assert rules(broken.value) == ["price_collar"]
+        assert at_the_venue(ibkr_gateway) == 0
+        await ib.place_bracket(bracket | {"take_profit": "110.00"})
+    assert at_the_venue(ibkr_gateway) == 3
+
+
 # --- positions that come late -------------------------------------------------------------------
 
 

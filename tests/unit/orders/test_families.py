@@ -12,9 +12,11 @@ from ibkr_connector.errors import (
     OrderRejectedError,
     OrderUncertainError,
     OrderValidationError,
+    RiskLimitError,
 )
 from ibkr_connector.model.brackets import BracketRequest
 from ibkr_connector.model.orders import OrderStatus
+from ibkr_connector.orders.risk import RiskLimits
 from kit.order_desk import bench, buy
 from kit.order_venue import Mode
 
@@ -41,6 +43,24 @@ async def test_a_bracket_whose_caller_goes_away_before_the_write_is_not_sent(
         await b.settle()
         assert b.venue.sent == []
         assert {report.status for report in b.desk.orders()} == {OrderStatus.REJECTED}
+
+
+async def test_a_bracket_that_is_denied_for_an_exit_counts_as_nothing_placed(
+    tmp_path: Path,
+) -> None:
+    limits = RiskLimits(
+        max_order_size=Decimal(1000),
+        duplicate_window_s=Decimal(60),
+        denied_order_types=frozenset({"STP"}),
+    )
+    async with bench(tmp_path, limits=limits) as b:
+        with pytest.raises(RiskLimitError, match="denied order type"):
+            await b.run(lambda: b.desk.place_bracket(BRACKET))
+        corrected = replace(BRACKET, stop_limit=Decimal(89))
+        await b.run(lambda: b.desk.place_bracket(corrected))
+        assert len(b.venue.sent) == 3
+        with pytest.raises(RiskLimitError, match="duplicate_window_s"):
+            await b.run(lambda: b.desk.place_bracket(corrected))
 
 
 async def test_a_bracket_without_a_session_is_not_sent(tmp_path: Path) -> None:
