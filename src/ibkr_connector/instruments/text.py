@@ -120,6 +120,11 @@ def parse_contract(text: str) -> Contract:
     if "@" in words and (match := _PLACED.fullmatch(words)):
         read = _single(match["what"], text)
         money = match["money"] or read.currency
+        if money != read.currency and _PAIR.fullmatch(match["what"].rpartition(" ")[2]):
+            raise ContractError(
+                f"{text!r} names two currencies: {read.currency} and {money}",
+                hint="leave out the one behind the exchange",
+            )
         return replace(read, exchange=match["place"], currency=money)
     return _single(words, text)
 
@@ -170,7 +175,9 @@ def _single_text(contract: Contract) -> str:
         said.append(contract.right.value)
     if contract.strike is not None:
         said.append(f"{contract.strike.normalize():f}")
-    is_known = kind in _PLAIN or (kind is SecurityType.CRYPTO and contract.symbol in _CRYPTO)
+    # a stock of a class may begin like a word for a kind: FUND A
+    is_known = kind in _PLAIN and said[0].partition(" ")[0] not in _KINDS
+    is_known = is_known or (kind is SecurityType.CRYPTO and contract.symbol in _CRYPTO)
     return " ".join(said if is_known else [kind.value, *said])
 
 
@@ -197,6 +204,8 @@ def _single(words: str, text: str) -> Contract:
 
 def _named(kind: SecurityType, rest: str, text: str) -> Contract:
     """Read what comes after the word for its kind."""
+    if kind is SecurityType.STOCK and _STOCK.fullmatch(rest):
+        return Contract(symbol=rest)
     if kind in _PLAIN:
         read = _single(rest, text)
         if read.security_type is kind:

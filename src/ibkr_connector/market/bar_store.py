@@ -246,7 +246,10 @@ class BarStore:
         _flush_folder(self.root / key.folder)
 
     def repair(self) -> tuple[Path, ...]:
-        """Put torn files aside, under another ending; return where they are now."""
+        """Put torn files aside, under another ending; return where they are now.
+
+        What only cannot be read just now, or is of a newer version, stays where it is.
+        """
         moved = []
         for path in self._files(self.root / "bars"):
             try:
@@ -255,6 +258,9 @@ class BarStore:
                 aside = path.with_suffix(_ASIDE)
                 path.replace(aside)
                 moved.append(aside)
+            except HistoricalDataError:
+                # the disk's, or a newer version's: the file itself may be whole
+                continue
         return tuple(moved)
 
     @staticmethod

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
+from ibkr_connector.errors import HistoricalDataError
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.history import BarGap, Download, Session, StoredSeries, TimeSpan
 from ibkr_connector.model.market import BarSeries
@@ -251,5 +252,20 @@ class History:
         return found
 
 
+_NAMES: Final = (
+    "duration",
+    "bar_size",
+    "what_to_show",
+    "start",
+    "end",
+    "regular_hours_only",
+)
+"""What tells which series is meant, and which part of it."""
+
+
 def _wish(contract: Contract | str, wish: dict[str, Any]) -> HistoryWish:
+    if unknown := sorted(set(wish) - set(_NAMES)):
+        raise HistoricalDataError(
+            f"no argument is called {', '.join(unknown)}", hint=f"there are {', '.join(_NAMES)}"
+        )
     return HistoryWish(contract=contract, **wish)

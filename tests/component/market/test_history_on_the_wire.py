@@ -405,6 +405,35 @@ async def test_a_span_that_makes_no_sense_is_refused_before_anything_is_sent(
     assert asked(gateway, "ReqHistoricalData") == []
 
 
+@pytest.mark.parametrize(
+    ("wish", "words"),
+    [
+        ({"start": datetime(2026, 1, 1)}, "names no zone"),  # noqa: DTZ001
+        ({"start": date(2026, 1, 1)}, "is no time"),
+        ({"barsize": "1 min"}, "no argument is called barsize"),
+    ],
+)
+async def test_questions_to_the_store_that_make_no_sense_are_refused_with_words(
+    wish: dict[str, Any], words: str, gateway: HostedSimulator, make_connector: Make
+) -> None:
+    async with make_connector(gateway.port) as ib:
+        for ask in (ib.history.read, ib.history.coverage, ib.history.gaps, ib.history.forget):
+            with pytest.raises(HistoricalDataError, match=words):
+                await ask("AAPL", **wish)
+
+
+async def test_a_disk_that_cannot_be_used_is_an_error_that_says_so(
+    gateway: HostedSimulator, make_connector: Make
+) -> None:
+    async with make_connector(gateway.port) as ib:
+        folder = ib.history.store.root / "bars"
+        folder.mkdir(parents=True)
+        number = (await ib.instruments.resolve("MSFT")).con_id
+        (folder / f"con_id={number}").write_text("a file in the way")
+        with pytest.raises(HistoricalDataError, match="the store of history cannot be used"):
+            await ib.history.download("MSFT", duration="2 D", bar_size="1 hour")
+
+
 PROGRAM = """
 import asyncio, sys
 from datetime import UTC, datetime

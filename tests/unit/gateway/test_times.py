@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -56,6 +57,35 @@ def test_anything_else_is_an_error_and_never_naive(text: str) -> None:
 def test_a_time_that_we_send_is_read_back(moment: datetime) -> None:
     moment = moment.replace(microsecond=0, tzinfo=UTC)
     assert parse_time(date_text(moment.astimezone(NEW_YORK)), login_zone=NEW_YORK) == moment
+
+
+WRITTEN: dict[str, Callable[[datetime, ZoneInfo], str]] = {
+    "epoch": lambda moment, _: f"{moment.timestamp():.0f}",
+    "UTC": lambda moment, _: f"{moment:%Y%m%d-%H:%M:%S}",
+    "its zone": lambda moment, place: f"{moment.astimezone(place):%Y%m%d %H:%M:%S} {place.key}",
+    "login": lambda moment, place: f"{moment.astimezone(place):%Y%m%d  %H:%M:%S}",
+    "dashes": lambda moment, place: f"{moment.astimezone(place):%Y-%m-%d %H:%M:%S.0}",
+    "day": lambda moment, _: f"{moment:%Y%m%d}",
+}
+
+
+@given(
+    st.datetimes(min_value=datetime(2001, 9, 10), max_value=datetime(2060, 1, 1)),  # noqa: DTZ001
+    st.sampled_from(["America/New_York", "Europe/London", "Asia/Kolkata", "Australia/Lord_Howe"]),
+    st.sampled_from(sorted(WRITTEN)),
+)
+def test_every_moment_of_every_zone_is_read_from_each_form(
+    naive: datetime, name: str, form: str
+) -> None:
+    place, moment = ZoneInfo(name), naive.replace(microsecond=0, tzinfo=UTC)
+    parsed = parse_time(WRITTEN[form](moment, place), login_zone=place)
+    if form == "day":
+        moment = moment.replace(hour=0, minute=0, second=0)
+    elif form not in {"epoch", "UTC"}:
+        # of an hour that comes twice the clock does not say which: the first one is meant
+        moment = moment.astimezone(place).replace(fold=0).astimezone(UTC)
+    assert parsed == moment
+    assert parsed.utcoffset() == timedelta(0)
 
 
 @given(st.text())

@@ -142,6 +142,8 @@ KINDS = {
     "CMDTY XAUUSD": commodity("XAUUSD"),
     "WAR SIMW1@FWB/EUR": warrant("SIMW1"),
     "CRYPTO XYZ.USD": crypto("XYZ"),
+    "STK FUND A": stock("FUND A"),
+    "FUND A": fund("A"),
     "BTC.USD@ZEROHASH": crypto("BTC", exchange="ZEROHASH"),
     "SAP@IBIS/EUR": stock("SAP", exchange="IBIS", currency="EUR"),
     "ES 202612@CME": future("ES", "202612"),
@@ -172,16 +174,23 @@ def test_a_word_for_the_kind_may_be_said_where_none_is_needed(text: str, same_as
     assert parse_contract(text) == parse_contract(same_as)
 
 
-SYMBOLS = st.from_regex(r"[A-Z][A-Z0-9]{0,7}", fullmatch=True).filter(
-    # a word for a kind, or a currency pair of one word, is none
-    lambda symbol: symbol not in set(SecurityType)
+@pytest.mark.parametrize(
+    "text", ["EUR.USD@IDEALPRO/GBP", "CFD EUR.USD@SMART/GBP", "BTC/USD@PAXOS/EUR"]
 )
+def test_a_pair_has_one_currency_and_no_other(text: str) -> None:
+    with pytest.raises(ContractError, match="two currencies: USD and"):
+        parse_contract(text)
+    assert parse_contract("EUR.USD@IDEALPRO/USD") == forex("EURUSD")
+
+
+SYMBOLS = st.from_regex(r"[A-Z][A-Z0-9]{0,7}", fullmatch=True)
 MONEY = st.sampled_from(["USD", "EUR", "JPY"])
 PLACES = st.sampled_from(["SMART", "CME", "IBIS", "SEHK", "LSE", "TSE.JPN"])
 DAYS = st.sampled_from(["20261218", "20270115"])
 STRIKES = st.decimals("0.01", 90_000, places=2)
 SAID = st.one_of(
     st.builds(stock, SYMBOLS, exchange=PLACES, currency=MONEY),
+    st.builds(stock, st.sampled_from(["BRK B", "FUND A", "CFD B", "IND"]), currency=MONEY),
     st.builds(cfd, SYMBOLS, exchange=PLACES, currency=MONEY),
     st.builds(fund, SYMBOLS, currency=MONEY),
     st.builds(commodity, SYMBOLS, currency=MONEY),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,16 @@ from ibkr_connector.market.bar_store import BarStore, SeriesKey
 from ibkr_connector.market.intervals import Span, common, joined, without
 from ibkr_connector.market.store_query import query, scan
 from ibkr_connector.model.bars import BarColumns, micros
-from ibkr_connector.model.contracts import Contract, stock
+from ibkr_connector.model.contracts import (
+    Action,
+    ComboLeg,
+    Contract,
+    combo,
+    continuous_future,
+    future,
+    stock,
+)
+from ibkr_connector.model.ids import ConId
 from unit.market.test_gaps import columns
 
 START = datetime(2026, 10, 31, 12, tzinfo=UTC)
@@ -25,6 +36,20 @@ KEY = SeriesKey(
     con_id=1, bar_size="1 min", what_to_show="TRADES", regular_hours_only=True, symbol="A",
     contract="A (STK)",
 )  # fmt: skip
+
+
+A, B = (
+    ComboLeg(contract=Contract(symbol="ES", con_id=ConId(number)), action=action)
+    for number, action in ((1, Action.BUY), (2, Action.SELL))
+)
+
+
+def turned(leg: ComboLeg) -> ComboLeg:
+    return replace(leg, action=leg.action.opposite)
+
+
+def twice(leg: ComboLeg) -> ComboLeg:
+    return replace(leg, ratio=2)
 
 
 def span(first: int, last: int) -> Span:
@@ -130,6 +155,85 @@ def test_a_file_of_a_later_format_is_not_guessed_at(
         store.add(KEY, bars(0, 2), known=[span(0, 2)])
     with pytest.raises(HistoricalDataError, match="newer version"):
         store.coverage(KEY)
+
+
+def test_a_newer_version_that_says_more_is_not_torn_and_stays_where_it_is(store: BarStore) -> None:
+    import pyarrow.parquet as pq
+
+    store.add(KEY, bars(0, 2), known=[span(0, 2)])
+    (path,) = (store.root / KEY.folder).glob("*.parquet")
+    table = pq.ParquetFile(path).read()
+    told = json.loads(table.schema.metadata[b"ibkr_connector.bars"])
+    told["format"] = 2
+    told["series"]["venue"] = "SMART"
+    pq.write_table(
+        table.replace_schema_metadata({b"ibkr_connector.bars": json.dumps(told).encode()}), path
+    )
+    with pytest.raises(HistoricalDataError, match="newer version"):
+        store.coverage(KEY)
+    assert store.repair() == ()
+    assert path.exists()
+
+
+def test_a_disk_that_cannot_be_read_is_no_torn_file(
+    store: BarStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pyarrow.parquet as pq
+
+    store.add(KEY, bars(0, 2), known=[span(0, 2)])
+
+    def no_files_left(_: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(pq, "read_metadata", no_files_left)
+        with pytest.raises(HistoricalDataError, match="Too many open files") as caught:
+            store.coverage(KEY)
+        assert "downloaded again" not in str(caught.value.hint)
+        assert len(store.problems()) == 1
+        assert store.repair() == ()
+    assert store.coverage(KEY) == [span(0, 2)]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ((A, B), (B, A), True),
+        ((A, B), (turned(A), turned(B)), False),
+        ((A, B), (A, twice(B)), False),
+    ],
+    ids=["in another order", "the other way round", "in another ratio"],
+)
+def test_a_combination_is_stored_by_what_its_legs_are(
+    one: tuple[ComboLeg, ...], other: tuple[ComboLeg, ...], same: bool
+) -> None:
+    first, second = (
+        SeriesKey.of(
+            combo(*legs, exchange="CME", currency="USD"),
+            bar_size="1 min", what_to_show="BID", regular_hours_only=False,
+        )
+        for legs in (one, other)
+    )  # fmt: skip
+    assert first.con_id < 0
+    assert (first.folder == second.folder) is same
+
+
+def test_a_continuous_future_is_stored_apart_from_the_contract_in_front() -> None:
+    wish: dict[str, Any] = {
+        "bar_size": "1 day",
+        "what_to_show": "TRADES",
+        "regular_hours_only": True,
+    }
+    number = ConId(7)
+    front = SeriesKey.of(replace(future("ES", "202612"), con_id=number), **wish)
+    today, later = (
+        SeriesKey.of(replace(continuous_future("ES"), con_id=ConId(one)), **wish) for one in (7, 8)
+    )
+    assert front.con_id == 7
+    # a roll changes IB's number, and not the series
+    assert today.con_id == later.con_id < 0
+    other = SeriesKey.of(replace(continuous_future("NQ"), con_id=number), **wish)
+    assert other.con_id != today.con_id
 
 
 def test_a_writer_that_dies_leaves_the_file_as_it_was(
