@@ -167,9 +167,11 @@ class DataPool:
         """Look up everything that fits the description."""
         return await self._through.contract_details(contract)
 
-    async def quote(self, contract: Contract, *, data_type: DataType) -> Quote:
+    async def quote(
+        self, contract: Contract, *, data_type: DataType, awaits_greeks: bool = False
+    ) -> Quote:
         """Take one snapshot of a qualified contract."""
-        return await self._through.quote(contract, data_type=data_type)
+        return await self._through.quote(contract, data_type=data_type, awaits_greeks=awaits_greeks)
 
     async def bars(
         self,

@@ -112,7 +112,7 @@ class RuleFacts:
         if not needs.price:
             return known
         try:
-            quote = await self._market.quote(details.contract)
+            quote = await self._market.quote(details.contract, awaits_greeks=False)
         except IBKRError as error:
             return replace(known, missing=error.message)
         seen = [p for p in (quote.bid, quote.ask, quote.last, quote.close) if p is not None]

@@ -121,7 +121,9 @@ class FakeGateway:
             raise ContractNotFoundError(f"contract details: no {contract}", code=200)
         return (ContractDetails(contract=known, min_tick=Decimal("0.01")),)
 
-    async def quote(self, contract: Contract, *, data_type: DataType) -> Quote:
+    async def quote(
+        self, contract: Contract, *, data_type: DataType, awaits_greeks: bool = False
+    ) -> Quote:
         """Take one snapshot."""
         await self._enter("quote")
         price = self.prices.get(contract.symbol)

@@ -148,9 +148,9 @@ class OptionsDesk:
                 raise
             try:
                 return await self._greeks(contract, DataType.DELAYED)
-            except NoDataError:
+            except NoDataError as nothing:
                 # the delayed feed is empty too: the missing subscription is what matters
-                raise refused from None
+                raise refused from nothing
 
     async def _greeks(self, contract: Contract, data_type: DataType) -> Quote:
         return await self._pipeline.run(

@@ -312,14 +312,10 @@ class ContractGateway(Protocol):
 class MarketGateway(Protocol):
     """Asks for prices."""
 
-    async def quote(self, contract: Contract, *, data_type: DataType) -> Quote:
-        """
-        Take one snapshot of a qualified contract.
-
-        Raises:
-            MarketDataPermissionError: No subscription (TWS 354, 10089, 10168, 10186).
-            NoDataError: The snapshot ended without a single price.
-        """
+    async def quote(
+        self, contract: Contract, *, data_type: DataType, awaits_greeks: bool = False
+    ) -> Quote:
+        """Take one snapshot of a qualified contract; raises what `Session.quote` does."""
         ...
 
     async def bars(

@@ -77,16 +77,22 @@ class _Patience:
 
 
 async def take_snapshot(
-    contract: Contract, *, client: GatewayClient, requests: Requests, data_type: DataType
+    contract: Contract,
+    *,
+    client: GatewayClient,
+    requests: Requests,
+    data_type: DataType,
+    awaits_greeks: bool,
 ) -> Snapshot:
     """
-    Ask for one snapshot and wait until it is good enough.
+    Ask for one snapshot and wait until it is good enough; that of an option, with `awaits_greeks`,
+    half a second more for IB's model.
 
     Raises:
         MarketDataPermissionError: No subscription (TWS 354, 10089, 10168, 10186).
         NoDataError: It ended without a single price.
     """
-    snapshot = Snapshot(contract)
+    snapshot = Snapshot(contract, awaits_greeks=awaits_greeks)
     refusals: list[IBKRError] = []
 
     def tolerates(error: IBKRError) -> bool:

@@ -255,7 +255,9 @@ class Session:
         )
         return tuple(rows)
 
-    async def quote(self, contract: Contract, *, data_type: DataType) -> Quote:
+    async def quote(
+        self, contract: Contract, *, data_type: DataType, awaits_greeks: bool = False
+    ) -> Quote:
         """
         Take one snapshot of a qualified contract.
 
@@ -268,7 +270,11 @@ class Session:
         """
         self.streams.choose(data_type)
         snapshot = await take_snapshot(
-            contract, client=self._client, requests=self._wrapper.requests, data_type=data_type
+            contract,
+            client=self._client,
+            requests=self._wrapper.requests,
+            data_type=data_type,
+            awaits_greeks=awaits_greeks,
         )
         return snapshot.quote(self._clock.utcnow())
 

@@ -56,10 +56,17 @@ _DAY: Final = frozenset({"high", "low", "close", "volume", "bid_size", "ask_size
 
 
 class Snapshot:
-    """Gathers the ticks of one request; `on_tick` is called after each."""
+    """
+    Gathers the ticks of one request; `on_tick` is called after each.
 
-    def __init__(self, contract: Contract) -> None:
+    Args:
+        contract: Whose ticks they are.
+        awaits_greeks: Whether that of an option is not full without the word of IB's model.
+    """
+
+    def __init__(self, contract: Contract, *, awaits_greeks: bool = False) -> None:
         self._contract = contract
+        self._awaits_greeks = awaits_greeks
         self._told: DataType | None = None
         self._delayed = False
         self._values: dict[str, Any] = {}
@@ -82,8 +89,8 @@ class Snapshot:
 
     @property
     def has_greeks(self) -> bool:
-        """Whether IB's model has spoken of an option; of anything else it never does."""
-        if self._contract.security_type not in _COMPUTABLE:
+        """Whether IB's model has spoken of an option, if that is waited for."""
+        if not self._awaits_greeks or self._contract.security_type not in _COMPUTABLE:
             return True
         model = None if self._greeks is None else self._greeks.model
         return model is not None and model.delta is not None

@@ -52,9 +52,9 @@ class MarketDesk:
         self._recent: TimedCache[MarketData] = TimedCache(clock)
         self._many = ManyQuotes(take=self.quote, followed=self._newest, lines=lines)
 
-    async def quote(self, description: Contract | str) -> Quote:
+    async def quote(self, description: Contract | str, *, awaits_greeks: bool = True) -> Quote:
         """
-        Take a snapshot of one contract.
+        Take a snapshot of one contract, that of an option with its greeks unless nobody needs them.
 
         Raises:
             ContractNotFoundError: Nothing fits (TWS 200).
@@ -64,15 +64,19 @@ class MarketDesk:
         """
         details = await self._resolve(description)
         try:
-            return await self._snapshot(details.contract, self._data_type)
+            return await self._snapshot(
+                details.contract, self._data_type, awaits_greeks=awaits_greeks
+            )
         except MarketDataPermissionError as refused:
             if not self._delayed_fallback or self._data_type >= DataType.DELAYED:
                 raise
             try:
-                return await self._snapshot(details.contract, DataType.DELAYED)
-            except NoDataError:
+                return await self._snapshot(
+                    details.contract, DataType.DELAYED, awaits_greeks=awaits_greeks
+                )
+            except NoDataError as nothing:
                 # the delayed feed is empty too: the missing subscription is what matters
-                raise refused from None
+                raise refused from nothing
 
     async def quotes(self, descriptions: Iterable[Contract | str]) -> QuoteSet:
         """
@@ -156,10 +160,14 @@ class MarketDesk:
             series=series,
         )
 
-    async def _snapshot(self, contract: Contract, data_type: DataType) -> Quote:
+    async def _snapshot(
+        self, contract: Contract, data_type: DataType, *, awaits_greeks: bool
+    ) -> Quote:
         return await self._pipeline.run(
             Operation(
                 policy=ENDPOINTS["quote"],
-                call=lambda: self._gateway.quote(contract, data_type=data_type),
+                call=lambda: self._gateway.quote(
+                    contract, data_type=data_type, awaits_greeks=awaits_greeks
+                ),
             )
         )

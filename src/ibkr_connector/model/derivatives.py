@@ -151,7 +151,12 @@ class OptionChain(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptionValue(Record):
-    """An option with its greeks, by IB's model and as its bid, ask and last imply them."""
+    """
+    An option with its greeks, by IB's model and as its bid, ask and last imply them.
+
+    A model may be there without a delta: IB tells the price of the underlying even where no
+    volatility gives the price of the option.
+    """
 
     contract: Contract
     timestamp: datetime

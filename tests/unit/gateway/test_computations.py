@@ -77,7 +77,7 @@ def test_a_calculation_that_was_asked_for_is_no_part_of_a_quote() -> None:
 
 
 def test_the_snapshot_of_an_option_is_full_when_the_model_has_spoken() -> None:
-    snapshot = Snapshot(CALL)
+    snapshot = Snapshot(CALL, awaits_greeks=True)
     for kind in FULL:
         snapshot.price(kind, 4.1, 10.0)
     snapshot.size(8, 100.0)
@@ -88,5 +88,6 @@ def test_the_snapshot_of_an_option_is_full_when_the_model_has_spoken() -> None:
     assert (snapshot.has_greeks, snapshot.is_full) == (True, True)
 
 
-def test_the_snapshot_of_a_stock_waits_for_no_model() -> None:
-    assert Snapshot(stock("AAPL")).has_greeks
+def test_the_snapshot_of_a_stock_or_for_who_needs_no_greeks_waits_for_no_model() -> None:
+    assert Snapshot(stock("AAPL"), awaits_greeks=True).has_greeks
+    assert Snapshot(CALL).has_greeks
