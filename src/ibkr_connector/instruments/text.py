@@ -111,6 +111,9 @@ def parse_contract(text: str) -> Contract:
     Raises:
         ContractError: The text has none of the forms above.
     """
+    if text.isalnum() and text.isupper() and _STOCK.fullmatch(text):
+        # most of what is asked for, and of a thousand it counts
+        return Contract(symbol=text)
     words = " ".join(text.upper().split())
     parts = words.split(" ")
     if not _SIGNS.keys().isdisjoint(parts):

@@ -9,7 +9,9 @@ and is one transaction in both. Refuses a database that a newer version of the p
 from __future__ import annotations
 
 import asyncio
+import importlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -209,10 +211,16 @@ def _postgres(url: str) -> AsyncEngine:
                 f"expected a URL postgresql://..., found one of {parts.scheme!r}",
                 hint="leave it out for a file of SQLite in state_dir",
             )
+        driver: Any = importlib.import_module("asyncpg")
+        # the driver reads the whole URL itself: SQLAlchemy knows nothing of `?sslmode=require`
+        connect = partial(
+            driver.connect,
+            parts._replace(scheme="postgresql").geturl(),
+            timeout=_BUSY_S,
+            command_timeout=_BUSY_S,
+        )
         return create_async_engine(
-            parts._replace(scheme="postgresql+asyncpg").geturl(),
-            pool_pre_ping=True,
-            connect_args={"timeout": _BUSY_S, "command_timeout": _BUSY_S},
+            "postgresql+asyncpg://", pool_pre_ping=True, async_creator=connect
         )
     except ModuleNotFoundError as missing:
         raise ConfigurationError(

@@ -171,3 +171,15 @@ def test_upgrade_is_harmless_when_repeated() -> None:
             upgrade(connection)
             assert version(connection) == HEAD
     engine.dispose()
+
+
+@on_a_server
+async def test_a_url_may_say_how_the_line_is_secured(postgres_url: str) -> None:
+    made = await open_database(f"{postgres_url}?sslmode=prefer&application_name=desk")
+    name = text("SELECT application_name FROM pg_stat_activity WHERE pid = pg_backend_pid()")
+    assert await made.read(lambda connection: connection.execute(name).scalar_one()) == "desk"
+    await made.aclose()
+    # a server without certificates cannot keep what is asked of the line
+    with pytest.raises(ConfigurationError, match="cannot be used") as refused:
+        await open_database(f"{postgres_url}?sslmode=require")
+    assert "secret" not in str(refused.value)
