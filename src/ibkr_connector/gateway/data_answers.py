@@ -276,6 +276,8 @@ _ANSWERS: Final[Mapping[int, _Answer]] = MappingProxyType(
         96: _Answer(at=1, read=_midpoints, ends=_is_last_page),
         97: _Answer(at=1, read=_quotes, ends=_is_last_page),
         98: _Answer(at=1, read=_trades, ends=_is_last_page),
+        104: _Answer(at=1, read=_text, ends=_always),
+        105: _Answer(at=1, read=_text, ends=_always),
         106: _Answer(at=1, read=_schedule, ends=_always),
     }
 )

@@ -12,9 +12,12 @@ nothing behind, here or at the gateway.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final, cast
+
+from ib_async.objects import WshEventData
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.model.contracts import Contract
@@ -62,6 +65,8 @@ class DataCalls:
         self._streams = streams
         self._client = client
         self._wrapper = wrapper
+        self._calendar_turn = asyncio.Lock()
+        self._has_calendar = False
 
     async def schedule(
         self, contract: Contract, *, duration: str, end: datetime | None, regular_hours_only: bool
@@ -273,6 +278,39 @@ class DataCalls:
             stop=self._client.cancelFundamentalData,
         )
         return str(xml)
+
+    async def calendar(
+        self, contract: Contract, *, start: date | None, end: date | None, most: int
+    ) -> str:
+        """
+        Return the events of a company as JSON.
+
+        The gateway must have told which kinds there are first, once in a session, and answers one
+        question at a time (TWS 10281, 10283).
+
+        Raises:
+            MarketDataPermissionError: The login may not read them (TWS 10276, 10277).
+        """
+        days = ["" if day is None else f"{day:%Y%m%d}" for day in (start, end)]
+        wish = WshEventData(
+            conId=contract.con_id or 0, startDate=days[0], endDate=days[1], totalLimit=most
+        )
+        async with self._calendar_turn:
+            if not self._has_calendar:
+                await self._ask(
+                    "calendar", self._client.reqWshMetaData, stop=self._client.cancelWshMetaData
+                )
+                self._has_calendar = True
+            numbers: list[RequestId] = []
+
+            def send(number: RequestId) -> None:
+                numbers.append(number)
+                self._client.reqWshEventData(number, wish)
+
+            (text,) = await self._ask("calendar", send, stop=self._client.cancelWshEventData)
+            if self._client.isReady():
+                self._client.cancelWshEventData(numbers[0])
+        return str(text)
 
     async def _ask(
         self,

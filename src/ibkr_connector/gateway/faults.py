@@ -48,7 +48,8 @@ _FAMILY: Final[Mapping[str, type[IBKRError]]] = MappingProxyType(
         "positions": AccountError,
         "quote": MarketDataError,
         **dict.fromkeys(
-            ("article", "fundamentals", "headlines", "histogram", "news", "scan"), MarketDataError
+            ("article", "calendar", "fundamentals", "headlines", "histogram", "news", "scan"),
+            MarketDataError,
         ),
         "executions": IBKRError,
         "request": IBKRError,

@@ -8,7 +8,7 @@ are streams too.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final, Protocol, TypeVar
 
 from ibkr_connector.errors import MarketDataError, MarketDataPermissionError
@@ -16,6 +16,7 @@ from ibkr_connector.gateway.stream_port import StreamKind
 from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.research import (
     Article,
+    CorporateEvent,
     Headline,
     Headlines,
     NewsProvider,
@@ -24,6 +25,7 @@ from ibkr_connector.model.research import (
 )
 from ibkr_connector.resilience.operation import ENDPOINTS, Carrier, Operation
 
+from .calendar_events import events_of
 from .stream import BulletinStream, NewsStream, ScanStream, TakePlace
 from .streaming import StreamWish, Ticket
 
@@ -33,6 +35,9 @@ T = TypeVar("T")
 
 _MOST_ROWS: Final = 50
 """Rows of one scan (IB campus: market scanner)."""
+
+_MOST_EVENTS: Final = 100
+"""Events of one answer (IB campus: Wall Street Horizon)."""
 
 _MOST_HEADLINES: Final = 300
 """Headlines of one answer (IB campus: historical news)."""
@@ -71,6 +76,12 @@ class ResearchSource(Protocol):
 
     async def fundamentals(self, contract: Contract, *, report: str) -> str:
         """Return a report about a company."""
+        ...
+
+    async def calendar(
+        self, contract: Contract, *, start: date | None, end: date | None, most: int
+    ) -> str:
+        """Return the events of a company as JSON."""
         ...
 
 
@@ -340,6 +351,44 @@ class Research:
         """
         qualified: Contract = await self._call(lambda desk: desk.contract(contract))
         return await self._ask(lambda source: source.fundamentals(qualified, report=report))
+
+    async def calendar(
+        self,
+        contract: Contract | str,
+        *,
+        start: date | None = None,
+        end: date | None = None,
+        most: int = 100,
+    ) -> tuple[CorporateEvent, ...]:
+        """
+        Return the events of a company (earnings, dividends, meetings, splits), the next one last.
+
+        They are those of Wall Street Horizon, for logins that subscribe to it.
+
+        Args:
+            contract: A contract or its short text form.
+            start: The first day.
+            end: The last day.
+            most: 100 at most.
+
+        Returns:
+            Events by day, those without a day first. What is told of each differs by `kind`, and is
+            in `facts`.
+
+        Raises:
+            MarketDataPermissionError: The login may not read them (TWS 10276, 10277).
+            NoDataError: What came is not what a calendar looks like.
+
+        Source: `reqWshEventData` (102), `reqWshMetaData` (100) before the first. Replay: safe. Cost:
+        2 messages, and 1 before the first.
+        """
+        if not 1 <= most <= _MOST_EVENTS:
+            raise MarketDataError(f"one answer has 1 to {_MOST_EVENTS} events, not {most}")
+        qualified: Contract = await self._call(lambda desk: desk.contract(contract))
+        text = await self._ask(
+            lambda source: source.calendar(qualified, start=start, end=end, most=most)
+        )
+        return events_of(text, start=start, end=end)
 
     async def _ask(self, question: Callable[[ResearchSource], Awaitable[T]]) -> T:
         found: T = await self._call(lambda desk: desk.ask(question))

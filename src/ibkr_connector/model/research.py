@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import IntEnum
+from typing import Any
 
 from .contracts import Contract
 from .record import Record
@@ -16,6 +17,7 @@ __all__ = [
     "Article",
     "Bulletin",
     "BulletinKind",
+    "CorporateEvent",
     "Headline",
     "Headlines",
     "NewsProvider",
@@ -152,6 +154,20 @@ class Headlines(Record):
 
     def __iter__(self) -> Iterator[Headline]:
         return iter(self.headlines)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorporateEvent(Record):
+    """
+    One event of a company's calendar, as Wall Street Horizon tells it.
+
+    `kind` is its tag, as in `wshe_ed` (earnings), `day` its date where it has one, and `facts` all
+    that is told of it.
+    """
+
+    kind: str
+    day: date | None
+    facts: Mapping[str, Any]
 
 
 class BulletinKind(IntEnum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,7 +21,7 @@ from ibkr_connector.market.aggregate import TimeBars
 from ibkr_connector.model.research import PastMidpoint, PastQuote
 from ibkr_connector.model.streams import Trade
 from ibkr_connector.simulator import Answer, HostedSimulator, Permissions
-from kit.market import asked
+from kit.market import AAPL, asked
 
 Make = Callable[..., IBKRConnector]
 Gateways = Callable[..., HostedSimulator]
@@ -154,6 +155,38 @@ async def test_a_login_without_news_says_so(
         assert await ib.research.news_providers() == ()
         with pytest.raises(MarketDataPermissionError, match="no provider"):
             await ib.research.headlines("AAPL")
+
+
+async def test_the_events_of_a_company_by_day(
+    make_ibkr_gateway: Gateways, make_connector: Make
+) -> None:
+    gateway = make_ibkr_gateway(permissions=Permissions(calendar=True))
+    async with make_connector(gateway.port) as ib:
+        await ib.instruments.details("AAPL")
+        # one at a time, and the kinds are asked for once
+        every, again = await asyncio.gather(
+            ib.research.calendar("AAPL"), ib.research.calendar("AAPL")
+        )
+        days = [one.day for one in every if one.day is not None]
+        part = await ib.research.calendar("AAPL", start=days[1], end=days[-2])
+        with pytest.raises(MarketDataError, match="1 to 100 events"):
+            await ib.research.calendar("AAPL", most=0)
+    assert every == again
+    assert len(every) > 2
+    assert days == sorted(days)
+    assert {one.facts["conid"] for one in every} == {AAPL}
+    assert part == tuple(one for one in every if one.day and days[1] <= one.day <= days[-2])
+    assert len(asked(gateway, "ReqWshMetaData")) == 1
+    assert len(asked(gateway, "ReqWshEventData")) == 3
+
+
+async def test_a_login_without_the_calendar_says_so(
+    make_ibkr_gateway: Gateways, make_connector: Make
+) -> None:
+    gateway = make_ibkr_gateway(permissions=Permissions(calendar=False))
+    async with make_connector(gateway.port) as ib:
+        with pytest.raises(MarketDataPermissionError):
+            await ib.research.calendar("AAPL")
 
 
 async def test_reports_are_there_or_refused(
