@@ -379,8 +379,8 @@ class Research:
             MarketDataPermissionError: The login may not read them (TWS 10276, 10277).
             NoDataError: What came is not what a calendar looks like.
 
-        Source: `reqWshEventData` (102), `reqWshMetaData` (100) before the first. Replay: safe. Cost:
-        2 messages, and 1 before the first.
+        Source: `reqWshEventData` (102), after `reqWshMetaData` (100). Replay: safe. Cost: 2
+        messages, and 1 before the first.
         """
         if not 1 <= most <= _MOST_EVENTS:
             raise MarketDataError(f"one answer has 1 to {_MOST_EVENTS} events, not {most}")
