@@ -94,6 +94,7 @@ _WITHOUT_DATA: Final = frozenset({SyncCause.CONNECTED, SyncCause.DATA_LOST})
 _OF_THE_DESK: Final = frozenset({OrderStatusSeen, OpenOrderSeen})
 """What the orders desk alone listens to, and most of what is said while there are orders."""
 
+_POSITIONS: Final = "positions"
 _NOT_YET: Final = "the connection has not been synchronised with the broker yet"
 _LINK_DOWN: Final = "the gateway has lost its link to the broker"
 BROKER_LINK: Final = "broker link"
@@ -494,7 +495,7 @@ class Engine:
     def _sync_parts(self) -> tuple[SyncPart, ...]:
         return (
             SyncPart(name="orders", run=self._sync_orders, essential=True),
-            SyncPart(name="positions", run=self.account.sync_positions),
+            SyncPart(name=_POSITIONS, run=self.account.sync_positions),
             SyncPart(name="account values", run=self.account.sync_values),
             SyncPart(name="account window", run=self._sync_windows),
             *(() if self._pool.carries_streams else (self._stream_part(),)),
@@ -540,6 +541,9 @@ class Engine:
             self._pipeline.hear(effect)
         if isinstance(event, MessageUnreadable):
             self._unreadable.note(event)
+            if event.listing == _POSITIONS:
+                # what is held is told when it changes, and not again
+                self._supervisor.mistrust(_POSITIONS)
         if isinstance(event, GatewayNotice | SessionEnded):
             self._supervisor.note(event)
 

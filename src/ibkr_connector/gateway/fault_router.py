@@ -110,13 +110,13 @@ class FaultRouter:
         if number not in self._unreadable_seen:
             self._unreadable_seen.add(number)
             _log.error("message %r of %d fields is not readable", number, len(fields), exc_info=exc)
-        reason = f"{type(exc).__name__}: {exc}"
-        self._emit(MessageUnreadable(fields=tuple(fields), reason=reason))
+        reason, row_of = f"{type(exc).__name__}: {exc}", _ANSWERS.get(number, "")
+        self._emit(MessageUnreadable(fields=tuple(fields), reason=reason, listing=row_of))
         error = IBKRError(
             f"the answer holds a message {number} that cannot be read", replay_safe=False
         )
         for listing in self._listings:
-            if listing.name == _ANSWERS.get(number) and listing.is_awaited:
+            if listing.name == row_of and listing.is_awaited:
                 listing.fail(error)
         place = _REQUEST_ID_AT.get(number)
         if place is not None and len(fields) > place and fields[place].isdecimal():

@@ -207,10 +207,15 @@ class GatewayNotice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageUnreadable:
-    """A message whose fields do not fit; `fields` are as they came, with what names the user."""
+    """
+    A message whose fields do not fit; `fields` are as they came, with what names the user.
+
+    `listing` names the question without an id of which it is a row, or news after the answer.
+    """
 
     fields: tuple[str, ...]
     reason: str
+    listing: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -251,6 +251,11 @@ class Supervisor(Generic[S]):
             # Said while the login was still under way: the watch is told when there is one.
             self._link_was = effect if effect in DOWN else None
 
+    def mistrust(self, part: str) -> None:
+        """Read a part of the broker's state again: what was told of it could not be read."""
+        if self._watch is not None:
+            self._watch.mistrust(part)
+
     def note_competing(self, *, is_competing: bool) -> None:
         """Take the news that a session elsewhere holds the market data, or no longer does."""
         self._news.compete(is_competing=is_competing)

@@ -118,6 +118,12 @@ class Watch:
         self._woken.set()
         self._tell(SupervisorEvent.LINK_UP)
 
+    def mistrust(self, part: str) -> None:
+        """Read a part again, now; one that is missing already is asked for in its time."""
+        if part not in self._missing:
+            self._missing.add(part)
+            self._woken.set()
+
     async def is_fresh(self) -> bool:
         """
         Tell whether the gateway lives: it said something lately, or it answers when it is asked.

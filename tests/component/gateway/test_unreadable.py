@@ -11,6 +11,7 @@ import pytest
 from ibkr_connector.errors import IBKRError
 from ibkr_connector.gateway.port import MessageUnreadable
 from ibkr_connector.gateway.unreadable import KEPT, Unreadables
+from ibkr_connector.model.status import ConnectionState
 from ibkr_connector.simulator import Garble
 from kit.rig import rig
 
@@ -45,6 +46,42 @@ async def test_a_message_that_cannot_be_read_is_counted_and_kept_without_what_na
         assert "DU1234567" not in str(status.unreadable)
         assert found.field_count == len(found.fields)
         assert status.as_dict()["unreadable"][0]["field_count"] == found.field_count
+
+
+async def test_what_is_held_is_asked_again_when_news_of_it_cannot_be_read(tmp_path: Path) -> None:
+    async with rig(tmp_path) as made:
+        asked = made.asked("ReqPositions")
+        garble = Garble(reply="Position", number=_POSITION_SIZE, text="n/a", times=1)
+        made.simulator.inject(garble)
+        order = {"symbol": "AAPL", "action": "BUY", "quantity": 3, "order_type": "MKT"}
+        await made.run(made.engine.orders.place(order, wait="filled"))
+        await made.until(lambda: made.engine.status().unreadable_count == 1, within_s=60.0)
+        await made.until(
+            lambda: [one.quantity for one in made.engine.positions(None)] == [Decimal(3)],
+            within_s=5.0,
+            step_s=0.1,
+        )
+        assert made.asked("ReqPositions") == asked + 1
+        assert made.logins() == 1
+        assert made.engine.status().degraded_by == ()
+
+
+async def test_a_gateway_that_garbles_every_position_is_asked_again_in_its_time_only(
+    tmp_path: Path,
+) -> None:
+    async with rig(tmp_path) as made:
+        asked = made.asked("ReqPositions")
+        made.simulator.inject(Garble(reply="Position", number=_POSITION_SIZE, text="n/a"))
+        order = {"symbol": "AAPL", "action": "BUY", "quantity": 3, "order_type": "MKT"}
+        await made.run(made.engine.orders.place(order, wait="filled"))
+        await made.until(lambda: made.state is ConnectionState.DEGRADED, within_s=60.0)
+        assert made.engine.status().degraded_by == ("positions",)
+        await made.advance(300)
+        assert 8 <= made.asked("ReqPositions") - asked <= 14
+        made.simulator.clear_faults()
+        await made.ready(within_s=40.0)
+        assert [one.quantity for one in made.engine.positions(None)] == [Decimal(3)]
+        assert made.logins() == 1
 
 
 def test_the_newest_are_kept_and_all_are_counted(kept: Unreadables) -> None:

@@ -610,6 +610,34 @@ async def test_a_part_that_does_not_answer_is_named_and_asked_again(world: World
     assert world.supervisor.snapshot().degraded_by == ()
 
 
+async def test_a_part_that_is_mistrusted_is_read_again_at_once_and_alone(world: World) -> None:
+    await world.supervisor.start()
+    world.reads.clear()
+    world.supervisor.mistrust("positions")
+    world.supervisor.mistrust("positions")
+    assert world.supervisor.snapshot().degraded_by == ("positions",)
+    await world.clock.advance(0.1)
+    assert world.reads == ["positions"]
+    assert world.where() is S.READY
+    assert world.supervisor.snapshot().degraded_by == ()
+    assert world.visited() == [S.CONNECTING, S.SYNCING, S.READY]
+
+
+async def test_a_part_that_is_mistrusted_again_and_again_is_asked_for_in_its_time(
+    world: World,
+) -> None:
+    await world.supervisor.start()
+    world.reads.clear()
+    world.failing["positions"] = AccountError("no")
+    for _ in range(10):
+        world.supervisor.mistrust("positions")
+        await world.clock.advance(1.0)
+    assert world.where() is S.DEGRADED
+    assert world.reads == ["positions"]
+    await world.clock.advance(30.0)
+    assert world.reads == ["positions"] * 2
+
+
 async def test_the_log_says_once_why_a_part_is_missing(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
