@@ -26,7 +26,8 @@ _ZERO: Final = Decimal(0)
 _TEXTS: Final = 8192
 """So many texts are remembered of each kind; a price that is gone is read again when it is back."""
 
-_CONTRACTS: Final = 2048
+_CONTRACTS: Final = 16384
+"""So many contracts are remembered, a few hundred bytes each."""
 
 
 @lru_cache(_TEXTS)
@@ -59,6 +60,9 @@ def number(text: str) -> int | None:
     return integer(int(text or 0))
 
 
+_KINDS: Final = 128
+
+
 class Described:
     """A contract as a message describes it: our record, and fresh objects of ib_async's."""
 
@@ -66,8 +70,9 @@ class Described:
 
     def __init__(self, source: Any) -> None:
         self.record: Contract = translate.contract(source)
-        typed = ib_async.contract.Contract.recreate(source)
-        self._kind, self._values = type(typed), vars(typed)
+        typed = _typed(source.secType)
+        self._kind = type(typed)
+        self._values = {**vars(source), "secType": typed.secType}
 
     def ib(self) -> Any:
         """Make an object as ib_async would have: its users may change theirs."""
@@ -75,6 +80,12 @@ class Described:
         made.__dict__.update(self._values)
         made.comboLegs = []
         return made
+
+
+@lru_cache(_KINDS)
+def _typed(kind: str) -> Any:
+    """Return an object of the class that ib_async has for a type, some of which it renames."""
+    return ib_async.contract.Contract.recreate(ib_async.contract.Contract(secType=kind))
 
 
 @lru_cache(_CONTRACTS)

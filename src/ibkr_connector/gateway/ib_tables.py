@@ -44,6 +44,10 @@ class IBTables(Wrapper):
         """Whether an answer is for a question of the escape hatch."""
         return request_id in self._futures
 
+    def rows_of(self, request_id: int) -> Any | None:
+        """Return what an answer for the escape hatch is gathered in."""
+        return self._results.get(request_id)
+
     def end_hatch(self, request_id: int, code: int, text: str) -> None:
         """Take an error message about a question of the escape hatch."""
         # ib_async takes some for warnings and leaves the request open (wrapper.py: warningCodes).

@@ -15,11 +15,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ib_async.contract import Contract
+from ib_async.util import parseIBDatetime
 
 from ibkr_connector.gateway.client import GatewayClient, Phase
 from ibkr_connector.gateway.decoder import HonestDecoder
 from ibkr_connector.gateway.fast_decoder import FastDecoder
 from ibkr_connector.gateway.frames import frame
+from ibkr_connector.gateway.hatch_bars import bar_date
 from ibkr_connector.gateway.plain_orders import plain_order
 from ibkr_connector.gateway.port import MessageUnreadable
 from ibkr_connector.gateway.wrapper import GatewayWrapper
@@ -33,6 +35,9 @@ from kit.ib_async_wire import VERSIONS
 CLIENT = 7
 OURS = (1 << 30) + 1
 """The id of the one question that is open."""
+
+BARS = 57
+"""The id of the one question for bars of the escape hatch."""
 
 TICKER = 55
 """The id of the one ticker of the escape hatch."""
@@ -104,6 +109,10 @@ CONTRACTS: list[dict[str, Any]] = [
     {"multiplier": "100"},
     {"multiplier": "x"},
 ]
+KINDS = [
+    "OPT", "FUT", "CONTFUT", "CASH", "IND", "CFD", "BOND", "CMDTY", "FOP", "FUND", "WAR", "IOPT",
+    "BAG", "CRYPTO", "NEWS", "EVENT", "EC", "BILL", "X", "",
+]  # fmt: skip
 REPORTS: dict[int, tuple[rows.Row, dict[int, list[str]]]] = {
     3: (
         rows.order_status(),
@@ -113,7 +122,7 @@ REPORTS: dict[int, tuple[rows.Row, dict[int, list[str]]]] = {
     6: ((6, 2, "NetLiquidation", "1.0", "USD", "DU1"), {2: ["x"], 3: ["", "x"], 4: [""], 5: [""]}),
     7: (
         rows.portfolio(),
-        {2: IDS, 4: ["OPT", "X", ""], 6: ["2.5", "", "x"], 7: ["C", "P"], 8: ["100"],
+        {2: IDS, 4: KINDS, 6: ["2.5", "", "x"], 7: ["C", "P"], 8: ["100"],
          **dict.fromkeys(range(13, 19), NUMBERS), 19: ["", "DU2"]},
     ),
     11: (
@@ -130,7 +139,7 @@ REPORTS: dict[int, tuple[rows.Row, dict[int, list[str]]]] = {
     ),
     61: (
         rows.position(),
-        {2: ["", "DU2"], 3: IDS, 5: ["OPT", "X", ""], 7: ["2.5", "", "x"], 8: ["C"], 9: ["100"],
+        {2: ["", "DU2"], 3: IDS, 5: KINDS, 7: ["2.5", "", "x"], 8: ["C"], 9: ["100"],
          14: NUMBERS, 15: NUMBERS},
     ),
 }  # fmt: skip
@@ -319,6 +328,52 @@ def test_a_tick_of_the_escape_hatch_is_read_the_short_way() -> None:
         assert (ticker["bid"], ticker["bidSize"], taken) == (1.5, 100.0, [])
         (tick,) = ticker["ticks"]
         assert (tick.tickType, tick.price, tick.size) == (1, 1.5, 100.0)
+
+
+DATES = [
+    "20261218", "20261218 14:30:00 US/Eastern", "20261218 14:30:00 Europe/Berlin", "1700000000",
+    "20261218  14:30:00", "2026-12-18 14:30:00.0", "20261218 14:30:00", "20261218 4:30:00 UTC",
+    "20261318 14:30:00 UTC", "20261218 24:00:00 UTC", "20261218 14:30:61 UTC", "", "soon",
+    "20261218 14:30:00 Nowhere/At_All", "20261101 01:30:00 US/Eastern", "20261218 14:30:00 UTC x",
+]  # fmt: skip
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> tuple[Any, ...]:
+    bar = st.tuples(
+        st.sampled_from(DATES[:3]) | st.sampled_from(DATES),
+        *[st.sampled_from(["1.5", "1.5", "2", "-1"]) | st.sampled_from(NUMBERS)] * 6,
+        st.sampled_from(["1", "7", "-1"]) | st.sampled_from(IDS),
+    )
+    told = draw(st.lists(bar, max_size=4))
+    count = draw(st.sampled_from([len(told), len(told), len(told), len(told) + 1, 0, -1]))
+    number = draw(st.sampled_from([BARS, BARS, BARS, 58]))
+    return (17, number, "20261201", "20261218", count, *[text for row in told for text in row])
+
+
+@settings(max_examples=settings().max_examples // 2)
+@given(fields=answers())
+def test_both_ways_give_the_escape_hatch_the_same_bars(fields: tuple[Any, ...]) -> None:
+    with two_ways(178) as (long, short):
+        rows_found: list[list[Any]] = []
+        for way in (long, short):
+            results: dict[int, Any] = way.wrapper._results
+            rows_found.append(results.setdefault(BARS, []))
+            way.client._on_bytes(frame(payload(fields)))
+        assert repr(rows_found[1]) == repr(rows_found[0])
+        assert short.found() == long.found()
+        assert short.wrapper._results.keys() == long.wrapper._results.keys()
+
+
+@pytest.mark.parametrize("text", DATES)
+def test_a_date_of_a_bar_is_what_ib_async_reads(text: str) -> None:
+    try:
+        expected = parseIBDatetime(text)
+    except (ValueError, KeyError, OSError) as error:
+        with pytest.raises(type(error)):
+            bar_date(text)
+    else:
+        assert repr(bar_date(text)) == repr(expected)
 
 
 def _each_change() -> Iterator[tuple[str, Callable[[int], Sequence[str]]]]:
