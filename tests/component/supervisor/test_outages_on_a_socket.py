@@ -258,7 +258,8 @@ async def test_an_order_to_a_gateway_that_hangs_is_refused_and_never_queued(
 
 async def test_a_quiet_gateway_that_lives_takes_the_order(tmp_path: Path) -> None:
     async with rig(tmp_path) as made:
-        await made.run(made.engine.instruments.resolve("AAPL"))
+        # nothing else has to be asked about the contract afterwards, which is a sign of life too
+        await made.run(made.engine.hold(lambda desk: desk.place(REST | {"quantity": 3})))
         await made.advance(30)
         before = made.asked("ReqCurrentTime")
         await made.run(made.engine.hold(lambda desk: desk.place(REST)))
