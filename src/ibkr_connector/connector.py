@@ -466,7 +466,12 @@ class IBKRConnector:
         )
 
     def stream_trades(
-        self, contract: Contract | str, *, all_trades: bool = True, buffer: int | None = None
+        self,
+        contract: Contract | str,
+        *,
+        all_trades: bool = True,
+        buffer: int | None = None,
+        close_when_full: bool = False,
     ) -> TradeStream:
         """
         Follow every trade of a contract, tick by tick.
@@ -478,6 +483,8 @@ class IBKRConnector:
             contract: A contract or its short text form; IB has no tick-by-tick data of options.
             all_trades: Also those that do not count for the last price (odd lots, late reports).
             buffer: How many trades may wait; 10,000 when not given.
+            close_when_full: End the stream with a `MarketDataError`, behind what still waits,
+                instead of going on after such a gap.
 
         Raises:
             MarketDataPermissionError: Too many tick-by-tick streams, or no permission
@@ -489,7 +496,11 @@ class IBKRConnector:
         return TradeStream(
             self._follow(
                 StreamWish(
-                    kind=StreamKind.TRADES, contract=contract, all_trades=all_trades, buffer=buffer
+                    kind=StreamKind.TRADES,
+                    contract=contract,
+                    all_trades=all_trades,
+                    buffer=buffer,
+                    close_when_full=close_when_full,
                 )
             )
         )

@@ -80,6 +80,7 @@ ROWS: Final[dict[int, tuple[str, ...]]] = {
         "spec/test_field_problems_data.py::test_row_18_two_readers_make_one_line_and_one_cancel",
         "spec/test_field_problems_data.py::test_row_18_a_login_without_lines_says_so",
         "unit/market/test_subscriptions.py::test_a_line_too_many_is_refused_before_it_is_asked_for",
+        "unit/market/test_many.py::test_hundreds_of_snapshots_need_no_more_lines_than_there_are",
     ),
     19: (
         "spec/test_field_problems_data.py::test_row_19_delayed_ticks_are_marked_and_end_no_stream",
@@ -92,6 +93,7 @@ ROWS: Final[dict[int, tuple[str, ...]]] = {
         "spec/test_field_problems_data.py::test_row_20_a_bunch_of_10197_is_one_event_and_no_storm",
         "unit/market/test_subscriptions.py::"
         "test_twenty_times_10197_is_one_state_and_one_try_a_minute",
+        "unit/market/test_what_storms_found.py::test_a_gap_after_another_login_is_told_once",
     ),
     21: (
         "spec/test_field_problems_data.py::test_row_21_one_summary_id_for_ever_and_none_at_1102",
@@ -102,6 +104,7 @@ ROWS: Final[dict[int, tuple[str, ...]]] = {
         "spec/test_field_problems_data.py::test_row_22_no_price_is_none_and_legal_ones_are_kept",
         "unit/gateway/test_quote_line.py::test_no_sentinel_of_the_wire_is_ever_a_figure_of_a_quote",
         "unit/gateway/test_figures.py::test_unset_is_none",
+        "unit/gateway/test_computations.py::test_what_was_not_computed_is_none",
     ),
     28: (
         "component/market/test_a_million_ticks.py::test_row_28_a_million_ticks_leave_memory_flat",

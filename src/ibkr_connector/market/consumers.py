@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from ibkr_connector.errors import MarketDataPermissionError
+from ibkr_connector.errors import MarketDataError, MarketDataPermissionError
 from ibkr_connector.gateway.stream_port import StreamKind
 from ibkr_connector.mailbox import Mailbox
 from ibkr_connector.model.contracts import Contract
@@ -50,9 +50,10 @@ class Consumer:
         require_live: Whether delayed and frozen quotes end his stream with an error.
         takes_delayed: Whether delayed quotes will do where live ones are refused.
         keeps_all: Whether no record may take the place of an older one.
+        closes_when_full: Whether the first record that is dropped ends his stream with an error.
     """
 
-    __slots__ = ("_contract", "box", "require_live", "takes_delayed")
+    __slots__ = ("_closes_when_full", "_contract", "box", "require_live", "takes_delayed")
 
     def __init__(
         self,
@@ -62,8 +63,10 @@ class Consumer:
         require_live: bool = False,
         takes_delayed: bool = False,
         keeps_all: bool = False,
+        closes_when_full: bool = False,
     ) -> None:
         self._contract = contract
+        self._closes_when_full = closes_when_full
         self.require_live = require_live
         self.takes_delayed = takes_delayed and not require_live
         self.box: Mailbox[Letter] = Mailbox(
@@ -78,6 +81,14 @@ class Consumer:
                     self._refuse(letter)
                     return
         self.box.put_all(letters)
+        if self._closes_when_full and self.box.dropped:
+            self.box.close(
+                MarketDataError(
+                    f"the reader of {self._contract} was slower than what came, by more than its "
+                    "buffer",
+                    hint="read on, make `buffer` larger, or follow without `close_when_full`",
+                )
+            )
 
     def _refuse(self, quote: Quote) -> None:
         source = quote.data_type.name.lower().replace("_", "-")

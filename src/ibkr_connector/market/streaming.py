@@ -63,6 +63,7 @@ class StreamWish:
     buffer: int | None = None
     data_type: DataType | None = None
     require_live: bool = False
+    close_when_full: bool = False
     all_trades: bool = True
     bar_size: str = _FIVE_SECONDS
     duration: str = "3600 S"
@@ -139,6 +140,7 @@ class Streaming:
             require_live=wish.require_live,
             takes_delayed=self._delayed_fallback,
             keeps_all=wish.kind in _WHOLE,
+            closes_when_full=wish.close_when_full,
         )
         await self._streams.join(request, details, consumer)
         ticket = Ticket(self._streams, request, consumer)

@@ -144,6 +144,26 @@ async def test_trades_that_a_reader_has_missed_are_counted_in_a_gap(
     assert rest[0] not in seen[:6]
 
 
+async def test_a_reader_who_asks_for_it_is_ended_when_he_falls_behind(
+    make_ibkr_gateway: Gateways, make_connector: Make
+) -> None:
+    gateway = make_ibkr_gateway(clock=busy())
+    async with (
+        make_connector(gateway.port) as ib,
+        ib.stream_trades("AAPL", buffer=3, close_when_full=True) as strict,
+        ib.stream_trades("AAPL") as other,
+    ):
+        for _ in range(10):
+            await anext(other)
+        told = [await anext(strict) for _ in range(4)]
+        with pytest.raises(MarketDataError, match="slower than what came"):
+            await anext(strict)
+        assert isinstance(await anext(other), Trade), "the others go on"
+        (state,) = await ib.stream_states()
+    assert [type(record) for record in told] == [Gap, Trade, Trade, Trade]
+    assert state.readers == 1
+
+
 async def test_options_have_no_trades_tick_by_tick_and_that_is_said_before_asking(
     ibkr_gateway: HostedSimulator, make_connector: Make
 ) -> None:

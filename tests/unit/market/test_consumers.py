@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from ibkr_connector.errors import MarketDataPermissionError
+from ibkr_connector.errors import MarketDataError, MarketDataPermissionError
 from ibkr_connector.market.consumers import Consumer
 from ibkr_connector.model.contracts import stock
 from ibkr_connector.model.market import Bar, DataType, Quote
@@ -72,3 +72,17 @@ def test_whoever_requires_live_quotes_gets_no_others(kind: DataType) -> None:
     assert reader.box.take_all() == [QUOTE]
     with pytest.raises(MarketDataPermissionError, match=kind.name.lower().replace("_", "-")):
         reader.box.take()
+
+
+def test_a_reader_who_wants_no_gaps_is_ended_by_the_first_record_that_is_dropped() -> None:
+    reader = Consumer(AAPL, capacity=2, keeps_all=True, closes_when_full=True)
+    reader.put(trade(0), trade(1))
+    assert not reader.box.is_closed
+    reader.put(trade(2))
+    reader.put(trade(3))
+    gap, *rest = reader.box.take_all()
+    assert isinstance(gap, Gap)
+    assert (gap.reason, gap.missed) == (GapReason.OVERFLOW, 1)
+    assert rest == [trade(1), trade(2)]
+    with pytest.raises(MarketDataError, match="slower than what came"):
+        reader.box.take_all()
