@@ -24,7 +24,7 @@ from ibkr_connector.model.orders import (
 )
 from ibkr_connector.model.terms import NO_TERMS
 
-from .states import AWAITING, CLOSED, State, status_of
+from .states import AWAITING, CLOSED, Event, State, status_of
 
 __all__ = ["OrderEntry", "evolve"]
 
@@ -94,6 +94,21 @@ class OrderEntry:
     def is_awaiting(self) -> bool:
         """Whether there is no evidence that the broker has it now."""
         return self.state in AWAITING
+
+    @property
+    def is_lost(self) -> bool:
+        """
+        Whether the broker had it and no longer lists it: it works no more, and nobody knows how it
+        ended. What it has filled is in the positions.
+        """
+        if self.state is not State.UNCERTAIN:
+            return False
+        for step in reversed(self.transitions):
+            if step.event == Event.VANISH:
+                return True
+            if step.source != step.target:
+                return False
+        return False
 
     @property
     def seen_or_sent(self) -> bool:

@@ -144,7 +144,7 @@ class Exposure:
             return False
         same_side: dict[tuple[ConId | None, Action], Decimal] = {}
         for entry in self._ledger.open_entries():
-            if entry.account in (ticket.account, ""):
+            if entry.account in (ticket.account, "") and not entry.is_lost:
                 left = self._left(entry)
                 for contract, action, ratio in entry.contract.parts(entry.action):
                     part = (contract.con_id, action)
@@ -184,7 +184,7 @@ class Exposure:
             if owner is not None:
                 del self._kept[owner][key]
             entry = self._ledger.entry(key)
-            if entry is None or not entry.is_open:
+            if entry is None or not entry.is_open or entry.is_lost:
                 continue
             # of one that was ever changed it is asked anew each time whether the change has come
             is_settled = entry.changed is None and self._pending(key) is None
@@ -203,7 +203,8 @@ class Exposure:
         if parent_id is None:
             return None
         parent = self._ledger.by_order_id(entry.client_id, parent_id)
-        return parent if parent is not None and parent.is_open else None
+        is_there = parent is not None and parent.is_open and not parent.is_lost
+        return parent if is_there else None
 
     def _working(self, entry: OrderEntry, figures: _Figures) -> Iterator[Working]:
         limits, stops = [entry.limit_price], [entry.stop_price]

@@ -169,7 +169,8 @@ class Guard:
         done = 0
         for order_id, result in zip(ids, ended, strict=True):
             if isinstance(result, IBKRError):
-                problems.append(f"order {order_id} is not cancelled: {result}")
+                if not self._desk.settling.is_lost(order_id):
+                    problems.append(f"order {order_id} is not cancelled: {result}")
             elif isinstance(result, BaseException):
                 raise result
             else:

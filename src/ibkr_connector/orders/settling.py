@@ -2,8 +2,8 @@
 Ending an uncertain order on the user's word, where the broker can no longer tell.
 
 The broker's lists go back to midnight. An order that ended while nobody listened, or an exercise
-that was lost on its way, would stay uncertain for ever, and the rules would count it for ever. Who
-has looked it up in TWS or in the statement may say that it is over.
+that was lost on its way, would stay uncertain for ever. Who has looked it up in TWS or in the
+statement may say that it is over.
 Owns: that nothing is ended that the broker shows, and nothing whose bytes may still arrive.
 """
 
@@ -43,6 +43,10 @@ class Settling:
         self._book = finder.book
         self._inquiry = inquiry
         self._admission = admission
+
+    def is_lost(self, order_id: int) -> bool:
+        """Whether the broker had an order and no longer lists it, so that it works no more."""
+        return self._finder.find(order_id).is_lost
 
     async def settle(self, order_id: int, *, why: str) -> OrderReport:
         """

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ibkr_connector import IBKRConnector
 from ibkr_connector.clock import ScaledClock
 from ibkr_connector.errors import OrderStateError, OrderUncertainError
 from ibkr_connector.model.orders import OrderStatus
-from ibkr_connector.simulator import GatewaySimulator
+from ibkr_connector.orders.kill_switch import KillSwitch
+from ibkr_connector.simulator import GatewaySimulator, HostedSimulator
 from kit.order_socket import Wire, wire
+from kit.rule_socket import MARKET, engine_at, limits, order
 
 REST: dict[str, Any] = {
     "symbol": "AAPL",
@@ -52,3 +56,39 @@ async def test_a_day_order_that_ended_while_nobody_listened_is_settled_and_count
             await desk.close()
     async with GatewaySimulator() as gw, wire(gw, path) as desk:
         assert desk.desk.report(report.order_id).status is OrderStatus.CANCELLED
+
+
+@pytest.mark.parametrize("way", ["flatten", "close_position", "kill switch"])
+async def test_an_order_that_no_list_tells_of_keeps_nobody_from_getting_out(
+    make_ibkr_gateway: Callable[..., HostedSimulator],
+    make_connector: Callable[..., IBKRConnector],
+    config: Path,
+    way: str,
+) -> None:
+    limits(config, "allow_short: false")
+    day = datetime(2026, 11, 18, 15, 0, tzinfo=UTC)
+    first = make_ibkr_gateway(clock=ScaledClock(day))
+    # permanent ids are an account's, and never come again
+    first.do(lambda gw: [gw.venue._register.next_perm_id() for _ in range(100)])
+    async with engine_at(make_connector(first.port).settings, ScaledClock(day)) as engine:
+        await engine.orders.place(order(quantity=5, **MARKET), wait="filled")
+        sale = await engine.orders.place(order("SELL", 5, limit_price="900.00"))
+    tomorrow = day + timedelta(days=1)
+    second = make_ibkr_gateway(clock=ScaledClock(tomorrow))
+    settings = make_connector(second.port).settings
+    async with engine_at(settings, ScaledClock(tomorrow, speed=10.0)) as engine:
+        await engine.orders.place(order(quantity=5, **MARKET), wait="filled")
+        await engine.orders.wait_for(
+            sale.order_id, lambda now: now.status is OrderStatus.UNCERTAIN, timeout_s=600
+        )
+        match way:
+            case "flatten":
+                problems = (await engine.closing.flatten()).problems
+            case "close_position":
+                problems = (await engine.closing.close_position("AAPL")).problems
+            case _:
+                KillSwitch(settings.state_dir, clock=engine._clock).engage("enough", flatten=True)
+                problems = (await engine.guard.carry_out()).problems
+        assert problems == ()
+        assert await engine._facts.settled_positions() == ()
+        assert engine.orders.report(sale.order_id).status is OrderStatus.UNCERTAIN

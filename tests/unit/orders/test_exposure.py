@@ -102,6 +102,7 @@ CHANGES = st.one_of(
     st.tuples(st.just("raise"), st.integers(1, 9), st.integers(100, 200)),
     st.tuples(st.just("close"), st.integers(1, 9)),
     st.tuples(st.just("call"), st.integers(1, 9)),
+    st.tuples(st.just("vanish"), st.integers(1, 9), st.booleans()),
     st.tuples(st.just("rate"), st.integers(1, 3)),
     st.tuples(st.just("price"), st.integers(50, 150)),
 )
@@ -126,6 +127,8 @@ def test_what_is_kept_from_order_to_order_is_what_would_be_made_anew(
             ledger.record(closed(key))
         elif kind == "call" and key in ledger:
             called_filled(ledger, key)
+        elif kind == "vanish" and key in ledger:
+            ledger.record(vanished(key, listed_again=bool(values[1])))
         elif kind == "rate":
             facts.exchange_rate = Decimal(str(values[0]))
         elif kind == "price":
@@ -206,6 +209,60 @@ def test_executions_that_never_come_are_believed_to_be_in_the_positions_after_a_
     called_filled(ledger, "ibc-1", at_s=-11)
     assert exposure.book("DU1", LIMITS).working == ()
     assert not exposure._ahead
+
+
+def vanished(key: str, *, listed_again: bool = False) -> Moved:
+    if listed_again:
+        return Moved(
+            at=NOON, key=key, event=Event.WORK, source=State.UNCERTAIN, target=State.WORKING
+        )
+    return Moved(at=NOON, key=key, event=Event.VANISH, source=State.WORKING, target=State.UNCERTAIN)
+
+
+def test_an_order_that_the_broker_no_longer_lists_stands_in_nobodys_way() -> None:
+    ledger = Ledger()
+    exposure = Exposure(ledger=ledger, facts=Facts())
+    note = intended(1, OTHER, Action.SELL, None)
+    sell = replace(note.ticket, quantity=Decimal(10))
+    ledger.record(replace(note, ticket=sell))
+    closing = replace(intended(2, OTHER, Action.SELL, None).ticket, quantity=Decimal(10))
+    ledger.record(replace(intended(2, OTHER, Action.SELL, None), ticket=closing))
+    assert not exposure.only_closes(closing)
+    assert len(exposure.book("DU1", LIMITS).working) == 2
+    ledger.record(vanished(note.key))
+    assert exposure.only_closes(closing)
+    assert len(exposure.book("DU1", LIMITS).working) == 1
+    # to ask for its cancellation finds nothing, and changes nothing
+    asked = Moved(
+        at=NOON,
+        key=note.key,
+        event=Event.ASK_CANCEL,
+        source=State.UNCERTAIN,
+        target=State.UNCERTAIN,
+    )
+    ledger.record(asked)
+    assert len(exposure.book("DU1", LIMITS).working) == 1
+    ledger.record(vanished(note.key, listed_again=True))
+    assert len(exposure.book("DU1", LIMITS).working) == 2
+
+
+def test_what_is_only_uncertain_is_counted() -> None:
+    ledger = Ledger()
+    exposure = Exposure(ledger=ledger, facts=Facts())
+    ledger.record(intended(1, OTHER, Action.SELL, None))
+    lost = Moved(at=NOON, key="ibc-1", event=Event.LOSE, source=State.SENT, target=State.UNCERTAIN)
+    ledger.record(lost)
+    assert len(exposure.book("DU1", LIMITS).working) == 1
+
+
+def test_the_exits_of_an_entry_that_is_lost_count_whole() -> None:
+    ledger = Ledger()
+    exposure = Exposure(ledger=ledger, facts=Facts())
+    ledger.record(intended(2, OTHER, Action.BUY, 50))
+    ledger.record(intended(5, OTHER, Action.SELL, 60))
+    assert sorted(one.quantity for one in exposure.book("DU1", LIMITS).working) == [0, 100]
+    ledger.record(vanished("ibc-2"))
+    assert [one.quantity for one in exposure.book("DU1", LIMITS).working] == [Decimal(100)]
 
 
 def test_a_change_that_nobody_has_confirmed_counts_as_made_and_as_not_made() -> None:
