@@ -327,8 +327,10 @@ class _Job(Generic[T]):
 
     async def _work(self) -> T:
         value = await self._fn()
-        # the caller is told before the loop comes round to the task's own end
+        # the caller is told before the loop comes round to the task's own end, and nobody after
         self._delivered = True
+        if self.task is not None:
+            self.task.remove_done_callback(self._ended)
         self._portal._finished(self, _Outcome(value=value))
         return value
 

@@ -21,11 +21,13 @@ from ibkr_connector.orders.risk import (
     Held,
     RiskFacts,
     RiskLimits,
+    Working,
+    closes,
     decide,
     judge,
     verdicts,
 )
-from ibkr_connector.orders.risk.valuation import exposures
+from ibkr_connector.orders.risk.valuation import exposures, position_after
 from ibkr_connector.orders.risk.verdicts import MEASURES
 from kit.order_desk import AAPL, NOON, buy
 
@@ -238,6 +240,41 @@ def test_every_limit_is_looked_at_by_a_rule_that_says_so() -> None:
     named = {name for rule in RULES for name in rule.limits}
     others = {"max_order_size", "halt_cooldown_s", "trading_allowed", "halted_reason"}
     assert named | others == {field.name for field in fields(RiskLimits)}
+
+
+@given(
+    held=st.integers(-30, 30),
+    open_=st.lists(
+        st.tuples(st.sampled_from(list(Action)), st.integers(0, 20), st.sampled_from(["", "a"])),
+        max_size=4,
+    ),
+    action=st.sampled_from(list(Action)),
+    quantity=st.integers(1, 20),
+    filled=st.integers(0, 25),
+)
+def test_only_what_is_on_the_other_side_can_be_closed(
+    held: int,
+    open_: list[tuple[Action, int, str]],
+    action: Action,
+    quantity: int,
+    filled: int,
+) -> None:
+    one = case(replace(buy(quantity), action=action), held=held)
+    rows = tuple(
+        Working(
+            con_id=one.contract.con_id,
+            symbol="AAPL",
+            action=side,
+            quantity=Decimal(units),
+            unit_value=Decimal(100),
+            group=group,
+        )
+        for side, units, group in open_
+    )
+    one = replace(one, book=replace(one.book, working=rows), filled=Decimal(filled), group="a")
+    after = position_after(replace(one))  # worked out apart
+    assert after is not None
+    assert closes(one) is (after <= 0)
 
 
 def test_of_an_order_that_only_closes_the_decision_tells_which_limits_were_waived() -> None:

@@ -244,6 +244,10 @@ def closes(case: Case) -> bool:
     """
     if case.request.cash_quantity is not None or case.request.exercise is not None:
         return False
+    if not case.contract.legs and case.remaining > 0:
+        held = _held_of(case)
+        if held is None or (held >= 0 if case.request.action is Action.BUY else held <= 0):
+            return False  # there is nothing on the other side; no need to add up what is open
     after = position_after(case)
     return after is not None and after <= 0
 
