@@ -14,11 +14,12 @@ from typing import Final, Protocol
 
 from ibkr_connector.errors import IBKRError
 from ibkr_connector.model.bars import micros, moment
-from ibkr_connector.model.contracts import Contract
+from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.history import Session
 
 from .bar_store import SeriesKey
 from .chunks import Chunk
+from .expected import rested
 from .intervals import Span, without
 from .spans import SMALL_BAR_SIZES
 
@@ -59,13 +60,13 @@ class Emptiness:
 
     Args:
         past: Tells sessions, and when history begins.
-        contract: Qualified.
+        details: Of the qualified contract; its hours say when trading rests.
         key: The series.
         span: What is wanted.
     """
 
     past: Told
-    contract: Contract
+    details: ContractDetails
     key: SeriesKey
     span: Span
 
@@ -88,7 +89,7 @@ class Emptiness:
     async def _before_history(self) -> list[Span]:
         try:
             head = await self.past.head_timestamp(
-                self.contract,
+                self.details.contract,
                 what_to_show=self.key.what_to_show,
                 regular_hours_only=self.key.regular_hours_only,
             )
@@ -110,15 +111,19 @@ class Emptiness:
     async def _is_closed(self, span: Span) -> bool:
         sessions = await self._sessions((micros(moment(span[0]) - _BEFORE), span[1]))
         reaches_back = any(micros(one.start) < span[0] for one in sessions)
-        return reaches_back and not any(micros(one.end) > span[0] for one in sessions)
+        return reaches_back and not any(
+            micros(one.end) > span[0] and micros(one.start) < span[1] for one in sessions
+        )
 
     async def _sessions(self, span: Span) -> tuple[Session, ...]:
+        regular = self.key.regular_hours_only
         try:
-            return await self.past.schedule(
-                self.contract,
+            told = await self.past.schedule(
+                self.details.contract,
                 start=moment(max(span[0], 0)),
                 end=moment(span[1]),
-                regular_hours_only=self.key.regular_hours_only,
+                regular_hours_only=regular,
             )
         except IBKRError:
             return ()
+        return rested(told, self.details, {}, regular=regular)

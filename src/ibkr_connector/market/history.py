@@ -142,7 +142,7 @@ class HistoryDesk:
             )
             found = await renewing.run(span, store=store)
         else:
-            emptiness = Emptiness(past=self.past, contract=plan.contract, key=plan.key, span=span)
+            emptiness = Emptiness(past=self.past, details=plan.details, key=plan.key, span=span)
             found = await self._downloader.run(
                 plan.contract,
                 plan.key,
