@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import sqlite3
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,9 @@ __all__ = ["Database", "open_database", "upgrade"]
 T = TypeVar("T")
 
 _BUSY_S: Final = 10.0
+_TRIES: Final = 20
+_PRIMARY: Final = 0xFF
+"""What of an extended error code of SQLite is the error itself."""
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _BEGIN: Final = "ibkr_begin"
 _LOCK: Final = 4_914_201
@@ -190,7 +194,7 @@ def _sqlite(path: Path) -> Engine:
     def prepare(connection: Any, _: Any) -> None:
         # transactions begin where we say so, not where the driver guesses
         connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode=WAL")
+        _write_ahead(connection)
         # what a power failure takes can be asked for again
         connection.execute("PRAGMA synchronous=NORMAL")
 
@@ -201,6 +205,27 @@ def _sqlite(path: Path) -> Engine:
         connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
 
     return engine
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """
+    Let a file keep a log of what is written.
+
+    Two that do so at once with a new file hold each other up, and SQLite tells one of them at once
+    that it is locked, however long it may wait otherwise.
+    """
+    for _ in range(_TRIES):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & _PRIMARY != sqlite3.SQLITE_BUSY:
+                raise
+            # this does wait until the other has done
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("COMMIT")
+        else:
+            return
+    connection.execute("PRAGMA journal_mode=WAL")
 
 
 def _postgres(url: str) -> AsyncEngine:

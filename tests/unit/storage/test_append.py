@@ -128,11 +128,13 @@ def test_the_write_ahead_file_is_begun_anew_when_those_who_wait_have_been_told(
 
     monkeypatch.setattr(log, "_tidy", look)
     done: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+
+    def answered(failure: Exception | None) -> None:
+        told.append(path.stat().st_size)
+        done.put(failure)
+
     for _ in range(40):
-        log.append(
-            [draft(body=LONG)],
-            lambda failure: (told.append(path.stat().st_size), done.put(failure)),
-        )
+        log.append([draft(body=LONG)], answered)
         assert done.get(timeout=60) is None
     log.close()
     # the file itself grows after an answer, never before one

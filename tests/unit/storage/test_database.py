@@ -9,6 +9,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -162,6 +163,30 @@ async def test_first_starts_at_once_make_the_tables_once(tmp_path: Path) -> None
     assert sorted(tables) == sorted([*METADATA.tables, VERSIONS])
     for one in made:
         await one.aclose()
+
+
+class HeldUp(sqlite3.Connection):
+    """Is told `code` the first time, as one that is too early is."""
+
+    code = sqlite3.SQLITE_BUSY
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        if told := self.code:
+            self.code = 0
+            error = sqlite3.OperationalError("database is locked")
+            error.sqlite_errorcode = told
+            raise error
+        return super().execute(sql, parameters)
+
+
+def test_two_that_keep_a_log_at_once_do_not_fail_each_other(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "new.sqlite3", factory=HeldUp)) as connection:
+        database._write_ahead(connection)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    with closing(sqlite3.connect(tmp_path / "full.sqlite3", factory=HeldUp)) as connection:
+        connection.code = sqlite3.SQLITE_FULL
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            database._write_ahead(connection)
 
 
 def test_upgrade_is_harmless_when_repeated() -> None:
