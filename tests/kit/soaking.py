@@ -263,14 +263,17 @@ def _plot(samples: Sequence[Sample], path: Path) -> None:
     FigureCanvasAgg(figure)
     upper, lower = figure.subplots(2, 1, sharex=True)
     minutes = [one.second / 60 for one in samples]
-    upper.plot(minutes, [one.memory_mib for one in samples])
-    upper.set_ylim(bottom=0)
+    memory = [one.memory_mib for one in samples]
+    upper.plot(minutes, memory)
+    upper.axvline(minutes[-1] * WARM_UP, linestyle="--", color="grey", label="warm-up ends")
+    upper.set_ylim(0, max(memory) * 1.2)
+    upper.legend(loc="lower right")
     upper.set_ylabel("resident memory, MiB")
     lower.plot(minutes, [one.descriptors for one in samples], label="file descriptors")
     lower.plot(minutes, [one.threads for one in samples], label="threads")
-    lower.set_ylim(bottom=0)
+    lower.set_ylim(0, max(one.descriptors for one in samples) * 1.2)
     lower.set_xlabel("minutes")
-    lower.legend()
+    lower.legend(loc="center right")
     for axes in (upper, lower):
         axes.grid(visible=True, alpha=0.3)
     figure.savefig(path, dpi=100)
