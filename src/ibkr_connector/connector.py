@@ -787,8 +787,10 @@ class IBKRConnector:
         Exercise options that are held, or let them lapse, exactly once as an order is placed.
 
         Args:
-            contract, quantity: The option or its text form; no more than are held and not for sale.
-            lapse, override: Let them lapse; against what would happen by itself in either case.
+            contract: The option or its text form.
+            quantity: How many; no more than are held and not for sale.
+            lapse: Let them lapse.
+            override: Against what would happen by itself, in either case.
             more: `account`, `client_order_id`; and `wait`, `timeout_s`, `token` of `place_order`.
 
         Source: `exerciseOptions` (21), else as `place_order` of `ibkr_connector.build.exercise`.
