@@ -20,6 +20,7 @@ from .account.desk import AccountDesk, choose_account
 from .clock import Clock, SystemClock
 from .codes import pacing_effect
 from .data_pool import DataPool
+from .derivatives.asking import Inquirer
 from .derivatives.futures import FuturesDesk
 from .derivatives.options import OptionsDesk
 from .errors import IBKRError, NotConnectedError, ReadOnlyError
@@ -170,7 +171,11 @@ class Engine:
             data_type=DataType[settings.market_data_type.upper()],
             delayed_fallback=settings.delayed_fallback,
         )
-        self.futures = FuturesDesk(ask=self.request, bars=self.market.bars, clock=clock)
+        self.futures = FuturesDesk(
+            ask=Inquirer(gateway=self._pool, pipeline=self._pool),
+            bars=self.market.bars,
+            clock=clock,
+        )
         asking = Asking(
             gateway=self._pool,
             pipeline=self._pool,

@@ -29,6 +29,7 @@ from ibkr_connector.model.futures import (
 )
 from ibkr_connector.model.market import Bar, BarSeries
 
+from .asking import Inquirer
 from .config import IBKRFuturesServiceConfig
 from .rolls import (
     adjusted,
@@ -57,12 +58,6 @@ _OVERLAP: Final = timedelta(days=10)
 _DAY: Final = timedelta(days=1)
 
 
-class _Ask(Protocol):
-    def __call__(
-        self, name: str, call: Callable[[Any], Awaitable[T]], *, policy: str
-    ) -> Awaitable[T]: ...
-
-
 class _Bars(Protocol):
     def __call__(
         self,
@@ -79,7 +74,7 @@ class _Bars(Protocol):
 class FuturesDesk:
     """Answer which future is meant by a symbol, and fetch bars of many."""
 
-    def __init__(self, *, ask: _Ask, bars: _Bars, clock: Clock) -> None:
+    def __init__(self, *, ask: Inquirer, bars: _Bars, clock: Clock) -> None:
         self._ask = ask
         self._bars = bars
         self._clock = clock

@@ -10,11 +10,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from ibkr_connector.errors import (
     ContractError,
-    IBKRError,
     MarketDataPermissionError,
     NoDataError,
 )
@@ -27,6 +26,8 @@ from ibkr_connector.resilience.line_turns import LineTurns, each
 from ibkr_connector.resilience.lines import LineBudget
 from ibkr_connector.resilience.operation import ENDPOINTS, Carrier, Operation
 from ibkr_connector.resilience.single_flight import SingleFlight
+
+from .asking import AskingGateway, Inquirer
 
 __all__ = ["OptionsDesk"]
 
@@ -45,16 +46,12 @@ class _DataSource(Protocol):
     ) -> Quote: ...
 
 
-class OptionsGateway(Protocol):
+class OptionsGateway(AskingGateway, Protocol):
     """What options need of a gateway."""
 
     @property
     def data(self) -> _DataSource:
         """Questions about data."""
-        ...
-
-    async def request(self, call: Callable[[Any], Awaitable[T]]) -> T:
-        """Run a question of ib_async's about data."""
         ...
 
 
@@ -85,6 +82,7 @@ class OptionsDesk:
     ) -> None:
         self._gateway = gateway
         self._pipeline = pipeline
+        self._ask = Inquirer(gateway=gateway, pipeline=pipeline)
         self._resolve = resolve
         self._turns = LineTurns(lines)
         self._flights = SingleFlight()
@@ -200,15 +198,6 @@ class OptionsDesk:
             under_price=_above_zero("under_price", under_price),
         )
         return await self._ask("option_price", call, policy="option_value")
-
-    async def _ask(self, name: str, call: Callable[[Any], Awaitable[T]], *, policy: str) -> T:
-        try:
-            return await self._pipeline.run(
-                Operation(policy=ENDPOINTS[policy], call=lambda: self._gateway.request(call))
-            )
-        except IBKRError as error:
-            error.add_note(f"in request {name!r}")
-            raise
 
     async def _option(self, description: Contract | str) -> Contract:
         contract = (await self._resolve(description)).contract

@@ -73,16 +73,14 @@ def content_of(request: StreamRequest) -> Content:
     match request.kind:
         case StreamKind.QUOTES:
             return _Quotes()
-        case StreamKind.TRADES:
-            return _Trades()
+        case StreamKind.TRADES | StreamKind.NEWS:
+            return _Each()
         case StreamKind.FIVE_SECONDS | StreamKind.BARS:
             return _Bars(request)
         case StreamKind.DEPTH:
             return _Depth(request)
         case StreamKind.SCAN:
             return _Scan(request)
-        case StreamKind.NEWS:
-            return _News()
         case StreamKind.BULLETINS:
             return _Bulletins()
 
@@ -107,9 +105,11 @@ class _Quotes:
         return () if self._last is None else (self._last,)
 
 
-class _Trades:
+class _Each:
+    """Trades, and headlines: each is told, and none is kept for who comes later."""
+
     def take(self, item: StreamItem, tell: Tell) -> None:
-        assert isinstance(item, Trade)
+        assert isinstance(item, Trade | Headline)
         tell(item)
 
     def flush(self, now: datetime, tell: Tell) -> None:
@@ -292,21 +292,6 @@ class _Scan:
 
     def current(self) -> Iterable[Streamed]:
         return () if self._shown is None else (self._shown,)
-
-
-class _News:
-    def take(self, item: StreamItem, tell: Tell) -> None:
-        assert isinstance(item, Headline)
-        tell(item)
-
-    def flush(self, now: datetime, tell: Tell) -> None:
-        pass
-
-    def restart(self) -> None:
-        pass
-
-    def current(self) -> Iterable[Streamed]:
-        return ()
 
 
 class _Bulletins:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -148,6 +149,26 @@ async def test_days_may_be_times_and_must_be_in_order(ib: IBKRConnector) -> None
         await ib.futures.continuous("ES", start=start, adjustment="back")
     with pytest.raises(NoDataError, match="nothing from"):
         await ib.futures.continuous("ES", start=date(2026, 11, 2), end=date(2026, 10, 1))
+
+
+async def test_futures_are_asked_about_over_a_connection_for_data(
+    make_connector: Callable[..., IBKRConnector],
+) -> None:
+    with GatewaySimulator.in_thread(lambda: GatewaySimulator(clock=busy(1.0))) as gateway:
+        async with make_connector(gateway.port, data_client_ids=[21]) as ib:
+            async with asyncio.timeout(60):
+                while ib.get_connection_status().data_connections != {"21": "ready"}:
+                    await asyncio.sleep(0)
+            by_interest = IBKRFuturesServiceConfig(roll=RollRule.OPEN_INTEREST)
+            await ib.futures.configured(by_interest).front("ES")
+            asked = gateway.do(
+                lambda sim: {
+                    (type(one.request).__name__, one.client_id)
+                    for one in sim.log
+                    if type(one.request).__name__ in {"ReqContractDetails", "ReqMarketData"}
+                }
+            )
+    assert asked == {("ReqContractDetails", 21), ("ReqMarketData", 21)}
 
 
 async def test_a_class_that_no_future_has_is_named(ib: IBKRConnector) -> None:
