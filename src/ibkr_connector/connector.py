@@ -996,7 +996,8 @@ class IBKRConnector:
         The broker is asked once more, nothing is sent, and `why` goes into the order's history.
 
         Raises:
-            OrderStateError: It is not uncertain, the broker lists it, or it may be on its way.
+            OrderStateError: It is not uncertain, the broker lists it, it may be on its way, or it
+                is of a bracket that has arrived in part and is being cancelled.
         """
         return await self._call(lambda engine: engine.orders.settling.settle(order_id, why=why))
 

@@ -119,13 +119,9 @@ class OrdersDesk:
         self._ledger = self._book.ledger
         self._keep_closed_s = timing.keep_closed_s
         self._finder = Finder(self._book, gateway)
-        self._jobs = Jobs(on_end=self._jobs_ended)
+        self._jobs = jobs = Jobs(on_end=self._jobs_ended)
         self._inquiry = Inquiry(
-            book=self._book,
-            gateway=gateway,
-            pipeline=pipeline,
-            timing=timing,
-            spawn=self._jobs.spawn,
+            book=self._book, gateway=gateway, pipeline=pipeline, timing=timing, spawn=jobs.spawn
         )
         questions = WhatIfQuestions(gateway=gateway, ledger=self._ledger, pipeline=pipeline)
         self._admission = Admission(
@@ -140,7 +136,6 @@ class OrdersDesk:
             kill=kill,
             steps=steps,
         )
-        self.settling = Settling(self._finder, self._inquiry, admission=self._admission)
         self._dispatch = Dispatch(
             book=self._book,
             gateway=gateway,
@@ -209,6 +204,9 @@ class OrdersDesk:
             window_s=timing.verdict_window_s,
         )
         self.lost_exits = self._families.lost_exits
+        self.settling = Settling(
+            self._finder, self._inquiry, admission=self._admission, families=self._families
+        )
 
     # --- life -----------------------------------------------------------------------------------
 

@@ -274,6 +274,10 @@ class Families:
                 self._admission.resume(REPAIRING)
             self._inquiry.follow_up()
 
+    def is_broken(self, key: str) -> bool:
+        """Whether an order is of a bracket that may have arrived in part, and is not mended yet."""
+        return any(one.key == key for family in self._broken() for one in family)
+
     def _broken(self) -> Iterator[list[OrderEntry]]:
         for head in tuple(self._ledger):
             if head.ticket is None or head.ticket.transmit or head.ticket.parent_id is not None:

@@ -4,7 +4,8 @@ Ending an uncertain order on the user's word, where the broker can no longer tel
 The broker's lists go back to midnight. An order that ended while nobody listened, or an exercise
 that was lost on its way, would stay uncertain for ever. Who has looked it up in TWS or in the
 statement may say that it is over.
-Owns: that nothing is ended that the broker shows, and nothing whose bytes may still arrive.
+Owns: that nothing is ended that the broker shows or that waits there for the rest of its bracket,
+and nothing whose bytes may still arrive.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from ibkr_connector.model.orders import OrderReport
 
 from .admission import Admission
 from .entry import OrderEntry
+from .families import Families
 from .finding import Finder
 from .inquiry import Inquiry
 from .states import Event, State
@@ -36,9 +38,18 @@ class Settling:
         finder: Finds an order by its number.
         inquiry: Asks the broker.
         admission: Tells whether anything may be changed.
+        families: Tells whether an order is of a bracket that may have arrived in part.
     """
 
-    def __init__(self, finder: Finder, inquiry: Inquiry, *, admission: Admission) -> None:
+    def __init__(
+        self,
+        finder: Finder,
+        inquiry: Inquiry,
+        *,
+        admission: Admission,
+        families: Families,
+    ) -> None:
+        self._families = families
         self._finder = finder
         self._book = finder.book
         self._inquiry = inquiry
@@ -55,7 +66,8 @@ class Settling:
         Raises:
             OrderNotFoundError: No such order is known.
             OrderValidationError: There is no reason.
-            OrderStateError: It is not uncertain, or may still be on its way to the broker.
+            OrderStateError: It is not uncertain, may still be on its way to the broker, or is of a
+                bracket that is being cancelled.
             ReadOnlyError: The connector is read-only.
             IBKRError: The broker cannot be asked.
         """
@@ -85,6 +97,13 @@ class Settling:
                 f"order {entry.order_id} was sent over this connection, and may still arrive",
                 request_id=entry.order_id,
                 hint="connect anew first: then what the gateway has not read is gone",
+            )
+        if self._families.is_broken(entry.key):
+            # TWS keeps what waits for the rest of its bracket, and lists it to nobody
+            raise OrderStateError(
+                f"order {entry.order_id} is of a bracket that has arrived in part",
+                request_id=entry.order_id,
+                hint="what has arrived of it is being cancelled; look again in a few seconds",
             )
         # of what the broker has never shown, its having been there would be an invention
         self._book.move(

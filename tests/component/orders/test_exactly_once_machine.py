@@ -126,6 +126,11 @@ FOUND: dict[str, list[Step]] = {
         Lines(reset=True),
         Storm(3),
     ],
+    "a word that ended a part of a bracket that waits untransmitted": [
+        Happens(Cut(on="PlaceOrder", handled=True, children=True)),
+        Bracket(rests=False, buy=False, quantity=8),
+        Settle(0),
+    ],
     "a process that ended while it was logging in": [
         step for _ in range(4) for step in (Storm(4), NewProcess())
     ],
