@@ -23,9 +23,9 @@ from typing import Final
 from ibkr_connector.model.pacing import HistoryStatus
 
 from .operation import HistoryKey
-from .windows import SLACK_S, KeyedWindows, Window
+from .windows import KeyedWindows, Window
 
-__all__ = ["HistoryGovernor"]
+__all__ = ["HISTORY_SLACK_S", "HistoryGovernor"]
 
 SPAN_S: Final = 600.0
 MOST: Final = 60
@@ -39,6 +39,14 @@ IDENTICAL: Final = (1, 15.0)
 
 MOST_OPEN: Final = 50
 """Requests that may wait for their answers at the same time."""
+
+HISTORY_SLACK_S: Final = 0.25
+"""
+How much later the gateway may count the first of a window than we do, and the last sooner.
+
+A complaint costs a rest of fifteen seconds and more, so a busy machine or a slow line must not
+bring one: a quarter of a second in two is little beside that.
+"""
 
 FIRST_HOLD_S: Final = 15.0
 LONGEST_HOLD_S: Final = 240.0
@@ -60,7 +68,7 @@ NEVER: Final = float("-inf")
 class HistoryGovernor:
     """All rules of historical requests together; a request passes all of them or none."""
 
-    def __init__(self, *, slack_s: float = SLACK_S) -> None:
+    def __init__(self, *, slack_s: float = HISTORY_SLACK_S) -> None:
         self._all = Window(MOST, SPAN_S + slack_s)
         self._by_contract = KeyedWindows(SAME_CONTRACT[0], SAME_CONTRACT[1] + slack_s)
         self._by_identity = KeyedWindows(IDENTICAL[0], IDENTICAL[1] + slack_s)

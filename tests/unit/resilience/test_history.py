@@ -8,9 +8,15 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibkr_connector.resilience.history import LEAST, MOST, MOST_OPEN, HistoryGovernor
+from ibkr_connector.resilience.history import (
+    HISTORY_SLACK_S,
+    LEAST,
+    MOST,
+    MOST_OPEN,
+    HistoryGovernor,
+)
 from ibkr_connector.resilience.operation import LIVE_BARS, HistoryKey
-from ibkr_connector.resilience.windows import KEYS_KEPT, SLACK_S
+from ibkr_connector.resilience.windows import KEYS_KEPT
 
 
 def key(
@@ -31,8 +37,8 @@ def test_sixty_small_requests_fit_ten_minutes() -> None:
     for number in range(60):
         assert governor.wait_s(key(f"C{number}", f"I{number}"), float(number)) == 0.0
         governor.take(key(f"C{number}", f"I{number}"), float(number))
-    assert governor.wait_s(key("new", "new"), 60.0) == 600.0 + SLACK_S - 60.0
-    assert governor.wait_s(key("new", "new"), 600.0 + SLACK_S) == 0.0
+    assert governor.wait_s(key("new", "new"), 60.0) == 600.0 + HISTORY_SLACK_S - 60.0
+    assert governor.wait_s(key("new", "new"), 600.0 + HISTORY_SLACK_S) == 0.0
 
 
 def test_bid_ask_counts_twice() -> None:
@@ -47,15 +53,15 @@ def test_the_sixth_request_for_one_contract_waits_two_seconds() -> None:
     for number in range(5):
         assert governor.wait_s(key("C", f"I{number}"), 1.0) == 0.0
         governor.take(key("C", f"I{number}"), 1.0)
-    assert governor.wait_s(key("C", "I5"), 1.0) == 2.0 + SLACK_S
+    assert governor.wait_s(key("C", "I5"), 1.0) == 2.0 + HISTORY_SLACK_S
     assert governor.wait_s(key("other", "I5"), 1.0) == 0.0
 
 
 def test_an_identical_request_waits_fifteen_seconds() -> None:
     governor = HistoryGovernor()
     governor.take(key(), 1.0)
-    assert governor.wait_s(key(), 3.5) == 15.0 + SLACK_S - 2.5
-    assert governor.wait_s(key(), 16.0 + SLACK_S) == 0.0
+    assert governor.wait_s(key(), 3.5) == 15.0 + HISTORY_SLACK_S - 2.5
+    assert governor.wait_s(key(), 16.0 + HISTORY_SLACK_S) == 0.0
 
 
 def test_bars_of_a_minute_and_more_are_not_limited() -> None:
@@ -71,8 +77,8 @@ def test_live_bars_share_the_ten_minutes_and_no_other_rule() -> None:
     for _ in range(MOST):
         assert governor.wait_s(LIVE_BARS, 1.0) == 0.0
         governor.take(LIVE_BARS, 1.0)
-    assert governor.wait_s(LIVE_BARS, 1.0) == 600.0 + SLACK_S
-    assert governor.wait_s(key(), 1.0) == 600.0 + SLACK_S
+    assert governor.wait_s(LIVE_BARS, 1.0) == 600.0 + HISTORY_SLACK_S
+    assert governor.wait_s(key(), 1.0) == 600.0 + HISTORY_SLACK_S
     assert governor.status(1.0).open == 0, "nobody waits for the answer of a stream"
 
 
@@ -95,7 +101,7 @@ def test_those_who_wait_already_are_counted() -> None:
     nine = [key(f"N{number}", f"J{number}") for number in range(9)]
     assert governor.expected_s(key("new", "new"), 0.0, nine) == 0.0
     ten = [*nine, key("N9", "J9")]
-    assert governor.expected_s(key("new", "new"), 0.0, ten) == 600.0 + SLACK_S
+    assert governor.expected_s(key("new", "new"), 0.0, ten) == 600.0 + HISTORY_SLACK_S
 
 
 def test_those_who_can_be_overtaken_are_not_counted() -> None:
@@ -112,13 +118,13 @@ def test_the_fourth_of_four_equal_requests_waits_for_three() -> None:
     governor = HistoryGovernor()
     governor.take(key(), 0.0)
     behind = governor.expected_s(key(), 0.0, [key(), key()])
-    assert behind == 3 * (15.0 + SLACK_S)
+    assert behind == 3 * (15.0 + HISTORY_SLACK_S)
 
 
 def test_the_tenth_request_for_one_contract_waits_two_seconds() -> None:
     governor = HistoryGovernor()
     ahead = [key("C", f"I{number}") for number in range(9)]
-    assert governor.expected_s(key("C", "I9"), 0.0, ahead) == 2.0 + SLACK_S
+    assert governor.expected_s(key("C", "I9"), 0.0, ahead) == 2.0 + HISTORY_SLACK_S
 
 
 def test_a_complaint_holds_all_history_longer_each_time() -> None:
