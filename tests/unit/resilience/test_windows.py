@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ibkr_connector.resilience.windows import KEYS_KEPT, KeyedWindows, Window
+from ibkr_connector.resilience.windows import HAIR_S, KEYS_KEPT, KeyedWindows, Window
 
 
 def worst(moments: list[float], span_s: float) -> int:
@@ -13,6 +13,7 @@ def worst(moments: list[float], span_s: float) -> int:
     return max((sum(start <= m < start + span_s for m in moments) for start in moments), default=0)
 
 
+@example(limit=1, steps=[(1.0005582610380412, 1), (0.0, 1), (2.0, 1)])
 @given(
     limit=st.integers(1, 8),
     steps=st.lists(st.tuples(st.floats(0.0, 3.0), st.integers(1, 2)), max_size=60),
@@ -26,9 +27,10 @@ def test_no_window_is_ever_exceeded_and_the_wait_is_the_shortest(
         weight = min(weight, limit)
         wait_s = window.wait_s(now, weight)
         if wait_s > 0:
-            # one moment earlier it would have been too many
+            # one moment earlier it would have been too many; of a hair no half can be told
             early = now + wait_s * 0.5
-            assert sum(early - moment < 2.0 for moment in taken) + weight > limit
+            is_hair = wait_s <= 2 * HAIR_S
+            assert is_hair or sum(early - moment < 2.0 for moment in taken) + weight > limit
             now += wait_s + 1e-9
             assert window.wait_s(now, weight) == 0.0
         window.take(now, weight)
