@@ -11,6 +11,7 @@ from .guard import check_accounts, check_port, standard_port
 from .load import SettingSource, load_rules, load_settings, setting_sources
 from .model import MarketDataChoice, Settings
 from .rules import PermissionSettings, RiskSettings
+from .secrets import resolve_secret
 
 __all__ = [
     "MarketDataChoice",
@@ -22,6 +23,7 @@ __all__ = [
     "check_port",
     "load_rules",
     "load_settings",
+    "resolve_secret",
     "setting_sources",
     "standard_port",
 ]

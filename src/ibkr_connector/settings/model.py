@@ -14,6 +14,7 @@ from pydantic import (
     Field,
     PrivateAttr,
     SecretStr,
+    ValidationInfo,
     model_validator,
 )
 
@@ -24,11 +25,20 @@ from .forms import ClientNumber, check_client_ids, check_windows, split_ids
 from .given import Given
 from .guard import check_port, standard_port
 from .rules import PermissionSettings, RiskSettings
+from .secrets import resolve_secret
 
-__all__ = ["MarketDataChoice", "Settings"]
+__all__ = ["MarketDataChoice", "Secret", "Settings"]
 
 Ids = Annotated[tuple[ClientNumber, ...], BeforeValidator(split_ids)]
 """Client ids, also as text with commas."""
+
+
+def _found(value: object, info: ValidationInfo) -> object:
+    return resolve_secret(value, key=str(info.field_name)) if isinstance(value, str) else value
+
+
+Secret = Annotated[SecretStr, BeforeValidator(_found)]
+"""A secret; text may also say where it stands, see `resolve_secret`."""
 
 Windows = Annotated[str, AfterValidator(check_windows)]
 """Planned outages as text."""
@@ -184,11 +194,11 @@ class Settings(Given):
         default=None,
         description="Directory of downloaded bars; `history` in `state_dir` when not given.",
     )
-    journal_url: SecretStr | None = Field(
+    journal_url: Secret | None = Field(
         default=None,
         description="PostgreSQL database of the order journal, instead of a file in `state_dir`.",
     )
-    database_url: SecretStr | None = Field(
+    database_url: Secret | None = Field(
         default=None,
         description="PostgreSQL database of instruments, instead of a file in `state_dir`.",
     )
