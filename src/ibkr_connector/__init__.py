@@ -9,66 +9,70 @@ Everything public is here; nothing else is. The gateway simulator is `ibkr_conne
 
 from __future__ import annotations
 
-from .connector import IBKRConnector
-from .errors import (
-    AccountError,
-    AmbiguousContractError,
-    AuthenticationError,
-    CircuitOpenError,
-    ClientIdInUseError,
-    ConfigurationError,
-    ConnectionLostError,
-    ContractError,
-    ContractNotFoundError,
-    GatewayUnavailableError,
-    HistoricalDataError,
-    IBKRConnectionError,
-    IBKRError,
-    MarketDataError,
-    MarketDataPermissionError,
-    NoDataError,
-    NotConnectedError,
-    OrderError,
-    OrderNotFoundError,
-    OrderRejectedError,
-    OrderStateError,
-    OrderUncertainError,
-    OrderValidationError,
-    PacingError,
-    ReadOnlyError,
-    RequestTimeoutError,
-    RiskLimitError,
-    TradingHaltedError,
-    WrongThreadError,
-)
-from .model.account import AccountSummary, Position
-from .model.contracts import (
-    Contract,
-    Right,
-    SecurityType,
-    crypto,
-    forex,
-    future,
-    index,
-    option,
-    stock,
-)
-from .model.market import Bar, BarSeries, DataType, MarketData, Quote
-from .model.orders import (
-    Action,
-    Fill,
-    OrderReport,
-    OrderRequest,
-    OrderStatus,
-    OrderType,
-    SendDisposition,
-    TimeInForce,
-    Violation,
-    limit_order,
-    market_order,
-)
-from .model.status import ConnectionState, ConnectionStatus
-from .settings import Settings
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from .connector import IBKRConnector
+    from .errors import (
+        AccountError,
+        AmbiguousContractError,
+        AuthenticationError,
+        CircuitOpenError,
+        ClientIdInUseError,
+        ConfigurationError,
+        ConnectionLostError,
+        ContractError,
+        ContractNotFoundError,
+        GatewayUnavailableError,
+        HistoricalDataError,
+        IBKRConnectionError,
+        IBKRError,
+        MarketDataError,
+        MarketDataPermissionError,
+        NoDataError,
+        NotConnectedError,
+        OrderError,
+        OrderNotFoundError,
+        OrderRejectedError,
+        OrderStateError,
+        OrderUncertainError,
+        OrderValidationError,
+        PacingError,
+        ReadOnlyError,
+        RequestTimeoutError,
+        RiskLimitError,
+        TradingHaltedError,
+        WrongThreadError,
+    )
+    from .model.account import AccountSummary, Position
+    from .model.contracts import (
+        Contract,
+        Right,
+        SecurityType,
+        crypto,
+        forex,
+        future,
+        index,
+        option,
+        stock,
+    )
+    from .model.market import Bar, BarSeries, DataType, MarketData, Quote
+    from .model.orders import (
+        Action,
+        Fill,
+        OrderReport,
+        OrderRequest,
+        OrderStatus,
+        OrderType,
+        SendDisposition,
+        TimeInForce,
+        Violation,
+        limit_order,
+        market_order,
+    )
+    from .model.status import ConnectionState, ConnectionStatus
+    from .settings import Settings
 
 __version__ = "0.1.0"
 
@@ -139,3 +143,34 @@ __all__ = [  # noqa: RUF022  # grouped for readers, not sorted
     "TradingHaltedError",
     "WrongThreadError",
 ]
+
+_HOMES: Final = (
+    "errors",
+    "model.status",
+    "model.account",
+    "model.contracts",
+    "model.market",
+    "model.orders",
+    "settings",
+    "connector",
+)
+"""
+Where the names are, what is loaded soonest first.
+
+A module is loaded when somebody asks for a name: a program that wants the version, the simulator or
+one error need not wait for all the rest.
+"""
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        for home in _HOMES:
+            module = import_module(f"{__name__}.{home}")
+            if hasattr(module, name):
+                value = globals()[name] = getattr(module, name)
+                return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -7,6 +7,7 @@ import importlib.metadata
 import os
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -174,3 +175,25 @@ def test_every_test_is_in_exactly_one_of_the_parts_that_make_runs() -> None:
     assert len(listed) > 5
     for path in (ROOT / "tests").rglob("test_*.py"):
         assert sum(path.is_relative_to(folder) for folder in run) == 1, path
+
+
+LOADED = """
+import sys, ibkr_connector
+loaded = lambda: [name for name in sys.modules if name.startswith("ibkr_connector.")]
+print(loaded())
+ibkr_connector.IBKRError
+print(loaded())
+print("IBKRConnector" in dir(ibkr_connector))
+"""
+
+
+def test_nothing_is_loaded_before_somebody_asks_for_it() -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", LOADED], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert said == ["[]", "['ibkr_connector.errors']", "True"]
+
+
+def test_a_name_that_nobody_has_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'IBKRConector'"):
+        _ = ibkr_connector.IBKRConector
