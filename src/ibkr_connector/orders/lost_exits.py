@@ -9,7 +9,7 @@ the log, as an event, and in the status until it is over.
 Owns: when an exit counts as lost. One that ended because the other was filled is none, and which
 message comes first is chance, so the broker is asked before anything is said.
 Over it is when the exits have closed what was entered, when you have cancelled what was left of
-them, or when the bracket has left memory.
+them since, or when the bracket has left memory.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .events import BracketBroken
 from .inquiry import Inquiry
 from .jobs import Jobs
 from .ledger import Ledger
-from .states import State
+from .states import Event, State
 
 __all__ = ["LostExits", "exits_of"]
 
@@ -128,10 +128,7 @@ class LostExits:
 
     def _is_bare(self, head: OrderEntry) -> bool:
         exits = exits_of(self._ledger, head)
-        taken_over = any(one.cancel_asked for one in exits) and not any(
-            one.is_open for one in exits
-        )
-        return any(map(_has_ended, exits)) and _left(head, exits) > 0 and not taken_over
+        return any(map(_has_ended, exits)) and _left(head, exits) > 0 and not _taken_over(exits)
 
     def _forget(self, key: str) -> None:
         self._heads.pop(key, None)
@@ -161,6 +158,19 @@ def _has_ended(entry: OrderEntry) -> bool:
     """Whether an exit has ended, whole or in part, without a fill and without our asking."""
     ended = entry.state is State.REJECTED or entry.state is State.CANCELLED
     return ended and entry.parent_id is not None and not entry.cancel_asked
+
+
+def _taken_over(exits: Iterable[OrderEntry]) -> bool:
+    """Whether you cancelled what was left of the exits once the others were lost."""
+    asked, lost = [], []
+    for one in exits:
+        if one.is_open:
+            return False
+        asked += [step.time for step in one.transitions if step.event == Event.ASK_CANCEL]
+        if _has_ended(one):
+            lost += [step.time for step in one.transitions if step.source != step.target][-1:]
+    # what you cancelled while the other still worked says nothing of its loss
+    return bool(asked) and all(max(asked) >= ended for ended in lost)
 
 
 def _left(head: OrderEntry, exits: Iterable[OrderEntry]) -> Decimal:

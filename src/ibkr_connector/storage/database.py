@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, Engine, Inspector, create_engine, event, inspect, text
+from sqlalchemy import URL, Connection, Engine, Inspector, create_engine, event, inspect, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -188,7 +188,9 @@ def _revisions() -> frozenset[str]:
 
 
 def _sqlite(path: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_S})
+    # not as text: a question mark in a folder's name would end the path
+    place = URL.create("sqlite", database=str(path))
+    engine = create_engine(place, connect_args={"timeout": _BUSY_S})
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: Any) -> None:

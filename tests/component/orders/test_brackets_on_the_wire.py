@@ -310,3 +310,13 @@ async def test_a_child_that_is_refused_when_the_entry_has_filled_is_told(tmp_pat
         gw.gateway.sessions[1].fail(placed.stop_loss.order_id, 201, "Order rejected - reason: x")
         lose_the_stop(gw, placed)
         assert "Order rejected" in await told(desk)
+
+
+async def test_losing_the_last_exit_is_told_though_you_cancelled_the_other_before(
+    tmp_path: Path,
+) -> None:
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        placed = await desk.desk.place_bracket(FILLED | {"stop_loss": "1.00"}, wait="filled")
+        await desk.desk.cancel(placed.take_profit.order_id)
+        lose_the_stop(gw, placed)
+        assert f"order {placed.stop_loss.order_id} cancelled" in await told(desk)

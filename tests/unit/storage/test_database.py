@@ -69,6 +69,12 @@ async def test_a_new_file_has_the_newest_schema_and_keeps_figures_exactly(tmp_pa
     await again.aclose()
 
 
+async def test_a_place_is_taken_letter_by_letter(tmp_path: Path) -> None:
+    place = tmp_path / "what? 100%25 #1" / "instruments.sqlite3"
+    await (await open_database(place)).aclose()
+    assert place.exists()
+
+
 def test_the_steps_lead_to_what_is_made_at_once() -> None:
     engine = create_engine("sqlite://")
     with engine.begin() as connection:
