@@ -121,16 +121,23 @@ class Portal:
             raise
         return outcome.unwrap()
 
-    def run(self, fn: Callable[[], Awaitable[T]], timeout_s: float | None = None) -> T:
+    def run(
+        self,
+        fn: Callable[[], Awaitable[T]],
+        timeout_s: float | None = None,
+        *,
+        beside_a_loop: bool = False,
+    ) -> T:
         """
         Block this thread until `fn()` has run on the portal's loop, and return what it returns.
 
         Raises:
             WrongThreadError: A loop runs in this thread: blocking it would stop everybody on it.
+                With `beside_a_loop` that is what the caller wants.
             RequestTimeoutError: No result in time; the work is cancelled and may have been done.
             NotConnectedError: As with `call`.
         """
-        if self.owns_current_thread or _has_running_loop():
+        if self.owns_current_thread or (_has_running_loop() and not beside_a_loop):
             raise WrongThreadError("a blocking call was made on a thread that runs an event loop")
         waiting: concurrent.futures.Future[_Outcome[T]] = concurrent.futures.Future()
 

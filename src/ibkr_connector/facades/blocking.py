@@ -1,0 +1,126 @@
+"""A connector for threads that wait: scripts, notebooks, frameworks without a loop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+from ibkr_connector.connector import IBKRConnector
+from ibkr_connector.portal import Portal
+
+__all__ = ["Blocking"]
+
+T = TypeVar("T")
+
+_OVER: Final[Any] = object()
+
+
+class Blocking:
+    """
+    Any call of a connector, awaited on a thread beside, while the caller's own thread waits.
+
+    Also where a loop runs in the caller's thread already, as in a notebook: that loop stands still
+    meanwhile, and loses nothing, since the connection lives elsewhere.
+
+    Example:
+        ```python
+        with Blocking(IBKRConnector()) as ib:
+            quote = ib.call(lambda ib: ib.get_quote("AAPL"))
+            for quote in ib.iterate(ib.connector.stream_quotes("AAPL")):
+                ...
+        ```
+    """
+
+    def __init__(self, connector: IBKRConnector) -> None:
+        self.connector: Final = connector
+        self._portal: Portal | None = None
+        self._lock = threading.Lock()
+
+    def connect(self) -> None:
+        """
+        Connect, and wait until the connection is ready.
+
+        Raises:
+            IBKRConnectionError, ConfigurationError, RequestTimeoutError: As `connect` of the
+                connector.
+        """
+        try:
+            self.call(lambda ib: ib.connect())
+        except BaseException:
+            self._end()
+            raise
+
+    def disconnect(self) -> None:
+        """Close the connection, and the thread that waited for it; harmless when there is none."""
+        try:
+            if self._portal is not None:
+                self.call(lambda ib: ib.disconnect())
+        finally:
+            self._end()
+
+    def call(
+        self, do: Callable[[IBKRConnector], Awaitable[T]], *, timeout_s: float | None = None
+    ) -> T:
+        """
+        Wait for one coroutine of the connector.
+
+        Args:
+            do: Makes it, as in `lambda ib: ib.get_positions()`.
+            timeout_s: Give up then; for ever when not given, and each call has its own deadline.
+
+        Raises:
+            RequestTimeoutError: No result in time. The work is cancelled, and may have been done.
+            IBKRError: What the coroutine raises.
+        """
+        return self._running().run(
+            lambda: do(self.connector), timeout_s=timeout_s, beside_a_loop=True
+        )
+
+    def iterate(self, stream: AsyncIterator[T], *, timeout_s: float | None = None) -> Iterator[T]:
+        """
+        Go over a stream of the connector; what is left behind is closed.
+
+        Raises:
+            RequestTimeoutError: Nothing came for `timeout_s`.
+        """
+
+        async def following(_: IBKRConnector) -> T:
+            return await anext(stream, _OVER)
+
+        async def closing(_: IBKRConnector) -> None:
+            close = getattr(stream, "aclose", None)
+            if close is not None:
+                await close()
+
+        try:
+            while (item := self.call(following, timeout_s=timeout_s)) is not _OVER:
+                yield item
+        finally:
+            if self._portal is not None:  # else the connection was closed, and the stream with it
+                self.call(closing)
+
+    def __enter__(self) -> Self:
+        self.connect()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.disconnect()
+
+    def _running(self) -> Portal:
+        with self._lock:
+            if self._portal is None or not self._portal.is_running:
+                self._portal = Portal.start(f"ibkr-{self.connector.settings.profile}-blocking")
+            return self._portal
+
+    def _end(self) -> None:
+        with self._lock:
+            portal, self._portal = self._portal, None
+        if portal is not None:
+            portal.stop()
