@@ -18,7 +18,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Final
 
-from ibkr_connector.errors import AccountError, ConfigurationError, IBKRError
+from ibkr_connector.errors import AccountError, ConfigurationError, IBKRError, NotConnectedError
 
 from .small_file import write_small_file
 
@@ -103,6 +103,9 @@ def take_paid_in(directory: Path, apply: Callable[[PaidIn], object]) -> None:
 def _take(path: Path, apply: Callable[[PaidIn], object]) -> None:
     try:
         apply(_read(path))
+    except NotConnectedError as error:
+        # the connection ended under it; the next session takes it
+        _log.info("%s is taken later: %s", path.name, error)
     except (ValueError, KeyError, TypeError, IBKRError) as error:
         _log.error("%s is put aside and counts for nothing: %s", path.name, error)
         path.replace(path.with_suffix(".bad"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ibkr_connector.errors import AccountError, ConfigurationError
+from ibkr_connector.errors import AccountError, ConfigurationError, NotConnectedError
 from ibkr_connector.orders.paid_in import PaidIn, check_paid_in, leave_paid_in, take_paid_in
 from kit.order_desk import NOON
 
@@ -62,6 +62,17 @@ def test_what_is_refused_is_put_aside(tmp_path: Path) -> None:
     take_paid_in(tmp_path, refuse)
     assert not left.exists()
     assert left.with_suffix(".bad").exists()
+
+
+def test_what_comes_while_the_connection_ends_waits_for_the_next(tmp_path: Path) -> None:
+    def refuse(one: PaidIn) -> None:
+        raise NotConnectedError("there is no session")
+
+    left = leave_paid_in(tmp_path, Decimal(5), arrived=NOON, account=None)
+    take_paid_in(tmp_path, refuse)
+    taken: list[PaidIn] = []
+    take_paid_in(tmp_path, taken.append)
+    assert [one.key for one in taken] == [left.stem]
 
 
 def test_what_cannot_be_taken_away_is_said_and_stops_nothing(
