@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from ibkr_connector.model.ids import ClientId
+
 from .outages import Loudness
 from .records import StateChange
 
@@ -23,9 +25,9 @@ _LEVELS: Final[Mapping[Loudness, int]] = MappingProxyType(
 )
 
 
-def write(change: StateChange) -> None:
-    """Write one line about a change."""
-    said = f"connection {change.target.value} ({change.event.value})"
+def write(change: StateChange, client_id: ClientId) -> None:
+    """Write one line about a change; the client id tells a program's connections apart."""
+    said = f"connection of client {client_id} {change.target.value} ({change.event.value})"
     if change.degraded_by:
         said += f", without {', '.join(change.degraded_by)}"
     if change.error is not None:

@@ -426,7 +426,7 @@ class Supervisor(Generic[S]):
             error=error,
             loudness=self._loudness(event),
         )
-        write(change)
+        write(change, self._address.client_id)
         if self._on_state is not None:
             self._on_state(change)
         self._announce()

@@ -63,6 +63,16 @@ async def test_history_and_quotes_go_through_them_in_turn_and_orders_never(tmp_p
             assert set(who(made, name)) == {1}
 
 
+async def test_the_log_says_which_connection_it_speaks_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", "ibkr_connector.supervisor"):
+        async with rig(tmp_path, data_client_ids="21, 22") as made:
+            await all_ready(made)
+    ready = {one.message for one in caplog.records if one.message.endswith("ready (synced)")}
+    assert ready == {f"connection of client {one} ready (synced)" for one in (1, 21, 22)}
+
+
 async def test_without_the_setting_there_is_one_connection(tmp_path: Path) -> None:
     async with rig(tmp_path) as made:
         await bars(made)
