@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -23,7 +24,7 @@ from ibkr_connector.gateway.fast_decoder import FastDecoder
 from ibkr_connector.gateway.frames import frame
 from ibkr_connector.gateway.hatch_bars import bar_date
 from ibkr_connector.gateway.plain_orders import plain_order
-from ibkr_connector.gateway.port import MessageUnreadable
+from ibkr_connector.gateway.port import BrokerOrder, MessageUnreadable
 from ibkr_connector.gateway.wrapper import GatewayWrapper
 from ibkr_connector.simulator.wire.contracts import WireContract
 from ibkr_connector.simulator.wire.orders import ECHO
@@ -390,6 +391,15 @@ def _each_change() -> Iterator[tuple[str, Callable[[int], Sequence[str]]]]:
             yield f"{name}={text}", order(**{name: text})
     for name, row in GROUPS.items():
         yield name, order(groups={name: row})
+
+
+def test_the_short_way_knows_everything_that_an_order_may_say() -> None:
+    # what is added to the record must be read by the short way too, or keep an order from it
+    assert {field.name for field in dataclasses.fields(BrokerOrder)} == {
+        "order_id", "client_id", "perm_id", "order_ref", "account", "contract", "action",
+        "quantity", "order_type", "limit_price", "stop_price", "time_in_force", "status",
+        "warning", "outside_regular_hours", "parent_id", "terms",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("version", [157, 158, 159, 160, 162, 170, 176, 177, 178])

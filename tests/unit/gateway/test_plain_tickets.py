@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
@@ -63,6 +64,21 @@ def stock_message(asked: OrderTicket, version: int) -> str:
     contract = translate.ib_contract(asked.contract)
     Client.placeOrder(client, asked.order_id, contract, order)  # type: ignore[no-untyped-call]
     return encode(said).decode()
+
+
+SAID = {
+    "order_id", "order_ref", "contract", "action", "quantity", "order_type", "limit_price",
+    "stop_price", "time_in_force", "outside_regular_hours", "account", "transmit", "parent_id",
+    "terms",
+}  # fmt: skip
+"""What the short way writes, or looks at and leaves to the long way."""
+
+NOT_SENT = {"reckoned"}
+
+
+def test_the_short_way_knows_everything_that_a_ticket_may_say() -> None:
+    # what is added to a ticket would be lost in silence, an allocation to other accounts say
+    assert {field.name for field in dataclasses.fields(OrderTicket)} == SAID | NOT_SENT
 
 
 @given(
