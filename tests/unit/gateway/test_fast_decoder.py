@@ -398,7 +398,7 @@ def test_the_short_way_knows_everything_that_an_order_may_say() -> None:
     assert {field.name for field in dataclasses.fields(BrokerOrder)} == {
         "order_id", "client_id", "perm_id", "order_ref", "account", "contract", "action",
         "quantity", "order_type", "limit_price", "stop_price", "time_in_force", "status",
-        "warning", "outside_regular_hours", "parent_id", "terms",
+        "warning", "reject_reason", "outside_regular_hours", "parent_id", "terms",
     }  # fmt: skip
 
 
