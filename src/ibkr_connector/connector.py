@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from .model.market import BarSeries, MarketData, Quote, QuoteSet
     from .model.pacing import PacingStatus
     from .model.preview import OrderPreview
-    from .model.streams import StreamState
+    from .model.streams import StreamState, WhenFull
     from .orders.closing import ClosingReport
     from .orders.confirming import Confirm, Confirmer
     from .orders.events import OrderEvent
@@ -431,6 +431,8 @@ class IBKRConnector:
         require_live: bool = False,
         extras: Collection[QuoteExtra | str] = (),
         buffer: int | None = None,
+        when_full: WhenFull | str | None = None,
+        stale_after_s: float | None = None,
     ) -> QuoteStream:
         """
         Follow the quotes of a contract: `async for quote in ib.stream_quotes("AAPL")`.
@@ -444,7 +446,11 @@ class IBKRConnector:
             require_live: Raise `MarketDataPermissionError` rather than give delayed or frozen ones.
             extras: What else is wanted, in `extras` of each quote: `shortable`, `auction`, ... (see
                 `QuoteExtra`). Streams with other extras have a line of their own.
-            buffer: How many records may wait; 64 when not given.
+            buffer: How many records may wait; 64 when not given, 10,000 if none are skipped.
+            when_full: `conflate` skips; `drop` keeps each, and tells what it must drop as a `Gap`;
+                `close` ends with a `MarketDataError` instead.
+            stale_after_s: The silence in an open market that is told as a `Gap` (`silent`), and
+                after which the line is asked for again.
 
         Raises:
             MarketDataPermissionError: No line is free, or no subscription and no delayed data
@@ -453,17 +459,16 @@ class IBKRConnector:
 
         Source: `reqMktData` (1). Cost: 1 message and one data line for all readers together.
         """
-        return QuoteStream(
-            self._follow(
-                StreamWish(
-                    kind=StreamKind.QUOTES,
-                    contract=contract,
-                    require_live=require_live,
-                    extras=tuple(extras),
-                    buffer=buffer,
-                )
-            )
+        wish = StreamWish(
+            kind=StreamKind.QUOTES,
+            contract=contract,
+            require_live=require_live,
+            extras=tuple(extras),
+            buffer=buffer,
+            when_full=when_full,
+            stale_after_s=stale_after_s,
         )
+        return QuoteStream(self._follow(wish))
 
     def stream_trades(
         self,
@@ -472,6 +477,8 @@ class IBKRConnector:
         all_trades: bool = True,
         buffer: int | None = None,
         close_when_full: bool = False,
+        when_full: WhenFull | str | None = None,
+        stale_after_s: float | None = None,
     ) -> TradeStream:
         """
         Follow every trade of a contract, tick by tick.
@@ -483,8 +490,9 @@ class IBKRConnector:
             contract: A contract or its short text form; IB has no tick-by-tick data of options.
             all_trades: Also those that do not count for the last price (odd lots, late reports).
             buffer: How many trades may wait; 10,000 when not given.
-            close_when_full: End the stream with a `MarketDataError`, behind what still waits,
-                instead of going on after such a gap.
+            close_when_full: The same as `when_full="close"`.
+            when_full: `drop`, or `close`: end with a `MarketDataError` behind what still waits.
+            stale_after_s: As in `stream_quotes`.
 
         Raises:
             MarketDataPermissionError: Too many tick-by-tick streams, or no permission
@@ -493,17 +501,15 @@ class IBKRConnector:
 
         Source: `reqTickByTickData` (97). Cost: 1 message and one tick-by-tick line.
         """
-        return TradeStream(
-            self._follow(
-                StreamWish(
-                    kind=StreamKind.TRADES,
-                    contract=contract,
-                    all_trades=all_trades,
-                    buffer=buffer,
-                    close_when_full=close_when_full,
-                )
-            )
+        wish = StreamWish(
+            kind=StreamKind.TRADES,
+            contract=contract,
+            all_trades=all_trades,
+            buffer=buffer,
+            stale_after_s=stale_after_s,
+            when_full="close" if close_when_full else when_full,
         )
+        return TradeStream(self._follow(wish))
 
     def stream_bars(
         self,
@@ -514,6 +520,8 @@ class IBKRConnector:
         what_to_show: str | None = None,
         regular_hours_only: bool = False,
         buffer: int | None = None,
+        when_full: WhenFull | str | None = None,
+        stale_after_s: float | None = None,
     ) -> BarStream:
         """
         Follow bars of five seconds, or longer ones as they grow.
@@ -529,6 +537,8 @@ class IBKRConnector:
             what_to_show: `TRADES`, `MIDPOINT`, `BID` or `ASK`; by asset class when not given.
             regular_hours_only: Leave out what trades outside the regular session.
             buffer: How many records may wait; 10,000 when not given.
+            when_full: As in `stream_trades`.
+            stale_after_s: As in `stream_quotes`.
 
         Raises:
             HistoricalDataError: Illegal arguments, or refused (TWS 162, 321).
@@ -537,19 +547,18 @@ class IBKRConnector:
 
         Source: `reqRealTimeBars` (50), `reqHistoricalData` (20). Cost: 1 message and one data line.
         """
-        return BarStream(
-            self._follow(
-                StreamWish(
-                    kind=StreamKind.BARS,
-                    contract=contract,
-                    bar_size=bar_size,
-                    duration=duration,
-                    what_to_show=what_to_show,
-                    regular_hours_only=regular_hours_only,
-                    buffer=buffer,
-                )
-            )
+        wish = StreamWish(
+            kind=StreamKind.BARS,
+            contract=contract,
+            bar_size=bar_size,
+            duration=duration,
+            what_to_show=what_to_show,
+            regular_hours_only=regular_hours_only,
+            buffer=buffer,
+            when_full=when_full,
+            stale_after_s=stale_after_s,
         )
+        return BarStream(self._follow(wish))
 
     def stream_depth(
         self,
@@ -558,6 +567,8 @@ class IBKRConnector:
         rows: int = 5,
         smart_depth: bool | None = None,
         buffer: int | None = None,
+        when_full: WhenFull | str | None = None,
+        stale_after_s: float | None = None,
     ) -> DepthStream:
         """
         Follow the order book of a contract; each record is the whole book, the newest there is.
@@ -571,24 +582,25 @@ class IBKRConnector:
             rows: Rows of each side.
             smart_depth: Gather the rows of all exchanges that smart routing sees; when not given,
                 for contracts that are routed so (IB has no other book of those).
-            buffer: How many records may wait; 64 when not given.
+            buffer: How many records may wait; 64 when not given, 10,000 if none are skipped.
+            when_full: As in `stream_quotes`.
+            stale_after_s: As in `stream_quotes`.
 
         Raises:
             MarketDataPermissionError: Too many books at once, or no subscription (TWS 309, 354).
 
         Source: `reqMktDepth` (10). Cost: 1 message and one depth line.
         """
-        return DepthStream(
-            self._follow(
-                StreamWish(
-                    kind=StreamKind.DEPTH,
-                    contract=contract,
-                    rows=rows,
-                    smart_depth=smart_depth,
-                    buffer=buffer,
-                )
-            )
+        wish = StreamWish(
+            kind=StreamKind.DEPTH,
+            contract=contract,
+            rows=rows,
+            smart_depth=smart_depth,
+            buffer=buffer,
+            when_full=when_full,
+            stale_after_s=stale_after_s,
         )
+        return DepthStream(self._follow(wish))
 
     async def stream_states(self) -> tuple[StreamState, ...]:
         """Return how each line to the gateway stands and how its readers keep up. Cost: none."""

@@ -135,7 +135,7 @@ class OptionsDesk:
         )
 
     async def _follow(self, contract: Contract) -> Quote:
-        async with self._turns.line():
+        async with self._turns.turn():
             return await self._live_or_delayed(contract)
 
     async def _live_or_delayed(self, contract: Contract) -> Quote:
@@ -151,14 +151,13 @@ class OptionsDesk:
                 raise refused from nothing
 
     async def _greeks(self, contract: Contract, data_type: DataType) -> Quote:
-        return await self._pipeline.run(
-            Operation(
-                policy=ENDPOINTS["option_value"],
-                call=lambda: self._gateway.data.greeks(
+        async def follow() -> Quote:
+            async with self._turns.line():
+                return await self._gateway.data.greeks(
                     contract, data_type=data_type, patience_s=_PATIENCE_S
-                ),
-            )
-        )
+                )
+
+        return await self._pipeline.run(Operation(policy=ENDPOINTS["option_value"], call=follow))
 
     async def values(self, descriptions: Iterable[Contract | str]) -> ChainSlice:
         """Return the greeks of many options, each once; those that could not be had are named."""

@@ -3,7 +3,8 @@ One reader of a stream: his letter box, and what he insists on.
 
 Owns what a box does when its reader is slow: quotes and books give way to newer ones, a bar that
 still grows to its own newer state, trades and finished bars to nothing; what the box cannot hold is
-told as a gap. Scans give way as quotes do, headlines and bulletins as trades.
+told as a gap. Scans give way as quotes do, headlines and bulletins as trades. Whoever wants every
+quote or book says so, and is then told of those that he has missed.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ from ibkr_connector.mailbox import Mailbox
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.market import DataType, Quote
 from ibkr_connector.model.research import Headline, ScanUpdate
-from ibkr_connector.model.streams import BarUpdate, DepthBook, Gap, GapReason
+from ibkr_connector.model.streams import BarUpdate, DepthBook, Gap, GapReason, WhenFull
 
 from .content import Streamed
 
-__all__ = ["BUFFERS", "Consumer", "Letter"]
+__all__ = ["Consumer", "Letter", "buffer_of", "manner_of"]
 
 Letter = Streamed | Gap
 """What a reader gets."""
 
-BUFFERS: Final = {
+_BUFFERS: Final = {
     # the newest, and the gaps around it
     StreamKind.QUOTES: 64,
     StreamKind.DEPTH: 64,
@@ -39,6 +40,58 @@ BUFFERS: Final = {
 }
 """How many letters may wait for a reader unless he says otherwise."""
 
+_WHOLE_BUFFER: Final = 10_000
+"""The same where he wants all of what gives way otherwise."""
+
+_NEWEST: Final = (WhenFull.CONFLATE, WhenFull.DROP, WhenFull.CLOSE)
+_EACH: Final = (WhenFull.DROP, WhenFull.CLOSE)
+
+_MANNERS: Final = {
+    StreamKind.QUOTES: _NEWEST,
+    StreamKind.DEPTH: _NEWEST,
+    StreamKind.TRADES: _EACH,
+    StreamKind.FIVE_SECONDS: _EACH,
+    StreamKind.BARS: _EACH,
+    # IB says what it finds now: there is nothing to be missed
+    StreamKind.SCAN: (WhenFull.CONFLATE,),
+    StreamKind.NEWS: _EACH,
+    StreamKind.BULLETINS: _EACH,
+}
+"""What a reader may have done when he is slow, by kind of stream; the first one otherwise."""
+
+_GIVES_WAY: Final = frozenset({StreamKind.FIVE_SECONDS, StreamKind.BARS})
+"""Where some records give way to newer ones whatever the reader says: bars that grow."""
+
+
+def manner_of(kind: StreamKind, wanted: WhenFull | str | None) -> WhenFull:
+    """
+    Return what is done when a reader of a stream is slow.
+
+    Raises:
+        MarketDataError: There is no such manner, or not for this kind of stream.
+    """
+    legal = _MANNERS[kind]
+    if wanted is None:
+        return legal[0]
+    if wanted not in legal:
+        ways = ", ".join(repr(str(one)) for one in legal)
+        raise MarketDataError(f"when_full of {kind} is {str(wanted)!r}", hint=f"{kind} know {ways}")
+    return WhenFull(wanted)
+
+
+def buffer_of(kind: StreamKind, manner: WhenFull, wanted: int | None) -> int:
+    """
+    Return how many letters may wait for a reader.
+
+    Raises:
+        MarketDataError: None may.
+    """
+    if wanted is None:
+        return _BUFFERS[kind] if manner is _MANNERS[kind][0] else max(_BUFFERS[kind], _WHOLE_BUFFER)
+    if wanted < 1:
+        raise MarketDataError(f"a buffer of {wanted} records holds none")
+    return wanted
+
 
 class Consumer:
     """
@@ -49,11 +102,20 @@ class Consumer:
         capacity: How many letters may wait for him.
         require_live: Whether delayed and frozen quotes end his stream with an error.
         takes_delayed: Whether delayed quotes will do where live ones are refused.
-        keeps_all: Whether no record may take the place of an older one.
-        closes_when_full: Whether the first record that is dropped ends his stream with an error.
+        kind: What is streamed.
+        manner: What is done when he is slow; what is usual of that kind when not given.
+        stale_after_s: How long nothing may come in an open market before he is told.
     """
 
-    __slots__ = ("_closes_when_full", "_contract", "box", "require_live", "takes_delayed")
+    __slots__ = (
+        "_closes_when_full",
+        "_contract",
+        "box",
+        "require_live",
+        "silence",
+        "stale_after_s",
+        "takes_delayed",
+    )
 
     def __init__(
         self,
@@ -62,15 +124,20 @@ class Consumer:
         capacity: int,
         require_live: bool = False,
         takes_delayed: bool = False,
-        keeps_all: bool = False,
-        closes_when_full: bool = False,
+        kind: StreamKind = StreamKind.QUOTES,
+        manner: WhenFull | None = None,
+        stale_after_s: float | None = None,
     ) -> None:
+        how = manner or manner_of(kind, None)
+        gives_way = how is WhenFull.CONFLATE or kind in _GIVES_WAY
         self._contract = contract
-        self._closes_when_full = closes_when_full
+        self._closes_when_full = how is WhenFull.CLOSE
+        self.stale_after_s = stale_after_s
+        self.silence: Gap | None = None
         self.require_live = require_live
         self.takes_delayed = takes_delayed and not require_live
         self.box: Mailbox[Letter] = Mailbox(
-            capacity=capacity, lost=self._overflow, replaces=None if keeps_all else _replaces
+            capacity=capacity, lost=self._overflow, replaces=_replaces if gives_way else None
         )
 
     def put(self, *letters: Letter) -> None:
@@ -86,7 +153,7 @@ class Consumer:
                 MarketDataError(
                     f"the reader of {self._contract} was slower than what came, by more than its "
                     "buffer",
-                    hint="read on, make `buffer` larger, or follow without `close_when_full`",
+                    hint="read on, make `buffer` larger, or follow without `when_full='close'`",
                 )
             )
 

@@ -8,6 +8,7 @@ when the account lacks the subscription and the settings allow it. The answer sa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -17,11 +18,11 @@ from ibkr_connector.errors import MarketDataPermissionError, NoDataError
 from ibkr_connector.gateway.port import MarketGateway
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.market import BarSeries, DataType, MarketData, Quote, QuoteSet
+from ibkr_connector.resilience.lines import LineBudget
 from ibkr_connector.resilience.operation import ENDPOINTS, Carrier, Operation
 
 from .asking import Resolve, bars_key, show_of
-from .lines import Lines
-from .many import ManyQuotes
+from .many import Line, ManyQuotes
 from .spans import check_bar_size, check_duration
 from .timed_cache import TimedCache
 
@@ -39,7 +40,7 @@ class MarketDesk:
         resolve: Resolve,
         data_type: DataType,
         delayed_fallback: bool,
-        lines: Lines,
+        lines: LineBudget,
         followed: Callable[[Contract], Quote | None],
         clock: Clock,
     ) -> None:
@@ -50,7 +51,7 @@ class MarketDesk:
         self._delayed_fallback = delayed_fallback
         self._followed = followed
         self._recent: TimedCache[MarketData] = TimedCache(clock)
-        self._many = ManyQuotes(take=self.quote, followed=self._newest, lines=lines)
+        self._many = ManyQuotes(take=self._one, followed=self._newest, lines=lines)
 
     async def quote(self, description: Contract | str, *, awaits_greeks: bool = True) -> Quote:
         """
@@ -62,17 +63,25 @@ class MarketDesk:
             MarketDataPermissionError: No subscription, and delayed data is off or missing too.
             NoDataError: The gateway has no price at all for the contract.
         """
-        details = await self._resolve(description)
+        return await self._quote(description, nullcontext, awaits_greeks=awaits_greeks)
+
+    async def _one(self, description: Contract | str, line: Line) -> Quote:
+        return await self._quote(description, line, awaits_greeks=True)
+
+    async def _quote(
+        self, description: Contract | str, line: Line, *, awaits_greeks: bool
+    ) -> Quote:
+        contract = (await self._resolve(description)).contract
         try:
             return await self._snapshot(
-                details.contract, self._data_type, awaits_greeks=awaits_greeks
+                contract, self._data_type, line=line, awaits_greeks=awaits_greeks
             )
         except MarketDataPermissionError as refused:
             if not self._delayed_fallback or self._data_type >= DataType.DELAYED:
                 raise
             try:
                 return await self._snapshot(
-                    details.contract, DataType.DELAYED, awaits_greeks=awaits_greeks
+                    contract, DataType.DELAYED, line=line, awaits_greeks=awaits_greeks
                 )
             except NoDataError as nothing:
                 # the delayed feed is empty too: the missing subscription is what matters
@@ -161,13 +170,12 @@ class MarketDesk:
         )
 
     async def _snapshot(
-        self, contract: Contract, data_type: DataType, *, awaits_greeks: bool
+        self, contract: Contract, data_type: DataType, *, line: Line, awaits_greeks: bool
     ) -> Quote:
-        return await self._pipeline.run(
-            Operation(
-                policy=ENDPOINTS["quote"],
-                call=lambda: self._gateway.quote(
+        async def ask() -> Quote:
+            async with line():
+                return await self._gateway.quote(
                     contract, data_type=data_type, awaits_greeks=awaits_greeks
-                ),
-            )
-        )
+                )
+
+        return await self._pipeline.run(Operation(policy=ENDPOINTS["quote"], call=ask))

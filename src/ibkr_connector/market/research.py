@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from ibkr_connector.errors import MarketDataError, MarketDataPermissionError
 from ibkr_connector.gateway.stream_port import StreamKind
-from ibkr_connector.model.contracts import Contract, ContractDetails
+from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
 from ibkr_connector.model.research import (
     Article,
     CorporateEvent,
@@ -23,6 +23,7 @@ from ibkr_connector.model.research import (
     ScanQuery,
     ScanRow,
 )
+from ibkr_connector.model.streams import WhenFull
 from ibkr_connector.resilience.operation import ENDPOINTS, Carrier, Operation
 
 from .calendar_events import events_of
@@ -268,23 +269,23 @@ class Research:
         *,
         providers: Collection[str] | None = None,
         buffer: int | None = None,
+        when_full: WhenFull | str | None = None,
     ) -> NewsStream:
         """
         Follow the headlines about a contract as they come, each a `Headline` for `article`.
 
-        None is left out in silence: a reader slower than they come, by more than `buffer`, gets a
-        `Gap` that counts them. Headlines of a gap are not told again; `headlines` has them.
+        A reader slower than they come, by more than `buffer`, gets a `Gap` that counts what is
+        missing. Headlines of a gap are not told again; `headlines` has them.
 
         Args:
             contract: A contract or its short text form.
             providers: Codes, as in `BRFG`; all that the login may read when not given.
             buffer: How many headlines may wait; 10,000 when not given.
+            when_full: `drop`, or `close`: end with a `MarketDataError` behind what still waits.
 
         Raises:
             MarketDataPermissionError: The login may read none of them (TWS 10276), or no line is
                 free; while reading.
-
-        *Limit*: what providers tell of no contract in particular is not followed.
 
         Source: `reqMktData` (1), generic tick 292. Cost: 1 message, 1 for the providers, and one
         data line for all readers together.
@@ -296,17 +297,47 @@ class Research:
                 contract=contract,
                 providers=tuple(sorted(await self._providers(providers))),
                 buffer=buffer,
+                when_full=when_full,
             )
             return await self._follow(wish)(taken)
 
         return NewsStream(take)
 
+    def stream_broad_tape(
+        self,
+        provider: str,
+        *,
+        topic: str = "",
+        buffer: int | None = None,
+        when_full: WhenFull | str | None = None,
+    ) -> NewsStream:
+        """
+        Follow all that a provider tells, of whatever contract or of none; as `stream_news`.
+
+        Args:
+            provider: Its code, as in `BRFG`.
+            topic: Part of it in IB's own word; all of it (`BRFG_ALL`) when not given.
+            buffer, when_full: As in `stream_news`.
+
+        Raises:
+            ContractNotFoundError: No such provider or topic (TWS 200); while reading.
+
+        Source: `reqMktData` (1) of a contract of kind NEWS. Cost: 1 message and one data line.
+        """
+        tape = Contract(
+            symbol=f"{provider}:{topic or f'{provider}_ALL'}",
+            security_type=SecurityType.NEWS,
+            exchange=provider,
+            currency="",
+        )
+        wish = StreamWish(kind=StreamKind.NEWS, contract=tape, buffer=buffer, when_full=when_full)
+        return NewsStream(self._follow(wish))
+
     def stream_bulletins(self, *, buffer: int | None = None) -> BulletinStream:
         """
         Follow IB's bulletins: those of the day first, then each as it comes, every one once.
 
-        They tell of exchanges that close or open and of trouble at IB, and are of no contract. What
-        came in a gap is told after it.
+        They tell of exchanges that close or open and of trouble at IB; those of a gap after it.
 
         Args:
             buffer: How many may wait; 1,000 when not given.
@@ -361,9 +392,8 @@ class Research:
         most: int = 100,
     ) -> tuple[CorporateEvent, ...]:
         """
-        Return the events of a company (earnings, dividends, meetings, splits), the next one last.
-
-        They are those of Wall Street Horizon, for logins that subscribe to it.
+        Return the events of a company (earnings, dividends, meetings, splits), the next one last,
+        as Wall Street Horizon has them for logins that subscribe to it.
 
         Args:
             contract: A contract or its short text form.

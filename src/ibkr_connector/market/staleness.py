@@ -40,7 +40,13 @@ _MOST: Final = 64
 
 
 def is_stale(
-    kind: StreamKind, *, silent_s: float, since_asked_s: float, limit_s: float, factor: int
+    kind: StreamKind,
+    *,
+    silent_s: float,
+    since_asked_s: float,
+    limit_s: float,
+    factor: int,
+    own_s: float | None = None,
 ) -> bool:
     """
     Tell whether a stream of an open market should be asked for again.
@@ -51,11 +57,14 @@ def is_stale(
         since_asked_s: Since it was last asked for.
         limit_s: The configured silence.
         factor: What the contract has taught; see `next_factor`.
+        own_s: The silence that a reader of this stream finds too long, whatever its kind.
     """
     if since_asked_s < RENEW_EVERY_S:
         return False
     share = _SHARE.get(kind)
-    return share is not None and silent_s >= limit_s * share * factor
+    if share is None:
+        return False
+    return silent_s >= (limit_s * share if own_s is None else own_s) * factor
 
 
 def next_factor(factor: int) -> int:

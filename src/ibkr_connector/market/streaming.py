@@ -8,6 +8,7 @@ that the user holds reads the box.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,8 +21,9 @@ from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityTy
 from ibkr_connector.model.extras import QuoteExtra
 from ibkr_connector.model.market import DataType
 from ibkr_connector.model.research import ScanQuery
+from ibkr_connector.model.streams import WhenFull
 
-from .consumers import BUFFERS, Consumer
+from .consumers import Consumer, buffer_of, manner_of
 from .spans import (
     check_bar_size,
     check_duration,
@@ -39,9 +41,6 @@ _LIVE_BARS: Final = frozenset({"TRADES", "MIDPOINT", "BID", "ASK"})
 
 _NO_TICKS: Final = frozenset({SecurityType.OPTION, SecurityType.FUTURE_OPTION, SecurityType.COMBO})
 """What has no tick-by-tick data (IB campus: tick-by-tick data)."""
-
-_WHOLE: Final = frozenset({StreamKind.TRADES, StreamKind.NEWS, StreamKind.BULLETINS})
-"""Of what no record may take the place of an older one."""
 
 _NO_QUOTES: Final = "mdoff"
 _NEWS: Final = 292
@@ -63,7 +62,8 @@ class StreamWish:
     buffer: int | None = None
     data_type: DataType | None = None
     require_live: bool = False
-    close_when_full: bool = False
+    when_full: WhenFull | str | None = None
+    stale_after_s: float | None = None
     all_trades: bool = True
     bar_size: str = _FIVE_SECONDS
     duration: str = "3600 S"
@@ -129,23 +129,34 @@ class Streaming:
             MarketDataPermissionError: No line is free.
             NotConnectedError: There is no session.
         """
-        details = _NOTHING if wish.contract is None else await self._resolve(wish.contract)
+        details = await self._details(wish.contract)
         request = self._request(wish, details.contract)
-        buffer = BUFFERS[wish.kind] if wish.buffer is None else wish.buffer
-        if buffer < 1:
-            raise MarketDataError(f"a buffer of {buffer} records holds none")
+        manner = manner_of(request.kind, wish.when_full)
+        if wish.stale_after_s is not None and not 0 < wish.stale_after_s < math.inf:
+            raise MarketDataError(
+                f"stale_after_s is {wish.stale_after_s}", hint="it takes seconds above 0"
+            )
         consumer = Consumer(
             request.subject,
-            capacity=buffer,
+            capacity=buffer_of(request.kind, manner, wish.buffer),
             require_live=wish.require_live,
             takes_delayed=self._delayed_fallback,
-            keeps_all=wish.kind in _WHOLE,
-            closes_when_full=wish.close_when_full,
+            kind=request.kind,
+            manner=manner,
+            stale_after_s=wish.stale_after_s,
         )
         await self._streams.join(request, details, consumer)
         ticket = Ticket(self._streams, request, consumer)
         taken(ticket)
         return ticket
+
+    async def _details(self, wanted: Contract | str | None) -> ContractDetails:
+        if wanted is None:
+            return _NOTHING
+        if isinstance(wanted, Contract) and wanted.security_type is SecurityType.NEWS:
+            # what a provider tells has neither details nor an id (IB's samples ask for it so)
+            return ContractDetails(contract=wanted)
+        return await self._resolve(wanted)
 
     def _request(self, wish: StreamWish, contract: Contract) -> StreamRequest:
         match wish.kind:
@@ -178,10 +189,9 @@ class Streaming:
             case StreamKind.SCAN | StreamKind.BULLETINS:
                 return StreamRequest(kind=wish.kind, contract=contract, scan=wish.scan)
             case StreamKind.NEWS:
+                wanted = f"{_NEWS}:{'+'.join(wish.providers)}" if wish.providers else str(_NEWS)
                 return StreamRequest(
-                    kind=wish.kind,
-                    contract=contract,
-                    generic_ticks=f"{_NO_QUOTES},{_NEWS}:{'+'.join(wish.providers)}",
+                    kind=wish.kind, contract=contract, generic_ticks=f"{_NO_QUOTES},{wanted}"
                 )
             case _:
                 return _bars(wish, contract)

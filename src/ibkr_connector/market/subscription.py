@@ -9,6 +9,7 @@ again; the registry does that.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -112,6 +113,7 @@ class Subscription:
         self._whole_until = clock.utcnow()
         self._gap: Gap | None = None
         self._batch: list[Letter] = []
+        self._is_silent = False
         self._is_suspected = False
         self.is_contested = False
         self._before: Streamed | None = None
@@ -127,6 +129,12 @@ class Subscription:
     def named(self) -> tuple[StreamKind, str]:
         """What is streamed, and of what, for the log."""
         return self.request.kind, self.request.about
+
+    @property
+    def deadline_s(self) -> float | None:
+        """How long the most impatient of the readers who say so lets nothing come."""
+        own = [one.stale_after_s for one in self.consumers if one.stale_after_s is not None]
+        return min(own, default=None)
 
     def is_gap_of(self, reason: GapReason) -> bool:
         """Whether the gap that is open now has this reason."""
@@ -200,6 +208,8 @@ class Subscription:
 
     def item(self, item: StreamItem) -> None:
         """Take what came over the line."""
+        if self._is_silent:
+            self._end_silence()
         if self._gap is not None or self.is_contested or not self.has_data:
             self._hear_again()
         elif self._has_paused():
@@ -260,6 +270,7 @@ class Subscription:
         """Tell that nothing comes; a gap that is open already goes on under its first reason."""
         if self._gap is not None:
             return
+        self._end_silence()
         self._gap = Gap(contract=self.request.subject, reason=reason, start=self._whole_until)
         self._tell_gap(self._gap)
 
@@ -274,6 +285,28 @@ class Subscription:
         """Tell a gap that is over as soon as it is known of."""
         self.begin_gap(reason)
         self.end_gap()
+
+    def tell_silence(self, silent_s: float) -> None:
+        """Tell those readers for whom nothing has come for too long; each once."""
+        if self._gap is not None:
+            return
+        for one in self.consumers:
+            patience_s = one.stale_after_s
+            if patience_s is not None and patience_s <= silent_s and one.silence is None:
+                one.silence = Gap(
+                    contract=self.request.subject,
+                    reason=GapReason.SILENT,
+                    start=self._whole_until,
+                )
+                one.put(one.silence)
+                self._is_silent = True
+
+    def _end_silence(self) -> None:
+        self._is_silent = False
+        for one in self.consumers:
+            gap, one.silence = one.silence, None
+            if gap is not None:
+                one.put(replace(gap, end=self._clock.utcnow()))
 
     def restart(self) -> None:
         """What comes next begins from nothing."""

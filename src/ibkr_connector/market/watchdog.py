@@ -165,13 +165,31 @@ class Watchdog:
                 if one.retry_at is not None and now >= one.retry_at:
                     one.retry_at = now + RENEW_EVERY_S
                     self._spawn(self._renew(one))
-            elif one.phase is Phase.LIVE and self.is_linked and self._is_silent(one, now):
-                if one.is_quiet_since_asked:
-                    one.patience_factor = next_factor(one.patience_factor)
-                one.suspect()
-                kind, about = one.request.kind, one.request.about
-                _log.info("%s of %s: nothing for %.0f s", kind, about, now - one.heard_at)
-                self._spawn(self._renew(one))
+            elif one.phase is Phase.LIVE and self.is_linked:
+                self._look_at(one, now)
+
+    def _look_at(self, one: Subscription, now: float) -> None:
+        silent_s, own_s = now - one.heard_at, one.deadline_s
+        stale = is_stale(
+            one.request.kind,
+            silent_s=silent_s,
+            since_asked_s=now - one.asked_at,
+            limit_s=self._stale_after_s,
+            factor=one.patience_factor,
+            own_s=own_s,
+        )
+        is_late = own_s is not None and silent_s >= own_s
+        if not (stale or is_late) or not self._is_session(one, now):
+            return
+        if is_late:
+            one.tell_silence(silent_s)
+        if stale:
+            if one.is_quiet_since_asked:
+                one.patience_factor = next_factor(one.patience_factor)
+            one.suspect()
+            kind, about = one.request.kind, one.request.about
+            _log.info("%s of %s: nothing for %.0f s", kind, about, now - one.heard_at)
+            self._spawn(self._renew(one))
 
     def _try_one(self) -> None:
         waiting = (one for one in self._streams() if one.gap is not None)
@@ -179,15 +197,7 @@ class Watchdog:
         if one is not None:
             self._spawn(self._renew(one))
 
-    def _is_silent(self, one: Subscription, now: float) -> bool:
-        if not is_stale(
-            one.request.kind,
-            silent_s=now - one.heard_at,
-            since_asked_s=now - one.asked_at,
-            limit_s=self._stale_after_s,
-            factor=one.patience_factor,
-        ):
-            return False
+    def _is_session(self, one: Subscription, now: float) -> bool:
         verdict = self._is_open(one.details, one.request.regular_hours_only)
         if verdict is None and now >= self._details_at.get(one.request, 0.0):
             self._details_at[one.request] = now + _DETAILS_EVERY_S

@@ -11,7 +11,29 @@ from .contracts import Contract
 from .market import Bar
 from .record import Record
 
-__all__ = ["BarUpdate", "DepthBook", "DepthLevel", "Gap", "GapReason", "StreamState", "Trade"]
+__all__ = [
+    "BarUpdate",
+    "DepthBook",
+    "DepthLevel",
+    "Gap",
+    "GapReason",
+    "StreamState",
+    "Trade",
+    "WhenFull",
+]
+
+
+class WhenFull(StrEnum):
+    """What becomes of records for a reader who is slower than they come."""
+
+    CONFLATE = "conflate"
+    """He gets the newest; older ones are counted."""
+
+    DROP = "drop"
+    """All of them wait for him, up to the buffer; then the oldest go, and a gap counts them."""
+
+    CLOSE = "close"
+    """The first that does not fit into the buffer ends his stream, behind those that wait."""
 
 
 class GapReason(StrEnum):
@@ -37,6 +59,9 @@ class GapReason(StrEnum):
 
     STALE = "stale"
     """Nothing came for long although the market is open, so it was asked for again."""
+
+    SILENT = "silent"
+    """Nothing came for as long as this reader said, although the market is open."""
 
     NOT_FILLED = "not filled"
     """Bars are missing: the history that fills gaps in did not reach back to the last bar told."""

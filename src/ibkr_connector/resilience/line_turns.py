@@ -26,6 +26,9 @@ _NUMBERS: Final = itertools.count()
 
 
 class _Lines(Protocol):
+    @property
+    def free(self) -> int: ...
+
     def take(self, key: Hashable, *, pool: str) -> object: ...
 
     def give_back(self, key: Hashable, *, pool: str) -> object: ...
@@ -35,14 +38,42 @@ class LineTurns:
     """
     Take one line at a time out of those for prices, on one loop.
 
+    Whoever wants one waits for his turn first, and holds the line itself only while something is
+    open. In between he waits for the wire, which takes few messages a second where lines are few: a
+    line that is held for so long is one that a stream is refused for nothing.
+
     Args:
         lines: Counts lines.
     """
 
     def __init__(self, lines: _Lines) -> None:
         self._lines = lines
+        self._turns = 0
         self._open = 0
         self._freed = asyncio.Event()
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """
+        Wait until there is a line for one more, and be counted as one of those it is for.
+
+        Raises:
+            MarketDataPermissionError: No line is free, and none is held here.
+        """
+        while self._turns >= self._open + self._lines.free:
+            if not self._turns:
+                # says why there is none
+                await self._take(key := ("turn", next(_NUMBERS)))
+                self._lines.give_back(key, pool=LinePool.LINES)
+                break
+            self._freed.clear()
+            await self._freed.wait()
+        self._turns += 1
+        try:
+            yield
+        finally:
+            self._turns -= 1
+            self._freed.set()
 
     @asynccontextmanager
     async def line(self) -> AsyncIterator[None]:

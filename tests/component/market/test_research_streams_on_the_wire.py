@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 
 from ibkr_connector import (
+    ContractNotFoundError,
     IBKRConnector,
     MarketDataError,
     MarketDataPermissionError,
@@ -201,6 +202,35 @@ async def test_a_login_without_news_cannot_follow_any(
         with pytest.raises(MarketDataError, match="Incorrect generic tick list"):
             await anext(ib.research.stream_news("AAPL", providers=["BRFG"]))
         assert await ib.stream_states() == ()
+
+
+async def test_a_broad_tape_is_all_that_one_provider_tells_and_comes_back(
+    make_ibkr_gateway: Gateways, make_connector: Make
+) -> None:
+    gateway = make_ibkr_gateway(sessions=True)
+    async with make_connector(gateway.port) as ib:
+        async with ib.research.stream_broad_tape("BRFG") as tape:
+            publish(gateway, "of a company")
+            publish(gateway, "of another provider", provider="DJ-N")
+            publish(gateway, "of nobody", con=0)
+            told = [await anext(tape), await anext(tape)]
+            cut(gateway)
+            gap = await gap_of(tape, over=True)
+            publish(gateway, "after")
+            told.append(await anext(tape))
+            used = (await ib.pacing_status()).lines["lines"].used
+        await ib.get_quote("MSFT")
+        with pytest.raises(ContractNotFoundError):
+            await anext(ib.research.stream_broad_tape("NOBODY"))
+    texts = [one.text for one in told if isinstance(one, Headline)]
+    assert texts == ["of a company", "of nobody", "after"]
+    assert (gap.reason, used) == (GapReason.CONNECTION_LOST, 1)
+    (wanted, again, _) = asked(gateway, "ReqMarketData", stream=True)
+    assert (wanted.contract.symbol, wanted.contract.sec_type) == ("BRFG:BRFG_ALL", "NEWS")
+    assert (wanted.contract.exchange, wanted.generic_ticks) == ("BRFG", "mdoff,292")
+    assert again.contract == wanted.contract
+    called_off = [one.request_id for one in asked(gateway, "CancelMarketData", stream=True)]
+    assert called_off[0] == again.request_id
 
 
 async def test_bulletins_of_the_day_come_first_and_those_of_a_gap_after_it(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 from functools import partial
 from itertools import pairwise
@@ -38,6 +38,15 @@ def set_fact(gateway: HostedSimulator, tick: int, value: str) -> None:
 
 def has_bid(price: Decimal, quote: Quote) -> bool:
     return quote.bid == price
+
+
+async def upto(stream: Any, bid: Decimal) -> AsyncIterator[Quote]:
+    """Yield the quotes after the one that was read last, up to one with a bid."""
+    async for record in stream:
+        if isinstance(record, Quote) and record.bid != Decimal("100.00"):
+            yield record
+            if record.bid == bid:
+                return
 
 
 async def test_a_quote_stream_follows_the_market(
@@ -150,7 +159,7 @@ async def test_a_reader_who_asks_for_it_is_ended_when_he_falls_behind(
     gateway = make_ibkr_gateway(clock=busy())
     async with (
         make_connector(gateway.port) as ib,
-        ib.stream_trades("AAPL", buffer=3, close_when_full=True) as strict,
+        ib.stream_trades("AAPL", buffer=3, when_full="close") as strict,
         ib.stream_trades("AAPL") as other,
     ):
         for _ in range(10):
@@ -162,6 +171,32 @@ async def test_a_reader_who_asks_for_it_is_ended_when_he_falls_behind(
         (state,) = await ib.stream_states()
     assert [type(record) for record in told] == [Gap, Trade, Trade, Trade]
     assert state.readers == 1
+
+
+async def test_a_reader_of_every_quote_gets_each_or_a_gap_and_is_ended_if_he_asks_for_it(
+    ibkr_gateway: HostedSimulator, make_connector: Make
+) -> None:
+    hold(ibkr_gateway, "100.00", "100.02")
+    async with (
+        make_connector(ibkr_gateway.port) as ib,
+        ib.stream_quotes("AAPL") as newest,
+        ib.stream_quotes("AAPL", when_full="drop") as each,
+        ib.stream_quotes("AAPL", when_full="close", buffer=3) as strict,
+    ):
+        for one in (newest, each, strict):
+            await until(one, partial(has_bid, Decimal("100.00")))
+        for cent in range(1, 9):
+            hold(ibkr_gateway, f"100.0{cent}", "100.10")
+        bids = [q.bid async for q in upto(each, Decimal("100.08"))]
+        assert (await until(newest, partial(has_bid, Decimal("100.08")))).bid is not None
+        with pytest.raises(MarketDataError, match="slower than what came"):
+            async for _ in strict:
+                pass
+        with pytest.raises(MarketDataError, match="when_full of trades is 'conflate'"):
+            await anext(ib.stream_trades("AAPL", when_full="conflate"))
+        assert newest.conflated > 0
+    assert list(dict.fromkeys(bids)) == [Decimal(f"100.0{cent}") for cent in range(1, 9)]
+    assert (each.conflated, each.dropped, strict.dropped > 0) == (0, 0, True)
 
 
 async def test_options_have_no_trades_tick_by_tick_and_that_is_said_before_asking(

@@ -81,6 +81,27 @@ async def test_a_stream_that_falls_silent_in_an_open_market_is_asked_for_again(
     assert gaps[-1].is_over
 
 
+async def test_a_deadline_of_ones_own_tells_of_silence_before_the_setting_would(
+    make_ibkr_gateway: Callable[..., HostedSimulator], tmp_path: Path
+) -> None:
+    gateway = make_ibkr_gateway(clock=ScaledClock(OPEN, speed=SPEED))
+    hold(gateway, "10.00", "10.02")
+    wish = StreamWish(kind=StreamKind.QUOTES, contract="AAPL", stale_after_s=10.0)
+    async with engine(gateway.port, tmp_path, OPEN) as made:
+        ticket = await made.streaming.open(wish)
+        silence(gateway)
+        told: list[object] = []
+        async with asyncio.timeout(60):
+            while not any(isinstance(one, Gap) for one in told):
+                told += await ticket.box.get_all()
+            gateway.do(lambda sim: sim.clear_faults())
+            hold(gateway, "11.00", "11.02")
+            while not (isinstance(told[-1], Quote) and told[-1].bid == Decimal(11)):
+                told += await ticket.box.get_all()
+    began, over = [one for one in told if isinstance(one, Gap) and one.reason is GapReason.SILENT]
+    assert (began.is_over, over.is_over, began.start) == (False, True, over.start)
+
+
 async def test_a_stream_that_is_silent_because_the_market_is_shut_is_left_alone(
     make_ibkr_gateway: Callable[..., HostedSimulator], tmp_path: Path
 ) -> None:

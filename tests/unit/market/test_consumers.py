@@ -9,10 +9,11 @@ from decimal import Decimal
 import pytest
 
 from ibkr_connector.errors import MarketDataError, MarketDataPermissionError
-from ibkr_connector.market.consumers import Consumer
+from ibkr_connector.gateway.stream_port import StreamKind
+from ibkr_connector.market.consumers import Consumer, buffer_of, manner_of
 from ibkr_connector.model.contracts import stock
 from ibkr_connector.model.market import Bar, DataType, Quote
-from ibkr_connector.model.streams import BarUpdate, Gap, GapReason, Trade
+from ibkr_connector.model.streams import BarUpdate, Gap, GapReason, Trade, WhenFull
 
 NOW = datetime(2026, 11, 18, 15, tzinfo=UTC)
 AAPL = stock("AAPL")
@@ -53,7 +54,7 @@ def test_a_bar_that_grows_gives_way_to_its_newer_state_and_a_final_one_to_nothin
 
 
 def test_trades_that_do_not_fit_are_a_gap_from_the_first_to_the_last_of_them() -> None:
-    reader = Consumer(AAPL, capacity=2, keeps_all=True)
+    reader = Consumer(AAPL, capacity=2, kind=StreamKind.TRADES)
     reader.put(*(trade(second) for second in range(5)))
     gap, *rest = reader.box.take_all()
     assert isinstance(gap, Gap)
@@ -75,7 +76,7 @@ def test_whoever_requires_live_quotes_gets_no_others(kind: DataType) -> None:
 
 
 def test_a_reader_who_wants_no_gaps_is_ended_by_the_first_record_that_is_dropped() -> None:
-    reader = Consumer(AAPL, capacity=2, keeps_all=True, closes_when_full=True)
+    reader = Consumer(AAPL, capacity=2, kind=StreamKind.TRADES, manner=WhenFull.CLOSE)
     reader.put(trade(0), trade(1))
     assert not reader.box.is_closed
     reader.put(trade(2))
@@ -86,3 +87,35 @@ def test_a_reader_who_wants_no_gaps_is_ended_by_the_first_record_that_is_dropped
     assert rest == [trade(1), trade(2)]
     with pytest.raises(MarketDataError, match="slower than what came"):
         reader.box.take_all()
+
+
+def test_whoever_wants_every_quote_gets_every_one_and_is_told_of_those_that_did_not_fit() -> None:
+    reader = Consumer(AAPL, capacity=2, manner=WhenFull.DROP)
+    quotes = [replace(QUOTE, bid=Decimal(number)) for number in range(3)]
+    reader.put(*quotes)
+    gap, *rest = reader.box.take_all()
+    assert isinstance(gap, Gap)
+    assert (gap.reason, gap.missed, rest) == (GapReason.OVERFLOW, 1, quotes[1:])
+    assert reader.box.conflated == 0
+
+
+@pytest.mark.parametrize("kind", list(StreamKind))
+def test_each_kind_has_its_usual_manner_and_refuses_what_would_lose_in_silence(
+    kind: StreamKind,
+) -> None:
+    newest = kind in {StreamKind.QUOTES, StreamKind.DEPTH, StreamKind.SCAN}
+    assert manner_of(kind, None) is (WhenFull.CONFLATE if newest else WhenFull.DROP)
+    if not newest:
+        assert manner_of(kind, "close") is WhenFull.CLOSE
+        with pytest.raises(MarketDataError, match="conflate"):
+            manner_of(kind, "conflate")
+    with pytest.raises(MarketDataError, match="'later'"):
+        manner_of(kind, "later")
+
+
+def test_a_reader_of_every_quote_has_the_buffer_of_one_of_every_trade() -> None:
+    kinds = StreamKind.QUOTES, StreamKind.TRADES
+    assert [buffer_of(kind, WhenFull.DROP, None) for kind in kinds] == [10_000, 10_000]
+    assert buffer_of(StreamKind.QUOTES, WhenFull.CONFLATE, None) == 64
+    with pytest.raises(MarketDataError, match="holds none"):
+        buffer_of(StreamKind.QUOTES, WhenFull.DROP, 0)

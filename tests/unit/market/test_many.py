@@ -12,7 +12,7 @@ from ibkr_connector.errors import (
     IBKRError,
     MarketDataPermissionError,
 )
-from ibkr_connector.market.many import ManyQuotes
+from ibkr_connector.market.many import Line, ManyQuotes
 from ibkr_connector.model.contracts import Contract, stock
 from ibkr_connector.model.market import DataType, Quote
 from ibkr_connector.resilience.lines import LineBudget
@@ -40,17 +40,18 @@ class Market:
     async def _newest(self, description: Contract | str) -> Quote | None:
         return self.followed.get(str(description))
 
-    async def _take(self, description: Contract | str) -> Quote:
-        self.open += 1
-        self.most = max(self.most, self.open)
-        try:
-            await self.clock.sleep(1.0)
-            if description == "BAD":
-                raise ContractNotFoundError("no contract fits BAD", code=200)
-            self.taken.append(str(description))
-            return quote(str(description))
-        finally:
-            self.open -= 1
+    async def _take(self, description: Contract | str, line: Line) -> Quote:
+        async with line():
+            self.open += 1
+            self.most = max(self.most, self.open)
+            try:
+                await self.clock.sleep(1.0)
+                if description == "BAD":
+                    raise ContractNotFoundError("no contract fits BAD", code=200)
+                self.taken.append(str(description))
+                return quote(str(description))
+            finally:
+                self.open -= 1
 
 
 async def test_no_more_snapshots_are_open_than_there_are_lines() -> None:
@@ -123,3 +124,22 @@ async def test_a_caller_who_goes_away_gives_the_lines_back() -> None:
     assert market.lines.used == 0
     with pytest.raises((IBKRError, asyncio.CancelledError)):
         asking.result()
+
+
+async def test_a_name_that_waits_for_the_wire_holds_no_line() -> None:
+    market = Market(4)
+    gate = asyncio.Event()
+
+    async def take(description: Contract | str, line: Line) -> Quote:
+        await gate.wait()
+        return await market._take(description, line)
+
+    many = ManyQuotes(take=take, followed=market._newest, lines=market.lines)
+    asking = asyncio.ensure_future(many.ask(SYMBOLS))
+    await market.clock.advance(1.0)
+    assert market.lines.used == 0
+    market.lines.take("a stream that comes meanwhile")
+    gate.set()
+    await market.clock.advance(20.0)
+    assert len(await asking) == len(SYMBOLS)
+    assert (market.most, market.lines.used) == (3, 1)

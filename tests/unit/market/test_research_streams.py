@@ -128,7 +128,8 @@ def test_a_bulletin_that_the_gateway_repeats_is_told_once_and_to_who_comes_later
 
 
 def test_a_slow_reader_gets_the_newest_scan_and_hears_of_headlines_that_he_missed() -> None:
-    scans, news = Consumer(None, capacity=4), Consumer(stock("AAPL"), capacity=2, keeps_all=True)
+    scans = Consumer(None, capacity=4, kind=StreamKind.SCAN)
+    news = Consumer(stock("AAPL"), capacity=2, kind=StreamKind.NEWS)
     for code in "AB":
         scans.put(ScanUpdate(timestamp=NOW, code=code, rows=()))
     for number in range(4):

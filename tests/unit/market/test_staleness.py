@@ -27,6 +27,14 @@ def test_each_kind_of_stream_has_its_own_patience(
     assert verdict is stale
 
 
+def test_a_reader_may_be_less_patient_than_the_setting() -> None:
+    told = {"silent_s": 15.0, "since_asked_s": 1000.0, "limit_s": 60.0}
+    assert not is_stale(StreamKind.TRADES, **told, factor=1)
+    assert is_stale(StreamKind.TRADES, **told, factor=1, own_s=15.0)
+    assert not is_stale(StreamKind.TRADES, **told, factor=2, own_s=15.0)
+    assert not is_stale(StreamKind.NEWS, **told, factor=1, own_s=15.0)
+
+
 @given(st.sampled_from(list(StreamKind)), st.floats(0, 1e6), st.floats(0, RENEW_EVERY_S - 0.001))
 def test_no_stream_is_asked_for_twice_within_a_minute(
     kind: StreamKind, silent_s: float, since_asked_s: float

@@ -65,11 +65,16 @@ class World:
         kind: StreamKind = StreamKind.QUOTES,
         require_live: bool = False,
         takes_delayed: bool = True,
+        stale_after_s: float | None = None,
     ) -> Consumer:
         """Open a stream, or join it."""
         request = StreamRequest(kind=kind, contract=stock(symbol))
         consumer = Consumer(
-            request.contract, capacity=64, require_live=require_live, takes_delayed=takes_delayed
+            request.contract,
+            capacity=64,
+            require_live=require_live,
+            takes_delayed=takes_delayed,
+            stale_after_s=stale_after_s,
         )
         await self.streams.join(request, ContractDetails(contract=request.contract), consumer)
         return consumer
@@ -258,6 +263,44 @@ async def test_a_silent_stream_of_a_closed_market_is_left_alone(world: World) ->
     world.is_open = True
     await world.clock.advance(10.0)
     assert len(world.gateway.lines) == 2
+
+
+async def test_a_reader_with_a_deadline_of_his_own_is_told_of_silence_and_of_its_end(
+    world: World,
+) -> None:
+    patient, hasty = await world.join(), await world.join(stale_after_s=10.0)
+    world.gateway.lines[0].quote("100")
+    await world.clock.advance(70.0)
+    asked_for = len(world.gateway.lines)
+    world.gateway.lines[-1].quote("100")
+    heard = world.clock.utcnow()
+    await world.clock.advance(5.0)
+    assert gaps(patient) == []
+    began, over = gaps(hasty)
+    assert (began.reason, began.end, over.end) == (GapReason.SILENT, None, heard)
+    assert began.start == over.start
+    assert asked_for == 2
+
+
+async def test_silence_in_a_closed_market_is_told_to_nobody(world: World) -> None:
+    world.is_open = False
+    hasty = await world.join(stale_after_s=10.0)
+    await world.clock.advance(600.0)
+    assert gaps(hasty) == []
+
+
+async def test_a_lost_connection_takes_the_place_of_a_silence(world: World) -> None:
+    hasty = await world.join(stale_after_s=10.0)
+    world.gateway.lines[0].quote("100")
+    await world.clock.advance(20.0)
+    await world.reconnect()
+    told = gaps(hasty)
+    reasons = [(gap.reason, gap.is_over) for gap in told]
+    assert reasons[:3] == [
+        (GapReason.SILENT, False),
+        (GapReason.SILENT, True),
+        (GapReason.CONNECTION_LOST, False),
+    ]
 
 
 async def test_hours_that_do_not_reach_today_are_looked_up_once_an_hour(world: World) -> None:

@@ -18,8 +18,9 @@ from .combos import combo_of
 from .contracts import find_for_data
 from .exchanges import bbo_code
 from .feed import Entitlement, Leg, feed_of
-from .generic_ticks import DELAYED_IDS, legal_ids, parse_ids
+from .generic_ticks import DELAYED_IDS, WIDE_NEWS, legal_ids, parse_ids
 from .market import SNAPSHOT_S, MarketStream
+from .news import follow_tape
 from .rights import NOT_SUBSCRIBED, entitlement, top_text
 
 if TYPE_CHECKING:
@@ -57,13 +58,17 @@ def market_data_type(session: ClientSession, request: ask.ReqMarketDataType, now
 def market_data(session: ClientSession, request: ask.ReqMarketData, now: datetime) -> None:
     """Begin a stream, or take a snapshot."""
     streams = session.streams
-    if request.request_id in streams.market or request.request_id in streams.snapshots:
+    if any(
+        request.request_id in known
+        for known in (streams.market, streams.snapshots, streams.news.tapes)
+    ):
         session.fail(request.request_id, 102, "Duplicate ticker ID.")
         return
     is_snapshot = request.snapshot or request.regulatory_snapshot
     generics = _generics(session, request, is_snapshot=is_snapshot)
     if generics is None:
         return
+    is_tape = request.contract.sec_type == "NEWS" and WIDE_NEWS in generics[1]
     if request.regulatory_snapshot and not _is_next_second(session, now):
         session.fail(
             request.request_id,
@@ -71,6 +76,10 @@ def market_data(session: ClientSession, request: ask.ReqMarketData, now: datetim
             # the limit is IB's (campus), code and text are assumed
             "Error processing request.-'bW' : cause - Only one regulatory snapshot a second",
         )
+        return
+    if is_tape:
+        if not _is_full(session, request.request_id):
+            follow_tape(session, request)
         return
     legs: tuple[Leg, ...] = ()
     if request.contract.sec_type == "BAG":
@@ -85,9 +94,7 @@ def market_data(session: ClientSession, request: ask.ReqMarketData, now: datetim
         instrument = found
     if _is_rerouted(session, request, instrument):
         return
-    used = sum(one.streams.lines for one in session.gateway.sessions.values())
-    if not is_snapshot and used >= session.gateway.permissions.data_lines:
-        session.fail(request.request_id, 101, "Max number of tickers has been reached")
+    if not is_snapshot and _is_full(session, request.request_id):
         return
     is_delayed = _admitted(session, request, instrument, generics=generics[1])
     if is_delayed is None:
@@ -109,6 +116,15 @@ def market_data(session: ClientSession, request: ask.ReqMarketData, now: datetim
         ends_at=now + timedelta(seconds=SNAPSHOT_S) if is_snapshot else None,
     )
     _begin(session, request, stream, now=now)
+
+
+def _is_full(session: ClientSession, request_id: int) -> bool:
+    """Say so when there is no line left."""
+    used = sum(one.streams.lines for one in session.gateway.sessions.values())
+    if used < session.gateway.permissions.data_lines:
+        return False
+    session.fail(request_id, 101, "Max number of tickers has been reached")
+    return True
 
 
 def _is_next_second(session: ClientSession, now: datetime) -> bool:
@@ -255,10 +271,11 @@ def cancel_market_data(
 ) -> None:
     """End a stream."""
     streams = session.streams
-    known = streams.market.pop(request.request_id, None) or streams.snapshots.pop(
-        request.request_id, None
-    )
-    if known is None:
+    known = [
+        kept.pop(request.request_id, None)
+        for kept in (streams.market, streams.snapshots, streams.news.tapes)
+    ]
+    if not any(known):
         session.fail(request.request_id, 300, f"Can't find EId with tickerId:{request.request_id}")
 
 

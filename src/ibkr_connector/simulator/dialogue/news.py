@@ -24,6 +24,7 @@ from ibkr_connector.simulator.wire.replies import (
     TickNews,
 )
 
+from .contracts import NO_CONTRACT
 from .feed import feed_of
 from .generic_ticks import WIDE_NEWS
 from .headlines import PROVIDERS, Headline, article_text, headlines_of_day
@@ -33,12 +34,20 @@ if TYPE_CHECKING:
     from .gateway import Gateway
     from .session import ClientSession, Handler
 
-__all__ = ["HANDLERS", "NewsStreams", "bulletin", "publish"]
+__all__ = ["HANDLERS", "NewsStreams", "Tape", "bulletin", "follow_tape", "publish"]
 
 _MOST: Final = 300
 _LONGEST: Final = timedelta(days=365)
 _FIRST: Final = datetime(1990, 1, 1, tzinfo=UTC)
 _NOT_ALLOWED: Final = "News feed is not allowed."
+
+
+@dataclass(slots=True, kw_only=True)
+class Tape:
+    """All that a provider tells, and how much of it the client knows."""
+
+    provider: str
+    told: int
 
 
 @dataclass(slots=True)
@@ -48,6 +57,7 @@ class NewsStreams:
     has_bulletins: bool = False
     told_bulletins: int = 0
     told: dict[int, int] = field(default_factory=dict)
+    tapes: dict[int, Tape] = field(default_factory=dict)
 
     def tick(self, session: ClientSession, now: datetime) -> None:
         """Say what came since."""
@@ -58,6 +68,11 @@ class NewsStreams:
             self.told_bulletins = len(feed.bulletins)
         if not feed.headlines:
             return
+        for request_id, tape in self.tapes.items():
+            for one in feed.headlines[tape.told :]:
+                if one.provider == tape.provider:
+                    session.say(_tick(request_id, one))
+            tape.told = len(feed.headlines)
         for stream in session.streams.market.values():
             if WIDE_NEWS not in stream.generics:
                 continue
@@ -67,17 +82,33 @@ class NewsStreams:
                 one = feed.headlines[number]
                 is_new = stream.began is None or one.at >= stream.began
                 if is_new and one.con_id in (0, con_id) and (not codes or one.provider in codes):
-                    session.say(
-                        TickNews(
-                            request_id=stream.request_id,
-                            time_ms=int(one.at.timestamp() * 1000),
-                            provider=one.provider,
-                            article_id=one.article_id,
-                            headline=one.text,
-                            extra=one.extra,
-                        )
-                    )
+                    session.say(_tick(stream.request_id, one))
             self.told[stream.request_id] = len(feed.headlines)
+
+
+def _tick(request_id: int, one: Headline) -> TickNews:
+    return TickNews(
+        request_id=request_id,
+        time_ms=int(one.at.timestamp() * 1000),
+        provider=one.provider,
+        article_id=one.article_id,
+        headline=one.text,
+        extra=one.extra,
+    )
+
+
+def follow_tape(session: ClientSession, request: ask.ReqMarketData) -> None:
+    """
+    Follow all that one provider tells: symbol `BRFG:BRFG_ALL`, exchange `BRFG`.
+
+    Source: IB's ContractSamples (newscontractbt); other topics of a provider are not simulated.
+    """
+    provider = request.contract.exchange
+    if provider not in PROVIDERS or request.contract.symbol != f"{provider}:{provider}_ALL":
+        session.fail(request.request_id, 200, NO_CONTRACT)
+        return
+    told = len(feed_of(session.gateway).headlines)
+    session.streams.news.tapes[request.request_id] = Tape(provider=provider, told=told)
 
 
 def publish(gateway: Gateway, headline: Headline) -> None:

@@ -51,7 +51,7 @@ class Streams:
     @property
     def lines(self) -> int:
         """How many lines of market data are in use; live bars need one too (IB campus)."""
-        return len(self.market) + len(self.real_time)
+        return len(self.market) + len(self.real_time) + len(self.news.tapes)
 
     @property
     def open_history(self) -> int:
