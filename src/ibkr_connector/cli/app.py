@@ -19,7 +19,7 @@ from ibkr_connector.market.progress import shown_progress
 from ibkr_connector.orders.journal import Place
 from ibkr_connector.settings import Settings, setting_sources
 
-from . import instruments, kill, order, paid_in
+from . import instruments, kill, order, paid_in, sim
 from .demo import DemoPlan, run_demo
 from .options import (
     EXIT_FAILED,
@@ -43,6 +43,7 @@ from .orders import (
     verify_journal,
 )
 from .render import Renderer
+from .sim import address
 
 __all__ = ["app"]
 
@@ -61,6 +62,7 @@ kill.register(app)
 paid_in.register(app)
 order.register(app)
 instruments.register(app)
+sim.register(app)
 
 
 @app.command()
@@ -271,83 +273,6 @@ def config_check(profile: Profile = None) -> None:
     )
 
 
-sim_app = typer.Typer(help="Run the gateway simulator, record a gateway, or play a recording.")
-app.add_typer(sim_app, name="sim")
-
-
-@sim_app.callback(invoke_without_command=True)
-def sim(
-    context: typer.Context,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 picks a free one.")] = 4002,
-    seed: Annotated[int, typer.Option(help="Seed of the market.")] = 1,
-    server_version: Annotated[int | None, typer.Option(help="Newest version to speak.")] = None,
-    scenario: Annotated[Path | None, typer.Option(help="Scenario file (YAML).")] = None,
-    speed: Annotated[float | None, typer.Option(help="Simulated seconds per second.")] = None,
-    replay: Annotated[bool, typer.Option(help="Replay recorded market prices.")] = False,
-    tape: Annotated[
-        list[Path] | None, typer.Option(help="Prices: CSV, Parquet or script; may be repeated.")
-    ] = None,
-    sessions: Annotated[bool | None, typer.Option(help="Open and close markets.")] = None,
-    manual: Annotated[bool, typer.Option(help="A clock that the control port moves.")] = False,
-    control_port: Annotated[
-        int | None, typer.Option(help="Open a control port, on the loopback; 0: a free one.")
-    ] = None,
-) -> None:
-    """Run the gateway simulator until interrupted."""
-    if context.invoked_subcommand is not None:
-        return
-    # the simulator is a program of its own: nothing of it is loaded for the other commands
-    from ibkr_connector.simulator.command import (  # noqa: PLC0415
-        SimulatorOptions,
-        run_simulator,
-    )
-
-    options = SimulatorOptions(
-        host=host,
-        port=port,
-        seed=seed,
-        server_version=server_version,
-        scenario=scenario,
-        speed=speed,
-        replay=replay,
-        tapes=tuple(tape or ()),
-        sessions=sessions,
-        manual=manual,
-        control_port=control_port,
-    )
-    raise typer.Exit(run_simulator(options))
-
-
-@sim_app.command()
-def record(
-    upstream: Annotated[str, typer.Option(help="HOST:PORT of the gateway that is recorded.")],
-    out: Annotated[Path | None, typer.Option(help="File to write; standard output if not.")] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 picks a free one.")] = 4002,
-    keep_accounts: Annotated[bool, typer.Option(help="Do not mask account ids.")] = False,
-) -> None:
-    """Stand between clients and a real gateway, and write down what they say."""
-    from ibkr_connector.simulator.command import RecorderOptions, run_recorder  # noqa: PLC0415
-
-    options = RecorderOptions(
-        upstream=_address(upstream), out=out, host=host, port=port, is_masked=not keep_accounts
-    )
-    raise typer.Exit(run_recorder(options))
-
-
-@sim_app.command()
-def play(
-    file: Annotated[Path, typer.Argument(help="A recording.")],
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 picks a free one.")] = 4002,
-) -> None:
-    """Answer clients from a recording."""
-    from ibkr_connector.simulator.command import run_player  # noqa: PLC0415
-
-    raise typer.Exit(run_player(file, host=host, port=port))
-
-
 @app.command()
 def demo(
     gateway: Annotated[
@@ -365,7 +290,7 @@ def demo(
             ask: Callable[[str], bool] = lambda sentence: True  # noqa: E731
             renderer.heading("a simulated gateway, replaying recorded exchange rates (ECB)")
         else:
-            host, port = _address(gateway)
+            host, port = address(gateway)
             ask = _asked_first
             renderer.heading(f"the gateway at {host}:{port}")
         plan = DemoPlan(host=host, port=port, client_id=client_id, ask=ask)
@@ -398,13 +323,6 @@ def _simulated(stack: ExitStack) -> tuple[str, int]:
 
 def _asked_first(sentence: str) -> bool:
     return typer.confirm(f"Send to your paper account: {sentence}?", default=False)
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isdigit():
-        raise typer.BadParameter(f"expected HOST:PORT, as in 127.0.0.1:4002; got {text!r}")
-    return host, int(port)
 
 
 def _journal_place(settings: Settings) -> Place:
