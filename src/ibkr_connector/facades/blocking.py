@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from ibkr_connector.connector import IBKRConnector
+from ibkr_connector.model.status import ConnectionState
 from ibkr_connector.portal import Portal
 
 __all__ = ["Blocking"]
@@ -37,6 +39,7 @@ class Blocking:
         self.connector: Final = connector
         self._portal: Portal | None = None
         self._lock = threading.Lock()
+        self._waiting = 0
 
     def connect(self) -> None:
         """
@@ -46,19 +49,11 @@ class Blocking:
             IBKRConnectionError, ConfigurationError, RequestTimeoutError: As `connect` of the
                 connector.
         """
-        try:
-            self.call(lambda ib: ib.connect())
-        except BaseException:
-            self._end()
-            raise
+        self.call(lambda ib: ib.connect())
 
     def disconnect(self) -> None:
         """Close the connection, and the thread that waited for it; harmless when there is none."""
-        try:
-            if self._portal is not None:
-                self.call(lambda ib: ib.disconnect())
-        finally:
-            self._end()
+        self.call(lambda ib: ib.disconnect())
 
     def call(
         self, do: Callable[[IBKRConnector], Awaitable[T]], *, timeout_s: float | None = None
@@ -74,9 +69,8 @@ class Blocking:
             RequestTimeoutError: No result in time. The work is cancelled, and may have been done.
             IBKRError: What the coroutine raises.
         """
-        return self._running().run(
-            lambda: do(self.connector), timeout_s=timeout_s, beside_a_loop=True
-        )
+        with self._thread() as portal:
+            return portal.run(lambda: do(self.connector), timeout_s=timeout_s, beside_a_loop=True)
 
     def iterate(self, stream: AsyncIterator[T], *, timeout_s: float | None = None) -> Iterator[T]:
         """
@@ -98,8 +92,7 @@ class Blocking:
             while (item := self.call(following, timeout_s=timeout_s)) is not _OVER:
                 yield item
         finally:
-            if self._portal is not None:  # else the connection was closed, and the stream with it
-                self.call(closing)
+            self.call(closing)
 
     def __enter__(self) -> Self:
         self.connect()
@@ -113,14 +106,25 @@ class Blocking:
     ) -> None:
         self.disconnect()
 
-    def _running(self) -> Portal:
+    @contextmanager
+    def _thread(self) -> Iterator[Portal]:
+        """Lend the thread, which is there while the connection is, or somebody waits."""
         with self._lock:
             if self._portal is None or not self._portal.is_running:
                 self._portal = Portal.start(f"ibkr-{self.connector.settings.profile}-blocking")
-            return self._portal
+                self._waiting = 0
+            portal = self._portal
+            self._waiting += 1
+        try:
+            yield portal
+        finally:
+            with self._lock:
+                self._waiting -= 1
+                is_over = self._waiting == 0 and self._is_idle()
+                if is_over:
+                    self._portal = None
+            if is_over:
+                portal.stop()
 
-    def _end(self) -> None:
-        with self._lock:
-            portal, self._portal = self._portal, None
-        if portal is not None:
-            portal.stop()
+    def _is_idle(self) -> bool:
+        return self.connector.get_connection_status().state is ConnectionState.IDLE

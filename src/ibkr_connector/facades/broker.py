@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 
 from ibkr_connector.connector import IBKRConnector
 from ibkr_connector.derivatives.config import IBKRFuturesServiceConfig
-from ibkr_connector.errors import IBKRConnectionError, IBKRError, RequestTimeoutError
+from ibkr_connector.errors import ContractError, IBKRConnectionError, IBKRError, RequestTimeoutError
 from ibkr_connector.model.account import AccountSummary, Position
 from ibkr_connector.model.contracts import Contract, SecurityType, forex, index
 from ibkr_connector.model.market import BarSeries, Quote
@@ -157,12 +157,19 @@ class InteractiveBrokersBroker:
         time it is used.
 
         Raises:
-            ValueError: The kind is not known, or a currency pair is not one.
+            ContractError: The kind is not known, or a currency pair is not one.
         """
-        kind = SecurityType(secType.upper())
+        try:
+            kind = SecurityType(secType.upper())
+        except ValueError as error:
+            kinds = ", ".join(SecurityType)
+            raise ContractError(f"secType is {secType!r}", hint=f"expected: {kinds}") from error
         smart = exchange == "SMART"
         if kind is SecurityType.FOREX:
-            return forex(symbol if len(symbol) > 3 else f"{symbol}.{currency}")
+            try:
+                return forex(symbol if len(symbol) > 3 else f"{symbol}.{currency}")
+            except ValueError as error:
+                raise ContractError(str(error), hint="as in EUR, or EUR.USD") from error
         if kind is SecurityType.INDEX and smart:
             return index(symbol, currency=currency)
         return Contract(

@@ -83,12 +83,13 @@ def client_settings(config: Mapping[str, Any]) -> Settings:
     refuse_unknown(data, {"data_type"}, "key in section `market_data`")
     values = _renamed(api, _API)
     host, colon, port = str(values.get("host", "")).rpartition(":")
-    if colon:
+    # with more colons than one it is an address of IPv6, which has a port only behind brackets
+    if colon and (":" not in host or host.endswith("]")):
         if not port.isdigit():
             raise ConfigurationError(
                 f"api.endpoint is {values['host']!r}", hint="expected: HOST or HOST:PORT"
             )
-        values["host"] = host
+        values["host"] = host.strip("[]")
         if int(values.setdefault("port", port)) != int(port):
             raise ConfigurationError(
                 f"api.endpoint names port {port}, api.port {values['port']}", hint="keep one"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -174,6 +175,35 @@ def test_a_stream_is_gone_over_and_closed(
             if len(seen) == 2:
                 break
         assert ib.call(lambda it: it.stream_states()) == ()
+
+
+def blocking_threads() -> list[str]:
+    return [each.name for each in threading.enumerate() if each.name.endswith("-blocking")]
+
+
+def test_another_broker_over_the_same_connection_closes_it_too(
+    ibkr_gateway: HostedSimulator, tmp_path: Path
+) -> None:
+    broker = create_paper_broker(**config_of(ibkr_gateway, tmp_path))
+    other = InteractiveBrokersBroker.of(broker.connector)
+    other.disconnect()
+    assert not broker.is_connected
+    broker.disconnect()
+    assert not blocking_threads()
+
+
+def test_no_thread_is_left_behind(ibkr_gateway: HostedSimulator, make_connector: Make) -> None:
+    waiting = Blocking(make_connector(ibkr_gateway.port))
+    with pytest.raises(NotConnectedError):
+        waiting.call(lambda ib: ib.get_positions())
+    assert not blocking_threads()
+    waiting.connect()
+    assert len(blocking_threads()) == 1
+    quotes = waiting.iterate(waiting.connector.stream_quotes("AAPL"))
+    assert next(quotes) is not None
+    waiting.disconnect()
+    list(quotes)
+    assert not blocking_threads()
 
 
 def test_a_call_that_takes_too_long_is_given_up(

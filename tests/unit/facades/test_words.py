@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ibkr_connector import ConfigurationError
+from ibkr_connector import ConfigurationError, ContractError
 from ibkr_connector.facades import InteractiveBrokersApiService, InteractiveBrokersBroker
 from ibkr_connector.facades.words import broker_settings, client_settings, wants_logging
 
@@ -96,6 +96,22 @@ def test_a_wrong_broker_is_refused_with_its_key(config: dict[str, Any], said: st
 def test_a_wrong_client_is_refused_with_its_key(config: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         client_settings(config)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "host", "port"),
+    [("::1", "::1", 4002), ("[::1]:7497", "::1", 7497), ("gateway", "gateway", 4002)],
+)
+def test_an_endpoint_may_be_of_ipv6(endpoint: str, host: str, port: int) -> None:
+    found = client_settings({"api": {"endpoint": endpoint}})
+    assert (found.host, found.effective_port) == (host, port)
+
+
+@pytest.mark.parametrize(("what", "said"), [(("X", "ABC"), "STK"), (("EURUSDX", "CASH"), "EUR")])
+def test_a_kind_of_contract_that_does_not_exist_is_refused(what: Any, said: str) -> None:
+    with pytest.raises(ContractError) as refused:
+        InteractiveBrokersBroker().create_stock_contract(*what)
+    assert said in str(refused.value.hint)
 
 
 def test_what_a_caller_insists_on_cannot_be_configured_away() -> None:
