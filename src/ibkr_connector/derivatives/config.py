@@ -21,7 +21,7 @@ class IBKRFuturesServiceConfig:
     Args:
         symbols: Fetched when none are named.
         roll: What decides which contract is in front.
-        roll_days: Weekdays before the last trading day on which the next contract takes over.
+        roll_days: Trading days before the last one, on which the next contract takes over.
         duration: How far back, in IB's spelling.
         bar_size: In IB's spelling.
         what_to_show: `TRADES`, `MIDPOINT`, ...

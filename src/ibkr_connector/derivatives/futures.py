@@ -18,6 +18,7 @@ from typing import Any, Final, Protocol, TypeVar
 from ibkr_connector.clock import Clock
 from ibkr_connector.errors import ContractError, ContractNotFoundError, IBKRError, NoDataError
 from ibkr_connector.gateway import reference
+from ibkr_connector.instruments.calendars import trading_days
 from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.futures import (
     Adjustment,
@@ -25,6 +26,7 @@ from ibkr_connector.model.futures import (
     FetchedFuture,
     FuturesFetch,
     Roll,
+    RollNotice,
     RollRule,
 )
 from ibkr_connector.model.market import Bar, BarSeries
@@ -32,8 +34,10 @@ from ibkr_connector.model.market import Bar, BarSeries
 from .asking import Inquirer
 from .config import IBKRFuturesServiceConfig
 from .rolls import (
+    TradingDays,
     adjusted,
     chosen,
+    days_until,
     expiry_of,
     front_by_expiry,
     last_common,
@@ -42,6 +46,7 @@ from .rolls import (
     roll_calendar,
     roll_day,
     volume_roll,
+    weekdays,
 )
 
 __all__ = ["FuturesDesk"]
@@ -56,6 +61,8 @@ _CANDIDATES: Final = 3
 
 _OVERLAP: Final = timedelta(days=10)
 _DAY: Final = timedelta(days=1)
+_BEFORE: Final = timedelta(days=150)
+"""Within so many days there are as many trading days as a configuration may count."""
 
 
 class _Bars(Protocol):
@@ -116,7 +123,8 @@ class FuturesDesk:
         """Return the contract in front, by the rule of the configuration."""
         family = await self.contracts(symbol, config=config)
         today = self._clock.utcnow().date()
-        first = front_by_expiry(family, today, roll_days=config.roll_days)
+        trades = await self._trading_days(family)
+        first = front_by_expiry(family, today, roll_days=config.roll_days, trades=trades)
         rivals = family[family.index(first) :][:_CANDIDATES]
         if config.roll is RollRule.EXPIRY or len(rivals) == 1:
             return first
@@ -139,7 +147,39 @@ class FuturesDesk:
     async def calendar(self, symbol: str, *, config: IBKRFuturesServiceConfig) -> tuple[Roll, ...]:
         """Return the rolls to come, by expiry, and those of the contracts that IB still knows."""
         family = await self.contracts(symbol, config=config, include_expired=True)
-        return roll_calendar(family, roll_days=config.roll_days)
+        trades = await self._trading_days(family)
+        return roll_calendar(family, roll_days=config.roll_days, trades=trades)
+
+    async def next_roll(self, symbol: str, *, config: IBKRFuturesServiceConfig) -> RollNotice:
+        """
+        Return which contract follows the one in front, and when.
+
+        Raises:
+            NoDataError: IB lists none behind it.
+        """
+        front = (await self.front(symbol, config=config)).contract
+        family = await self.contracts(symbol, config=config)
+        place = [one.contract.con_id for one in family].index(front.con_id)
+        if place + 1 == len(family):
+            raise NoDataError(f"IB lists no future of {symbol} behind {front}")
+        trades = await self._trading_days(family)
+        day = roll_day(family[place], config.roll_days, trades)
+        today = self._clock.utcnow().date()
+        return RollNotice(
+            symbol=symbol,
+            day=day,
+            days_left=days_until(today, day, trades),
+            old=front,
+            new=family[place + 1].contract,
+        )
+
+    async def pause(self, seconds: float) -> None:
+        """Wait on the one time base."""
+        await self._clock.sleep(seconds)
+
+    def today(self) -> date:
+        """Return the day by UTC."""
+        return self._clock.utcnow().date()
 
     async def continuous(
         self,
@@ -160,16 +200,16 @@ class FuturesDesk:
         if until < start:
             raise NoDataError(f"there is nothing from {start} to {until}", hint="`start` is first")
         family = await self.contracts(symbol, config=config, include_expired=True)
-        needed = [one for one in family if roll_day(one, config.roll_days) > start]
-        last = next(
-            (n for n, one in enumerate(needed) if roll_day(one, config.roll_days) > until),
-            len(needed) - 1,
+        day_of = partial(
+            roll_day, roll_days=config.roll_days, trades=await self._trading_days(family)
         )
+        needed = [one for one in family if day_of(one) > start]
+        last = next((n for n, one in enumerate(needed) if day_of(one) > until), len(needed) - 1)
         # by volume the next one may have taken over already
         needed = needed[: last + (2 if config.roll is RollRule.VOLUME else 1)]
         if not needed:
             raise NoDataError(f"IB knows no future of {symbol} that was in front since {start}")
-        begins = [start, *(roll_day(one, config.roll_days) for one in needed[:-1])]
+        begins = [start, *(day_of(one) for one in needed[:-1])]
         bars = await _together(
             self._daily(one, begin - _OVERLAP, until)
             for one, begin in zip(needed, begins, strict=True)
@@ -178,7 +218,7 @@ class FuturesDesk:
         for (old, new), (old_bars, new_bars) in zip(
             itertools.pairwise(needed), itertools.pairwise(bars), strict=True
         ):
-            day = roll_day(old, config.roll_days)
+            day = day_of(old)
             if config.roll is RollRule.VOLUME:
                 day = volume_roll(old_bars, new_bars, day)
             closes = last_common(old_bars, new_bars, day)
@@ -248,6 +288,16 @@ class FuturesDesk:
                 if isinstance(result, IBKRError)
             },
         )
+
+    async def _trading_days(self, family: Sequence[ContractDetails]) -> TradingDays:
+        """Return the trading days of the exchange; weekdays where nobody knows them."""
+        if not family:
+            return weekdays
+        today = self._clock.utcnow().date()
+        first = min(expiry_of(family[0]), today) - _BEFORE
+        last = max(expiry_of(family[-1]), today)
+        known = await asyncio.to_thread(trading_days, family[0].contract, first, last)
+        return weekdays if known is None else known.__contains__
 
     async def _volume(self, contract: Contract) -> Any:
         """Return what was traded on the last whole day; 0 where IB has no bars of it."""

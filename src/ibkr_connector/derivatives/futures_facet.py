@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ibkr_connector.clock import SystemClock
-from ibkr_connector.errors import ConfigurationError, ContractError
+from ibkr_connector.errors import ConfigurationError, ContractError, IBKRError
 from ibkr_connector.model.contracts import ContractDetails
 from ibkr_connector.model.futures import (
     Adjustment,
@@ -16,9 +17,11 @@ from ibkr_connector.model.futures import (
     FetchedFuture,
     FuturesFetch,
     Roll,
+    RollNotice,
 )
 
 from .config import IBKRFuturesServiceConfig
+from .roll_watch import RollWatch
 
 if TYPE_CHECKING:
     from ibkr_connector.instruments.registry import Registry
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["Futures", "IBKRFuturesService"]
 
 T = TypeVar("T")
+
+_log = logging.getLogger("ibkr_connector.futures")
 
 
 class Parts(Protocol):
@@ -99,6 +104,63 @@ class Futures:
         """Return when each contract gives way to the next, by expiry; two years back, and ahead."""
         config = self._config
         return await self._hop(lambda engine: engine.futures.calendar(symbol, config=config))
+
+    async def next_roll(self, symbol: str) -> RollNotice:
+        """
+        Return which contract follows the one in front, when, and how many trading days are left.
+
+        Raises:
+            NoDataError: IB lists none behind it.
+
+        Cost: as of `front`, and 1 message.
+        """
+        config = self._config
+        return await self._hop(lambda engine: engine.futures.next_roll(symbol, config=config))
+
+    async def watch_rolls(
+        self,
+        symbols: Iterable[str] | None = None,
+        *,
+        within_days: int = 5,
+        every_s: float = 3600.0,
+    ) -> AsyncGenerator[RollNotice, None]:
+        """
+        Tell of rolls: `async for notice in ib.futures.watch_rolls(["ES"])`.
+
+        Each is told when it is `within_days` trading days away, or less at the first look, and once
+        more, with `is_over`, when another contract is in front by the rule of the configuration.
+        What goes wrong at a later look is logged, and looked at again with the next one.
+
+        Args:
+            symbols: Those of the configuration when not given.
+            within_days: Trading days.
+            every_s: Between two looks.
+
+        Raises:
+            ContractNotFoundError, ContractError, NoDataError: At the first look.
+        """
+        wanted = self._config.symbols if symbols is None else tuple(symbols)
+        if within_days < 0 or not every_s > 0:
+            raise ConfigurationError(
+                f"within_days is {within_days} and every_s {every_s}",
+                hint="within_days is 0 or more, every_s above 0",
+            )
+        watch = RollWatch(within_days)
+        is_first = True
+        while True:
+            for symbol in wanted:
+                try:
+                    found = await self.next_roll(symbol)
+                    today = await self._hop(_today)
+                except IBKRError as error:
+                    if is_first:
+                        raise
+                    _log.warning("the next roll of %s is not known: %s", symbol, error)
+                    continue
+                for notice in watch.news(found, today):
+                    yield notice
+            is_first = False
+            await self._hop(lambda engine: engine.futures.pause(every_s))
 
     async def continuous(
         self,
@@ -207,6 +269,10 @@ class IBKRFuturesService:
     async def fetch_futures_market_data(self, symbols: Iterable[str] | None = None) -> FuturesFetch:
         """Fetch the front contracts and store their bars; as `Futures.fetch`."""
         return await self._futures.fetch(symbols, session=self._session)
+
+
+async def _today(engine: Parts) -> date:
+    return engine.futures.today()
 
 
 async def _keep(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -14,8 +14,10 @@ from ibkr_connector.model.futures import Adjustment, Roll
 from ibkr_connector.model.market import Bar
 
 __all__ = [
+    "TradingDays",
     "adjusted",
     "chosen",
+    "days_until",
     "expiry_of",
     "front_by_expiry",
     "last_common",
@@ -24,7 +26,11 @@ __all__ = [
     "roll_calendar",
     "roll_day",
     "volume_roll",
+    "weekdays",
 ]
+
+TradingDays = Callable[[date], bool]
+"""Tells whether an exchange trades on a day."""
 
 _DAY = timedelta(days=1)
 _SATURDAY = 5
@@ -84,20 +90,34 @@ def chosen(
     )
 
 
-def roll_day(details: ContractDetails, roll_days: int) -> date:
-    """Return the first day on which the next contract is in front: weekdays before the last."""
+def weekdays(day: date) -> bool:
+    """Stand in for an exchange whose holidays nobody knows."""
+    return day.weekday() < _SATURDAY
+
+
+def roll_day(details: ContractDetails, roll_days: int, trades: TradingDays = weekdays) -> date:
+    """Return the first day on which the next contract is in front: trading days before the last."""
     day = expiry_of(details)
     left = roll_days
     while left:
         day -= _DAY
-        if day.weekday() < _SATURDAY:
+        if trades(day):
             left -= 1
     # with none before, the contract is in front up to its last day
     return day if roll_days else day + _DAY
 
 
+def days_until(today: date, day: date, trades: TradingDays) -> int:
+    """Count the trading days from today, which counts, to a day, which does not."""
+    return sum(trades(today + number * _DAY) for number in range((day - today).days))
+
+
 def front_by_expiry(
-    family: Sequence[ContractDetails], today: date, *, roll_days: int
+    family: Sequence[ContractDetails],
+    today: date,
+    *,
+    roll_days: int,
+    trades: TradingDays = weekdays,
 ) -> ContractDetails:
     """
     Return the contract that is in front on a day.
@@ -106,15 +126,17 @@ def front_by_expiry(
         NoDataError: All have been rolled by then.
     """
     for one in family:
-        if today < roll_day(one, roll_days):
+        if today < roll_day(one, roll_days, trades):
             return one
     raise NoDataError(f"no future is in front on {today}; {len(family)} are known")
 
 
-def roll_calendar(family: Sequence[ContractDetails], *, roll_days: int) -> tuple[Roll, ...]:
+def roll_calendar(
+    family: Sequence[ContractDetails], *, roll_days: int, trades: TradingDays = weekdays
+) -> tuple[Roll, ...]:
     """Return when each contract gives way to the next, by expiry."""
     return tuple(
-        Roll(day=roll_day(old, roll_days), old=old.contract, new=new.contract)
+        Roll(day=roll_day(old, roll_days, trades), old=old.contract, new=new.contract)
         for old, new in itertools.pairwise(family)
     )
 

@@ -11,6 +11,7 @@ import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -30,6 +31,7 @@ __all__ = [
     "cross_check",
     "same_span",
     "span_text",
+    "trading_days",
 ]
 
 _OF_EXCHANGES: Final[Mapping[str, str]] = MappingProxyType(
@@ -175,6 +177,28 @@ def calendar_sessions(
     return tuple(span for span in spans if span[1] > start and span[0] < end)
 
 
+def trading_days(contract: Contract, first: date, last: date) -> frozenset[date] | None:
+    """
+    Return the days on which a contract's exchange trades, by its calendar. Blocks.
+
+    `None` means that nobody knows: no calendar is known to fit, or the extra is missing.
+    """
+    name = calendar_of(contract)
+    if name is None:
+        return None
+    try:
+        # whole years, so that the next question finds its answer
+        return _days_of(name, first.year, last.year)
+    except ConfigurationError:
+        return None
+
+
+@lru_cache(maxsize=64)
+def _days_of(name: str, first: int, last: int) -> frozenset[date]:
+    days = _calendar(name).valid_days(f"{first}-01-01", f"{last}-12-31")
+    return frozenset(stamp.date() for stamp in days)
+
+
 def compare_hours(hours: TradingHours, calendar: str) -> CalendarCheck:
     """
     Compare hours with a calendar of that name, on each day that the hours speak of.
@@ -198,16 +222,19 @@ def compare_hours(hours: TradingHours, calendar: str) -> CalendarCheck:
     return CalendarCheck(calendar=calendar, days=tuple(days), disagreements=tuple(disagreements))
 
 
-def _schedule(name: str, first: date, last: date) -> dict[date, tuple[Stretch, ...]]:
+def _calendar(name: str) -> Any:
     library = _library()
     try:
-        calendar = library.get_calendar(name)
+        return library.get_calendar(name)
     except (RuntimeError, KeyError, ValueError) as error:
         raise ConfigurationError(
             f"pandas-market-calendars has no calendar {name!r}",
             hint="pandas_market_calendars.get_calendar_names() lists those that it has",
         ) from error
-    rows = calendar.schedule(first.isoformat(), last.isoformat())
+
+
+def _schedule(name: str, first: date, last: date) -> dict[date, tuple[Stretch, ...]]:
+    rows = _calendar(name).schedule(first.isoformat(), last.isoformat())
     return {row.Index.date(): tuple(_stretches(row)) for row in rows.itertuples()}
 
 

@@ -16,14 +16,22 @@ from .record import Record
 if TYPE_CHECKING:
     from ibkr_connector.errors import IBKRError
 
-__all__ = ["Adjustment", "ContinuousSeries", "FetchedFuture", "FuturesFetch", "Roll", "RollRule"]
+__all__ = [
+    "Adjustment",
+    "ContinuousSeries",
+    "FetchedFuture",
+    "FuturesFetch",
+    "Roll",
+    "RollNotice",
+    "RollRule",
+]
 
 
 class RollRule(StrEnum):
     """When the next contract takes over."""
 
     EXPIRY = "expiry"
-    """So many weekdays before the last trading day."""
+    """So many trading days before the last one."""
 
     VOLUME = "volume"
     """When it trades more; at the latest by expiry."""
@@ -57,6 +65,24 @@ class Roll(Record):
     new: Contract
     old_close: Decimal | None = None
     new_close: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollNotice(Record):
+    """
+    The front contract of a symbol gives way soon, or has done so.
+
+    `day` is the first one of `new` by expiry, the latest there is under every rule, and `days_left`
+    are the trading days until then, today included. Of a roll that has happened `is_over` is true,
+    and `day` the one on which it was seen.
+    """
+
+    symbol: str
+    day: date
+    days_left: int
+    old: Contract
+    new: Contract
+    is_over: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,6 +90,23 @@ async def test_the_front_month_goes_by_any_rule(ib: IBKRConnector, rule: RollRul
         assert front.contract.expiry == "20261218"
 
 
+async def test_the_next_roll_is_told_when_it_is_near(ib: IBKRConnector) -> None:
+    coming = await ib.futures.next_roll("ES")
+    calendar = {roll.day: roll for roll in await ib.futures.roll_calendar("ES")}
+    assert (calendar[coming.day].old, calendar[coming.day].new) == (coming.old, coming.new)
+    assert coming.day == date(2026, 12, 11)
+    assert 0 < coming.days_left < (coming.day - date(2026, 11, 1)).days
+    watching = ib.futures.watch_rolls(["ES", "NQ"], within_days=coming.days_left)
+    near = [await anext(watching), await anext(watching)]
+    assert near[0] == coming
+    assert [notice.symbol for notice in near] == ["ES", "NQ"]
+    await watching.aclose()
+    with pytest.raises(ContractNotFoundError):
+        await anext(ib.futures.watch_rolls(["NOSUCH"]))
+    with pytest.raises(ConfigurationError, match="every_s"):
+        await anext(ib.futures.watch_rolls(["ES"], every_s=0))
+
+
 async def test_a_series_goes_on_over_expired_contracts(ib: IBKRConnector) -> None:
     start, end = date(2026, 8, 3), date(2026, 11, 17)
     futures = ib.futures

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -12,9 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ibkr_connector.derivatives.config import IBKRFuturesServiceConfig
+from ibkr_connector.derivatives.roll_watch import RollWatch
 from ibkr_connector.derivatives.rolls import (
     adjusted,
     chosen,
+    days_until,
     front_by_expiry,
     last_common,
     one_family,
@@ -22,10 +26,13 @@ from ibkr_connector.derivatives.rolls import (
     roll_calendar,
     roll_day,
     volume_roll,
+    weekdays,
 )
 from ibkr_connector.errors import ConfigurationError, ContractError, NoDataError
+from ibkr_connector.instruments.calendars import trading_days
 from ibkr_connector.model.contracts import ContractDetails, future
-from ibkr_connector.model.futures import Adjustment, Roll, RollRule
+from ibkr_connector.model.futures import Adjustment, Roll, RollNotice, RollRule
+from ibkr_connector.model.ids import ConId
 from ibkr_connector.model.market import Bar
 
 
@@ -33,6 +40,7 @@ def details(expiry: str, symbol: str = "ES") -> ContractDetails:
     return ContractDetails(contract=future(symbol, expiry), last_trade_date=expiry)
 
 
+NOV = date(2026, 11, 18)
 FAMILY = tuple(map(details, ("20261218", "20270319", "20270618")))
 
 
@@ -59,6 +67,58 @@ def test_a_contract_is_in_front_until_weekdays_before_its_last_day() -> None:
     rolls = roll_calendar(FAMILY, roll_days=5)
     assert [roll.day for roll in rolls] == [date(2026, 12, 11), date(2027, 3, 12)]
     assert rolls[0].new == rolls[1].old
+
+
+def test_holidays_of_the_exchange_are_no_days_to_roll_on() -> None:
+    shut = {date(2026, 12, 14), date(2026, 12, 15)}
+    trades = partial(_trades, shut)
+    assert roll_day(FAMILY[0], 5, trades) == date(2026, 12, 9)
+    assert front_by_expiry(FAMILY, date(2026, 12, 9), roll_days=5, trades=trades) == FAMILY[1]
+    (first, _) = roll_calendar(FAMILY, roll_days=5, trades=trades)
+    assert first.day == date(2026, 12, 9)
+    assert days_until(date(2026, 12, 9), date(2026, 12, 18), trades) == 5
+    assert days_until(date(2026, 12, 18), date(2026, 12, 9), trades) == 0
+
+
+def _trades(shut: set[date], day: date) -> bool:
+    return weekdays(day) and day not in shut
+
+
+def test_the_calendar_of_the_exchange_says_which_days_count() -> None:
+    days = trading_days(future("DAX", "20261218", exchange="EUREX"), NOV, date(2027, 1, 4))
+    assert days is not None
+    assert date(2026, 12, 25) not in days
+    assert roll_day(details("20261230"), 5, days.__contains__) == date(2026, 12, 21)
+    assert roll_day(details("20261230"), 5) == date(2026, 12, 23)
+
+
+def test_without_the_extra_or_a_calendar_nobody_knows_the_days(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    nowhere = future("XYZ", "20261218", exchange="NOWHERE")
+    assert trading_days(nowhere, NOV, NOV) is None
+    monkeypatch.setitem(sys.modules, "pandas_market_calendars", None)
+    missing = future("BUND", "20361218", exchange="EUREX")
+    assert trading_days(missing, date(2036, 1, 1), date(2036, 1, 1)) is None
+
+
+def test_a_roll_is_told_when_it_comes_near_and_when_it_has_happened() -> None:
+    watch = RollWatch(5)
+    near = RollNotice(
+        symbol="ES",
+        day=date(2026, 12, 11),
+        days_left=6,
+        old=replace(FAMILY[0].contract, con_id=ConId(1)),
+        new=replace(FAMILY[1].contract, con_id=ConId(2)),
+    )
+    told = [list(watch.news(replace(near, days_left=left), NOV)) for left in (6, 5, 4)]
+    assert [len(one) for one in told] == [0, 1, 0]
+    assert told[1][0].days_left == 5
+    third = replace(FAMILY[2].contract, con_id=ConId(3))
+    later = replace(near, old=near.new, new=third, days_left=60)
+    (over_,) = watch.news(later, date(2026, 12, 11))
+    assert (over_.is_over, over_.old, over_.new) == (True, near.old, near.new)
+    assert (over_.day, list(watch.news(later, NOV))) == (date(2026, 12, 11), [])
 
 
 def test_several_kinds_are_never_mixed() -> None:
