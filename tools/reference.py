@@ -15,13 +15,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings
+from pydantic import BaseModel
 
 from ibkr_connector.clock import ManualClock
 from ibkr_connector.codes import TABLE, CodeRow, Scope
-from ibkr_connector.settings import PermissionSettings, RiskSettings, Settings
-from ibkr_connector.settings.load import environment_names
+from ibkr_connector.settings import Settings
+from ibkr_connector.settings.manual import MODELS, entries
 from ibkr_connector.simulator.control import ControlPort
 from ibkr_connector.simulator.dialogue import Permissions
 from ibkr_connector.simulator.faults import KINDS, Fault
@@ -46,23 +45,18 @@ def settings_page() -> str:
         "is an error. `ibkr config show` prints each value and where it came from. Durations are",
         "seconds.",
         "",
-        "| setting | environment | default | meaning |",
-        "| --- | --- | --- | --- |",
-    ]
-    for name, field in Settings.model_fields.items():
-        if name in {"risk", "permissions"}:
-            continue
-        variables = ", ".join(f"`{variable}`" for variable in environment_names(name))
-        lines.append(f"| `{name}` | {variables} | {_default(name, field)} | {field.description} |")
-    lines += [
+        "The name is also the key in the section `[ibkr]` of the INI file, or in a section",
+        "`[profile.NAME]`, which wins over it.",
         "",
-        "`IBKR_PROFILE` chooses the profile, `IBKR_CONFIG_DIR` the directory of the files.",
+        *_entries(Settings),
+        "",
+        "`IBKR_PROFILE` chooses the profile, `IBKR_CONFIG_DIR` the directory of the files. A",
+        "secret may also be given as `env:NAME`, `file:PATH` or `keyring:SERVICE/USER`",
+        "(see [Configure it](../how-to/configuration.md)).",
     ]
-    for title, model in (
-        ("config/risk_config.yaml", RiskSettings),
-        ("config/trading_permissions.yaml", PermissionSettings),
-    ):
-        lines += ["", f"## {title}", "", *_keys(model)]
+    for title, model in MODELS.items():
+        if model is not Settings:
+            lines += ["", f"## {title}", "", *_entries(model)]
     lines += [
         "",
         "Without `risk_config.yaml` paper trading runs under built-in limits (25,000 units,",
@@ -73,25 +67,19 @@ def settings_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _keys(model: type[BaseSettings]) -> list[str]:
-    rows = [
-        f"| `{name}` | {_default(name, field)} | {field.description} |"
-        for name, field in model.model_fields.items()
-    ]
-    return ["| key | default | meaning |", "| --- | --- | --- |", *rows]
-
-
-def _default(name: str, field: FieldInfo) -> str:
-    if name == "state_dir":
-        return "under `$XDG_STATE_HOME`"
-    if field.is_required():
-        return "required"
-    value = field.default
-    if value is None:
-        return "not set"
-    if value in (frozenset(), {}) or field.default_factory is dict:
-        return "empty"
-    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+def _entries(model: type[BaseModel]) -> list[str]:
+    rows = entries(model)
+    named = any(row.variables for row in rows)
+    heads = ["name", "what is written", "unit", "range", "default", "meaning"]
+    if named:
+        heads.insert(1, "environment")
+    lines = [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
+    for row in rows:
+        cells = [f"`{row.name}`", row.kind, row.unit, row.span, row.default, row.meaning]
+        if named:
+            cells.insert(1, ", ".join(f"`{variable}`" for variable in row.variables))
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
 
 
 def codes_page() -> str:

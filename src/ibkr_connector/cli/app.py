@@ -17,9 +17,9 @@ from ibkr_connector.connector import IBKRConnector
 from ibkr_connector.errors import ConfigurationError, IBKRError
 from ibkr_connector.market.progress import shown_progress
 from ibkr_connector.orders.journal import Place
-from ibkr_connector.settings import Settings, setting_sources
+from ibkr_connector.settings import Settings
 
-from . import instruments, kill, order, paid_in, sim
+from . import config, instruments, kill, order, paid_in, sim
 from .demo import DemoPlan, run_demo
 from .options import (
     EXIT_FAILED,
@@ -56,8 +56,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-config_app = typer.Typer(help="Look at the settings.", no_args_is_help=True)
-app.add_typer(config_app, name="config")
+config.register(app)
 kill.register(app)
 paid_in.register(app)
 order.register(app)
@@ -246,31 +245,6 @@ def _outcome(session: Coroutine[Any, Any, int], *, as_json: bool) -> int:
     except IBKRError as error:
         Renderer(as_json=as_json).fail(error)
         return EXIT_FAILED
-
-
-@config_app.command("show")
-def config_show(profile: Profile = None, as_json: Json = False) -> None:
-    """Print each setting with its value and where that came from."""
-    renderer = Renderer(as_json=as_json)
-    rows = setting_sources(settings_of(profile))
-    if as_json:
-        renderer.show({row.key: {"value": str(row.value), "source": row.source} for row in rows})
-        return
-    width = max(len(row.key) for row in rows)
-    for row in rows:
-        renderer.console.print(f"{row.key:<{width}}  {row.value}  [dim]{row.source}[/]")
-
-
-@config_app.command("check")
-def config_check(profile: Profile = None) -> None:
-    """Read the settings and say whether they hold together."""
-    settings = settings_of(profile)
-    Renderer().show(
-        f"profile {settings.profile}: {settings.mode} trading at "
-        f"{settings.host}:{settings.effective_port}, "
-        f"{'read-only' if settings.readonly else 'orders allowed'}, "
-        f"risk limits {settings.risk.source}"
-    )
 
 
 @app.command()

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ibkr_connector.errors import IBKRError
@@ -66,7 +67,14 @@ class Renderer:
             body = {"error": type(error).__name__, "message": error.message, "hint": error.hint}
             print(json.dumps({**body, "code": error.code}), file=sys.stderr)
         else:
-            Console(stderr=True, highlight=False).print(f"[red]{type(error).__name__}[/]: {error}")
+            # what stands in brackets is a section of a file here, and no colour
+            text = f"[red]{type(error).__name__}[/]: {escape(str(error))}"
+            Console(stderr=True, highlight=False).print(text)
+
+    def lines(self, text: str, *, to_errors: bool = False) -> None:
+        """Print one line, however long: a terminal breaks it, a program that reads it does not."""
+        console = Console(stderr=True, highlight=False) if to_errors else self.console
+        console.print(text, soft_wrap=True)
 
     def checks(self, checks: Iterable[tuple[str, bool, str]]) -> None:
         """Print what was promised and whether it held."""

@@ -8,10 +8,11 @@ those before `.env`, that before the files under `config/`, and those before the
 from __future__ import annotations
 
 from .guard import check_accounts, check_port, standard_port
-from .load import SettingSource, load_rules, load_settings, setting_sources
+from .load import load_rules, load_settings
 from .model import MarketDataChoice, Settings
 from .rules import PermissionSettings, RiskSettings
 from .secrets import resolve_secret
+from .shown import SettingSource, setting_sources
 
 __all__ = [
     "MarketDataChoice",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -12,113 +12,128 @@ from ibkr_connector.errors import ConfigurationError
 from ibkr_connector.model.contracts import SecurityType
 
 from .files import PERMISSIONS_NAME, RISK_NAME
-from .mistakes import described
+from .mistakes import Mistake, Mistakes, all_described
 
 if TYPE_CHECKING:
     from .rules import PermissionSettings, RiskSettings
 
-__all__ = ["check_limits", "check_overridden", "check_override", "check_permissions"]
+__all__ = ["contrary_limits", "contrary_permissions"]
 
 _SUBJECTS = ("security_types", "symbols", "order_types", "exchanges", "currencies", "accounts")
 
 
-def check_limits(limits: RiskSettings) -> None:
-    """
-    Refuse limits that contradict each other, or would never do anything.
-
-    Raises:
-        ConfigurationError: They do.
-    """
+def contrary_limits(limits: RiskSettings) -> Iterator[Mistake]:
+    """Yield limits that contradict each other, or would never do anything."""
     losses = (limits.max_daily_loss, limits.max_daily_loss_share, limits.max_drawdown)
     if limits.halt_cooldown_s and all(limit is None for limit in losses):
-        raise _wrong(
+        yield _wrong(
             f"halt_cooldown_s is {limits.halt_cooldown_s}, but no loss limit ever halts",
-            hint="set max_daily_loss, max_daily_loss_share or max_drawdown, or take it away",
+            remedy="set max_daily_loss, max_daily_loss_share or max_drawdown, or take it away",
+            key="halt_cooldown_s",
         )
     second, minute = limits.max_orders_per_second, limits.max_orders_per_minute
     if second is not None and minute is not None and second > minute:
-        raise _wrong(
+        yield _wrong(
             f"max_orders_per_second is {second}, more than max_orders_per_minute {minute}",
-            hint="lower the one or raise the other",
+            remedy="lower the one or raise the other",
+            key="max_orders_per_second",
+            other="max_orders_per_minute",
         )
     if limits.require_shortable and not limits.allow_short:
-        raise _wrong(
+        yield _wrong(
             "require_shortable is true, but allow_short is false",
-            hint="take require_shortable away: nothing is sold short",
+            remedy="take require_shortable away: nothing is sold short",
+            key="require_shortable",
+            other="allow_short",
         )
+    for subject, rows in limits.overrides.items():
+        yield from _contrary_names(subject, rows)
+        for name, row in rows.items():
+            yield from _contrary_override(f"overrides.{subject}.{name}", row, limits=limits)
 
 
-def check_overridden(subject: str, names: Collection[str]) -> None:
-    """
-    Refuse a name of overrides that stands for nothing, or stands twice: one would never hold.
+def contrary_permissions(permissions: PermissionSettings) -> Iterator[Mistake]:
+    """Yield what is allowed and denied at once."""
+    for subject in _SUBJECTS:
+        both = getattr(permissions, subject) & getattr(permissions, f"denied_{subject}")
+        if both:
+            named = "an account" if subject == "accounts" else ", ".join(sorted(map(str, both)))
+            yield Mistake(
+                place=PERMISSIONS_NAME,
+                key=subject,
+                value=None,
+                problem=f"{PERMISSIONS_NAME}: {subject} and denied_{subject} both name {named}",
+                remedy="take it off one of them",
+                keys=(subject, f"denied_{subject}"),
+            )
 
-    Raises:
-        ConfigurationError: There is one.
-    """
+
+def _contrary_names(subject: str, names: Collection[str]) -> Iterator[Mistake]:
     # as they are looked up: letters and blanks do not tell names apart
     plain = [name.strip().upper() for name in names]
     if len(set(plain)) < len(plain):
-        raise _wrong(
-            f"overrides.{subject} names one of them twice", hint="letters may be large or small"
+        yield _wrong(
+            f"overrides.{subject} names one of them twice",
+            remedy="letters may be large or small: keep one of them",
+            key=f"overrides.{subject}",
         )
     if subject == "security_types":
         for name in plain:
             if name not in set(SecurityType):
                 valid = [kind.value for kind in SecurityType]
                 close = get_close_matches(name, valid, n=1)
-                raise _wrong(
+                yield _wrong(
                     f"overrides.{subject} names no security type: {name}",
-                    hint=f"did you mean {close[0]}?" if close else f"known: {', '.join(valid)}",
+                    remedy=f"did you mean {close[0]}?" if close else f"known: {', '.join(valid)}",
+                    key=f"overrides.{subject}",
                 )
 
 
-def check_override(place: str, row: Mapping[str, Any], *, limits: RiskSettings) -> None:
-    """
-    Refuse an override that names no limit, or a value that the limit does not take.
-
-    Raises:
-        ConfigurationError: It does.
-    """
+def _contrary_override(
+    place: str, row: Mapping[str, Any], *, limits: RiskSettings
+) -> Iterator[Mistake]:
     known = type(limits).model_fields.keys() - {"overrides"}
-    for key in row:
+    if not row:
+        yield _wrong(f"{place} says nothing", remedy="name a limit there, or remove it", key=place)
+    sound: dict[str, Any] = {}
+    for key, value in row.items():
         if key not in known:
             close = get_close_matches(key, sorted(known), n=1)
-            raise _wrong(
+            yield _wrong(
                 f"unknown key {place}.{key}",
-                hint=f"did you mean {close[0]}?" if close else "remove it",
+                remedy=f"did you mean {close[0]}?" if close else "remove it",
+                key=f"{place}.{key}",
             )
-        if row[key] is None:
-            raise _wrong(f"{place}.{key} has no value", hint="an override names a limit")
-    if not row:
-        raise _wrong(f"{place} says nothing", hint="name a limit there, or remove it")
+        elif value is None:
+            yield _wrong(
+                f"{place}.{key} has no value",
+                remedy="an override names a limit: give it one, or remove the line",
+                key=f"{place}.{key}",
+            )
+        else:
+            sound[key] = value
     base = {name: getattr(limits, name) for name in known}
     try:
-        type(limits)(**(base | dict(row)))
+        type(limits)(**(base | sound))
     except ConfigurationError as error:
-        mistake = error.__cause__
-        if not isinstance(mistake, ValidationError) or not mistake.errors()[0]["loc"]:
-            raise
-        better = described(mistake, type(limits), row, place=f"{RISK_NAME}: {place}")
-        # no cause: whoever builds the whole would take it for a mistake of the file's own keys
-        raise better from None
+        match error.__cause__:
+            case ValidationError() as mistake:
+                yield from all_described(
+                    mistake, type(limits), sound, place=f"{RISK_NAME}: {place}"
+                )
+            case Mistakes() as several:
+                # what the file itself contradicts is told of the file, not of each override
+                yield from (one for one in several.mistakes if set(one.keys) & sound.keys())
+            case _:
+                yield Mistake.of(error, place=RISK_NAME, key=place)
 
 
-def check_permissions(permissions: PermissionSettings) -> None:
-    """
-    Refuse a thing that is allowed and denied at once.
-
-    Raises:
-        ConfigurationError: There is one.
-    """
-    for subject in _SUBJECTS:
-        both = getattr(permissions, subject) & getattr(permissions, f"denied_{subject}")
-        if both:
-            named = "an account" if subject == "accounts" else ", ".join(sorted(map(str, both)))
-            raise ConfigurationError(
-                f"{PERMISSIONS_NAME}: {subject} and denied_{subject} both name {named}",
-                hint="take it off one of them",
-            )
-
-
-def _wrong(what: str, *, hint: str) -> ConfigurationError:
-    return ConfigurationError(f"{RISK_NAME}: {what}", hint=hint)
+def _wrong(problem: str, *, remedy: str, key: str, other: str = "") -> Mistake:
+    return Mistake(
+        place=RISK_NAME,
+        key=key,
+        value=None,
+        problem=f"{RISK_NAME}: {problem}",
+        remedy=remedy,
+        keys=(key, other) if other else (key,),
+    )

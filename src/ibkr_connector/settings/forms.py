@@ -1,16 +1,30 @@
-"""Settings that are written in a form of their own: lists of client ids, windows of the week."""
+"""Settings that are written in a form of their own: client ids, windows, hosts, URLs, paths."""
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from collections.abc import Sequence
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Final
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from ibkr_connector.errors import ConfigurationError
 from ibkr_connector.model.outages import parse_windows
 
-__all__ = ["ClientNumber", "check_client_ids", "check_windows", "split_ids"]
+__all__ = [
+    "ClientNumber",
+    "check_client_ids",
+    "check_host",
+    "check_postgres",
+    "check_windows",
+    "home_expanded",
+    "split_ids",
+]
+
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?", re.ASCII)
 
 ClientNumber = Annotated[int, Field(ge=0, le=2**31 - 1)]
 """A client id as the protocol takes it."""
@@ -38,6 +52,43 @@ def check_client_ids(own: Sequence[int], pool: Sequence[int], data: Sequence[int
                 hint="give each connection a client id of its own",
             )
         taken.add(number)
+
+
+def check_host(text: str) -> str:
+    """Refuse a host with a scheme, a port, a path, quotes or blanks, saying which."""
+    host = text.strip()
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        pass
+    else:
+        return host
+    if "://" in host:
+        raise ValueError(f"a host has no scheme: write it without {host.partition('://')[0]}://")
+    name, colon, port = host.rpartition(":")
+    if colon and port.isdigit():
+        raise ValueError(f"the port stands apart: write {name} here, and {port} under port")
+    if not _HOST_NAME.fullmatch(host):
+        raise ValueError("a host is a name or an address, as in 127.0.0.1 or gateway.local")
+    return host
+
+
+def check_postgres(url: SecretStr) -> SecretStr:
+    """Refuse what is no URL of PostgreSQL; says nothing of what it found, that is a secret."""
+    try:
+        parts = urlsplit(url.get_secret_value().strip())
+        whole = bool(parts.hostname or parts.path.strip("/") or parts.query)
+    except ValueError:
+        # its message would quote the URL, or a port that is a part of a password
+        parts, whole = urlsplit(""), False
+    if parts.scheme.split("+")[0] not in {"postgresql", "postgres"} or not whole:
+        raise ValueError("it is no URL of the form postgresql://user:password@host:5432/database")
+    return url
+
+
+def home_expanded(path: Path) -> Path:
+    """Return the path with `~` as the home directory."""
+    return path.expanduser()
 
 
 def check_windows(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+from pydantic import ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from .mistakes import described
@@ -33,6 +33,16 @@ class Given(BaseSettings):
                 super().__init__(**values)
             except ValidationError as error:
                 raise described(error, type(self), values, place=type(self).__name__) from error
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_flag_for_a_number(cls, value: object, info: ValidationInfo) -> object:
+        # pydantic takes True for 1: a client id, a limit
+        if isinstance(value, bool) and info.field_name is not None:
+            kind = str(cls.model_fields[info.field_name].annotation)
+            if "bool" not in kind and "Any" not in kind:
+                raise ValueError("it is true or false, where a value is expected")
+        return value
 
     @classmethod
     def settings_customise_sources(  # noqa: PLR0917  # as pydantic-settings has it

@@ -1,76 +1,60 @@
 """
 Find the settings: keyword arguments, environment, `.env`, files, defaults, in that order.
 
-Every value remembers where it came from, and every mistake names the place, the key and the remedy.
+Every value remembers where it came from and what it stood before, and every mistake names the
+place, the key and the remedy. Loading stops at the first mistake, looking through (`gather`) goes
+on to the last.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
-from io import StringIO
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from dotenv.parser import parse_stream
 from pydantic import TypeAdapter, ValidationError
 from pydantic_settings import BaseSettings
 
 from ibkr_connector.errors import ConfigurationError
 from ibkr_connector.model.status import TradingMode
 
-from .files import INI_NAME, PERMISSIONS_NAME, RISK_NAME, read_ini, read_yaml
-from .mistakes import described, refuse_unknown
+from .files import PERMISSIONS_NAME, RISK_NAME, is_there, read_yaml
+from .mistakes import Mistake, Mistakes, all_described, is_secret, unknown_names
 from .model import Settings
+from .places import (
+    Complain,
+    Layer,
+    arguments,
+    environment_names,
+    ini_layers,
+    ini_sections,
+    read_dotenv,
+    tried,
+    variables,
+    wrong_names,
+)
 from .rules import PermissionSettings, RiskSettings
+from .secrets import reference_of, resolve_secret
 
-__all__ = ["SettingSource", "environment_names", "load_rules", "load_settings", "setting_sources"]
+__all__ = ["Gathered", "environment_names", "gather", "load_rules", "load_settings"]
 
-COMMON_SECTION: Final = "ibkr"
-PROFILE_PREFIX: Final = "profile."
-
-_NESTED: Final = frozenset({"risk", "permissions"})
-"""Fields that are files of their own."""
-
-_CHOSEN: Final = frozenset({"profile"})
-"""What chooses among settings and is none itself: it stands in no file."""
-
-_LOADER_VARIABLES: Final = frozenset({"IBKR_PROFILE", "IBKR_CONFIG_DIR"})
 _FLAG: Final = TypeAdapter(bool)
-_BARE: Final = frozenset({"max_order_size", "max_portfolio_risk"})
-"""Fields whose variable also exists without the prefix."""
-
-_NEAR: Final = 0.85
-"""How alike a name must be to one of those, of 1, to be taken for a misspelling of it."""
-
 
 M = TypeVar("M", bound=BaseSettings)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SettingSource:
-    """One setting, its value, and where that came from."""
+@dataclass(slots=True, kw_only=True)
+class Gathered:
+    """What was found for one profile, and everything that is wrong with it."""
 
-    key: str
-    value: object
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Layer:
-    """Values of one place; `names` maps a field to what it is called there."""
-
-    place: str
-    values: Mapping[str, object]
-    names: Mapping[str, str]
-
-
-def environment_names(field: str) -> tuple[str, ...]:
-    """Return the environment variables of a field, the one that wins first."""
-    prefixed = f"IBKR_{field.upper()}"
-    return (field.upper(), prefixed) if field in _BARE else (prefixed,)
+    profile: str
+    directory: Path
+    settings: Settings | None = None
+    layers: tuple[Layer, ...] = ()
+    sections: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    mistakes: list[Mistake] = field(default_factory=list)
 
 
 def load_settings(
@@ -84,42 +68,81 @@ def load_settings(
 
     Args:
         profile: Section `[profile.NAME]` of the INI file; `IBKR_PROFILE` when not given.
-        config_dir: Directory of the three files; `IBKR_CONFIG_DIR`, then `./config` when not given.
+        config_dir: Directory of the files; `IBKR_CONFIG_DIR`, then `./config` when not given.
         overrides: Values that win over everything, by field name.
 
     Raises:
-        ConfigurationError: Something is misspelt, wrong, contradictory, or named but missing.
+        ConfigurationError: Something is misspelt, wrong, contradictory, or named but missing. Of
+            several mistakes the first; a note says how to see the others.
     """
-    environment, dotenv = dict(os.environ), _dotenv()
+    found = gather(profile, config_dir=config_dir, overrides=overrides)
+    if found.mistakes:
+        error = found.mistakes[0].error()
+        if others := len(found.mistakes) - 1:
+            error.add_note(f"and {others} more: `ibkr config check` tells all of them")
+        raise error from Mistakes(found.mistakes)
+    if found.settings is None:
+        raise ConfigurationError("the settings could not be built", hint="ibkr config check")
+    return found.settings
+
+
+def gather(
+    profile: str | None = None,
+    *,
+    config_dir: Path | str | None = None,
+    overrides: Mapping[str, object] | None = None,
+) -> Gathered:
+    """Read the settings of one profile as far as they go; see `load_settings`."""
+    mistakes: list[Mistake] = []
+    complain = mistakes.append
+    environment = dict(os.environ)
+    dotenv = read_dotenv(complain)
     named = profile or environment.get("IBKR_PROFILE") or dotenv.get("IBKR_PROFILE")
     directory = _config_dir(
-        config_dir or environment.get("IBKR_CONFIG_DIR") or dotenv.get("IBKR_CONFIG_DIR")
+        config_dir or environment.get("IBKR_CONFIG_DIR") or dotenv.get("IBKR_CONFIG_DIR"),
+        complain,
     )
-    layers = (
-        _arguments(overrides or {}),
-        _variables("environment", environment),
-        _variables(".env", dotenv),
-        *_ini_layers(directory / INI_NAME, named),
+    # what is named first is what is told first
+    given = arguments(overrides or {}, complain)
+    mistakes.extend(wrong_names(directory))
+    found = variables("environment", environment, complain)
+    found_too = variables(".env", dotenv, complain)
+    sections = ini_sections(directory, complain)
+    layers = (given, found, found_too, *ini_layers(sections, named, complain))
+    gathered = Gathered(
+        profile=named or "default",
+        directory=directory,
+        layers=layers,
+        sections=sections,
+        mistakes=mistakes,
     )
-    merged: dict[str, object] = {"profile": named or "default"}
+    merged: dict[str, object] = {"profile": gathered.profile}
     origins: dict[str, str] = {}
     for layer in layers:
-        for field, value in layer.values.items():
-            if field not in merged:
-                merged[field] = value
-                origins[field] = f"{layer.place} {layer.names[field]}".strip()
-    merged.setdefault("state_dir", _state_dir(environment, str(merged["profile"])))
-    given = "risk" in merged
-    if not given:
-        merged["risk"] = risk = _risk(directory / RISK_NAME, merged)
+        for name, value in layer.values.items():
+            if name not in merged:
+                merged[name] = value
+                origins[name] = layer.origin(name)
+    _resolve_secrets(merged, origins, environment={**dotenv, **environment}, complain=complain)
+    merged.setdefault("state_dir", _state_dir(environment, gathered.profile))
+    from_files = "risk" not in merged
+    if from_files:
+        merged["risk"] = risk = _risk(directory / RISK_NAME, merged, complain)
         origins["risk"] = risk.source
-    if "permissions" not in merged and (permissions := _permissions(directory)) is not None:
-        merged["permissions"] = permissions
-        origins["permissions"] = PERMISSIONS_NAME
-    settings = _checked(Settings, merged, "settings", origins=origins)
+    if "permissions" not in merged:
+        permissions = _permissions(directory, complain)
+        if permissions is not None:
+            merged["permissions"] = permissions
+            origins["permissions"] = PERMISSIONS_NAME
+    settings = _built(Settings, merged, complain, place="settings", origins=origins)
+    if settings is None:
+        _look_on(merged, origins, mistakes)
+        return gathered
     settings._origins = origins
-    settings._rules_dir = None if given else directory.absolute()
-    return settings
+    settings._overrode = _overrode(layers)
+    settings._rules_dir = directory.absolute() if from_files else None
+    gathered.settings = settings
+    return gathered
 
 
 def load_rules(
@@ -139,95 +162,27 @@ def load_rules(
     for name in sorted(had):
         if not (directory / name).is_file():
             raise ConfigurationError(f"{name} has gone", hint="put it back, or restart without it")
-    risk = _risk(directory / RISK_NAME, {"paper_trading": settings.paper_trading})
-    return risk, _permissions(directory) or settings.permissions
+    mode = {"paper_trading": settings.paper_trading}
+    risk = _risk(directory / RISK_NAME, mode, _raise)
+    return risk, _permissions(directory, _raise) or settings.permissions
 
 
-def _permissions(directory: Path) -> PermissionSettings | None:
+def _raise(mistake: Mistake) -> None:
+    raise mistake.error()
+
+
+def _permissions(directory: Path, complain: Complain) -> PermissionSettings | None:
     path = directory / PERMISSIONS_NAME
-    if not path.is_file():
+    if not tried(lambda: is_there(path), False, complain, place=path.name):  # noqa: FBT003
         return None
-    return _checked(PermissionSettings, read_yaml(path), path.name)
+    return _from_yaml(PermissionSettings, path, complain)
 
 
-def setting_sources(settings: Settings) -> tuple[SettingSource, ...]:
-    """Return each setting with its value and where that came from, in declared order."""
-    return tuple(
-        SettingSource(
-            key=field,
-            value=settings.effective_port if field == "port" else getattr(settings, field),
-            source=settings.origin(field),
-        )
-        for field in Settings.model_fields
-    )
-
-
-def _arguments(overrides: Mapping[str, object]) -> _Layer:
-    refuse_unknown(overrides, Settings.model_fields, "keyword argument")
-    return _Layer("argument", dict(overrides), {name: name for name in overrides})
-
-
-def _variables(place: str, variables: Mapping[str, str]) -> _Layer:
-    fields = {
-        name: field
-        for field in Settings.model_fields
-        if field not in _NESTED | _CHOSEN
-        for name in environment_names(field)
-    }
-    mine = {
-        name.upper(): value
-        for name, value in variables.items()
-        if name.upper().startswith("IBKR_") or name.upper() in fields
-    }
-    refuse_unknown(mine, fields.keys() | _LOADER_VARIABLES, f"variable in the {place}")
-    _refuse_near_misses(variables, fields, place)
-    values: dict[str, object] = {}
-    names: dict[str, str] = {}
-    for name, field in fields.items():
-        # an empty variable is how shells and compose files say "not set"
-        if field not in values and mine.get(name):
-            values[field], names[field] = mine[name], name
-    return _Layer(place, values, names)
-
-
-def _refuse_near_misses(variables: Iterable[str], fields: Mapping[str, str], place: str) -> None:
-    """Refuse a misspelt name of a limit without the prefix: it would be no limit at all."""
-    bare = [field.upper() for field in sorted(_BARE)]
-    for name in sorted({name.upper() for name in variables} - fields.keys()):
-        if close := get_close_matches(name, bare, n=1, cutoff=_NEAR):
-            raise ConfigurationError(
-                f"unknown variable in the {place}: {name}",
-                hint=f"did you mean {close[0]}? If it is another program's, rename or unset it",
-            )
-
-
-def _ini_layers(path: Path, profile: str | None) -> tuple[_Layer, ...]:
-    sections = read_ini(path) if path.is_file() else {}
-    fields = Settings.model_fields.keys() - _NESTED - _CHOSEN
-    for section, keys in sections.items():
-        if section != COMMON_SECTION and not section.startswith(PROFILE_PREFIX):
-            raise ConfigurationError(
-                f"{path.name}: the section [{section}] is not known",
-                hint=f"use [{COMMON_SECTION}] or [{PROFILE_PREFIX}NAME]",
-            )
-        refuse_unknown(keys, fields, f"key in section [{section}] of {path.name}")
-    wanted = f"{PROFILE_PREFIX}{profile}"
-    if profile is not None and profile != "default" and wanted not in sections and sections:
-        known = [name.removeprefix(PROFILE_PREFIX) for name in sections if name != COMMON_SECTION]
-        raise ConfigurationError(
-            f"{path.name} has no section [{wanted}]",
-            hint=f"profiles there: {', '.join(known) or 'none'}",
-        )
-    return tuple(
-        _Layer(path.name, sections[name], {key: f"[{name}] {key}" for key in sections[name]})
-        for name in (wanted, COMMON_SECTION)
-        if name in sections
-    )
-
-
-def _risk(path: Path, merged: Mapping[str, object]) -> RiskSettings:
-    if path.is_file():
-        return _checked(RiskSettings, read_yaml(path), path.name).from_file(path.name)
+def _risk(path: Path, merged: Mapping[str, object], complain: Complain) -> RiskSettings:
+    if tried(lambda: is_there(path), False, complain, place=path.name):  # noqa: FBT003
+        read = _from_yaml(RiskSettings, path, complain)
+        if read is not None:
+            return read.from_file(path.name)
     try:
         paper = _FLAG.validate_python(merged.get("paper_trading", True))
     except ValidationError:
@@ -235,35 +190,113 @@ def _risk(path: Path, merged: Mapping[str, object]) -> RiskSettings:
     return RiskSettings.built_in(TradingMode.PAPER if paper else TradingMode.LIVE)
 
 
-def _dotenv() -> dict[str, str]:
-    path = Path(".env")
-    if not path.is_file():
-        return {}
-    try:
-        text = path.read_text("utf-8")
-    except (UnicodeDecodeError, OSError) as error:
-        raise ConfigurationError(f"cannot read .env: {error}", hint="save it as UTF-8") from error
-    values: dict[str, str] = {}
-    for line in parse_stream(StringIO(text)):
-        if line.key is None or line.value is None:
+def _from_yaml(model: type[M], path: Path, complain: Complain) -> M | None:
+    values = tried(lambda: read_yaml(path), None, complain, place=path.name)
+    if values is None:
+        return None
+    unknown = unknown_names(values, model.model_fields, f"key in {path.name}")
+    for mistake in unknown:
+        complain(mistake)
+    known = {name: value for name, value in values.items() if name in model.model_fields}
+    return _built(model, known, complain, place=path.name)
+
+
+def _resolve_secrets(
+    merged: dict[str, object],
+    origins: dict[str, str],
+    *,
+    environment: Mapping[str, str],
+    complain: Complain,
+) -> None:
+    """Fetch secrets from where they stand, before a model that cannot say where it was told so."""
+    for name, value in tuple(merged.items()):
+        if not isinstance(value, str) or not is_secret(Settings, name):
             continue
-        if line.key in values and line.key.upper().startswith(("IBKR_", "MAX_")):
-            raise ConfigurationError(
-                f"cannot read .env: {line.key} stands twice, again in line {line.original.line}",
-                hint="keep one of them",
-            )
-        values[line.key] = line.value
-    return values
+        origin, reference = origins[name], reference_of(value)
+        try:
+            merged[name] = resolve_secret(value, key=name, place=origin, environment=environment)
+        except ConfigurationError as error:
+            complain(Mistake.of(error, place=origin, key=name, value=reference))
+            del merged[name], origins[name]
+            continue
+        if reference is not None:
+            origins[name] = f"{origin}, from {reference}"
 
 
-def _config_dir(named: Path | str | None) -> Path:
-    if named is None:
-        return Path("config")
-    directory = Path(named).expanduser()
+def _built(
+    model: type[M],
+    values: Mapping[str, Any],
+    complain: Complain,
+    *,
+    place: str,
+    origins: Mapping[str, str] | None = None,
+) -> M | None:
+    """Build the model; a mistake becomes one sentence that names place, key, value and remedy."""
+    try:
+        return model(**values)
+    except ConfigurationError as error:
+        for mistake in _told(error, model, values, place=place, origins=origins or {}):
+            complain(mistake)
+        return None
+
+
+def _told(
+    error: ConfigurationError,
+    model: type[BaseSettings],
+    values: Mapping[str, Any],
+    *,
+    place: str,
+    origins: Mapping[str, str],
+) -> list[Mistake]:
+    match error.__cause__:
+        case ValidationError() as several:
+            # said again with the place that the value came from, which the model cannot know
+            return all_described(several, model, values, place=place, origins=origins)
+        case Mistakes() as several:
+            return [one.placed(origins) for one in several.mistakes]
+        case _:
+            return [Mistake.of(error, place=place)]
+
+
+def _look_on(
+    merged: Mapping[str, object], origins: Mapping[str, str], mistakes: list[Mistake]
+) -> None:
+    """Look for contradictions among what is left when the wrong values are taken away."""
+    wrong = {key for mistake in mistakes for key in mistake.keys}
+    rest = {name: value for name, value in merged.items() if name not in wrong}
+    rest.setdefault("state_dir", Path())
+    if len(rest) == len(merged):
+        return  # nothing was in the way: the contradictions have been told
+    found: list[Mistake] = []
+    _built(Settings, rest, found.append, place="settings", origins=origins)
+    told = {mistake.problem for mistake in mistakes}
+    # a contradiction with the default of what was taken away is none
+    mistakes += [one for one in found if not wrong & set(one.keys) and one.problem not in told]
+
+
+def _overrode(layers: tuple[Layer, ...]) -> dict[str, tuple[tuple[str, object], ...]]:
+    """Return what each field would be elsewhere, places that lose included, strongest first."""
+    found: dict[str, list[tuple[str, object]]] = {}
+    for layer in layers:
+        for name, value in layer.values.items():
+            found.setdefault(name, []).append((layer.origin(name), value))
+    return {name: tuple(rows[1:]) for name, rows in found.items() if len(rows) > 1}
+
+
+def _config_dir(named: Path | str | None, complain: Complain) -> Path:
+    directory = Path("config") if named is None else Path(named).expanduser()
+    if named is None and not directory.exists():
+        return directory
     if not directory.is_dir():
-        raise ConfigurationError(
-            f"the configuration directory {directory.name!r} does not exist",
-            hint="correct IBKR_CONFIG_DIR, or create it",
+        how = "is a file" if directory.exists() else "does not exist"
+        complain(
+            Mistake(
+                place="IBKR_CONFIG_DIR",
+                key="config_dir",
+                value=str(directory),
+                problem=f"the configuration directory {directory.name!r} {how}",
+                remedy="correct IBKR_CONFIG_DIR, or create it: ibkr config init",
+            )
         )
     return directory
 
@@ -272,23 +305,3 @@ def _state_dir(environment: Mapping[str, str], profile: str) -> Path:
     # XDG base directory specification: state that survives restarts
     root = environment.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(root) / "ibkr-connector" / profile
-
-
-def _checked(
-    model: type[M],
-    values: Mapping[str, Any],
-    place: str,
-    *,
-    origins: Mapping[str, str] | None = None,
-) -> M:
-    """Build the model; a mistake becomes one sentence that names place, key, value and remedy."""
-    if origins is None:
-        refuse_unknown(values, model.model_fields, f"key in {place}")
-    try:
-        return model(**values)
-    except ConfigurationError as error:
-        if isinstance(error.__cause__, ValidationError):
-            # said again with the place that the value came from, which the model cannot know
-            mistake = error.__cause__
-            raise described(mistake, model, values, place=place, origins=origins) from mistake
-        raise

@@ -21,9 +21,18 @@ from pydantic import (
 from ibkr_connector.model.outages import RESET_WINDOWS
 from ibkr_connector.model.status import Application, TradingMode
 
-from .forms import ClientNumber, check_client_ids, check_windows, split_ids
+from .agreement import contrary_settings
+from .forms import (
+    ClientNumber,
+    check_host,
+    check_postgres,
+    check_windows,
+    home_expanded,
+    split_ids,
+)
 from .given import Given
-from .guard import check_port, standard_port
+from .guard import standard_port
+from .mistakes import refuse
 from .rules import PermissionSettings, RiskSettings
 from .secrets import resolve_secret
 
@@ -39,6 +48,15 @@ def _found(value: object, info: ValidationInfo) -> object:
 
 Secret = Annotated[SecretStr, BeforeValidator(_found)]
 """A secret; text may also say where it stands, see `resolve_secret`."""
+
+DatabaseUrl = Annotated[Secret, AfterValidator(check_postgres)]
+"""A database, with the password in its URL."""
+
+Host = Annotated[str, AfterValidator(check_host)]
+"""A host alone, without scheme, port or path."""
+
+Place = Annotated[Path, AfterValidator(home_expanded)]
+"""A file or directory; `~` is the home directory."""
 
 Windows = Annotated[str, AfterValidator(check_windows)]
 """Planned outages as text."""
@@ -62,7 +80,7 @@ class Settings(Given):
     """
 
     profile: str = Field(default="default", description="Name of this set of settings.")
-    host: str = Field(default="127.0.0.1", min_length=1, description="Host of TWS or IB Gateway.")
+    host: Host = Field(default="127.0.0.1", min_length=1, description="Host of TWS or IB Gateway.")
     port: int | None = Field(
         default=None,
         ge=1,
@@ -151,7 +169,7 @@ class Settings(Given):
     outage_escalate_s: float = Field(
         default=900, gt=0, description="An outage that lasts longer than planned by this escalates."
     )
-    ibc_log: Path | None = Field(
+    ibc_log: Place | None = Field(
         default=None, description="Log of IBC, or their folder: says what a login waits for."
     )
     ibc_command_port: int | None = Field(
@@ -189,16 +207,16 @@ class Settings(Given):
         default=60, ge=10, description="Silence in an open market that renews a stream."
     )
 
-    state_dir: Path = Field(description="Directory of the order journal.")
-    history_dir: Path | None = Field(
+    state_dir: Place = Field(description="Directory of the order journal.")
+    history_dir: Place | None = Field(
         default=None,
         description="Directory of downloaded bars; `history` in `state_dir` when not given.",
     )
-    journal_url: Secret | None = Field(
+    journal_url: DatabaseUrl | None = Field(
         default=None,
         description="PostgreSQL database of the order journal, instead of a file in `state_dir`.",
     )
-    database_url: Secret | None = Field(
+    database_url: DatabaseUrl | None = Field(
         default=None,
         description="PostgreSQL database of instruments, instead of a file in `state_dir`.",
     )
@@ -218,13 +236,15 @@ class Settings(Given):
     max_order_size: Decimal | None = Field(
         default=None,
         gt=0,
-        description="Tightens the limit of `risk_config.yaml`; never loosens it.",
+        description="Largest quantity of one order, in units; tightens the limit of "
+        "`risk_config.yaml`, never loosens it.",
     )
     max_portfolio_risk: Decimal | None = Field(
         default=None,
         gt=0,
         le=1,
-        description="Tightens the limit of `risk_config.yaml`; never loosens it.",
+        description="Largest share of the net liquidation value that one order may take, 0 to 1 "
+        "(0.05 is five per cent); tightens `risk_config.yaml`, never loosens it.",
     )
     kill_switch: bool = Field(
         default=False, description="Engage the kill switch: only cancelling and closing go."
@@ -235,6 +255,7 @@ class Settings(Given):
     )
 
     _origins: Mapping[str, str] = PrivateAttr(default_factory=dict)
+    _overrode: Mapping[str, tuple[tuple[str, object], ...]] = PrivateAttr(default_factory=dict)
     _rules_dir: Path | None = PrivateAttr(default=None)
 
     @property
@@ -251,6 +272,10 @@ class Settings(Given):
     def rules_dir(self) -> Path | None:
         """Where the files of the rules are looked for again; `None` when they were given."""
         return self._rules_dir
+
+    def overrode(self, field: str) -> tuple[tuple[str, object], ...]:
+        """Return the places whose value lost, and what they say; secrets are not masked there."""
+        return self._overrode.get(field, ())
 
     def origin(self, field: str) -> str:
         """Return where a value came from, as in `environment IBKR_PORT`."""
@@ -272,7 +297,5 @@ class Settings(Given):
 
     @model_validator(mode="after")
     def _no_contradiction(self) -> Self:
-        if self.port is not None:
-            check_port(self.port, self.mode)
-        check_client_ids((self.client_id,), self.client_id_pool, self.data_client_ids)
+        refuse(contrary_settings(self))
         return self

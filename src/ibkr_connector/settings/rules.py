@@ -12,8 +12,9 @@ from ibkr_connector.model.contracts import SecurityType
 from ibkr_connector.model.orders import OrderType
 from ibkr_connector.model.status import TradingMode
 
-from .contradictions import check_limits, check_overridden, check_override, check_permissions
+from .contradictions import contrary_limits, contrary_permissions
 from .given import Given
+from .mistakes import refuse
 
 __all__ = ["PermissionSettings", "RiskSettings"]
 
@@ -169,11 +170,7 @@ class RiskSettings(Given):
 
     @model_validator(mode="after")
     def _no_contradiction(self) -> Self:
-        check_limits(self)
-        for subject, rows in self.overrides.items():
-            check_overridden(subject, rows)
-            for name, row in rows.items():
-                check_override(f"overrides.{subject}.{name}", row, limits=self)
+        refuse(contrary_limits(self))
         return self
 
 
@@ -235,5 +232,5 @@ class PermissionSettings(Given):
 
     @model_validator(mode="after")
     def _no_contradiction(self) -> Self:
-        check_permissions(self)
+        refuse(contrary_permissions(self))
         return self
