@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ibkr_connector.errors import ConfigurationError
 
+from .postgres import address_of, connected, unreadable
 from .schema import HEAD, METADATA, VERSIONS
 
 __all__ = ["Database", "open_database", "upgrade"]
@@ -114,7 +115,7 @@ class _Server:
     """PostgreSQL, on the loop."""
 
     def __init__(self, url: str) -> None:
-        self._name = _named(url)
+        self._name = address_of(url)
         self._engine = _postgres(url)
 
     def __str__(self) -> str:
@@ -238,10 +239,10 @@ def _postgres(url: str) -> AsyncEngine:
                 f"expected a URL postgresql://..., found one of {parts.scheme!r}",
                 hint="leave it out for a file of SQLite in state_dir",
             )
-        driver: Any = importlib.import_module("asyncpg")
+        importlib.import_module("asyncpg")
         # the driver reads the whole URL itself: SQLAlchemy knows nothing of `?sslmode=require`
         connect = partial(
-            driver.connect,
+            connected,
             parts._replace(scheme="postgresql").geturl(),
             timeout=_BUSY_S,
             command_timeout=_BUSY_S,
@@ -254,17 +255,8 @@ def _postgres(url: str) -> AsyncEngine:
             "instruments in PostgreSQL need asyncpg",
             hint="pip install 'ibkr-connector[postgres]'",
         ) from missing
-    except (ArgumentError, ValueError) as error:
-        raise ConfigurationError(f"the URL {_named(url)} cannot be read") from error
-
-
-def _named(url: str) -> str:
-    """Return where it is, without the password."""
-    try:
-        parts = urlsplit(url)
-        return f"postgresql://{parts.hostname or 'local socket'}{parts.path}"
-    except ValueError:
-        return "postgresql://?"
+    except (ArgumentError, ValueError):
+        raise unreadable(url) from None
 
 
 def _unusable(database: object, error: Exception) -> ConfigurationError:

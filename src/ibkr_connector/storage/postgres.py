@@ -28,15 +28,20 @@ from .writer import Chain, Entry, Row, Writer, entry_of, follow, sound
 __all__ = [
     "PostgresLog",
     "PostgresPlace",
+    "address_of",
     "check_table",
+    "connected",
     "read_table",
     "read_table_since",
     "table_keys_telling",
+    "unreadable",
 ]
 
 T = TypeVar("T")
 
 FORMAT: Final = "ibkr-connector journal, format 1"
+
+_NO_ADDRESS: Final = "postgresql://?"
 
 _CONNECT_S: Final = 10.0
 _COMMAND_S: Final = 10.0
@@ -80,9 +85,49 @@ class PostgresPlace:
 
     def __str__(self) -> str:
         """Return where it is, without the password."""
-        parts = urlsplit(self.url)
-        host = parts.hostname or "local socket"
-        return f"{self.name} at postgresql://{host}{parts.path}"
+        return f"{self.name} at {address_of(self.url)}"
+
+
+def address_of(url: str) -> str:
+    """
+    Return where a database is, without what logs in there; of a URL that is none, no part.
+
+    A password that is not percent-encoded may end up in any part of it.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "local socket", parts.port
+    except ValueError:
+        return _NO_ADDRESS
+    is_whole = url.partition(":")[2].startswith("//") and not parts.fragment
+    if not is_whole or any(mark in parts.path + parts.query.partition("=")[0] for mark in "@:"):
+        return _NO_ADDRESS
+    return f"postgresql://{host}{parts.path}"
+
+
+def unreadable(url: str) -> ConfigurationError:
+    """Return what to say of a URL that cannot be read; what finds that out quotes it."""
+    return ConfigurationError(
+        f"the URL {address_of(url)} cannot be read",
+        hint="it is postgresql://user:password@host:5432/database; what is special in the "
+        "password is written as %2F (/), %3F (?), %23 (#), %40 (@), %5B ([)",
+    )
+
+
+async def connected(url: str, **options: Any) -> Any:
+    """
+    Connect by asyncpg.
+
+    Raises:
+        ConfigurationError: The URL cannot be read, or the extra is missing.
+    """
+    asyncpg = _asyncpg()
+    try:
+        return await asyncpg.connect(url, **options)
+    except asyncpg.InterfaceError:
+        raise  # some are ValueErrors, and say what is wrong
+    except (ValueError, OverflowError):
+        raise unreadable(url) from None
 
 
 class PostgresLog(Writer):
@@ -262,7 +307,7 @@ def _attempt(
 
 
 async def _connected(place: PostgresPlace) -> Any:
-    return await _asyncpg().connect(
+    return await connected(
         place.url,
         timeout=_CONNECT_S,
         command_timeout=_COMMAND_S,

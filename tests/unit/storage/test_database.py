@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import sys
+import traceback
 from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -19,6 +20,7 @@ from sqlalchemy import Connection, create_engine, inspect, select, text
 from ibkr_connector.errors import ConfigurationError
 from ibkr_connector.storage import database
 from ibkr_connector.storage.database import migrate, open_database, upgrade
+from ibkr_connector.storage.postgres import PostgresPlace, read_table
 from ibkr_connector.storage.schema import HEAD, METADATA, VERSIONS, future_bars
 from kit.postgres import HAS_DRIVER, on_a_server
 
@@ -154,6 +156,28 @@ async def test_a_server_that_is_not_there_is_named_without_its_password() -> Non
     with pytest.raises(ConfigurationError, match="postgresql://127") as refused:
         await open_database("postgresql://me:geheim@127.0.0.1:9/db")
     assert "geheim" not in str(refused.value)
+
+
+@pytest.mark.skipif(not HAS_DRIVER, reason="needs the extra 'postgres'")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql:/me:geheim@host/db",
+        "postgresql:me:geheim@host/db",
+        "postgresql://me:ge/heim@127.0.0.1:9/db",
+        "postgresql://me:ge#heim@127.0.0.1:9/db",
+        "postgresql://me:ge?heim@127.0.0.1:9/db",
+        "postgresql://me:ge[heim@127.0.0.1:9/db",
+        "postgresql://me:geheim@127.0.0.1:99999/db",
+    ],
+)
+async def test_a_url_that_is_none_is_refused_without_its_password(url: str) -> None:
+    place = PostgresPlace(url=url, name="paper")
+    for attempt in (open_database(url), asyncio.to_thread(read_table, place)):
+        with pytest.raises(ConfigurationError, match=r"postgresql://\?") as refused:
+            await attempt
+        told = "".join(traceback.format_exception(refused.value))
+        assert "heim" not in told
 
 
 async def test_without_the_driver_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
