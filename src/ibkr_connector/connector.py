@@ -26,6 +26,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
 
+from .account.facet import Portfolio
 from .clock import SystemClock
 from .derivatives.facets import Options
 from .derivatives.futures_facet import Futures
@@ -360,6 +361,11 @@ class IBKRConnector:
             strategy.close()
             raise
         return await runtime.portal.call(started)
+
+    @property
+    def portfolio(self) -> Portfolio:
+        """Figures, positions, profit and loss: `await ib.portfolio.pnl()`."""
+        return Portfolio(self._call)
 
     # --- market data ----------------------------------------------------------------------------
 

@@ -196,7 +196,15 @@ class Engine:
             ready=lambda at_most_s: self._supervisor.wait_ready(at_most_s),
             store=BarStore(history_place(settings)),
         )
-        self.account = AccountDesk(gateway=self._link, pipeline=self._pipeline, clock=clock)
+        self.account = AccountDesk(
+            gateway=self._link,
+            pipeline=self._pipeline,
+            clock=clock,
+            accounts=lambda: self.accounts,
+            preset=settings.account_id,
+            resolve=self.instruments.resolve,
+        )
+        self._link.on_executions = self.account.take_executions
         self.rules = RuleBook(settings)
         self.equity = EquityStore(settings.state_dir, clock=clock)
         kill = KillSwitch(settings.state_dir, clock=clock, by_setting=settings.kill_switch)
@@ -316,6 +324,7 @@ class Engine:
             parts.push_async_callback(self._journal.aclose)
             parts.push_async_callback(self.registry.aclose)
             parts.push_async_callback(self._pipeline.aclose)
+            parts.push_async_callback(self.account.aclose)
             parts.push_async_callback(self.orders.aclose)
             parts.push_async_callback(self._supervisor.stop)
             parts.push_async_callback(self._pool.aclose)
@@ -503,6 +512,12 @@ class Engine:
             SyncPart(name=_POSITIONS, run=self.account.sync_positions),
             SyncPart(name="account values", run=self.account.sync_values),
             SyncPart(name="account window", run=self._sync_windows),
+            SyncPart(
+                name="profit and loss",
+                run=self.account.pnl.restore,
+                causes=_WITHOUT_DATA,
+                in_background=True,
+            ),
             *(() if self._pool.carries_streams else (self._stream_part(),)),
         )
 

@@ -8,7 +8,7 @@ is never late because the machine was. What is between the two is TCP and the wh
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,6 +28,8 @@ __all__ = ["START", "Rig", "rig", "settled"]
 
 START = datetime(2026, 11, 18, 15, 0, tzinfo=UTC)
 """A Wednesday, ten in the morning in New York: no window of IB's is near."""
+
+ONE_ACCOUNT: Mapping[str, Any] = {"DU1234567": Decimal(1_000_000)}
 
 _LEAP_S = 60.0
 _EVENT_S = 1e-3
@@ -130,21 +132,31 @@ class Rig:
 
 @asynccontextmanager
 async def rig(
-    directory: Path, *, connect: bool = True, start: datetime = START, **settings: Any
+    directory: Path,
+    *,
+    connect: bool = True,
+    start: datetime = START,
+    accounts: Mapping[str, Any] = ONE_ACCOUNT,
+    **settings: Any,
 ) -> AsyncIterator[Rig]:
-    """Run a gateway and an engine that is connected to it."""
+    """Run a gateway and an engine that is connected to it; `accounts` are the gateway's."""
     # a day passes in seconds, and remembering where each callback came from takes most of them
     asyncio.get_running_loop().set_debug(False)
-    async with _rig(directory, connect=connect, start=start, **settings) as made:
+    async with _rig(directory, connect=connect, start=start, accounts=accounts, **settings) as made:
         yield made
 
 
 @asynccontextmanager
 async def _rig(
-    directory: Path, *, connect: bool, start: datetime, **settings: Any
+    directory: Path,
+    *,
+    connect: bool,
+    start: datetime,
+    accounts: Mapping[str, Any],
+    **settings: Any,
 ) -> AsyncIterator[Rig]:
     clock = ManualClock(start)
-    async with GatewaySimulator(clock=clock, accounts={"DU1234567": Decimal(1_000_000)}) as gateway:
+    async with GatewaySimulator(clock=clock, accounts=accounts) as gateway:
         given = {
             "port": gateway.port,
             "readonly": False,

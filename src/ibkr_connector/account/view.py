@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
-from typing import Final
+from decimal import Decimal
 
 from ibkr_connector.errors import AccountError
 from ibkr_connector.gateway.port import (
@@ -21,13 +20,19 @@ from ibkr_connector.gateway.port import (
     PositionRow,
     SessionEnded,
 )
-from ibkr_connector.model.account import AccountSummary, AccountValue, Position
+from ibkr_connector.model.account import (
+    AccountSegment,
+    AccountSummary,
+    AccountValue,
+    CurrencyBalance,
+    FigureSource,
+    Position,
+)
 from ibkr_connector.model.ids import ConId
 
-__all__ = ["AccountView"]
+from .figures import balances_of, base_currency, plain_tag, rate_of, segments_of, summary_of
 
-_BASE: Final = frozenset({"", "BASE"})
-"""What IB writes for the currency of a tag that has none, and for its own total."""
+__all__ = ["AccountView"]
 
 
 @dataclass(slots=True)
@@ -41,12 +46,14 @@ class AccountView:
 
     def __init__(self) -> None:
         self._values: dict[str, dict[tuple[str, str], AccountValue]] = {}
-        self._values_as_of: dict[str, datetime] = {}
+        self._values_as_of: dict[str, tuple[datetime, FigureSource]] = {}
         self._positions: dict[tuple[str, ConId | None], _Cached] = {}
         self.knows_positions = False
         """Whether the session that goes on has told all of them."""
         self._were_told = False
         self._portfolio: dict[tuple[str, ConId | None], tuple[PortfolioRow, datetime]] = {}
+        # the price of a contract is the same whichever account's window shows it
+        self._prices: dict[ConId | None, tuple[Decimal, datetime]] = {}
         # an order asks for all of this, and what it asks for changes every few minutes
         self._summaries: dict[str, AccountSummary] = {}
         self._rates: dict[tuple[str, str], Decimal | None] = {}
@@ -62,6 +69,7 @@ class AccountView:
             case PortfolioRow():
                 self._held.clear()
                 self._portfolio[event.account, event.contract.con_id] = (event, now)
+                self._note_price(event, now)
             case SessionEnded():
                 self.knows_positions = False
             case _:
@@ -77,10 +85,10 @@ class AccountView:
         self._summaries.clear()
         self._rates.clear()
         for value in values:
-            kept = self._values.setdefault(value.account, {})
-            kept[value.tag, value.currency] = value
-            if known.get(value.account, {}).get((value.tag, value.currency)) != value:
-                self._values_as_of[value.account] = now
+            kept, key = self._values.setdefault(value.account, {}), _key(value)
+            kept[key] = value
+            if known.get(value.account, {}).get(key) != value:
+                self._values_as_of[value.account] = (now, value.source)
 
     def replace_positions(self, rows: Iterable[PositionRow], now: datetime) -> None:
         """Start again from a complete answer: what is not in it is no longer held."""
@@ -100,6 +108,7 @@ class AccountView:
             before = known.get((account, row.contract.con_id))
             as_of = before[1] if before is not None and before[0] == row else now
             self._portfolio[account, row.contract.con_id] = (row, as_of)
+            self._note_price(row, as_of)
 
     def summary(self, account: str) -> AccountSummary:
         """
@@ -113,7 +122,37 @@ class AccountView:
             known = self._summaries[account] = self._summary(account)
         return known
 
-    def _summary(self, account: str) -> AccountSummary:
+    def balances(self, account: str) -> tuple[CurrencyBalance, ...]:
+        """Return the ledgers of one account by currency, all together last; as `summary`."""
+        values, (as_of, source) = self._known(account)
+        return balances_of(account, values, as_of=as_of, source=source)
+
+    def segments(self, account: str) -> tuple[AccountSegment, ...]:
+        """Return the parts of one account; empty while its window was not read; as `summary`."""
+        values, (as_of, _) = self._known(account)
+        return segments_of(account, values, as_of=as_of)
+
+    @property
+    def held(self) -> dict[tuple[str, ConId | None], Position]:
+        """What all accounts hold as far as was told, by account and contract."""
+        return {key: self._position(cached) for key, cached in self._positions.items()}
+
+    def value(self, like: AccountValue) -> AccountValue | None:
+        """Return the figure as it is known that another one is the news of."""
+        return self._values.get(like.account, {}).get(_key(like))
+
+    def base_currency(self, account: str) -> str:
+        """Return the base currency of an account; empty while nothing says it."""
+        return base_currency(self._values.get(account, {}))
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The accounts of which there are figures."""
+        return tuple(account for account, values in self._values.items() if values)
+
+    def _known(
+        self, account: str
+    ) -> tuple[dict[tuple[str, str], AccountValue], tuple[datetime, FigureSource]]:
         values = self._values.get(account)
         if not values:
             known = len(self._values)
@@ -121,21 +160,11 @@ class AccountView:
                 "no figures for the account asked for",
                 hint=f"{known} other account(s) have sent theirs; check IBKR_ACCOUNT_ID",
             )
-        return AccountSummary(
-            account=account,
-            as_of=self._values_as_of[account],
-            currency=_currency(values),
-            cash=_figure(values, "TotalCashValue"),
-            total_value=_figure(values, "NetLiquidation"),
-            buying_power=_figure(values, "BuyingPower"),
-            maintenance_margin=_figure(values, "MaintMarginReq"),
-            initial_margin=_figure(values, "InitMarginReq"),
-            available_funds=_figure(values, "AvailableFunds"),
-            excess_liquidity=_figure(values, "ExcessLiquidity"),
-            gross_position_value=_figure(values, "GrossPositionValue"),
-            cushion=_figure(values, "Cushion"),
-            values=tuple(values.values()),
-        )
+        return values, self._values_as_of[account]
+
+    def _summary(self, account: str) -> AccountSummary:
+        values, (as_of, source) = self._known(account)
+        return summary_of(account, values, as_of=as_of, source=source)
 
     def positions(self, account: str | None) -> tuple[Position, ...]:
         """
@@ -169,21 +198,13 @@ class AccountView:
         return self._rates[key]
 
     def _rate(self, account: str, currency: str) -> Decimal | None:
-        values = self._values.get(account, {})
-        if currency == _currency(values):
-            return Decimal(1)
-        row = values.get(("ExchangeRate", currency)) or values.get(
-            ("$LEDGER-ExchangeRate", currency)
-        )
-        rate = _number(row.value) if row is not None else None
-        # none, or one that is not above zero, would make everything worth nothing to the rules
-        return rate if rate is not None and rate > 0 else None
+        return rate_of(self._values.get(account, {}), currency)
 
     def _keep_value(self, value: AccountValue, now: datetime) -> None:
         self._summaries.pop(value.account, None)
         self._rates.clear()
-        self._values.setdefault(value.account, {})[value.tag, value.currency] = value
-        self._values_as_of[value.account] = now
+        self._values.setdefault(value.account, {})[_key(value)] = value
+        self._values_as_of[value.account] = (now, value.source)
 
     def _keep_position(self, row: PositionRow, now: datetime) -> None:
         key = (row.account, row.contract.con_id)
@@ -194,9 +215,16 @@ class AccountView:
         else:
             self._positions[key] = _Cached(row, now)
 
+    def _note_price(self, row: PortfolioRow, now: datetime) -> None:
+        if row.market_price is not None:
+            known = self._prices.get(row.contract.con_id)
+            if known is None or known[1] <= now:
+                self._prices[row.contract.con_id] = (row.market_price, now)
+
     def _position(self, cached: _Cached) -> Position:
         row = cached.row
-        shown, shown_at = self._portfolio.get((row.account, row.contract.con_id), (None, None))
+        shown, _ = self._portfolio.get((row.account, row.contract.con_id), (None, None))
+        price, priced_at = self._prices.get(row.contract.con_id, (None, None))
         # a market value that was computed for another quantity would be a wrong number
         fresh = shown if shown is not None and shown.quantity == row.quantity else None
         multiplier = row.contract.multiplier or Decimal(1)
@@ -207,29 +235,13 @@ class AccountView:
             avg_cost=row.average_cost,
             avg_price=row.average_cost / multiplier,
             as_of=cached.as_of,
-            current_price=shown.market_price if shown is not None else None,
-            price_as_of=shown_at,
+            current_price=price,
+            price_as_of=priced_at,
             market_value=fresh.market_value if fresh is not None else None,
             unrealized_pnl=fresh.unrealized_pnl if fresh is not None else None,
             realized_pnl=shown.realized_pnl if shown is not None else None,
         )
 
 
-def _figure(values: dict[tuple[str, str], AccountValue], tag: str) -> Decimal | None:
-    for (name, _), value in values.items():
-        if name == tag:
-            return _number(value.value)
-    return None
-
-
-def _currency(values: dict[tuple[str, str], AccountValue]) -> str:
-    row = next((v for (tag, _), v in values.items() if tag == "NetLiquidation"), None)
-    return row.currency if row is not None and row.currency not in _BASE else ""
-
-
-def _number(text: str) -> Decimal | None:
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None
+def _key(value: AccountValue) -> tuple[str, str]:
+    return plain_tag(value.tag), value.currency

@@ -7,7 +7,7 @@ The two subscriptions of a session to accounts: the summary of all, and the wind
 Each is opened once and then kept, because TWS counts them: two summaries by id, of which a
 cancelled one may go on counting (facts, account summary: 322), and one window per connection. The
 summary has the same id in every session. Where it is refused all the same, the figures are taken
-from the windows, one account after the other.
+from the windows, one account after the other. What else is asked about accounts is held here too.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from ibkr_connector.errors import IBKRConnectionError, IBKRError
 from ibkr_connector.model.account import AccountValue
 from ibkr_connector.resilience.single_flight import SingleFlight
 
+from .account_asking import AccountQuestions
+from .account_lines import PnLLines
 from .asking import ask
 from .client import GatewayClient
 from .port import PortfolioRow
@@ -46,6 +48,11 @@ class AccountSubscriptions:
     def __init__(self, client: GatewayClient, wrapper: GatewayWrapper) -> None:
         self._client = client
         self._wrapper = wrapper
+        self.pnl = PnLLines(client, wrapper.requests)
+        self.questions = AccountQuestions(
+            client, wrapper.requests, advisor=wrapper.advisor, family=wrapper.family
+        )
+        wrapper.pnl_error = self.pnl.error
         self._flights = SingleFlight()
         self._summary_open = False
         self._summary_refused = False

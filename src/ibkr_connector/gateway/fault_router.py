@@ -29,15 +29,23 @@ _log = logging.getLogger(__name__)
 _ANSWERS: Final = {
     "5": "open_orders",
     "7": "portfolio",
+    "16": "advisor",
     "19": "scan_parameters",
     "49": "current_time",
     "61": "positions",
+    "78": "family_codes",
     "85": "news_providers",
     "101": "completed_orders",
 }
 """Messages without a request id that are rows of a listing (ib_async decoder.py)."""
 
-_REQUEST_ID_AT: Final = {"10": 1, "11": 1, "17": 1, "18": 1, "63": 2, **REQUEST_ID_AT}
+_NO_ID: Final = 2_147_483_647
+"""Names no request either: refusals of questions without an id carry it (IB's DDE sample)."""
+
+_REQUEST_ID_AT: Final = {
+    **{"10": 1, "11": 1, "17": 1, "18": 1, "63": 2, "71": 2, "73": 2},
+    **REQUEST_ID_AT,
+}
 """Messages that are rows of a request, and the field that names it (from server version 164)."""
 
 
@@ -66,7 +74,7 @@ class FaultRouter:
             self._to_request(number, code, text)
         elif self._what_ifs.fault(number, code, text):
             _log.info("message %d about a what-if: %s", code, text)
-        elif number > 0:
+        elif 0 < number < _NO_ID:
             order_id = OrderId(number)
             self._emit(
                 OrderFault(order_id=order_id, code=code, text=text, advanced_reject=advanced_reject)

@@ -44,8 +44,10 @@ _FAMILY: Final[Mapping[str, type[IBKRError]]] = MappingProxyType(
     {
         "account_summary": AccountError,
         "contract_details": ContractError,
-        "portfolio": AccountError,
-        "positions": AccountError,
+        **dict.fromkeys(
+            ("portfolio", "positions", "pnl", "advisor", "model_positions", "model_values"),
+            AccountError,
+        ),
         "quote": MarketDataError,
         **dict.fromkeys(
             ("article", "calendar", "fundamentals", "headlines", "histogram", "news", "scan"),

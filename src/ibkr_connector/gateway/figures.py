@@ -12,13 +12,27 @@ import math
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-__all__ = ["decimal_or_none", "figure", "integer", "positive", "quantity", "tick_price"]
+__all__ = [
+    "UNSET_TEXTS",
+    "decimal_or_none",
+    "figure",
+    "integer",
+    "positive",
+    "quantity",
+    "tick_price",
+]
 
 _UNSET_DOUBLE: Final = Decimal("1.7976931348623157E308")
 _UNSET_WHOLE: Final = frozenset(
     map(Decimal, ("2147483647", "9223372036854775807", "-9223372036854775808"))
 ) | {Decimal(repr(9223372036854775807.0)), Decimal(repr(-9223372036854775808.0))}
 _UNSET_INT: Final = 2147483647
+
+UNSET_TEXTS: Final = frozenset(
+    {"1.7976931348623157E308", "1.7976931348623157e+308", "2147483647", "9223372036854775807"}
+)
+"""How a figure that is unset may be written where it is passed on as text."""
+
 _SAFE: Final = 1e15
 """Below this a whole float has one way only to be written out."""
 

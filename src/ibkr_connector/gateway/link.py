@@ -16,6 +16,8 @@ from ibkr_connector.model.market import BarSeries, DataType, Quote
 from ibkr_connector.model.orders import SendDisposition
 from ibkr_connector.model.preview import WhatIf
 
+from .account_asking import AccountQuestions
+from .account_port import PnLLine, PnLListener, PnLRequest
 from .data_calls import DataCalls
 from .port import (
     BrokerOrder,
@@ -45,6 +47,7 @@ class GatewayLink:
     def __init__(self, *, is_fresh: Callable[[], Awaitable[bool]] | None = None) -> None:
         self._session: Session | None = None
         self._is_fresh = is_fresh
+        self.on_executions: Callable[[tuple[Execution, ...]], None] = lambda _: None
         self._client_id: ClientId | None = None
         self._next_order_id = OrderId(1)
 
@@ -115,6 +118,15 @@ class GatewayLink:
     def open_stream(self, request: StreamRequest, listener: StreamListener) -> StreamLine:
         """Ask for a stream; its data and faults go to the listener."""
         return self._current().streams.open(request, listener)
+
+    def open_pnl(self, request: PnLRequest, listener: PnLListener) -> PnLLine:
+        """Ask for profit and loss, again and again as it changes."""
+        return self._current().accounts.pnl.open(request, listener)
+
+    @property
+    def accounts(self) -> AccountQuestions:
+        """Questions about models and an advisor's lists."""
+        return self._current().accounts.questions
 
     async def account_values(self) -> tuple[AccountValue, ...]:
         """Return the summary figures of every account."""
@@ -188,7 +200,9 @@ class GatewayLink:
 
     async def executions(self) -> tuple[Execution, ...]:
         """Return today's executions."""
-        return await self._current().executions()
+        rows = await self._current().executions()
+        self.on_executions(rows)
+        return rows
 
     async def request(self, call: Callable[[Any], Awaitable[T]]) -> T:
         """Run `call(ib)` on the current session's `IB`."""

@@ -111,10 +111,10 @@ class Session:
             tap=None if capture is None else capture.tap(),
             outlet=outlet,
         )
-        self._accounts = AccountSubscriptions(self._client, self._wrapper)
+        self.accounts = AccountSubscriptions(self._client, self._wrapper)
         self.streams = Streams(self._client, self._wrapper, clock=clock)
         self.data = DataCalls(self._client, self._wrapper, streams=self.streams, clock=clock)
-        self.streams.on_lost = self._accounts.forget
+        self.streams.on_lost = self.accounts.forget
         self._wrapper.on_data_lost = self.streams.forget
         adopt(self._ib, wrapper=self._wrapper, client=self._client, client_id=client_id)
 
@@ -233,6 +233,7 @@ class Session:
 
     def _ended(self, reason: DisconnectReason, detail: str) -> None:
         self._wrapper.end_all()
+        self.accounts.pnl.end_all()
         self._wrapper.what_ifs.fail_all(lost("what_if"))
         if self._info is not None:
             self._sink(SessionEnded(reason=reason, detail=detail))
@@ -328,7 +329,7 @@ class Session:
         The first call opens the one subscription; later ones return what it has told since, which
         TWS renews every three minutes and cannot be asked to renew sooner.
         """
-        return await self._accounts.summary()
+        return await self.accounts.summary()
 
     async def positions(self) -> tuple[PositionRow, ...]:
         """Return what every account holds; rows of closed positions are left out."""
@@ -341,7 +342,7 @@ class Session:
 
         TWS keeps one account window per connection: another account replaces this one (2100).
         """
-        return await self._accounts.portfolio(account)
+        return await self.accounts.portfolio(account)
 
     # --- orders ---------------------------------------------------------------------------------
 

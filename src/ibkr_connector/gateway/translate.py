@@ -14,7 +14,7 @@ import ib_async.contract
 import ib_async.order
 
 from ibkr_connector.errors import OrderValidationError
-from ibkr_connector.model.account import AccountValue
+from ibkr_connector.model.account import AccountValue, FigureSource
 from ibkr_connector.model.contracts import (
     ComboLeg,
     Contract,
@@ -29,7 +29,7 @@ from ibkr_connector.model.orders import Action
 
 from .bonds import BONDS, bond_terms
 from .described import shared
-from .figures import decimal_or_none, figure, integer, positive, quantity
+from .figures import UNSET_TEXTS, decimal_or_none, figure, integer, positive, quantity
 from .order_terms import read_terms, stop_price, write_terms
 from .port import (
     BrokerOrder,
@@ -369,9 +369,17 @@ def portfolio_row(
     )
 
 
-def account_value(account: str, tag: str, value: str, *, currency: str) -> AccountValue:
-    """Read one figure of an account; the text stays as it came."""
-    return AccountValue(account=account, tag=tag, value=value, currency=currency)
+def account_value(
+    account: str,
+    tag: str,
+    value: str,
+    *,
+    currency: str,
+    source: FigureSource = FigureSource.SUMMARY,
+) -> AccountValue:
+    """Read one figure of an account; the text stays as it came, and an unset one is empty."""
+    said = "" if value in UNSET_TEXTS else value
+    return AccountValue(account=account, tag=tag, value=said, currency=currency, source=source)
 
 
 # --- prices -------------------------------------------------------------------------------------

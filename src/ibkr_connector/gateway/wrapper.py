@@ -23,7 +23,7 @@ from ib_async.contract import Contract
 from ib_async.objects import PortfolioItem, Position
 
 from ibkr_connector.clock import Clock
-from ibkr_connector.model.account import AccountValue
+from ibkr_connector.model.account import AccountValue, FigureSource
 from ibkr_connector.model.ids import ConId
 from ibkr_connector.model.research import NewsProvider
 
@@ -74,6 +74,8 @@ class GatewayWrapper(IBTables):
         self.now = self._listing(int, "current_time", clock, grace_s=grace_s)
         self.providers = self._listing(NewsProvider, "news_providers", clock, grace_s=grace_s)
         self.scan_parameters = self._listing(str, "scan_parameters", clock, grace_s=grace_s)
+        self.advisor = self._listing(tuple, "advisor", clock, grace_s=grace_s)
+        self.family = self._listing(tuple, "family_codes", clock, grace_s=grace_s)
         self.summary: dict[tuple[str, str, str], AccountValue] = {}
         self.window_values: dict[tuple[str, str, str], AccountValue] = {}
         self.window_rows: dict[tuple[str, ConId | None], PortfolioRow] = {}
@@ -82,6 +84,7 @@ class GatewayWrapper(IBTables):
         self._clock = clock
         self._sink = sink
         self.streams: StreamTable = NoStreams()
+        self.pnl_error: Callable[[int, int, str], bool] = lambda number, code, text: False
         self._events: list[GatewayEvent] = []
         self.on_data_lost: Callable[[], None] = lambda: None
         self._faults = FaultRouter(
@@ -100,7 +103,7 @@ class GatewayWrapper(IBTables):
     def listings(self) -> tuple[Listing[Any], ...]:
         """Every question without an id."""
         own = (self.open_orders, self.completed, self.held, self.window, self.now)
-        return (*own, self.providers, self.scan_parameters)
+        return (*own, self.providers, self.scan_parameters, self.advisor, self.family)
 
     # --- towards the sink -----------------------------------------------------------------------
 
@@ -149,7 +152,10 @@ class GatewayWrapper(IBTables):
             self.streams.flush()
             if self.is_hatch(reqId):
                 self.end_hatch(reqId, errorCode, errorString)
-            elif not self.streams.error(reqId, errorCode, errorString):
+            elif not (
+                self.streams.error(reqId, errorCode, errorString)
+                or self.pnl_error(reqId, errorCode, errorString)
+            ):
                 reject = advancedOrderRejectJson
                 self._faults.route(reqId, errorCode, text=errorString, advanced_reject=reject)
             self.ib.errorEvent.emit(reqId, errorCode, errorString, None)
@@ -298,7 +304,9 @@ class GatewayWrapper(IBTables):
 
     def updateAccountValue(self, tag: str, val: str, currency: str, account: str) -> None:
         """One figure of the account window."""
-        seen = translate.account_value(account, tag, val, currency=currency)
+        seen = translate.account_value(
+            account, tag, val, currency=currency, source=FigureSource.WINDOW
+        )
         self.window_values[account, tag, currency] = seen
         self.emit(AccountValueChanged(value=seen))
         super().updateAccountValue(tag, val, currency, account)

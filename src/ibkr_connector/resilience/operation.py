@@ -197,6 +197,16 @@ _ROWS: Final = (
     _row("positions", Group.ACCOUNT, Lane.CONTROL, replay=_SAFE, attempt_s=10.0),
     _row("account_summary", Group.ACCOUNT, Lane.CONTROL, replay=_SAFE, attempt_s=10.0),
     _row("portfolio", Group.ACCOUNT, Lane.CONTROL, replay=_SAFE, attempt_s=10.0),
+    # A subscription is open when its request is written; its figures or its refusal come later.
+    _row("pnl", Group.ACCOUNT, Lane.CONTROL, replay=_SAFE),
+    _row("unsubscribe_pnl", Group.ACCOUNT, Lane.CONTROL, replay=_NEVER, deadline_s=5.0),
+    # Asked and called off again: two messages.
+    _row("model_positions", Group.ACCOUNT, Lane.CONTROL, replay=_SAFE, cost=2, attempt_s=10.0),
+    _row("model_values", Group.ACCOUNT, Lane.CONTROL, replay=_SAFE, cost=2, attempt_s=10.0),
+    _row("advisor", Group.ACCOUNT, Lane.CONTROL, replay=_SAFE, attempt_s=10.0),
+    # Replaces a whole list: sent once, so that nobody's later change is undone by a repeat.
+    _row("replace_advisor", Group.ACCOUNT, Lane.CONTROL, replay=_NEVER, deadline_s=15.0),
+    _row("family_codes", Group.ACCOUNT, Lane.CONTROL, replay=_SAFE, attempt_s=10.0),
     # TWS slows ambiguous look-ups down by itself (IB campus: reqContractDetails).
     _row("contract_details", Group.MARKET, Lane.DATA, replay=_SAFE, attempt_s=15.0),
     _row("market_rule", Group.MARKET, Lane.DATA, replay=_SAFE, attempt_s=5.0),

@@ -11,7 +11,15 @@ def test_every_row_is_found_under_its_own_name() -> None:
 
 def test_an_order_and_what_nobody_can_judge_are_never_repeated() -> None:
     never = {name for name, policy in ENDPOINTS.items() if policy.replay is Replay.NEVER}
-    assert never == {"place_order", "what_if", "heartbeat", "request", "unsubscribe"}
+    assert never == {
+        "place_order",
+        "what_if",
+        "heartbeat",
+        "request",
+        "unsubscribe",
+        "unsubscribe_pnl",
+        "replace_advisor",
+    }
 
 
 def test_cancels_overtake_orders_and_orders_overtake_everything_else() -> None:
