@@ -19,7 +19,7 @@ from ibkr_connector.market.progress import shown_progress
 from ibkr_connector.orders.journal import Place
 from ibkr_connector.settings import Settings
 
-from . import config, instruments, kill, order, paid_in, sim
+from . import check, config, instruments, kill, order, paid_in, sim
 from .demo import DemoPlan, run_demo
 from .options import (
     EXIT_FAILED,
@@ -62,6 +62,7 @@ paid_in.register(app)
 order.register(app)
 instruments.register(app)
 sim.register(app)
+check.register(app)
 
 
 @app.command()
