@@ -34,6 +34,8 @@ __all__ = ["Portal"]
 
 T = TypeVar("T")
 
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
 STOP_S: Final = 5.0
 """How long `stop` waits for the thread by default."""
 
@@ -46,11 +48,15 @@ ROUNDS: Final = 3
 ROUND_S: Final = 1.0
 """How long each of those rounds waits."""
 
+AT_ONCE: Final = 64
+"""So many calls a loop takes in before it looks at its sockets and at what those calls do."""
+
 
 class Portal:
     """A thread with an event loop; made with `Portal.start`, ended with `stop`."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, new_loop: LoopFactory | None = None) -> None:
+        self._new_loop = new_loop
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._open = False
@@ -61,9 +67,15 @@ class Portal:
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
 
     @classmethod
-    def start(cls, name: str) -> Self:
-        """Start a thread of that name with a loop of its own, and return when it accepts work."""
-        portal = cls(name)
+    def start(cls, name: str, *, new_loop: LoopFactory | None = None) -> Self:
+        """
+        Start a thread of that name with a loop of its own, and return when it accepts work.
+
+        Args:
+            name: Of the thread.
+            new_loop: Makes the loop; asyncio does when not given.
+        """
+        portal = cls(name, new_loop=new_loop)
         portal._thread.start()
         portal._started.wait()
         if not portal._open:
@@ -207,8 +219,9 @@ class Portal:
 
     def _main(self) -> None:
         try:
-            # The runner also sets the thread's current loop, which ib_async's events look for.
-            with asyncio.Runner() as runner:
+            # ib_async's events look for the thread's current loop; the runner sets only its own
+            with asyncio.Runner(loop_factory=self._new_loop) as runner:
+                asyncio.set_event_loop(runner.get_loop())
                 runner.run(self._serve())
         finally:
             self._dismiss()
@@ -301,10 +314,19 @@ class _Inbox:
                 raise
 
     def _empty(self) -> None:
-        # Lowered before anything is taken: what comes from now on wakes the loop again.
-        self._woken = False
-        while self._calls:
-            self._calls.popleft()()
+        # Two hundred that come together would each wait for the first step of all others: so a few
+        # are taken at a time, and while their words are on disk or on the wire, the next.
+        calls = self._calls
+        try:
+            for _ in range(min(AT_ONCE, len(calls))):
+                calls.popleft()()
+        finally:
+            # Lowered before it is looked at: what comes from now on wakes the loop again.
+            self._woken = False
+            loop = self._loop()
+            if calls and loop is not None:
+                self._woken = True
+                loop.call_soon(self._empty)
 
 
 class _Job(Generic[T]):
@@ -322,15 +344,24 @@ class _Job(Generic[T]):
         self.deliver = deliver
         self.task: asyncio.Task[T] | None = None
         self._delivered = False
+        self._is_called_off = False
 
     def begin(self) -> None:
+        if self._is_called_off:
+            self._portal._finished(self, _Outcome(error=asyncio.CancelledError()))
+            return
+        if not self._portal.is_running:
+            # it stops: what has not begun does not begin any more
+            self._portal._finished(self, _Outcome(error=self._portal._closed()))
+            return
         self.task = asyncio.get_running_loop().create_task(self._work(), context=self._context)
         self.task.add_done_callback(self._ended)
 
     def cancel(self) -> None:
-        # The loop runs `begin` first, it was asked first.
         if self.task is not None:
             self.task.cancel()
+        else:
+            self._is_called_off = True
 
     async def _work(self) -> T:
         value = await self._fn()

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from .loops import loop_factory
 from .portal import Portal
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ class Runtime:
     def __init__(
         self, settings: Settings, *, confirmer: Callable[[], Confirmer | None] = lambda: None
     ) -> None:
-        self.portal = Portal.start(f"ibkr-{settings.profile}")
+        self.portal = Portal.start(
+            f"ibkr-{settings.profile}", new_loop=loop_factory(settings.event_loop)
+        )
         self.engine: Engine | None = None
         self.connecting = 0
         self._settings = settings

@@ -11,11 +11,12 @@ import threading
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
 from ibkr_connector.errors import NotConnectedError, RequestTimeoutError, WrongThreadError
-from ibkr_connector.portal import Portal
+from ibkr_connector.portal import AT_ONCE, Portal
 
 WHO: contextvars.ContextVar[str] = contextvars.ContextVar("WHO", default="nobody")
 
@@ -106,6 +107,71 @@ async def test_cancelling_the_caller_cancels_the_work_and_waits_for_its_end(
     with pytest.raises(asyncio.CancelledError):
         await caller
     assert work.cancelled.is_set()
+
+
+async def test_of_many_that_come_together_the_first_go_on_before_the_last_begin(
+    portal: Portal,
+) -> None:
+    steps: list[str] = []
+
+    async def work(number: int) -> None:
+        steps.append(f"{number} begins")
+        await asyncio.sleep(0)
+        steps.append(f"{number} goes on")
+
+    many = AT_ONCE * 3
+    gate = threading.Event()
+    held = asyncio.create_task(portal.call(lambda: _held_by(gate)))
+    callers = [asyncio.create_task(portal.call(partial(work, number))) for number in range(many)]
+    await asyncio.sleep(0)
+    gate.set()
+    await asyncio.gather(held, *callers)
+    begun = [step for step in steps if step.endswith("begins")]
+    assert begun == [f"{number} begins" for number in range(many)], "in the order of their coming"
+    assert steps.index("0 goes on") < steps.index(f"{many - 1} begins")
+
+
+async def _held_by(gate: threading.Event) -> None:
+    # keeps the loop itself, so that all the others come together
+    gate.wait(60.0)
+
+
+async def test_who_is_cancelled_before_his_work_begins_has_none_done(portal: Portal) -> None:
+    begun: list[int] = []
+
+    async def work(number: int) -> None:
+        begun.append(number)
+
+    many = AT_ONCE * 2
+    gate = threading.Event()
+    held = asyncio.create_task(portal.call(lambda: _held_by(gate)))
+    callers = [asyncio.create_task(portal.call(partial(work, number))) for number in range(many)]
+    await asyncio.sleep(0)
+    callers[-1].cancel()
+    await asyncio.sleep(0)
+    gate.set()
+    ended = await asyncio.gather(held, *callers, return_exceptions=True)
+    assert isinstance(ended[-1], asyncio.CancelledError)
+    assert begun == [*range(many - 1)]
+
+
+async def test_a_portal_that_stops_begins_nothing_more_of_what_came_together(
+    portal: Portal,
+) -> None:
+    begun: list[int] = []
+
+    async def work(number: int) -> None:
+        begun.append(number)
+
+    gate = threading.Event()
+    held = asyncio.create_task(portal.call(lambda: _held_by(gate)))
+    callers = [asyncio.create_task(portal.call(partial(work, number))) for number in range(200)]
+    await asyncio.sleep(0)
+    portal.stop(0.0)
+    gate.set()
+    ended = await asyncio.gather(held, *callers, return_exceptions=True)
+    assert begun == []
+    assert all(isinstance(one, NotConnectedError) for one in ended[1:])
 
 
 async def test_a_timeout_of_the_caller_is_his_timeout(portal: Portal) -> None:
@@ -324,7 +390,7 @@ def test_eight_threads_with_three_loops_each_all_get_their_own_answers(portal: P
 def test_a_process_that_exits_without_stopping_ends_at_once() -> None:
     script = """
 import asyncio
-from ibkr_connector.portal import Portal
+from ibkr_connector.portal import AT_ONCE, Portal
 portal = Portal.start("left-behind")
 async def forever():
     try:
@@ -358,7 +424,7 @@ def test_a_forked_child_is_told_that_it_has_no_portal() -> None:
     script = """
 import os
 from ibkr_connector.errors import NotConnectedError
-from ibkr_connector.portal import Portal
+from ibkr_connector.portal import AT_ONCE, Portal
 portal = Portal.start("parent")
 async def nothing():
     return None

@@ -185,6 +185,10 @@ class Settings(Given):
     messages_per_second: int | None = Field(
         default=None, ge=10, le=1000, description="To the gateway; 0.45 a line when not set."
     )
+    event_loop: Literal["auto", "asyncio", "uvloop"] = Field(
+        default="auto",
+        description="Loop of the I/O thread; `auto` takes uvloop where that is installed.",
+    )
     retry_max_attempts: int = Field(
         default=4, ge=1, description="Attempts of a call that may be repeated."
     )
