@@ -20,7 +20,6 @@ from .account.desk import AccountDesk, choose_account
 from .clock import Clock, SystemClock
 from .codes import pacing_effect
 from .data_pool import DataPool
-from .derivatives.asking import Inquirer
 from .derivatives.futures import FuturesDesk
 from .derivatives.options import OptionsDesk
 from .errors import IBKRError, NotConnectedError, ReadOnlyError
@@ -43,7 +42,6 @@ from .gateway.unreadable import Unreadables
 from .instruments.catalogue import Catalogue
 from .instruments.registry import Registry
 from .instruments.resolver import Resolver
-from .market.asking import Asking
 from .market.bar_store import BarStore
 from .market.desk import MarketDesk
 from .market.history import HistoryDesk, HistoryWish
@@ -71,6 +69,7 @@ from .orders.risk.equity import EquityMarks
 from .orders.rule_book import RuleBook
 from .orders.sizing import SizingBasis, basis_of
 from .orders.vouchers import Vouchers
+from .resilience.asking import Asking
 from .resilience.operation import ENDPOINTS, Operation
 from .resilience.pipeline import Pipeline
 from .rule_facts import RuleFacts
@@ -162,31 +161,23 @@ class Engine:
             followed=self.streams.newest,
             clock=clock,
         )
-        self.options = OptionsDesk(
-            gateway=self._pool,
-            pipeline=self._pool,
-            resolve=self.instruments.resolve,
-            lines=self._pipeline.lines,
-            followed=self.streams.newest,
-            data_type=DataType[settings.market_data_type.upper()],
-            delayed_fallback=settings.delayed_fallback,
-        )
-        self.futures = FuturesDesk(
-            ask=Inquirer(gateway=self._pool, pipeline=self._pool),
-            bars=self.market.bars,
-            clock=clock,
-        )
         asking = Asking(
             gateway=self._pool,
             pipeline=self._pool,
             clock=clock,
             resolve=self.instruments.resolve,
         )
+        self.options = OptionsDesk(
+            asking=asking,
+            lines=self._pipeline.lines,
+            followed=self.streams.newest,
+            data_type=DataType[settings.market_data_type.upper()],
+            delayed_fallback=settings.delayed_fallback,
+        )
+        self.futures = FuturesDesk(asking=asking, bars=self.market.bars)
         past = Past(asking)
         self.past_ticks = PastTickDesk(asking, past=past)
-        self.research = ResearchDesk(
-            gateway=self._pool, pipeline=self._pool, resolve=self.instruments.resolve
-        )
+        self.research = ResearchDesk(asking)
         self.history = HistoryDesk(
             gateway=self._pool,
             past=past,

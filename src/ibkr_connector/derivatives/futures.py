@@ -15,7 +15,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
-from ibkr_connector.clock import Clock
 from ibkr_connector.errors import ContractError, ContractNotFoundError, IBKRError, NoDataError
 from ibkr_connector.gateway import reference
 from ibkr_connector.instruments.calendars import trading_days
@@ -30,8 +29,8 @@ from ibkr_connector.model.futures import (
     RollRule,
 )
 from ibkr_connector.model.market import Bar, BarSeries
+from ibkr_connector.resilience.asking import Asking, AskingGateway
 
-from .asking import Inquirer
 from .config import IBKRFuturesServiceConfig
 from .rolls import (
     TradingDays,
@@ -81,10 +80,10 @@ class _Bars(Protocol):
 class FuturesDesk:
     """Answer which future is meant by a symbol, and fetch bars of many."""
 
-    def __init__(self, *, ask: Inquirer, bars: _Bars, clock: Clock) -> None:
-        self._ask = ask
+    def __init__(self, *, asking: Asking[AskingGateway], bars: _Bars) -> None:
+        self._asking = asking
         self._bars = bars
-        self._clock = clock
+        self._clock = asking.clock
 
     async def contracts(
         self, symbol: str, *, config: IBKRFuturesServiceConfig, include_expired: bool = False
@@ -97,7 +96,7 @@ class FuturesDesk:
             ContractError: They are of several kinds.
         """
         name = symbol.strip().upper()
-        found = await self._ask(
+        found = await self._asking.request(
             "futures",
             partial(
                 reference.futures_of,
@@ -105,7 +104,7 @@ class FuturesDesk:
                 exchange=config.exchanges.get(name, ""),
                 include_expired=include_expired,
             ),
-            policy="contract_details",
+            endpoint="contract_details",
         )
         wanted = chosen(
             found,
@@ -132,10 +131,10 @@ class FuturesDesk:
             weights = [await self._volume(one.contract) for one in rivals]
         else:
             weights = [
-                await self._ask(
+                await self._asking.request(
                     "open_interest",
                     partial(reference.open_interest, contract=one.contract),
-                    policy="quote",
+                    endpoint="quote",
                 )
                 for one in rivals
             ]

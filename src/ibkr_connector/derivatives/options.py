@@ -6,7 +6,7 @@ Owns how many options are followed at a time: greeks come with streams alone, an
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
@@ -19,15 +19,13 @@ from ibkr_connector.errors import (
 )
 from ibkr_connector.gateway import reference
 from ibkr_connector.instruments.ticks import number
-from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
+from ibkr_connector.model.contracts import Contract, SecurityType
 from ibkr_connector.model.derivatives import ChainSlice, Greeks, OptionChain, OptionValue
 from ibkr_connector.model.market import DataType, Quote
+from ibkr_connector.resilience.asking import Asking, AskingGateway
 from ibkr_connector.resilience.line_turns import LineTurns, each
 from ibkr_connector.resilience.lines import LineBudget
-from ibkr_connector.resilience.operation import ENDPOINTS, Carrier, Operation
 from ibkr_connector.resilience.single_flight import SingleFlight
-
-from .asking import AskingGateway, Inquirer
 
 __all__ = ["OptionsDesk"]
 
@@ -60,9 +58,7 @@ class OptionsDesk:
     Answer what options there are, and what they are worth.
 
     Args:
-        gateway: Asks one question.
-        pipeline: Carries it out, through a connection for data where there is one.
-        resolve: Turns text or a description into the details of one contract.
+        asking: Carries a question out.
         lines: Counts lines.
         followed: The newest quote of a stream that is whole, if there is one.
         data_type: What greeks are computed from.
@@ -72,18 +68,13 @@ class OptionsDesk:
     def __init__(
         self,
         *,
-        gateway: OptionsGateway,
-        pipeline: Carrier,
-        resolve: Callable[[Contract | str], Awaitable[ContractDetails]],
+        asking: Asking[OptionsGateway],
         lines: LineBudget,
         followed: Callable[[Contract], Quote | None],
         data_type: DataType,
         delayed_fallback: bool,
     ) -> None:
-        self._gateway = gateway
-        self._pipeline = pipeline
-        self._ask = Inquirer(gateway=gateway, pipeline=pipeline)
-        self._resolve = resolve
+        self._asking = asking
         self._turns = LineTurns(lines)
         self._flights = SingleFlight()
         self._followed = followed
@@ -97,11 +88,11 @@ class OptionsDesk:
         Raises:
             NoDataError: There are none.
         """
-        underlying = (await self._resolve(description)).contract
-        classes = await self._ask(
+        underlying = await self._asking.contract(description)
+        classes = await self._asking.request(
             "option_classes",
             partial(reference.option_classes, contract=underlying),
-            policy="option_classes",
+            endpoint="option_classes",
         )
         if not classes:
             raise NoDataError(f"IB lists no options on {underlying}")
@@ -153,11 +144,11 @@ class OptionsDesk:
     async def _greeks(self, contract: Contract, data_type: DataType) -> Quote:
         async def follow() -> Quote:
             async with self._turns.line():
-                return await self._gateway.data.greeks(
+                return await self._asking.gateway.data.greeks(
                     contract, data_type=data_type, patience_s=_PATIENCE_S
                 )
 
-        return await self._pipeline.run(Operation(policy=ENDPOINTS["option_value"], call=follow))
+        return await self._asking.ask("option_value", follow)
 
     async def values(self, descriptions: Iterable[Contract | str]) -> ChainSlice:
         """Return the greeks of many options, each once; those that could not be had are named."""
@@ -183,7 +174,7 @@ class OptionsDesk:
             price=_above_zero("price", price),
             under_price=_above_zero("under_price", under_price),
         )
-        return await self._ask("implied_volatility", call, policy="option_value")
+        return await self._asking.request("implied_volatility", call, endpoint="option_value")
 
     async def price(
         self, description: Contract | str, *, volatility: float, under_price: object
@@ -196,10 +187,10 @@ class OptionsDesk:
             volatility=float(_above_zero("volatility", volatility)),
             under_price=_above_zero("under_price", under_price),
         )
-        return await self._ask("option_price", call, policy="option_value")
+        return await self._asking.request("option_price", call, endpoint="option_value")
 
     async def _option(self, description: Contract | str) -> Contract:
-        contract = (await self._resolve(description)).contract
+        contract = await self._asking.contract(description)
         if contract.security_type not in _OPTIONS:
             raise ContractError(f"{contract} is no option")
         # a con id alone has no exchange, and data needs one

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from ibkr_connector.errors import ContractError
 from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.registry import Change, ImportReport, Instrument, Resolution
 
@@ -187,6 +189,28 @@ class Instruments:
     async def history(self, instrument_id: str) -> tuple[Change, ...]:
         """Return what became different of an instrument (or of `#265598`): ids, symbols, terms."""
         return await self._hop(lambda engine: engine.registry.history(instrument_id))
+
+    async def changes(
+        self, *, since: datetime | None = None, corporate_actions: bool = False
+    ) -> tuple[Change, ...]:
+        """
+        Return what became different of all your instruments and their contracts, oldest first.
+
+        It is seen when IB is asked again: `refresh` asks now, and each use once a day.
+
+        Args:
+            since: Aware datetime; from the beginning when not given.
+            corporate_actions: Only what a merger, a split, a renaming or a new listing leaves
+                behind: another contract under the same description, another symbol, place,
+                currency or multiplier.
+
+        Raises:
+            ContractError: `since` names no zone.
+        """
+        if since is not None and since.tzinfo is None:
+            raise ContractError(f"{since!r} names no zone", hint="use an aware datetime")
+        found = await self._hop(lambda engine: engine.registry.changes(since))
+        return tuple(one for one in found if one.is_corporate_action or not corporate_actions)
 
     async def import_(self, path: Path | str) -> ImportReport:
         """

@@ -22,6 +22,7 @@ from sqlalchemy import (
     bindparam,
     cast,
     delete,
+    exists,
     func,
     insert,
     select,
@@ -55,10 +56,12 @@ __all__ = [
     "Recalled",
     "all_bands",
     "all_instruments",
+    "changes_since",
     "drop_instrument",
     "history_of",
     "keep_bands",
     "keep_findings",
+    "prune",
     "put_instrument",
     "put_instruments",
     "recall",
@@ -106,12 +109,12 @@ def recall(connection: Connection, wanted: Sequence[Contract]) -> list[Recalled 
     return [found.get(key) for key in keys]
 
 
-def keep_findings(connection: Connection, findings: Sequence[Finding]) -> None:
-    """Write what descriptions turned out to be, and what became different thereby."""
+def keep_findings(connection: Connection, findings: Sequence[Finding]) -> Sequence[Change]:
+    """Write what descriptions turned out to be; return what became different thereby."""
     # a combination is what its legs are, and has no id to be known by
     singles = [one for one in findings if one.details.contract.con_id is not None]
     if not singles:
-        return
+        return ()
     known = _known_details(connection, singles)
     earlier = _known_ids(connection, singles)
     told: list[Change] = []
@@ -148,6 +151,31 @@ def keep_findings(connection: Connection, findings: Sequence[Finding]) -> None:
         for contract in (one.wanted, one.details.contract)
     }
     upsert(connection, descriptions, list(described.values()))
+    return told
+
+
+def prune(connection: Connection, before: datetime) -> int:
+    """
+    Let go of contracts that were asked for before then and not since; return how many.
+
+    Those of the user's own instruments stay, and so does all that ever became different.
+    """
+    kept = select(instruments.c.con_id).where(instruments.c.con_id.is_not(None))
+    connection.execute(
+        delete(descriptions).where(
+            descriptions.c.qualified_at < before, descriptions.c.con_id.not_in(kept)
+        )
+    )
+    is_described = exists().where(
+        (descriptions.c.con_id == contracts.c.con_id)
+        & (descriptions.c.security_type == contracts.c.security_type)
+    )
+    gone = connection.execute(
+        delete(contracts).where(
+            contracts.c.qualified_at < before, contracts.c.con_id.not_in(kept), ~is_described
+        )
+    )
+    return gone.rowcount
 
 
 def put_instrument(connection: Connection, instrument: Instrument) -> bool:
@@ -246,6 +274,20 @@ def history_of(connection: Connection, subjects: Sequence[str]) -> tuple[Change,
     return tuple(
         Change(at=row.at, subject=row.subject, field=row.field, old=row.old, new=row.new)
         for row in rows
+    )
+
+
+def changes_since(connection: Connection, since: datetime | None) -> tuple[Change, ...]:
+    """Return what became different of the user's instruments and of their contracts."""
+    named = select(instruments.c.instrument_id, instruments.c.con_id)
+    subjects = {text for row in connection.execute(named) for text in (row[0], f"#{row[1]}")}
+    wanted = select(changes).order_by(changes.c.change_id)
+    if since is not None:
+        wanted = wanted.where(changes.c.at >= since)
+    return tuple(
+        Change(at=row.at, subject=row.subject, field=row.field, old=row.old, new=row.new)
+        for row in connection.execute(wanted)
+        if row.subject in subjects
     )
 
 

@@ -24,7 +24,13 @@ from ibkr_connector.errors import ContractError, IBKRError
 from ibkr_connector.gateway.times import BadTimeError
 from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.instruments import PriceBand
-from ibkr_connector.model.registry import BadLine, Change, ImportReport, Instrument
+from ibkr_connector.model.registry import (
+    BadLine,
+    Change,
+    ChangeKind,
+    ImportReport,
+    Instrument,
+)
 from ibkr_connector.storage.database import Database, open_database
 
 from . import records
@@ -44,6 +50,10 @@ _PATIENCE_S: Final = 2.0
 
 _AGAIN_AFTER_S: Final = 60.0
 _RULES_FOR: Final = timedelta(days=7)
+_KEPT_FOR: Final = timedelta(days=90)
+"""How long contracts without an id of the user's are kept that nobody asks for any more."""
+
+_PRUNE_EVERY: Final = timedelta(days=1)
 _LONGEST_ID: Final = 128
 _TOGETHER: Final = 200
 """Written in one transaction, so that nobody waits long for its end."""
@@ -73,6 +83,7 @@ class Registry:
         self._notes: list[Finding] = []
         self._writer: asyncio.Task[None] | None = None
         self._trouble: _Trouble | None = None
+        self._pruned_at: datetime | None = None
 
     async def aclose(self) -> None:
         """Write what is noted, and let the database go; idempotent."""
@@ -145,6 +156,10 @@ class Registry:
         if known is not None and known.con_id is not None:
             subjects.append(f"#{known.con_id}")
         return await self._read(partial(records.history_of, subjects=subjects))
+
+    async def changes(self, since: datetime | None) -> tuple[Change, ...]:
+        """Return what became different of all instruments that have an id, oldest first."""
+        return await self._read(partial(records.changes_since, since=since))
 
     async def bring_in(self, rows: Sequence[Row], problems: Sequence[BadLine] = ()) -> ImportReport:
         """Register what a file says, in one piece; lines that make no sense are named."""
@@ -298,9 +313,28 @@ class Registry:
             while self._notes:
                 notes, self._notes = self._notes[:_TOGETHER], self._notes[_TOGETHER:]
                 keep = self._run(partial(records.keep_findings, findings=notes))
-                await self._guarded(keep, patience_s=None)
+                for change in await self._guarded(keep, patience_s=None) or ():
+                    if change.kind is ChangeKind.OTHER_CONTRACT:
+                        _log.warning(
+                            "the instrument %s is the contract %s now, and was %s",
+                            *(change.subject, change.new, change.old),
+                        )
+            await self._prune()
         finally:
             self._writer = None
+
+    async def _prune(self) -> None:
+        """Let go once a day what nobody has asked for in a long time."""
+        now = self._clock.utcnow()
+        if self._pruned_at is not None and now - self._pruned_at < _PRUNE_EVERY:
+            return
+        self._pruned_at = now
+        before = now - max(_KEPT_FOR, 2 * self._max_age)
+        gone = await self._guarded(
+            self._run(partial(records.prune, before=before)), patience_s=None
+        )
+        if gone:
+            _log.info("%d contracts that nobody asks for any more were let go", gone)
 
 
 def check_id(instrument_id: str) -> str:

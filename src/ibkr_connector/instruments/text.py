@@ -21,6 +21,7 @@ The short text form of contracts.
 
     SAP@IBIS/EUR            any of these at an exchange, and in a currency
     IND DAX@EUREX/EUR
+    SAP@XETR                a stock that is listed there, by MIC; routed by SMART
 
     ES 202703 - ES 202612   a combination: the first is bought, the other is sold
     KO - 2*PEP              one with two of the second leg in it
@@ -51,6 +52,8 @@ from ibkr_connector.model.contracts import (
     forex,
 )
 from ibkr_connector.model.ids import ConId
+
+from .mics import Venue, mic_of, venue_of
 
 __all__ = ["contract_text", "parse_contract"]
 
@@ -122,14 +125,31 @@ def parse_contract(text: str) -> Contract:
         return Contract(symbol="", con_id=ConId(int(match["con_id"])), exchange="")
     if "@" in words and (match := _PLACED.fullmatch(words)):
         read = _single(match["what"], text)
-        money = match["money"] or read.currency
+        venue = _by_mic(match["place"])
+        money = match["money"] or _usual(read, venue)
         if money != read.currency and _PAIR.fullmatch(match["what"].rpartition(" ")[2]):
             raise ContractError(
                 f"{text!r} names two currencies: {read.currency} and {money}",
                 hint="leave out the one behind the exchange",
             )
-        return replace(read, exchange=match["place"], currency=money)
+        if venue is None:
+            return replace(read, exchange=match["place"], currency=money)
+        if read.security_type is SecurityType.STOCK:
+            return replace(read, primary_exchange=venue.exchange, currency=money)
+        return replace(read, exchange=venue.exchange, currency=money)
     return _single(words, text)
+
+
+def _by_mic(place: str) -> Venue | None:
+    """Return the exchange of a MIC; one that IB has as a name of its own stays that name."""
+    venue = venue_of(place)
+    return None if venue is None or venue.exchange == place else venue
+
+
+def _usual(read: Contract, venue: Venue | None) -> str:
+    """Return the currency of what no currency is said of: a MIC tells, for all but pairs."""
+    is_pair = read.security_type in {SecurityType.FOREX, SecurityType.CRYPTO}
+    return read.currency if venue is None or is_pair else venue.currency
 
 
 def contract_text(contract: Contract) -> str:
@@ -149,9 +169,12 @@ def contract_text(contract: Contract) -> str:
     try:
         read = parse_contract(text)
         if read != contract and not contract.legs:
-            text += f"@{contract.exchange}"
-            text += "" if contract.currency == read.currency else f"/{contract.currency}"
+            is_listed = contract.exchange == "SMART" and contract.primary_exchange
+            text += f"@{(is_listed and mic_of(contract)) or contract.exchange}"
             read = parse_contract(text)
+            if contract.currency != read.currency:
+                text += f"/{contract.currency}"
+                read = parse_contract(text)
     except ContractError:
         read = None
     if read != contract:

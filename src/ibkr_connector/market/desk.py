@@ -18,11 +18,12 @@ from ibkr_connector.errors import MarketDataPermissionError, NoDataError
 from ibkr_connector.gateway.port import MarketGateway
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.market import BarSeries, DataType, MarketData, Quote, QuoteSet
+from ibkr_connector.resilience.asking import Resolve
 from ibkr_connector.resilience.lines import LineBudget
 from ibkr_connector.resilience.operation import ENDPOINTS, Carrier, Operation
 
-from .asking import Resolve, bars_key, show_of
 from .many import Line, ManyQuotes
+from .questions import bars_key, show_of
 from .spans import check_bar_size, check_duration
 from .timed_cache import TimedCache
 

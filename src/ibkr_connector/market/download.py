@@ -32,11 +32,11 @@ from ibkr_connector.model.history import DownloadProgress, SplitNote
 from ibkr_connector.model.market import BarSeries
 from ibkr_connector.resilience.operation import ENDPOINTS, Carrier, Operation
 
-from .asking import bars_key
 from .bar_store import BarStore, SeriesKey
 from .chunks import BAR_S, Chunk, chunks
 from .gaps import restated
 from .intervals import Span, common, joined, without
+from .questions import bars_key
 
 __all__ = ["BarsSource", "Downloaded", "Downloader", "Progress", "on_disk"]
 

@@ -22,7 +22,6 @@ from ibkr_connector.model.history import BarGap, Download, TimeSpan
 from ibkr_connector.model.market import BarSeries
 from ibkr_connector.resilience.operation import Carrier
 
-from .asking import aware, show_of
 from .bar_store import BarStore, SeriesKey
 from .chunks import BAR_S, fits_one_request, on_the_grid, start_of_duration
 from .download import BarsSource, Downloader, Progress
@@ -31,6 +30,7 @@ from .expected import Expected, expected
 from .gaps import find_gaps, find_jumps
 from .intervals import Span, time_spans, without
 from .past import Past
+from .questions import aware, show_of
 from .renewing import Renewing
 from .spans import (
     check_bar_size,

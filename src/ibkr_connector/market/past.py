@@ -11,9 +11,10 @@ from typing import Final, Protocol
 
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.history import Session
+from ibkr_connector.resilience.asking import Asking, AskingGateway
 from ibkr_connector.resilience.operation import HistoryKey
 
-from .asking import Asking, aware, counted, show_of
+from .questions import aware, counted, show_of, until_now
 
 __all__ = ["DataGateway", "Past", "PastSource"]
 
@@ -37,7 +38,7 @@ class PastSource(Protocol):
         ...
 
 
-class DataGateway(Protocol):
+class DataGateway(AskingGateway, Protocol):
     """What history needs of a gateway."""
 
     @property
@@ -90,7 +91,7 @@ class Past:
     ) -> tuple[Session, ...]:
         """Return the trading sessions that a span touches, oldest first."""
         contract = await self._asking.contract(description)
-        since, until = aware(start), self._asking.until(end)
+        since, until = aware(start), until_now(self._asking.clock, end)
         # days are trading days, of which no span has more than it has days
         days = max(1, (until - since).days + 2)
         duration = f"{days} D" if days <= _MOST_DAYS else f"{days // 365 + 1} Y"

@@ -15,9 +15,10 @@ from ibkr_connector.errors import HistoricalDataError, IBKRError
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.research import PastMidpoint, PastQuote, PastTicks, VolumeAtPrice
 from ibkr_connector.model.streams import Trade
+from ibkr_connector.resilience.asking import Asking, AskingGateway
 
-from .asking import Asking, aware, counted, instant
 from .past import Past
+from .questions import aware, counted, instant, until_now
 
 __all__ = ["PastTickDesk", "TickGateway", "TickSource"]
 
@@ -49,7 +50,7 @@ class TickSource(Protocol):
         ...
 
 
-class TickGateway(Protocol):
+class TickGateway(AskingGateway, Protocol):
     """What ticks of the past need of a gateway."""
 
     @property
@@ -88,7 +89,7 @@ class PastTickDesk:
                 f"there are no ticks of {what_to_show!r}", hint=f"valid are {', '.join(_KINDS)}"
             )
         contract = await self._asking.contract(description)
-        at, until = aware(start), self._asking.until(end)
+        at, until = aware(start), until_now(self._asking.clock, end)
         if at >= until:
             raise HistoricalDataError(
                 f"a span from {at.isoformat()} to {until.isoformat()} holds nothing"

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from ibkr_connector.errors import MarketDataError, MarketDataPermissionError
 from ibkr_connector.gateway.stream_port import StreamKind
-from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
+from ibkr_connector.model.contracts import Contract, SecurityType
 from ibkr_connector.model.research import (
     Article,
     CorporateEvent,
@@ -24,7 +24,7 @@ from ibkr_connector.model.research import (
     ScanRow,
 )
 from ibkr_connector.model.streams import WhenFull
-from ibkr_connector.resilience.operation import ENDPOINTS, Carrier, Operation
+from ibkr_connector.resilience.asking import Asking, AskingGateway
 
 from .calendar_events import events_of
 from .stream import BulletinStream, NewsStream, ScanStream, TakePlace
@@ -86,7 +86,7 @@ class ResearchSource(Protocol):
         ...
 
 
-class ResearchGateway(Protocol):
+class ResearchGateway(AskingGateway, Protocol):
     """What research needs of a gateway."""
 
     @property
@@ -96,35 +96,18 @@ class ResearchGateway(Protocol):
 
 
 class ResearchDesk:
-    """
-    Carries the questions out.
+    """Carries the questions out."""
 
-    Args:
-        gateway: Asks one.
-        pipeline: Carries it out.
-        resolve: Turns text or a description into the details of one contract.
-    """
-
-    def __init__(
-        self,
-        *,
-        gateway: ResearchGateway,
-        pipeline: Carrier,
-        resolve: Callable[[Contract | str], Awaitable[ContractDetails]],
-    ) -> None:
-        self._gateway = gateway
-        self._pipeline = pipeline
-        self._resolve = resolve
+    def __init__(self, asking: Asking[ResearchGateway]) -> None:
+        self._asking = asking
 
     async def ask(self, question: Callable[[ResearchSource], Awaitable[T]]) -> T:
         """Carry one question out."""
-        return await self._pipeline.run(
-            Operation(policy=ENDPOINTS["research"], call=lambda: question(self._gateway.data))
-        )
+        return await self._asking.ask("research", lambda: question(self._asking.gateway.data))
 
     async def contract(self, description: Contract | str) -> Contract:
         """Return the qualified contract."""
-        return (await self._resolve(description)).contract
+        return await self._asking.contract(description)
 
 
 class Research:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from .contracts import Contract, ContractDetails
 from .ids import ConId
@@ -14,7 +16,38 @@ from .record import Record
 if TYPE_CHECKING:
     from ibkr_connector.errors import IBKRError
 
-__all__ = ["BadLine", "Change", "ImportReport", "Instrument", "Resolution"]
+__all__ = ["BadLine", "Change", "ChangeKind", "ImportReport", "Instrument", "Resolution"]
+
+
+class ChangeKind(StrEnum):
+    """What a change looks like."""
+
+    OTHER_CONTRACT = "other contract"
+    """The same description means another contract: a merger, or a symbol given anew."""
+
+    RENAMED = "renamed"
+    LISTED_ELSEWHERE = "listed elsewhere"
+    TERMS = "terms"
+    """Another multiplier, currency or expiry, as after a split of what an option is on."""
+
+    OTHER = "other"
+    """A note, a description, a price step, an id that was taken away."""
+
+
+_KINDS: Final[Mapping[str, ChangeKind]] = MappingProxyType(
+    {
+        "con_id": ChangeKind.OTHER_CONTRACT,
+        "symbol": ChangeKind.RENAMED,
+        "local_symbol": ChangeKind.RENAMED,
+        "trading_class": ChangeKind.RENAMED,
+        "long_name": ChangeKind.RENAMED,
+        "primary_exchange": ChangeKind.LISTED_ELSEWHERE,
+        "currency": ChangeKind.TERMS,
+        "multiplier": ChangeKind.TERMS,
+        "expiry": ChangeKind.TERMS,
+        "last_trade_date": ChangeKind.TERMS,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +78,17 @@ class Change(Record):
     field: str
     old: str
     new: str
+
+    @property
+    def kind(self) -> ChangeKind:
+        """What it looks like."""
+        # what is told for the first time has not changed
+        return _KINDS.get(self.field, ChangeKind.OTHER) if self.old else ChangeKind.OTHER
+
+    @property
+    def is_corporate_action(self) -> bool:
+        """Whether it is what a merger, a split, a renaming or a new listing leaves behind."""
+        return self.kind is not ChangeKind.OTHER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
-from urllib.parse import urlsplit
 
 from sqlalchemy import URL, Connection, Engine, Inspector, create_engine, event, inspect, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -23,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ibkr_connector.errors import ConfigurationError
 
+from .dsn import dsn_of
 from .postgres import address_of, connected, unreadable
 from .schema import HEAD, METADATA, VERSIONS
 
@@ -233,17 +233,12 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
 
 def _postgres(url: str) -> AsyncEngine:
     try:
-        parts = urlsplit(url)
-        if parts.scheme.split("+")[0] not in {"postgresql", "postgres"}:
-            raise ConfigurationError(
-                f"expected a URL postgresql://..., found one of {parts.scheme!r}",
-                hint="leave it out for a file of SQLite in state_dir",
-            )
+        where = dsn_of(url)
         importlib.import_module("asyncpg")
         # the driver reads the whole URL itself: SQLAlchemy knows nothing of `?sslmode=require`
         connect = partial(
             connected,
-            parts._replace(scheme="postgresql").geturl(),
+            where,
             timeout=_BUSY_S,
             command_timeout=_BUSY_S,
         )

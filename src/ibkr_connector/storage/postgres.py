@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from ibkr_connector.errors import ConfigurationError
 
 from .chain import GENESIS
+from .dsn import dsn_of
 from .writer import Chain, Entry, Row, Writer, entry_of, follow, sound
 
 __all__ = [
@@ -77,7 +78,7 @@ class PostgresPlace:
     """
     A journal in a database; `name` tells it from others in the same table.
 
-    `url` is `postgresql://user:password@host:port/database`, in any form that asyncpg takes.
+    `url` is `postgresql://user:password@host:port/database`, in any form that `dsn_of` reads.
     """
 
     url: str
@@ -123,7 +124,7 @@ async def connected(url: str, **options: Any) -> Any:
     """
     asyncpg = _asyncpg()
     try:
-        return await asyncpg.connect(url, **options)
+        return await asyncpg.connect(dsn_of(url), **options)
     except asyncpg.InterfaceError:
         raise  # some are ValueErrors, and say what is wrong
     except (ValueError, OverflowError):

@@ -174,6 +174,19 @@ async def test_a_database_without_a_journal_or_of_another_format_says_so(postgre
         await asyncio.to_thread(read, place)
 
 
+@on_a_server
+async def test_its_url_may_say_how_the_line_is_secured(
+    postgres_url: str, request: pytest.FixtureRequest
+) -> None:
+    url = postgres_url.replace("postgresql", "postgresql+asyncpg")
+    place = PostgresPlace(url=f"{url}?ssl=prefer", name=request.node.name)
+    journal = await Journal.open(place, clock=ManualClock(NOON))
+    await journal.aclose()
+    # a server without certificates cannot keep what is asked of the line
+    with pytest.raises(ConfigurationError, match="cannot be used"):
+        await Journal.open(replace(place, url=f"{url}?ssl=require"), clock=ManualClock(NOON))
+
+
 async def test_a_server_that_is_not_there_is_a_mistake_of_the_configuration(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

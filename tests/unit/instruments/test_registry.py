@@ -34,6 +34,7 @@ from ibkr_connector.model.contracts import (
 )
 from ibkr_connector.model.ids import ConId
 from ibkr_connector.model.instruments import PriceBand
+from ibkr_connector.model.registry import Change, ChangeKind
 from ibkr_connector.resilience.pipeline import Pipeline
 from kit.fake_clock import FakeClock
 from kit.postgres import on_a_server
@@ -197,7 +198,9 @@ async def test_a_combination_may_have_an_id(opened: Callable[..., Any]) -> None:
         assert known.description == combo(*known.description.legs)
 
 
-async def test_what_became_different_is_told(opened: Callable[..., Any], clock: FakeClock) -> None:
+async def test_what_became_different_is_told(
+    opened: Callable[..., Any], clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
     async with opened(DETAILS) as (resolver, registry, _listing):
         await registry.register("my.fruit", "AAPL")
         await resolver.resolve("my.fruit")
@@ -230,6 +233,44 @@ async def test_what_became_different_is_told(opened: Callable[..., Any], clock: 
         }
         (change,) = [one for one in await registry.history("my.fruit") if one.new == "999"]
         assert (change.subject, change.old, change.at) == ("my.fruit", "265598", clock.utcnow())
+        actions = [one for one in await registry.changes(None) if one.is_corporate_action]
+        assert change in actions
+        assert change.kind is ChangeKind.OTHER_CONTRACT
+        assert await registry.changes(clock.utcnow() + timedelta(seconds=1)) == ()
+    assert "the instrument my.fruit is the contract 999 now, and was 265598" in caplog.text
+    renaming = Change(at=clock.utcnow(), subject="#1", field="symbol", old="FB", new="META")
+    kinds = {replace(renaming, field=field).kind for field in ("symbol", "long_name")}
+    assert kinds == {ChangeKind.RENAMED}
+    assert replace(renaming, field="multiplier").kind is ChangeKind.TERMS
+    assert not replace(renaming, field="note").is_corporate_action
+    assert not replace(renaming, old="").is_corporate_action
+
+
+async def test_what_nobody_asks_for_any_more_is_let_go_and_ones_own_stay(
+    opened: Callable[..., Any], place: Path, clock: FakeClock
+) -> None:
+    listed = [
+        ContractDetails(contract=Contract(symbol=f"S{number}", con_id=ConId(number)))
+        for number in range(1, 4)
+    ]
+    async with opened(*listed) as (resolver, registry, _listing):
+        await registry.register("my:1", "S1")
+        for one in ("S1", "S2", "S3"):
+            await resolver.resolve(one)
+    await clock.advance(80 * DAY_S)
+    async with opened(*listed) as (resolver, _, _listing):
+        await resolver.resolve("S3")
+    await clock.advance(20 * DAY_S)
+    async with opened(*listed) as (resolver, registry, _listing):
+        await resolver.resolve("S3")
+        await registry.settle()
+        with closing(sqlite3.connect(place)) as reading:
+            kept = reading.execute("SELECT con_id FROM contracts ORDER BY con_id").fetchall()
+            described = reading.execute("SELECT DISTINCT con_id FROM descriptions").fetchall()
+        assert kept == [(1,), (3,)]
+        assert sorted(described) == kept
+        # a day later it looks again, and not before
+        assert registry._pruned_at == clock.utcnow()
 
 
 async def test_a_continuous_future_and_its_front_month_are_two_contracts(

@@ -233,7 +233,7 @@ def test_combinations_of_any_kinds_read_as_the_same(
     "contract",
     [
         Contract(symbol="AAPL", con_id=ConId(265598)),
-        stock("SAP", primary_exchange="IBIS"),
+        stock("SAP", primary_exchange="NOWHERE"),
         Contract(symbol="ES", security_type=SecurityType.FUTURE, multiplier=Decimal(50)),
         Contract(symbol="A B C"),
     ],

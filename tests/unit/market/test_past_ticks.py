@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from ibkr_connector.errors import HistoricalDataError
-from ibkr_connector.market.asking import Asking
 from ibkr_connector.market.past import Past
 from ibkr_connector.market.past_ticks import PastTickDesk
 from ibkr_connector.model.contracts import Contract, ContractDetails
@@ -18,6 +17,7 @@ from ibkr_connector.model.history import Session
 from ibkr_connector.model.ids import ConId
 from ibkr_connector.model.research import PastTicks
 from ibkr_connector.model.streams import Trade
+from ibkr_connector.resilience.asking import Asking
 from ibkr_connector.resilience.pipeline import Pipeline
 from kit.fake_clock import FakeClock
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ibkr_connector.errors import HistoricalDataError
-from ibkr_connector.market.asking import aware, bars_key, counted, instant
+from ibkr_connector.market.questions import aware, bars_key, counted, instant
 from ibkr_connector.model.contracts import Action, ComboLeg, Contract, combo
 from ibkr_connector.model.ids import ConId
 from ibkr_connector.resilience.operation import HistoryKey

@@ -1,5 +1,5 @@
 """
-How a question about the past is put: to whom, under which limits, and what makes two the same.
+How a question about the past is put: under which limits, and what makes two of them the same.
 
 Two questions are the same when they are the same on the wire: one instant is one instant, in
 whatever zone it was written.
@@ -7,61 +7,24 @@ whatever zone it was written.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.errors import HistoricalDataError
 from ibkr_connector.gateway.times import date_text
-from ibkr_connector.model.contracts import Contract, ContractDetails
-from ibkr_connector.resilience.operation import ENDPOINTS, Carrier, HistoryKey, Operation
+from ibkr_connector.model.contracts import Contract
+from ibkr_connector.resilience.operation import HistoryKey
 
 from .spans import SMALL_BAR_SIZES, check_what_to_show, default_what_to_show
 
-__all__ = ["Asking", "Resolve", "aware", "bars_key", "counted", "instant", "show_of"]
-
-G_co = TypeVar("G_co", covariant=True)
-T = TypeVar("T")
-
-Resolve = Callable[[Contract | str], Awaitable[ContractDetails]]
-"""Turns text or a description into the details of one contract."""
+__all__ = ["aware", "bars_key", "counted", "instant", "show_of", "until_now"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asking(Generic[G_co]):
-    """
-    What every question needs.
-
-    Args:
-        gateway: Asks it.
-        pipeline: Carries it out.
-        clock: The one time base.
-        resolve: Turns text or a description into the details of one contract.
-    """
-
-    gateway: G_co
-    pipeline: Carrier
-    clock: Clock
-    resolve: Resolve
-
-    async def contract(self, description: Contract | str) -> Contract:
-        """Return the qualified contract."""
-        return (await self.resolve(description)).contract
-
-    async def ask(
-        self, endpoint: str, question: Callable[[], Awaitable[T]], *, history: HistoryKey | None
-    ) -> T:
-        """Carry a question out, under the policy of an endpoint."""
-        return await self.pipeline.run(
-            Operation(policy=ENDPOINTS[endpoint], call=question, history=history)
-        )
-
-    def until(self, end: datetime | None) -> datetime:
-        """Return the end of a span of the past: now at the latest."""
-        now = self.clock.utcnow()
-        return now if end is None else min(aware(end), now)
+def until_now(clock: Clock, end: datetime | None) -> datetime:
+    """Return the end of a span of the past: now at the latest."""
+    now = clock.utcnow()
+    return now if end is None else min(aware(end), now)
 
 
 def aware(time: datetime) -> datetime:
