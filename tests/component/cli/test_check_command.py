@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -15,8 +13,7 @@ import pytest
 from ibkr_connector import ConfigurationError, Settings
 from ibkr_connector.cli.check import CheckPlan, run_check
 from ibkr_connector.simulator import HostedSimulator, Reject
-
-CODE = "from ibkr_connector.cli import main; raise SystemExit(main())"
+from kit.command import ibkr
 
 
 @pytest.fixture
@@ -101,13 +98,7 @@ def test_the_command_looks_only_and_tells_programs(
     ibkr_gateway: HostedSimulator, tmp_path: Path
 ) -> None:
     where = ("--port", str(ibkr_gateway.port), "--state-dir", str(tmp_path))
-    done = subprocess.run(
-        [sys.executable, "-c", CODE, "check", "--look-only", "--json", *where],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
+    done = ibkr("check", "--look-only", "--json", *where)
     assert done.returncode == 0, done.stderr
     rows: list[dict[str, Any]] = json.loads(done.stdout)["checks"]
     assert all(row["held"] for row in rows)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -12,19 +10,7 @@ from pathlib import Path
 import pytest
 
 from ibkr_connector.simulator import GatewaySimulator, HostedSimulator
-
-CODE = "from ibkr_connector.cli import main; raise SystemExit(main())"
-
-
-def ibkr(*arguments: str, says: str = "", **kwargs: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", CODE, *arguments],
-        input=says,
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
+from kit.command import ibkr
 
 
 def test_the_demonstration_holds_all_its_promises() -> None:
@@ -42,7 +28,7 @@ def test_the_demonstration_asks_before_each_order_on_a_gateway_of_ones_own(
     ibkr_gateway: HostedSimulator,
 ) -> None:
     address = f"{ibkr_gateway.host}:{ibkr_gateway.port}"
-    done = ibkr("demo", "--gateway", address, says="n\n" * 3)
+    done = ibkr("demo", "--gateway", address, said="n\n" * 3)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("Send to your paper account:") == 3
     asked = {type(one.request).__name__ for one in ibkr_gateway.do(lambda gw: gw.log)}
@@ -51,7 +37,7 @@ def test_the_demonstration_asks_before_each_order_on_a_gateway_of_ones_own(
 
 def test_the_demonstration_trades_when_it_may(ibkr_gateway: HostedSimulator) -> None:
     address = f"{ibkr_gateway.host}:{ibkr_gateway.port}"
-    done = ibkr("demo", "--gateway", address, says="y\n" * 3)
+    done = ibkr("demo", "--gateway", address, said="y\n" * 3)
     assert done.returncode == 0, done.stdout + done.stderr
     venue = ibkr_gateway.do(lambda gw: gw.venue)
     assert venue.open_orders() == ()
@@ -63,7 +49,7 @@ def test_the_demonstration_refuses_a_live_account() -> None:
         return GatewaySimulator(accounts={"U1234567": Decimal(1)})
 
     with GatewaySimulator.in_thread(live) as gateway:
-        done = ibkr("demo", "--gateway", f"{gateway.host}:{gateway.port}", says="y\n" * 3)
+        done = ibkr("demo", "--gateway", f"{gateway.host}:{gateway.port}", said="y\n" * 3)
         assert done.returncode == 1
         assert "ConfigurationError" in done.stderr
         assert "live account" in done.stderr

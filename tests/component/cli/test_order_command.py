@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ from typing import Any
 import pytest
 
 from ibkr_connector.simulator import Answer, Drop, HostedSimulator
+from kit import command
 
-CODE = "from ibkr_connector.cli import main; raise SystemExit(main())"
 RESTING = ("buy", "10", "AAPL", "--limit", "1.05")
 
 Ibkr = Callable[..., subprocess.CompletedProcess[str]]
@@ -26,17 +25,7 @@ def ibkr(ibkr_gateway: HostedSimulator, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("IBKR_READONLY", "false")
     monkeypatch.setenv("COLUMNS", "200")
 
-    def run(*arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-c", CODE, *arguments],
-            input=said,
-            capture_output=True,
-            text=True,
-            timeout=200,
-            check=False,
-        )
-
-    return run
+    return command.ibkr
 
 
 def there(gateway: HostedSimulator) -> list[Any]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -17,18 +15,7 @@ from ibkr_connector import IBKRConnector, limit_order, market_order
 from ibkr_connector.settings import Settings
 from ibkr_connector.simulator import HostedSimulator
 from ibkr_connector.tuning import journal_place
-
-CODE = "from ibkr_connector.cli import main; raise SystemExit(main())"
-
-
-def ibkr(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", CODE, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
+from kit.command import ibkr
 
 
 @pytest.fixture

@@ -4,31 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
 from ibkr_connector import IBKRConnector, RiskLimitError, limit_order
 from ibkr_connector.simulator import HostedSimulator
+from kit import command
 from kit.rule_socket import limits, pay, worth, worth_is
 
-CODE = "from ibkr_connector.cli import main; raise SystemExit(main())"
 
-
-async def ibkr(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return await asyncio.to_thread(
-        lambda: subprocess.run(
-            [sys.executable, "-c", CODE, *arguments],
-            capture_output=True,
-            text=True,
-            timeout=200,
-            check=False,
-        )
-    )
+async def ibkr(*arguments: str) -> CompletedProcess[str]:
+    return await asyncio.to_thread(command.ibkr, *arguments)
 
 
 async def test_money_that_went_stops_the_program_until_it_is_told(
