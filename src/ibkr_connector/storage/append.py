@@ -272,7 +272,7 @@ def _take_lock(path: Path) -> sqlite3.Connection:
         lock.close()
         raise ConfigurationError(
             f"another connector writes to the journal {path}",
-            hint="stop it, or give this one another profile or IBKR_STATE_DIR",
+            hint="stop it, or give this one another IBKR_CLIENT_ID (--client-id) or profile",
         ) from error
     return lock
 

@@ -337,7 +337,7 @@ async def _taken(connection: Any, place: PostgresPlace, anchor: str | None) -> C
     ):
         raise ConfigurationError(
             f"another connector writes to the journal {place}",
-            hint="stop it, or give this one another profile",
+            hint="stop it, or give this one another IBKR_CLIENT_ID (--client-id) or profile",
         )
     before = await connection.fetchrow(
         "SELECT seq, digest FROM ibkr_journal_entries WHERE journal = $1 AND seq = "
