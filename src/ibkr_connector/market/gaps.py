@@ -160,18 +160,23 @@ def revised(stored: BarColumns, told: BarColumns) -> SplitNote | None:
     A split or a dividend changes all that is before it, so any difference says that the past is
     another one.
     """
-    known = dict(zip(stored.timestamp, stored.close, strict=True))
-    told_of = [
-        (time, known[time], close)
-        for time, close in zip(told.timestamp, told.close, strict=True)
-        if time in known
+    known = dict(zip(stored.timestamp, _prices(stored), strict=True))
+    other = [
+        (time, before, now)
+        for time, prices in zip(told.timestamp, _prices(told), strict=True)
+        for before, now in zip(known.get(time, prices), prices, strict=True)
+        if abs(before - now) > _EQUAL * abs(now)
     ]
-    other = [one for one in told_of if abs(one[1] - one[2]) > _EQUAL * abs(one[2])]
     if not other:
         return None
     time, before, now = other[0]
     ratio = Decimal(round(before / now, 6)) if now else Decimal(1)
     return SplitNote(at=moment(time), ratio=round(ratio, 6).normalize(), kind=SplitKind.ADJUSTED)
+
+
+def _prices(columns: BarColumns) -> Iterator[tuple[float, float, float, float]]:
+    """Yield the prices of each bar, the close first."""
+    return zip(columns.close, columns.open, columns.high, columns.low, strict=True)
 
 
 def _ratio(number: float, *, near: float) -> Decimal | None:

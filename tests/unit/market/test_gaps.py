@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ibkr_connector.market.gaps import find_gaps, find_jumps, restated
+from ibkr_connector.market.gaps import find_gaps, find_jumps, restated, revised
 from ibkr_connector.model.bars import BarColumns, micros
 from ibkr_connector.model.history import GapKind, Session, SplitKind, TimeSpan
 
@@ -169,3 +170,19 @@ def test_stored_bars_that_are_told_in_another_scale_are_noted() -> None:
         )
         is None
     )
+
+
+def test_a_dividend_or_one_corrected_bar_says_that_an_adjusted_past_is_another_one() -> None:
+    days = [datetime(2026, 11, day, tzinfo=UTC) for day in (16, 17, 18)]
+    stored = columns(days, price=100.0)
+    assert revised(stored, columns(days, price=100.0)) is None
+    # a dividend of 0.24 on a price of 190
+    paid = revised(stored, columns(days, price=100.0 * (1 - 0.24 / 190)))
+    assert paid is not None
+    assert (paid.at, paid.kind, paid.ratio) == (days[0], SplitKind.ADJUSTED, Decimal("1.001265"))
+    low = array("d", [100.0, 99.0, 100.0])
+    told = revised(stored, replace(columns(days, price=100.0), low=low))
+    assert told is not None
+    assert told.at == days[1]
+    # what is not in both says nothing
+    assert revised(stored, columns([datetime(2026, 11, 19, tzinfo=UTC)], price=1.0)) is None
