@@ -13,10 +13,12 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from .account.desk import AccountDesk, choose_account
+from .account.keeper import AccountKeeper
 from .clock import Clock, SystemClock
 from .codes import pacing_effect
 from .data_pool import DataPool
@@ -196,6 +198,15 @@ class Engine:
             resolve=self.instruments.resolve,
         )
         self._link.on_executions = self.account.take_executions
+        self.keeper = AccountKeeper(
+            self.account,
+            work=self.registry.work,
+            is_open=lambda: self.registry.is_open,
+            clock=clock,
+            distance_s=settings.account_history_s,
+            keep_days=settings.account_history_days,
+        )
+        self.account.on_touched = self.keeper.touch
         self.rules = RuleBook(settings)
         self.equity = EquityStore(settings.state_dir, clock=clock)
         kill = KillSwitch(settings.state_dir, clock=clock, by_setting=settings.kill_switch)
@@ -316,6 +327,7 @@ class Engine:
             parts.push_async_callback(self.registry.aclose)
             parts.push_async_callback(self._pipeline.aclose)
             parts.push_async_callback(self.account.aclose)
+            parts.push_async_callback(self.keeper.aclose)
             parts.push_async_callback(self.orders.aclose)
             parts.push_async_callback(self._supervisor.stop)
             parts.push_async_callback(self._pool.aclose)
@@ -444,7 +456,9 @@ class Engine:
         """Take in that money was paid in or out of an account."""
         self._need_session()
         chosen = choose_account(account, self._settings.account_id, self.accounts)
-        return self._facts.adjust(chosen, amount, arrived=arrived, key=key)
+        marks = self._facts.adjust(chosen, amount, arrived=arrived, key=key)
+        self.keeper.note_flow(chosen, Decimal(str(amount)), arrived=arrived, key=key)
+        return marks
 
     def reset_breaker(self, name: str) -> None:
         """Close a circuit by hand, that of the connections for data too."""

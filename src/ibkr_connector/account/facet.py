@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from ibkr_connector.model.account import (
@@ -15,14 +16,17 @@ from ibkr_connector.model.account import (
     ProfitAndLoss,
 )
 from ibkr_connector.model.account_changes import AccountChange
+from ibkr_connector.model.account_history import EquityHistory, KeepingState, PositionHistory
 from ibkr_connector.model.advisor import AdvisorGroup
 from ibkr_connector.model.contracts import Contract
+from ibkr_connector.model.ids import ConId
 
 from .changes import BUFFER
 from .stream import AccountStream, Seat, TakeSeat
 
 if TYPE_CHECKING:
     from .desk import AccountDesk
+    from .keeper import AccountKeeper
 
 __all__ = ["Portfolio"]
 
@@ -35,6 +39,11 @@ class Parts(Protocol):
     @property
     def account(self) -> AccountDesk:
         """Figures, positions, profit and loss."""
+        ...
+
+    @property
+    def keeper(self) -> AccountKeeper:
+        """Their history."""
         ...
 
 
@@ -193,6 +202,56 @@ class Portfolio:
             return engine.account.follow_position_pnl(contract, account, model, taken=taken)
 
         return AccountStream(self._seat(follow))
+
+    # --- over time ------------------------------------------------------------------------------
+
+    async def equity_history(
+        self,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        *,
+        account: str | None = None,
+    ) -> EquityHistory:
+        """
+        Return what an account was worth over time, and what was paid in and out.
+
+        Args:
+            start: Aware; from the beginning when not given.
+            end: Aware, not included; until now when not given.
+            account: May be left out where there is one.
+
+        Raises:
+            ConfigurationError: The database cannot be used.
+
+        Source: our database, written at changes, `account_history_s` apart, and at each day's end.
+        """
+        return await self._hop(
+            lambda engine: engine.keeper.equity(engine.account.choose(account), start, end)
+        )
+
+    async def position_history(
+        self,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        *,
+        account: str | None = None,
+        con_id: int | None = None,
+    ) -> PositionHistory:
+        """Return what an account held over time, or of one contract; as `equity_history`."""
+        wanted = None if con_id is None else ConId(con_id)
+        return await self._hop(
+            lambda engine: engine.keeper.held(
+                engine.account.choose(account), start, end, con_id=wanted
+            )
+        )
+
+    async def history_state(self) -> KeepingState:
+        """Return whether the history is kept, and what is in the way of it."""
+
+        async def reading(engine: Parts) -> KeepingState:
+            return engine.keeper.state
+
+        return await self._hop(reading)
 
     # --- advisors and models --------------------------------------------------------------------
 

@@ -147,7 +147,7 @@ def summary_of(
         # that of the whole account has the same name as that of the base currency's ledger
         accrued_cash=_number(figures.get(("AccruedCash", _ALL)))
         or _whole(figures, "AccruedCash", currency),
-        look_ahead_change=datetime.fromtimestamp(int(change), UTC) if change else None,
+        look_ahead_change=_moment(change),
         leverage=_whole(figures, "Leverage", "") or _whole(figures, "Leverage-S", ""),
         day_trades_left=_count(figures.get(("DayTradesRemaining", ""))),
         highest_severity=_count(figures.get(("HighestSeverity", ""))),
@@ -219,6 +219,14 @@ def _number(value: AccountValue | None) -> Decimal | None:
     try:
         return quantity(value.value)
     except ValueError:
+        return None
+
+
+def _moment(seconds: Decimal | None) -> datetime | None:
+    """Return a time; one that cannot be is not said: it must not cost the figures beside it."""
+    try:
+        return datetime.fromtimestamp(int(seconds), UTC) if seconds else None
+    except (ValueError, OverflowError, OSError):
         return None
 
 

@@ -203,6 +203,11 @@ class Registry:
         """
         return await self._run(work)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the database was opened already, so that writing a little more costs little."""
+        return self._opening is not None and self._opening.done()
+
     async def settle(self) -> None:
         """Return when all that is noted is written, or could not be."""
         if self._writer is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -146,7 +146,7 @@ class AccountSummary(Record):
     excess_liquidity: Decimal | None
     gross_position_value: Decimal | None
     cushion: Decimal | None
-    values: tuple[AccountValue, ...] = ()
+    values: tuple[AccountValue, ...] = field(default=(), repr=False)
     source: FigureSource = FigureSource.SUMMARY
     model: str = ""
     account_type: str = ""

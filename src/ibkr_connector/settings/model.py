@@ -230,6 +230,17 @@ class Settings(Given):
         le=30 * 86_400,
         description="How long what IB said of a contract is good in later runs; 0 asks anew.",
     )
+    account_history_s: float = Field(
+        default=300,
+        ge=0,
+        description="Least distance of two points of an account's history in the database; 0 "
+        "keeps none.",
+    )
+    account_history_days: int = Field(
+        default=90,
+        ge=1,
+        description="Until of each day's points of an account's history only the last is kept.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Of the command line's log."
     )

@@ -1,5 +1,5 @@
 """
-The tables that are no journal: instruments and what is known of them, and bars of futures.
+The tables that are no journal: instruments, bars of futures, and accounts over time.
 
 One schema for SQLite and PostgreSQL; `migrations` leads older databases to it, and a test compares
 the two. Amounts are exact in both, times aware UTC.
@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -31,15 +32,18 @@ __all__ = [
     "HEAD",
     "METADATA",
     "VERSIONS",
+    "cash_flows",
     "changes",
     "contracts",
     "descriptions",
+    "equity_snapshots",
     "future_bars",
     "instruments",
     "market_rules",
+    "position_snapshots",
 ]
 
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 """The newest migration, which leads to the tables below."""
 
 VERSIONS: Final = "ibkr_schema_version"
@@ -164,3 +168,70 @@ future_bars: Final = Table(
     Column("stored_at", UtcTime, nullable=False),
 )
 """Bars of dated futures, each contract's own prices: nothing adjusted is stored."""
+
+equity_snapshots: Final = Table(
+    "equity_snapshots",
+    METADATA,
+    Column("account", String(32), primary_key=True),
+    Column("at", UtcTime, primary_key=True),
+    Column("day", String(10), nullable=False),
+    Column("is_day_end", Boolean, nullable=False),
+    Column("as_of", UtcTime, nullable=False),
+    Column("currency", String(8), nullable=False),
+    *(
+        Column(name, Exact, nullable=True)
+        for name in (
+            "total_value",
+            "cash",
+            "buying_power",
+            "initial_margin",
+            "maintenance_margin",
+            "available_funds",
+            "excess_liquidity",
+            "gross_position_value",
+            "unrealized_pnl",
+            "realized_pnl",
+            "daily_pnl",
+        )
+    ),
+)
+"""What an account was worth; `day` is the account's own, as in `2026-11-20`."""
+
+position_snapshots: Final = Table(
+    "position_snapshots",
+    METADATA,
+    Column("account", String(32), primary_key=True),
+    Column("con_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", UtcTime, primary_key=True),
+    Column("day", String(10), nullable=False),
+    Column("is_day_end", Boolean, nullable=False),
+    Column("security_type", String(16), nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("local_symbol", Text, nullable=False),
+    Column("currency", String(8), nullable=False),
+    Column("multiplier", Exact, nullable=True),
+    Column("quantity", Exact, nullable=False),
+    Column("avg_cost", Exact, nullable=False),
+    *(
+        Column(name, Exact, nullable=True)
+        for name in (
+            "price",
+            "market_value",
+            "unrealized_pnl",
+            "realized_pnl",
+            "exchange_rate",
+        )
+    ),
+)
+"""What an account held, a row where it changed; a quantity of 0 closes a position."""
+
+cash_flows: Final = Table(
+    "cash_flows",
+    METADATA,
+    Column("account", String(32), primary_key=True),
+    Column("key", String(64), primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("amount", Exact, nullable=False),
+    Index("ix_cash_flows_at", "at"),
+)
+"""What was paid in, negative when out, in the base currency; the same key counts once."""

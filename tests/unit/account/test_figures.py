@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -109,3 +110,17 @@ def test_the_base_currency_is_that_of_the_whole() -> None:
     assert base_currency(figures(("NetLiquidation", "1", "CHF"))) == "CHF"
     assert rate_of(figures(("NetLiquidation", "1", "CHF")), "CHF") == 1
     assert rate_of(figures(("ExchangeRate", "0", "EUR")), "EUR") is None
+
+
+@pytest.mark.parametrize("odd", ["1795444200000", "99999999999999", "-1e30", "soon"])
+def test_a_moment_that_cannot_be_costs_no_other_figure(odd: str) -> None:
+    known = figures(("LookAheadNextChange", odd, ""), ("NetLiquidation", "1", "USD"))
+    summary = summary_of("DU1", known, as_of=NOW, source=FigureSource.SUMMARY)
+    assert (summary.look_ahead_change, summary.total_value) == (None, Decimal(1))
+
+
+def test_what_is_printed_of_a_summary_is_short() -> None:
+    known = figures(*((f"Tag{number}", "1", "USD") for number in range(500)))
+    summary = summary_of("DU1", known, as_of=NOW, source=FigureSource.SUMMARY)
+    assert len(summary.values) == 500
+    assert len(repr(summary)) < 2000
