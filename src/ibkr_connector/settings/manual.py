@@ -28,6 +28,7 @@ _NOT_IN_FILES: Final = frozenset({"profile", "risk", "permissions"})
 
 _UNITS: Final[Mapping[str, str]] = {
     "market_data_lines": "lines",
+    "account_history_days": "days",
     "max_concentration": "share of the net liquidation value",
     "max_daily_loss": "base currency",
     "max_drawdown": "share of the highest worth",
