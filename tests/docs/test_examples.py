@@ -73,6 +73,7 @@ def run(arguments: list[str], folder: Path) -> str:
         ("windows.py", ["bar of 2 trades, whole: True", "50 times, True", "session True"]),
         ("research.py", ["found 3", "qualified: True", "headlines 5", "trades: True whole: True"]),
         ("blocking.py", ["spread 0.", "ES", "bars: True", "cash ", "positions 0"]),
+        ("doctor.py", ["port comes from argument port", "clock the gateway's clock", "not well"]),
         ("errors.py", ["200 False", "quantity must be above 0", "HistoricalDataError"]),
     ],
 )

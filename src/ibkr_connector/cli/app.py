@@ -19,7 +19,7 @@ from ibkr_connector.market.progress import shown_progress
 from ibkr_connector.orders.journal import Place
 from ibkr_connector.settings import Settings
 
-from . import check, config, instruments, kill, order, paid_in, sim
+from . import check, config, doctor, instruments, kill, order, paid_in, sim
 from .demo import DemoPlan, run_demo
 from .options import (
     EXIT_FAILED,
@@ -57,6 +57,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 config.register(app)
+doctor.register(app)
 kill.register(app)
 paid_in.register(app)
 order.register(app)

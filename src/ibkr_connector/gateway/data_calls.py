@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final, cast
 
 from ib_async.objects import WshEventData
@@ -225,6 +225,11 @@ class DataCalls:
         """Return IB's XML of all that a scan may be asked."""
         (xml,) = await self._wrapper.scan_parameters.ask(self._client.reqScannerParameters)
         return str(xml)
+
+    async def server_time(self) -> datetime:
+        """Ask what time it is there, in whole seconds; TWS may ignore a second question of one."""
+        told = await self._wrapper.now.ask(self._client.reqCurrentTime)
+        return datetime.fromtimestamp(int(told[-1]), UTC)
 
     # --- news and reports -----------------------------------------------------------------------
 

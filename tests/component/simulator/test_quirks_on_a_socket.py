@@ -468,6 +468,13 @@ async def preset(simulator: GatewaySimulator, client: Client) -> None:
     assert "10349" not in kinds(await told(client, order(3, tif="DAY")))
 
 
+async def precautions(simulator: GatewaySimulator, client: Client) -> None:
+    simulator.quirk(Quirk.ORDER_PRECAUTIONS)
+    assert kinds(await told(client, order(1))) == ["383"]
+    assert kinds(await told(client, order(2, whatIf="1"))) == ["383"]
+    assert not simulator.venue.open_orders()
+
+
 async def warned(simulator: GatewaySimulator, client: Client) -> None:
     simulator.quirk(Quirk.WARNING_399)
     got = await told(client, order())
@@ -702,6 +709,7 @@ CHECKS: dict[Quirk, Check] = {
     Quirk.CANCEL_LOSES_161: loses(Quirk.CANCEL_LOSES_161, 161),
     Quirk.FILL_AFTER_202: fill_after_cancel,
     Quirk.PRESET_TIF: preset,
+    Quirk.ORDER_PRECAUTIONS: precautions,
     Quirk.WARNING_399: warned,
     Quirk.LOCATE_404: located,
     Quirk.OUTSIDE_HOURS_2109: outside_hours,

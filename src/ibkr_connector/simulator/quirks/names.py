@@ -64,6 +64,7 @@ class Quirk(StrEnum):
     CANCEL_LOSES_161 = "cancel_loses_161"
     FILL_AFTER_202 = "fill_after_202"
     PRESET_TIF = "preset_tif"
+    ORDER_PRECAUTIONS = "order_precautions"
     WARNING_399 = "warning_399"
     LOCATE_404 = "locate_404"
     OUTSIDE_HOURS_2109 = "outside_hours_2109"

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from ibkr_connector.simulator.faults import (
+    Answer,
     CancelRace,
     Cut,
     Drop,
@@ -28,6 +29,7 @@ from ibkr_connector.simulator.faults import (
     Warn,
     WhatIfTwice,
 )
+from ibkr_connector.simulator.faults.fault import FOR_EVER
 
 from .names import Quirk, QuirkRow, row
 
@@ -136,6 +138,17 @@ ROWS: Final[Mapping[Quirk, QuirkRow]] = MappingProxyType(
             "orders that name no time in force get 10349 and live; a what-if gets nothing else",
             "measured",
             PresetTif(),
+        ),
+        Quirk.ORDER_PRECAUTIONS: row(
+            "a preset stops every order, and every question about one: 383, nothing is transmitted",
+            "IB campus, codes 109, 163, 382 and 383; the words are assumed",
+            Answer(
+                to="PlaceOrder",
+                code=383,
+                times=FOR_EVER,
+                text="The order size exceeds the Size Limit. Restriction is specified in "
+                "Precautionary Settings of Global Configuration/Presets.",
+            ),
         ),
         Quirk.WARNING_399: row(
             "every order gets 399, and lives",
