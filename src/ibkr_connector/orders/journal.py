@@ -40,6 +40,7 @@ from ibkr_connector.storage.postgres import (
 )
 from ibkr_connector.storage.writer import Chain, Draft, Entry, Writer, sound
 
+from .note_text import short_text
 from .notes import (
     CHECKPOINT,
     Changed,
@@ -391,13 +392,14 @@ def _entries(path: Place, *, key: str | None = None, limit: int | None = None) -
 
 def _draft(note: Note) -> Draft:
     word = _WORDS[type(note)]
+    body = short_text(note)
     return Draft(
         time=note.at.isoformat(),
         kind=word,
         key=note.key,
         correlation_id=note.correlation_id,
         cause=note.cause,
-        body=_ADAPTERS[word].dump_json(note).decode(),
+        body=_ADAPTERS[word].dump_json(note).decode() if body is None else body,
     )
 
 
