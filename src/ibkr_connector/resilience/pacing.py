@@ -75,6 +75,13 @@ class Pacer:
         """How many calls wait for the wire."""
         return sum(len(queue.waiters) for queue in self._lanes.values())
 
+    def _has_queue(self) -> bool:
+        # asked by every call: a generator would cost more than all it looks at
+        for queue in self._lanes.values():  # noqa: SIM110
+            if queue.waiters:
+                return True
+        return False
+
     async def admit(self, op: Operation[Any], *, until: float) -> float:
         """
         Wait for an operation's turn to put its messages on the wire; `release` it at its end.
@@ -91,8 +98,8 @@ class Pacer:
         if op.cost > self.wire.burst - self.wire.spare(op.lane):
             raise ValueError(f"a cost of {op.cost} never fits lane {op.lane.name}")
         now = self._clock.monotonic()
-        if not self.queued and self._try(op, op.lane, now) == 0.0:
-            self._lanes[op.lane].note(0.0)
+        if not self._has_queue() and self._try(op, op.lane, now) == 0.0:
+            self._lanes[op.lane].passed += 1
             return 0.0
         expected_s = self._expected_s(op, now)
         if now + expected_s > until:
@@ -237,7 +244,7 @@ class Pacer:
             # in his turn; before an order with the means of one, or it would never come
             as_lane = Lane.ORDER if lane is Lane.ORDER else longest[0]
             lane, waiter = longest
-        wait_s = self._try_wire(waiter, as_lane, now)
+        wait_s = self._try_wire(waiter.op, waiter.cost, as_lane, now=now)
         if wait_s > 0:
             return False, min(again_s, wait_s)
         self._lanes[lane].remove(waiter)
@@ -270,16 +277,15 @@ class Pacer:
         held_s = self._held_s(op, now)
         if held_s > 0:
             return held_s
-        return self._try_wire(_Waiter(op=op, cost=op.cost), lane, now)
+        return self._try_wire(op, op.cost, lane, now=now)
 
-    def _try_wire(self, waiter: _Waiter, lane: Lane, now: float) -> float:
+    def _try_wire(self, op: Operation[Any] | None, cost: int, lane: Lane, *, now: float) -> float:
         """Take the budget if all of it is there now; return the seconds until it may be."""
-        op = waiter.op
-        if waiter.cost:
-            wait_s = self.wire.wait_s(now, waiter.cost, lane)
+        if cost:
+            wait_s = self.wire.wait_s(now, cost, lane)
             if wait_s > 0:
                 return wait_s
-            self.wire.take(now, waiter.cost)
+            self.wire.take(now, cost)
         if op is not None:
             if op.history is not None:
                 self.history.take(op.history, now)

@@ -17,7 +17,6 @@ campus, pacing limitations; code 100). How to slow down and to recover is our ow
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import Final, cast
 
 from aiolimiter import AsyncLimiter
@@ -158,17 +157,17 @@ class Wire:
 class _Meter(AsyncLimiter):
     """aiolimiter's bucket, read and filled in one step, on our clock."""
 
-    __slots__ = ("_clock",)
+    __slots__ = ("_time",)
 
     def __init__(self, clock: Clock, max_rate: float, time_period: float) -> None:
         super().__init__(max_rate, time_period)
-        self._clock = clock
+        self._time = cast("asyncio.AbstractEventLoop", _LoopTime(clock))
 
     @property
     def _loop(self) -> asyncio.AbstractEventLoop:
         # All it asks of a loop on the paths used here is the time (aiolimiter 1.3 leakybucket.py
         # `_leak`); a test notices when that changes.
-        return cast("asyncio.AbstractEventLoop", _LoopTime(self._clock))
+        return self._time
 
     def wait_s(self, amount: float) -> float:
         """Return the seconds until so much fits; also for more than the bucket holds."""
@@ -178,10 +177,8 @@ class _Meter(AsyncLimiter):
 
     def take(self, amount: int) -> None:
         """Fill in; what does not fit is filled up to the brim."""
-        with suppress(StopIteration):
-            # acquire() with room never suspends, so one step is all of it
-            self._leak()
-            self.acquire(min(float(amount), self.max_rate - self._level)).send(None)
+        self._leak()
+        self._level = min(self._level + amount, self.max_rate)
 
     def set_rate(self, per_second: float) -> None:
         """Leak at another rate from now on."""
