@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
+from .html import fields_table
+
 __all__ = ["Record"]
 
 
@@ -31,6 +33,10 @@ class Record:
     def as_dict(self) -> dict[str, Any]:
         """Return a new dict of the fields; nested records become dicts, tuples become lists."""
         return {key: _plain(getattr(self, key)) for key in self.keys()}
+
+    def _repr_html_(self) -> str:
+        """Show the record as a table, where a notebook asks."""
+        return fields_table(self)
 
 
 def _plain(value: object) -> object:
