@@ -111,6 +111,7 @@ class Consumer:
         "_closes_when_full",
         "_contract",
         "box",
+        "latest",
         "require_live",
         "silence",
         "stale_after_s",
@@ -134,6 +135,7 @@ class Consumer:
         self._closes_when_full = how is WhenFull.CLOSE
         self.stale_after_s = stale_after_s
         self.silence: Gap | None = None
+        self.latest: Streamed | None = None
         self.require_live = require_live
         self.takes_delayed = takes_delayed and not require_live
         self.box: Mailbox[Letter] = Mailbox(
@@ -147,6 +149,10 @@ class Consumer:
                 if isinstance(letter, Quote) and letter.data_type is not DataType.LIVE:
                     self._refuse(letter)
                     return
+        for letter in reversed(letters):
+            if not isinstance(letter, Gap):
+                self.latest = letter
+                break
         self.box.put_all(letters)
         if self._closes_when_full and self.box.dropped:
             self.box.close(

@@ -9,8 +9,8 @@ with. How it is cut and fetched is `download.py`'s, what is on the disk `bar_sto
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -18,11 +18,12 @@ from ibkr_connector.clock import Clock
 from ibkr_connector.errors import HistoricalDataError, NoDataError
 from ibkr_connector.model.bars import BarColumns, micros, moment
 from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
-from ibkr_connector.model.history import BarGap, Download, TimeSpan
+from ibkr_connector.model.history import BarGap, Download, DownloadBatch, TimeSpan
 from ibkr_connector.model.market import BarSeries
 from ibkr_connector.resilience.operation import Carrier
 
 from .bar_store import BarStore, SeriesKey
+from .batch import BatchProgress, download_batch
 from .chunks import BAR_S, fits_one_request, on_the_grid, start_of_duration
 from .download import BarsSource, Downloader, Progress
 from .emptiness import Emptiness
@@ -119,6 +120,22 @@ class HistoryDesk:
         size, duration = check_bar_size(wish.bar_size), check_long_duration(wish.duration)
         return (
             wish.stored or wish.start is not None or not fits_one_request(duration, bar_size=size)
+        )
+
+    async def download_many(
+        self,
+        wishes: Mapping[Contract | str, HistoryWish],
+        *,
+        at_once: int,
+        tell: BatchProgress,
+    ) -> DownloadBatch:
+        """Download each, so many at a time."""
+        return await download_batch(
+            wishes,
+            lambda what, progress: self.download(replace(wishes[what], progress=progress)),
+            at_once=at_once,
+            clock=self._clock,
+            tell=tell,
         )
 
     async def download(self, wish: HistoryWish) -> Download:

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from ibkr_connector.errors import HistoricalDataError
 from ibkr_connector.model.contracts import Contract
-from ibkr_connector.model.history import BarGap, Download, Session, StoredSeries, TimeSpan
+from ibkr_connector.model.history import (
+    BarGap,
+    Download,
+    DownloadBatch,
+    Session,
+    StoredSeries,
+    TimeSpan,
+)
 from ibkr_connector.model.market import BarSeries
 from ibkr_connector.model.research import PastTicks, VolumeAtPrice
 
 from .bar_store import BarStore
+from .batch import BatchProgress
 from .download import Progress
 from .history import HistoryDesk, HistoryWish
 from .past_ticks import PastTickDesk
@@ -89,6 +98,39 @@ class History:
             at_once=at_once,
         )
         return await self._do(lambda desk: desk.download(wish))
+
+    async def download_many(
+        self,
+        contracts: Iterable[Contract | str],
+        *,
+        progress: BatchProgress | None = None,
+        contracts_at_once: int = 3,
+        **wish: Any,
+    ) -> DownloadBatch:
+        """
+        Have the same span of many contracts on the disk; each as `download`, arguments too.
+
+        Returns:
+            A table of what came of each, failures with their reason. The bars are in the store:
+            `read` has them, so that a thousand contracts need no memory.
+
+        Args:
+            contracts: Contracts or their short text forms.
+            progress: Called with the table whenever a contract has gone on: `finished`, `eta_s`.
+            contracts_at_once: Contracts that are downloaded at a time; the pacing is for all.
+            wish: `duration`, `bar_size`, `what_to_show`, `start`, `end`, `regular_hours_only`.
+
+        What is interrupted goes on where it was when it is called again: what is stored is not
+        asked for. One contract that fails ends no other.
+        """
+        wanted = {one: replace(_wish(one, wish), stored=True) for one in contracts}
+        if contracts_at_once < 1:
+            raise HistoricalDataError(f"contracts_at_once is {contracts_at_once}, and at least 1")
+        return await self._do(
+            lambda desk: desk.download_many(
+                wanted, at_once=contracts_at_once, tell=progress or (lambda _: None)
+            )
+        )
 
     async def head_timestamp(
         self,

@@ -60,6 +60,16 @@ class MarketStream(Generic[T_co]):
         return None if self._ticket is None else self._ticket.contract
 
     @property
+    def latest(self) -> T_co | None:
+        """
+        The newest record that is no gap, read or not; `None` before the first.
+
+        Looking at it takes nothing from the reader, from any thread. It may be older than a gap
+        that is open: its own time says how old it is.
+        """
+        return None if self._ticket is None else cast("T_co | None", self._ticket.newest())
+
+    @property
     def waiting(self) -> int:
         """How many records wait to be read."""
         return len(self._read) + (0 if self._ticket is None else len(self._ticket.box))

@@ -24,6 +24,7 @@ from ibkr_connector.model.research import ScanQuery
 from ibkr_connector.model.streams import WhenFull
 
 from .consumers import Consumer, buffer_of, manner_of
+from .content import Streamed
 from .spans import (
     check_bar_size,
     check_duration,
@@ -82,6 +83,7 @@ class Ticket:
     def __init__(self, streams: Subscriptions, request: StreamRequest, consumer: Consumer) -> None:
         self.box = consumer.box
         self.contract = request.subject
+        self.newest: Callable[[], Streamed | None] = lambda: consumer.latest
         self._leave = lambda: streams.leave(request, consumer)
         self._loop = asyncio.get_running_loop()
 

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from .contracts import Contract
 from .market import BarSeries
 from .record import Record
 
+if TYPE_CHECKING:
+    from ibkr_connector.errors import IBKRError
+
 __all__ = [
     "BarGap",
     "Download",
+    "DownloadBatch",
+    "DownloadJob",
     "DownloadProgress",
     "GapKind",
+    "JobState",
     "Session",
     "SplitKind",
     "SplitNote",
@@ -140,6 +148,60 @@ class Download(Record):
     calendar: str
     splits: tuple[SplitNote, ...]
     notes: tuple[str, ...] = ()
+
+
+class JobState(StrEnum):
+    """Where the download of one contract is."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadJob(Record):
+    """
+    One contract of many that are downloaded.
+
+    `contract` is what was asked for; `done` of `total` requests are answered; `bars` are there, of
+    which `stored_bars` were before. `gaps` are known when it is done, `error` says why it failed,
+    and `waits` what it waits for.
+    """
+
+    contract: Contract | str
+    state: JobState = JobState.WAITING
+    done: int = 0
+    total: int = 0
+    bars: int = 0
+    stored_bars: int = 0
+    gaps: tuple[BarGap, ...] | None = None
+    error: IBKRError | None = None
+    waits: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadBatch(Record):
+    """
+    The table of a download of many contracts, as it stands or stood in the end.
+
+    `eta_s` is how long the rest takes at the pace so far, `None` while nobody can tell. The bars
+    are in the store, and not here.
+    """
+
+    jobs: tuple[DownloadJob, ...]
+    elapsed_s: float
+    eta_s: float | None
+
+    @property
+    def finished(self) -> int:
+        """How many contracts are done, or have failed."""
+        return sum(job.state in {JobState.DONE, JobState.FAILED} for job in self.jobs)
+
+    @property
+    def failures(self) -> Mapping[Contract | str, IBKRError]:
+        """Why some have no bars, or not all."""
+        return {job.contract: job.error for job in self.jobs if job.error is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

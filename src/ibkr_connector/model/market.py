@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from .bars import NO_COUNT, BarColumns, moment
 from .contracts import Contract
@@ -26,6 +26,12 @@ class DataType(IntEnum):
     FROZEN = 2
     DELAYED = 3
     DELAYED_FROZEN = 4
+
+
+_USUAL: Final = (
+    *("bid", "ask", "last", "bid_size", "ask_size", "last_size"),
+    *("volume", "high", "low", "close"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +67,20 @@ class Quote(Record):
     def symbol(self) -> str:
         """The contract's symbol."""
         return self.contract.symbol
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """
+        Which of bid, ask, last and their sizes, volume, high, low and close nobody told.
+
+        A quote is partial while that is so: a stream that has just begun, a contract that does not
+        trade, prices that are not subscribed.
+        """
+        return tuple(name for name in _USUAL if getattr(self, name) is None)
+
+    def has(self, *names: str) -> bool:
+        """Tell whether all of these were told, as in `quote.has("bid", "ask")`."""
+        return all(getattr(self, name) is not None for name in names)
 
     @property
     def is_delayed(self) -> bool:

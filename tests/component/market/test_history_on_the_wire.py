@@ -18,6 +18,7 @@ import pytest
 
 from ibkr_connector import (
     AuthenticationError,
+    ContractNotFoundError,
     HistoricalDataError,
     IBKRConnector,
     IBKRError,
@@ -31,7 +32,13 @@ from ibkr_connector.market.candles import save_candles
 from ibkr_connector.market.history import HistoryWish
 from ibkr_connector.market.rolling import RollingWindows
 from ibkr_connector.model.contracts import Contract, SecurityType
-from ibkr_connector.model.history import DownloadProgress, GapKind, SplitKind
+from ibkr_connector.model.history import (
+    DownloadBatch,
+    DownloadProgress,
+    GapKind,
+    JobState,
+    SplitKind,
+)
 from ibkr_connector.model.streams import BarUpdate, GapReason
 from ibkr_connector.simulator import Answer, Cut, HostedSimulator, Permissions
 from kit.market import asked, busy
@@ -136,6 +143,41 @@ SIX = {
     "API historical data query cancelled: 7": HistoricalDataError,
     "Time length exceed max.": HistoricalDataError,
 }
+
+
+async def test_many_are_downloaded_in_a_table_of_jobs_and_go_on_where_they_were(
+    gateway: HostedSimulator, make_connector: Make
+) -> None:
+    wish: dict[str, Any] = {"start": AUTUMN - timedelta(days=60), "end": AUTUMN}
+    wish["bar_size"] = "1 hour"
+    told: list[DownloadBatch] = []
+    async with make_connector(gateway.port) as ib:
+        await ib.history.download("MSFT", **wish)
+        before = len(requests(gateway))
+        names = ["MSFT", "AAPL", "NOSUCHTHING", "IBM", "AAPL"]
+        found = await ib.history.download_many(
+            names, **wish, progress=told.append, contracts_at_once=2
+        )
+        after = len(requests(gateway))
+        again = await ib.history.download_many(["AAPL", "IBM"], **wish)
+        series = await ib.history.read("IBM", bar_size="1 hour")
+        with pytest.raises(HistoricalDataError, match="no argument is called speed"):
+            await ib.history.download_many(["AAPL"], speed=2)
+    assert [job.contract for job in found.jobs] == ["MSFT", "AAPL", "NOSUCHTHING", "IBM"]
+    states = [JobState.DONE, JobState.DONE, JobState.FAILED, JobState.DONE]
+    assert [job.state for job in found.jobs] == states
+    assert [type(error) for error in found.failures.values()] == [ContractNotFoundError]
+    # one was there, and each of the others was asked for once
+    assert [job.done for job in found.jobs] == [0, 2, 0, 2]
+    assert after - before == 4
+    assert (again.finished, len(requests(gateway)), again.failures) == (2, after, {})
+    assert len(series) == found.jobs[3].bars > 0
+    assert (found.finished, found.eta_s, found.jobs[3].gaps) == (4, 0.0, ())
+    halfway = [table for table in told if 0 < table.finished < 4 and table.eta_s]
+    assert halfway
+    running = (job.state is JobState.RUNNING for table in told for job in table.jobs)
+    assert any(running)
+    assert max(sum(job.state is JobState.RUNNING for job in one.jobs) for one in told) == 2
 
 
 @pytest.mark.parametrize("text", SIX)

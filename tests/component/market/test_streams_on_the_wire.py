@@ -188,6 +188,12 @@ async def test_a_reader_of_every_quote_gets_each_or_a_gap_and_is_ended_if_he_ask
         for cent in range(1, 9):
             hold(ibkr_gateway, f"100.0{cent}", "100.10")
         bids = [q.bid async for q in upto(each, Decimal("100.08"))]
+        # without reading, and what waits is still there
+        assert isinstance(newest.latest, Quote)
+        assert newest.latest.bid == Decimal("100.08")
+        assert newest.waiting > 0
+        assert newest.latest.has("bid", "ask")
+        assert ib.stream_quotes("AAPL").latest is None
         assert (await until(newest, partial(has_bid, Decimal("100.08")))).bid is not None
         with pytest.raises(MarketDataError, match="slower than what came"):
             async for _ in strict:

@@ -27,6 +27,10 @@ def test_a_record_is_read_by_name_and_by_key() -> None:
     assert quote.is_delayed
     assert quote.midpoint == Decimal("1.5")
     assert dataclasses.replace(quote, bid=None).midpoint is None
+    assert quote.has("bid", "ask")
+    assert not quote.has("bid", "last")
+    assert "bid" not in quote.missing
+    assert set(dataclasses.replace(quote, bid=None).missing) - set(quote.missing) == {"bid"}
     with pytest.raises(KeyError, match="no field 'bidd'"):
         quote["bidd"]
 
