@@ -516,7 +516,7 @@ class Engine:
             SyncPart(name="orders", run=self._sync_orders, essential=True),
             SyncPart(name=_POSITIONS, run=self.account.sync_positions),
             SyncPart(name="account values", run=self.account.sync_values),
-            SyncPart(name="account window", run=self._sync_windows),
+            SyncPart(name="account window", run=self.account.windows.read_all),
             SyncPart(
                 name="profit and loss",
                 run=self.account.pnl.restore,
@@ -543,14 +543,6 @@ class Engine:
                 raise
             # TWS shows no orders through an API that may not trade; we do not want to either
             self._api_is_readonly = True
-
-    async def _sync_windows(self) -> None:
-        # TWS shows one account window at a time: each is read in turn, and the last (or the one
-        # that the settings name) stays open; *limit*: with several accounts only that one's market
-        # prices go on changing
-        preset = self._settings.account_id
-        for account in sorted(self.accounts, key=lambda name: name == preset):
-            await self.account.sync_portfolio(account)
 
     def _on_event(self, event: GatewayEvent) -> None:
         self.orders.apply(event)

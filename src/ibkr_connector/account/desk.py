@@ -38,6 +38,7 @@ from .pnl import PnLDesk, Told
 from .reckoning import DayBook, reckon
 from .stream import Seat
 from .view import AccountView
+from .windows import Windows
 
 __all__ = ["AccountDesk", "choose_account"]
 
@@ -91,6 +92,13 @@ class AccountDesk:
             gateway=lambda: gateway.accounts, pipeline=pipeline, clock=clock, choose=self.choose
         )
         self._has_values = False
+        self.windows = Windows(
+            read=self.sync_portfolio,
+            accounts=accounts,
+            preset=preset,
+            holds=lambda: self.view.owners,
+            clock=clock,
+        )
         self.starts: dict[str, Starts] = {}
         """What positions were worth when the day began, by account, where that is known."""
 
@@ -110,13 +118,18 @@ class AccountDesk:
                     self.changes.figure(before, value, at=now, recovered=not self._has_values)
                 self.on_touched(value.account)
             case PositionRow() | PortfolioRow():
-                held = self.view.held if self.changes.is_heard else {}
+                # a price is that of every account that holds the contract; the others stay
+                con_id, heard = event.contract.con_id, self.changes.is_heard
+                held = self.view.held_of(con_id) if heard else {}
                 self.view.apply(event, now)
-                if self.changes.is_heard:
+                if heard:
                     # the rows of an answer come as events too
                     asked = not self.view.knows_positions
-                    self.changes.compare(held, self.view.held, at=now, recovered=asked)
+                    after = self.view.held_of(con_id)
+                    self.changes.compare(held, after, at=now, recovered=asked)
                 self.on_touched(event.account)
+                if isinstance(event, PositionRow):
+                    self.windows.note(event.account)
             case Execution():
                 self.day.execution(event, now)
             case CommissionReported():
@@ -153,9 +166,10 @@ class AccountDesk:
         rows = await self._pipeline.run(
             Operation(policy=ENDPOINTS["positions"], call=self._gateway.positions)
         )
-        now, held = self._clock.utcnow(), self.view.held
+        now, heard = self._clock.utcnow(), self.changes.is_heard
+        held = self.view.held if heard else {}
         self.view.replace_positions(rows, now)
-        if self.changes.is_heard:
+        if heard:
             self.changes.compare(held, self.view.held, at=now, recovered=True)
         self._touched()
 
@@ -285,6 +299,7 @@ class AccountDesk:
     async def aclose(self) -> None:
         """End every stream; idempotent."""
         self.changes.close()
+        await self.windows.aclose()
         await self.pnl.aclose()
 
     async def _of_position(

@@ -186,8 +186,15 @@ class PnLDesk:
         Raises:
             IBKRError: Why one could not be.
         """
+        problems: list[IBKRError] = []
         for one in tuple(self._followed.values()):
-            await self._ask(one)
+            try:
+                await self._ask(one)
+            except IBKRError as error:
+                # the others are asked for all the same
+                problems.append(error)
+        if problems:
+            raise problems[0]
 
     def note(self, event: GatewayEvent) -> None:
         """Take one event of the session; those of others are ignored."""
@@ -198,9 +205,9 @@ class PnLDesk:
             for one in tuple(self._followed.values()):
                 line = one.line
                 one.lose()
-                if line is not None:
+                if line is not None and line.is_open:
                     # where the gateway has it still, it is not paid for twice
-                    line.close()
+                    self._spawn(self._call_off(line))
 
     def record(self, one: _Followed, row: PnLRow) -> Told:
         """Make the record of what a line told."""

@@ -7,6 +7,7 @@ answers in, so that what a reconnect brings and what a quiet afternoon brings go
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,6 +49,7 @@ class AccountView:
         self._values: dict[str, dict[tuple[str, str], AccountValue]] = {}
         self._values_as_of: dict[str, tuple[datetime, FigureSource]] = {}
         self._positions: dict[tuple[str, ConId | None], _Cached] = {}
+        self._owners: Counter[str] = Counter()
         self.knows_positions = False
         """Whether the session that goes on has told all of them."""
         self._were_told = False
@@ -94,6 +96,7 @@ class AccountView:
         """Start again from a complete answer: what is not in it is no longer held."""
         self.knows_positions = self._were_told = True
         self._positions.clear()
+        self._owners.clear()
         self._held.clear()
         for row in rows:
             self._keep_position(row, now)
@@ -136,6 +139,17 @@ class AccountView:
     def held(self) -> dict[tuple[str, ConId | None], Position]:
         """What all accounts hold as far as was told, by account and contract."""
         return {key: self._position(cached) for key, cached in self._positions.items()}
+
+    def held_of(self, con_id: ConId | None) -> dict[tuple[str, ConId | None], Position]:
+        """As `held`, of one contract."""
+        keys = [(owner, con_id) for owner in self.owners]
+        known = [(key, self._positions.get(key)) for key in keys]
+        return {key: self._position(cached) for key, cached in known if cached is not None}
+
+    @property
+    def owners(self) -> frozenset[str]:
+        """The accounts that hold anything."""
+        return frozenset(owner for owner, count in self._owners.items() if count)
 
     def value(self, like: AccountValue) -> AccountValue | None:
         """Return the figure as it is known that another one is the news of."""
@@ -210,9 +224,12 @@ class AccountView:
         key = (row.account, row.contract.con_id)
         self._held.clear()
         if row.quantity == 0:
-            self._positions.pop(key, None)
+            if self._positions.pop(key, None) is not None:
+                self._owners[row.account] -= 1
             self._portfolio.pop(key, None)
         else:
+            if key not in self._positions:
+                self._owners[row.account] += 1
             self._positions[key] = _Cached(row, now)
 
     def _note_price(self, row: PortfolioRow, now: datetime) -> None:

@@ -297,8 +297,16 @@ class PnLCheck(Record):
         return _difference(self.ours.realized, self.broker.realized)
 
     @property
+    def compared(self) -> tuple[str, ...]:
+        """Which figures both know, and `divergence` is therefore about."""
+        names = ("daily", "unrealized", "realized")
+        return tuple(
+            name for name in names if self.ours[name] is not None and self.broker[name] is not None
+        )
+
+    @property
     def divergence(self) -> Decimal | None:
-        """The largest of the differences, without its sign; `None` when nothing is known."""
+        """The largest difference of those `compared`, without its sign; `None` without any."""
         found = (self.daily_difference, self.unrealized_difference, self.realized_difference)
         return max((abs(one) for one in found if one is not None), default=None)
 

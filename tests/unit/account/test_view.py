@@ -202,3 +202,28 @@ def test_a_market_price_tells_its_own_age() -> None:
     view.apply(shown("2"), LATER)
     (held,) = view.positions("DU1")
     assert held.price_as_of == LATER
+
+
+def test_one_event_looks_at_one_contract_of_the_accounts_that_hold_it() -> None:
+    view = AccountView()
+    others = [
+        PositionRow(
+            account="DU1",
+            contract=Contract(symbol="X", con_id=ConId(100 + number)),
+            quantity=Decimal(1),
+            average_cost=Decimal(1),
+        )
+        for number in range(50)
+    ]
+    view.replace_positions([*others, position("2"), position("3", account="DU2")], NOW)
+    assert view.owners == {"DU1", "DU2"}
+    assert set(view.held_of(ConId(5))) == {("DU1", 5), ("DU2", 5)}
+    view.apply(position("0", account="DU2"), NOW)
+    view.apply(position("0", account="DU2"), NOW)
+    assert view.owners == {"DU1"}
+    assert set(view.held_of(ConId(5))) == {("DU1", 5)}
+    # the price that one account's window shows is that of the other too
+    view.apply(position("4", account="DU2"), NOW)
+    view.apply(shown("2"), LATER)
+    (mine,) = view.positions("DU2")
+    assert (mine.current_price, mine.price_as_of, mine.reckoned_value) == (Decimal(5), LATER, Decimal(2000))
