@@ -12,7 +12,7 @@ from ibkr_connector.account.stream import AccountStream
 from ibkr_connector.simulator.exchange.commands import SetQuote
 from kit.rig import Rig
 
-__all__ = ["AAPL", "FIRM", "ME", "asked", "opened", "portfolio_of", "quote", "trade"]
+__all__ = ["AAPL", "FIRM", "ME", "asked", "opened", "portfolio_of", "quote", "set_price", "trade"]
 
 ME = "DU1234567"
 AAPL = 265598
@@ -74,3 +74,18 @@ async def opened(one: Rig, stream: AccountStream[Any]) -> AsyncIterator[AccountS
 def asked(one: Rig, name: str) -> list[Any]:
     log = one.simulator.log
     return [row.request for row in log if type(row.request).__name__ == name]
+
+
+def set_price(one: Rig, con_id: int, price: Decimal, *, half: Decimal) -> None:
+    """Hold the market of an instrument around a price, with room for every order."""
+    one.simulator.gateway.execute(
+        SetQuote(
+            con_id=con_id,
+            bid=price - half,
+            ask=price + half,
+            bid_size=Decimal(1_000_000),
+            ask_size=Decimal(1_000_000),
+        ),
+        one.clock.utcnow(),
+    )
+    one.simulator.flush()

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -198,7 +198,7 @@ def _start(
 
 
 def _cents(amount: Decimal) -> Decimal:
-    return amount.quantize(_CENT)
+    return amount.quantize(_CENT, ROUND_HALF_UP)
 
 
 def _base(exec_id: str) -> str:
