@@ -114,7 +114,7 @@ def init(
 ) -> None:
     """Write the files of a configuration, for their owner alone; what is there stays as it is."""
     renderer = Renderer(as_json=as_json)
-    if paper is None and not as_json and sys.stdin.isatty():
+    if paper is None and not as_json and is_asked():
         paper = typer.confirm("For paper money?", default=True)
         host = host or typer.prompt("Host of the gateway", default="127.0.0.1")
         usual = "4002 or 7497" if paper else "4001 or 7496"
@@ -140,6 +140,11 @@ def init(
         renderer.lines(escape(f"kept     {started.directory / name} (it was there)"))
     where = "" if started.directory == Path("config") else f" --dir {started.directory}"
     renderer.lines(escape(f"look through it: ibkr config check{where}"))
+
+
+def is_asked() -> bool:
+    """Whether somebody sits there who can answer."""
+    return sys.stdin.isatty()
 
 
 def summary(settings: Settings) -> str:

@@ -32,6 +32,12 @@ def contrary_settings(settings: Settings) -> Iterator[Mistake]:
             yield Mistake.of(
                 error, key="port", value=str(settings.port), keys=("port", "paper_trading")
             )
+    if settings.profile.lower() == "paper" and settings.mode is TradingMode.LIVE:
+        yield _mistake(
+            "the profile is called paper, but the mode is live",
+            remedy="set paper_trading = true in its section, or call it otherwise",
+            keys=("paper_trading",),
+        )
     yield from _contrary_account(settings)
     try:
         check_client_ids((settings.client_id,), settings.client_id_pool, settings.data_client_ids)
@@ -110,6 +116,12 @@ def doubtful_settings(settings: Settings) -> Iterator[Mistake]:
             remedy="the gateway cuts off who says more: lower it, or correct market_data_lines",
             keys=("messages_per_second", "market_data_lines"),
         )
+    if settings.profile.lower() == "live" and settings.mode is TradingMode.PAPER:
+        yield _doubt(
+            "the profile is called live, but the mode is paper: no real order is sent",
+            remedy="write paper_trading = false in its section [profile.live], and mean it",
+            keys=("paper_trading",),
+        )
     yield from _doubtful_rules(settings)
 
 
@@ -128,6 +140,13 @@ def _doubtful_rules(settings: Settings) -> Iterator[Mistake]:
             yield _doubt(
                 f"risk_config.yaml: {name} is {share}, that is {share:g} times the account",
                 remedy=f"shares are written as 0.25 for 25 per cent; did you mean {share / 100}?",
+                keys=(name,),
+            )
+    for name in sorted(settings.permissions.model_fields_set):
+        if not name.startswith("denied_") and not getattr(settings.permissions, name):
+            yield _doubt(
+                f"trading_permissions.yaml: {name} is an empty list, which allows all of them",
+                remedy="name those that are allowed; to allow all, leave the line out",
                 keys=(name,),
             )
     widest = settings.risk.max_order_size

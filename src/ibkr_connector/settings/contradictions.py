@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from decimal import Decimal
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
@@ -19,11 +20,22 @@ if TYPE_CHECKING:
 
 __all__ = ["contrary_limits", "contrary_permissions"]
 
+_NO_LIMIT: Final = Decimal(10**15)
+"""More than any account holds, in any currency: a slip of the keys."""
+
 _SUBJECTS = ("security_types", "symbols", "order_types", "exchanges", "currencies", "accounts")
 
 
 def contrary_limits(limits: RiskSettings) -> Iterator[Mistake]:
     """Yield limits that contradict each other, or would never do anything."""
+    for name in type(limits).model_fields:
+        value = getattr(limits, name)
+        if name.startswith("max_") and value is not None and value > _NO_LIMIT:
+            yield _wrong(
+                f"{name} is {value}, which limits nothing",
+                remedy="write a limit that can be reached: nothing here means 'no limit'",
+                key=name,
+            )
     losses = (limits.max_daily_loss, limits.max_daily_loss_share, limits.max_drawdown)
     if limits.halt_cooldown_s and all(limit is None for limit in losses):
         yield _wrong(

@@ -75,14 +75,23 @@ def check_host(text: str) -> str:
 
 def check_postgres(url: SecretStr) -> SecretStr:
     """Refuse what is no URL of PostgreSQL; says nothing of what it found, that is a secret."""
+    text = url.get_secret_value().strip()
+    scheme, slashes, rest = text.partition("://")
+    if scheme.split("+")[0] not in {"postgresql", "postgres"} or not slashes or not rest:
+        raise ValueError("it is no URL of the form postgresql://user:password@host:5432/database")
     try:
-        parts = urlsplit(url.get_secret_value().strip())
-        whole = bool(parts.hostname or parts.path.strip("/") or parts.query)
+        parts = urlsplit(text)
+        # several hosts are several ports
+        is_one = "," not in parts.netloc
+        cut = parts.fragment or "@" in parts.path + parts.query or (is_one and parts.port == 0)
     except ValueError:
         # its message would quote the URL, or a port that is a part of a password
-        parts, whole = urlsplit(""), False
-    if parts.scheme.split("+")[0] not in {"postgresql", "postgres"} or not whole:
-        raise ValueError("it is no URL of the form postgresql://user:password@host:5432/database")
+        cut = True
+    if cut:
+        raise ValueError(
+            "it cannot be read: a character of user or password that means something in a URL "
+            "(# ? / @ : [ %) is written %23 %3F %2F %40 %3A %5B %25"
+        )
     return url
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -10,6 +11,10 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from .mistakes import described
 
 __all__ = ["Given"]
+
+_NUMBERS: Final = re.compile(r"\b(int|float|Decimal)\b")
+_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_LOOKS_LIKE_A_NUMBER: Final = re.compile(r"[+-]?[\d_.]+([eE][+-]?[\d_]+)?")
 
 _STRICT = SettingsConfigDict(
     frozen=True,
@@ -36,12 +41,16 @@ class Given(BaseSettings):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _no_flag_for_a_number(cls, value: object, info: ValidationInfo) -> object:
+    def _as_people_write_it(cls, value: object, info: ValidationInfo) -> object:
+        kind = str(cls.model_fields[info.field_name or ""].annotation)
         # pydantic takes True for 1: a client id, a limit
-        if isinstance(value, bool) and info.field_name is not None:
-            kind = str(cls.model_fields[info.field_name].annotation)
-            if "bool" not in kind and "Any" not in kind:
-                raise ValueError("it is true or false, where a value is expected")
+        if isinstance(value, bool) and "bool" not in kind and "Any" not in kind:
+            raise ValueError("it is true or false, where a value is expected")
+        # and digits of every script, with underscores in between: one reads 1_0000 as 1000
+        if isinstance(value, str) and _NUMBERS.search(kind):
+            text = value.strip()
+            if _LOOKS_LIKE_A_NUMBER.fullmatch(text) and not _NUMBER.fullmatch(text):
+                raise ValueError("a number has plain digits, nothing in between: write 10000")
         return value
 
     @classmethod

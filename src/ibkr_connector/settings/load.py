@@ -104,7 +104,12 @@ def gather(
     )
     # what is named first is what is told first
     given = arguments(overrides or {}, complain)
-    mistakes.extend(wrong_names(directory))
+    mistakes.extend(
+        one
+        for one in wrong_names(directory)
+        # whoever brings the rules along does not need their files, sound or not
+        if not set(one.keys) & given.values.keys()
+    )
     found = variables("environment", environment, complain)
     found_too = variables(".env", dotenv, complain)
     sections = ini_sections(directory, complain)

@@ -13,7 +13,16 @@ from dotenv.parser import parse_stream
 
 from ibkr_connector.errors import ConfigurationError
 
-from .files import INI_NAME, is_there, misnamed, read_ini, read_text
+from .files import (
+    ALERTS_NAME,
+    INI_NAME,
+    PERMISSIONS_NAME,
+    RISK_NAME,
+    is_there,
+    misnamed,
+    read_ini,
+    read_text,
+)
 from .mistakes import Mistake, shown_value, unknown_names
 from .model import Settings
 
@@ -42,6 +51,12 @@ _NESTED: Final = frozenset({"risk", "permissions"})
 
 _CHOSEN: Final = frozenset({"profile"})
 """What chooses among settings and is none itself: it stands in no file."""
+
+_FIELD_OF_FILE: Final[Mapping[str, tuple[str, ...]]] = {
+    RISK_NAME: ("risk",),
+    PERMISSIONS_NAME: ("permissions",),
+    ALERTS_NAME: ("alerts",),
+}
 
 _LOADER_VARIABLES: Final = frozenset({"IBKR_PROFILE", "IBKR_CONFIG_DIR"})
 _BARE: Final = frozenset({"max_order_size", "max_portfolio_risk"})
@@ -117,6 +132,10 @@ def variables(place: str, found: Mapping[str, str], complain: Complain) -> Layer
         complain(mistake)
     for mistake in _near_misses(found, fields, place):
         complain(mistake)
+    for bare in sorted(_BARE):
+        said = {name: mine[name] for name in environment_names(bare) if mine.get(name)}
+        if len(set(said.values())) > 1:
+            complain(_two_names(place, said))
     values: dict[str, object] = {}
     names: dict[str, str] = {}
     for name, field in fields.items():
@@ -133,6 +152,18 @@ def _twice(place: str, name: str) -> Mistake:
         value=None,
         problem=f"the {place} has {name} twice, in large and small letters, with two values",
         remedy="keep the one in capitals",
+    )
+
+
+def _two_names(place: str, said: Mapping[str, str]) -> Mistake:
+    first, second = said
+    return Mistake(
+        place=place,
+        key=first,
+        value=said[first],
+        problem=f"the {place} has {first}={said[first]} and {second}={said[second]}, which are "
+        "one limit",
+        remedy="keep the one that is meant",
     )
 
 
@@ -153,6 +184,8 @@ def _near_misses(found: Iterable[str], fields: Mapping[str, str], place: str) ->
 def read_dotenv(complain: Complain) -> dict[str, str]:
     """Read `.env` of the working directory; other programs' lines in it are nobody's business."""
     path = Path(DOTENV)
+    if (path / "pyvenv.cfg").is_file():
+        return {}  # some call their virtual environment so
     if not tried(lambda: is_there(path), False, complain, place=DOTENV):  # noqa: FBT003
         return {}
     # an empty one says nothing, as an empty variable does
@@ -205,6 +238,7 @@ def wrong_names(directory: Path) -> Iterator[Mistake]:
             value=None,
             problem=f"{name} is read by nobody: the file is called {meant}",
             remedy=f"rename it to {meant}, or move it to another directory",
+            keys=_FIELD_OF_FILE.get(meant, ()),
         )
 
 

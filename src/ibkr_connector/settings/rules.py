@@ -30,7 +30,11 @@ class RiskSettings(Given):
     of the net liquidation value.
     """
 
-    max_order_size: Decimal = Field(gt=0, description="Largest quantity of one order, in units.")
+    max_order_size: Decimal = Field(
+        gt=0,
+        description="Largest quantity of one order, in units; needed, because the file replaces "
+        "the built-in limits whole.",
+    )
     max_order_value: Decimal | None = Field(
         default=None,
         gt=0,

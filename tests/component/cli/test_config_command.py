@@ -70,3 +70,28 @@ def test_sections_in_brackets_are_no_colours() -> None:
     assert "ibkr_config.ini [ibkr] port" in ibkr("show").stderr
     Path("config/ibkr_config.ini").write_text("[ibkr]\nport = 5000\n")
     assert "ibkr_config.ini [ibkr] port" in ibkr("show").stdout
+
+
+def test_somebody_at_a_terminal_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ibkr_connector.cli.config.is_asked", lambda: True)
+    done = CliRunner().invoke(app, ["config", "init"], input="n\ngw\n7496\n")
+    assert done.exit_code == 0, done.output
+    assert "For paper money?" in done.stdout
+    assert "(usually 4001 or 7496)" in done.stdout
+    checked = ibkr("check")
+    assert "profile default: live trading at gw:7496, read-only" in checked.stdout
+
+
+def test_a_place_that_cannot_be_written_to_is_a_mistake() -> None:
+    Path("file").write_text("")
+    done = ibkr("init", "file/config")
+    assert done.exit_code == 2
+    assert "cannot write to file/config" in done.stderr
+
+
+def test_the_switch_is_engaged_whatever_the_files_of_the_rules_are_called() -> None:
+    Path("config").mkdir()
+    Path("config/risk_config.yml").write_text("max_order_size: [\n")
+    Path("config/trading_permissions.yaml").mkdir()
+    assert ibkr("check").exit_code == 2
+    assert CliRunner().invoke(app, ["kill", "--show"]).exit_code == 0

@@ -208,7 +208,22 @@ BROKEN: dict[str, Broken] = {
         said=("ibkr_config.ini [ibkr] host is", "quotes included"),
         remedy="take the quotes away",
     ),
+    "underscores in a number": Broken(
+        files=risk("max_order_value: 1_0000"),
+        said=("risk_config.yaml: max_order_value is '1_0000': a number has plain digits",),
+        remedy="Largest value of one order",
+    ),
+    "digits of another script": Broken(
+        environment={"MAX_ORDER_SIZE": "\uff11\uff10"},
+        said=("environment MAX_ORDER_SIZE: max_order_size is '\uff11\uff10'", "plain digits"),
+        remedy="Largest quantity",
+    ),
     # --- ranges ---
+    "limit that limits nothing": Broken(
+        files=risk("max_order_value: 1e400"),
+        said=("risk_config.yaml: max_order_value is 1E+400, which limits nothing",),
+        remedy="a limit that can be reached",
+    ),
     "port beyond the last": Broken(
         files=ini("port = 99999"),
         said=("[ibkr] port: port is '99999', which is above 65535",),
@@ -277,7 +292,17 @@ BROKEN: dict[str, Broken] = {
     ),
     "database with a broken address": Broken(
         files=ini("journal_url = postgresql://[u:hunter2@h/d"),
-        said=("[ibkr] journal_url: journal_url is **********", "postgresql://"),
+        said=("[ibkr] journal_url: journal_url is **********", "%5B"),
+        remedy="PostgreSQL",
+    ),
+    "database without slashes": Broken(
+        environment={"IBKR_JOURNAL_URL": "postgresql:/me:hunter2@host/db"},
+        said=("environment IBKR_JOURNAL_URL: journal_url is **********: it is no URL",),
+        remedy="PostgreSQL",
+    ),
+    "password that cuts its URL": Broken(
+        environment={"IBKR_JOURNAL_URL": "postgresql://me:hun#hunter2@host/db"},
+        said=("environment IBKR_JOURNAL_URL: journal_url is **********", "is written %23"),
         remedy="PostgreSQL",
     ),
     # --- secrets ---
@@ -295,6 +320,17 @@ BROKEN: dict[str, Broken] = {
         remedy="set NOT_THERE",
     ),
     # --- contradictions ---
+    "one limit by two names": Broken(
+        environment={"MAX_ORDER_SIZE": "500", "IBKR_MAX_ORDER_SIZE": "7"},
+        said=("the environment has MAX_ORDER_SIZE=500 and IBKR_MAX_ORDER_SIZE=7",),
+        remedy="keep the one that is meant",
+    ),
+    "paper that is live": Broken(
+        files={INI: "[profile.paper]\npaper_trading = no\n", RISK: LIMITS},
+        profile="paper",
+        said=("the profile is called paper, but the mode is live", "[profile.paper] paper_tr"),
+        remedy="set paper_trading = true",
+    ),
     "paper at a port of live trading": Broken(
         environment={"IBKR_PORT": "4001"},
         said=("port 4001", "the mode is paper", "environment IBKR_PORT"),
@@ -634,6 +670,8 @@ def test_a_mark_of_the_encoding_as_notepad_writes_it_is_no_mistake() -> None:
     [
         ({INI: "[ibkr]\nkill_switch = on\n"}, "readonly and kill_switch are both on"),
         ({INI: "[ibkr]\nclient_id_pool = 7, 8\n"}, "client_id_pool names ids"),
+        ({INI: "[profile.live]\nclient_id = 3\n"}, "is called live, but the mode is paper"),
+        ({ALLOWED: "accounts: []\n"}, "accounts is an empty list, which allows all of them"),
         ({INI: "[ibkr]\nheartbeat_timeout_s = 90\n"}, "longer than heartbeat_interval_s"),
         ({INI: "[ibkr]\nmessages_per_second = 80\n"}, "100 market data lines allow 50"),
         ({INI: "[ibkr]\nreconnect = no\nreconnect_max_attempts = 3\n"}, "reconnect is false"),

@@ -90,3 +90,9 @@ def test_home_is_expanded() -> None:
 @pytest.mark.parametrize("host", ["::1", "fe80::1%eth0", "gateway.local", "ib_gateway", "10.0.0.1"])
 def test_names_and_addresses_are_hosts(host: str) -> None:
     assert Settings.load(host=f" {host} ").host == host
+
+
+def test_a_virtual_environment_may_be_called_dotenv() -> None:
+    Path(".env").mkdir()
+    Path(".env/pyvenv.cfg").write_text("home = /usr/bin\n")
+    assert Settings.load().readonly
