@@ -24,6 +24,7 @@ from typing import Final, Protocol, TypeVar
 import ib_async
 
 from ibkr_connector import Action, IBKRConnector, Settings, limit_order
+from ibkr_connector.loops import loop_factory
 
 from .gateway import HELD_ASK
 from .leg import BARE, OURS, Leg
@@ -83,12 +84,14 @@ class Comparison:
     `values` holds by figure the medians of ib_async and of ours (seconds an order, or orders a
     second), `ratios` the medians of the turns' ratios, `stages` the seconds of each stage of an
     order that is placed alone, `legs` the processor time of the gateway's leg of such an order.
+    `loop` is the event loop of the connector's thread; bare ib_async runs on asyncio's own.
     """
 
     values: Mapping[str, tuple[float, float]]
     ratios: Mapping[str, float]
     stages: Mapping[str, float]
     legs: Mapping[str, float]
+    loop: str
 
     def missed(self) -> tuple[str, ...]:
         """Return the figures whose target is missed."""
@@ -149,6 +152,7 @@ class _Desk:
 
     def __init__(self, port: int, directory: Path) -> None:
         settings = Settings.load(port=port, client_id=2, readonly=False, state_dir=directory)
+        self.loop = "asyncio" if loop_factory(settings.event_loop) is None else "uvloop"
         self._ib = IBKRConnector.create(
             settings.model_copy(update={"messages_per_second": UNPACED})
         )
@@ -193,7 +197,7 @@ async def _compare(
     found: dict[str, list[tuple[float, float]]] = {figure.name: [] for figure in FIGURES}
     stages, legs = Stages(), dict[str, float]()
     with tempfile.TemporaryDirectory() as directory:
-        sides: tuple[_Side, _Side] = (_Bare(port), _Desk(port, Path(directory)))
+        sides = (_Bare(port), _Desk(port, Path(directory)))
         for side in sides:
             await side.open()
         for figure in FIGURES:  # what is paid once is paid here
@@ -222,6 +226,7 @@ async def _compare(
         },
         stages=stages.medians(),
         legs=legs,
+        loop=sides[1].loop,
     )
 
 
@@ -287,5 +292,7 @@ def report(found: Comparison) -> str:
         "",
         f"{'the gateway leg, processor time':30}{bare:>9,.0f} us{ours:>10,.0f} us"
         f"{ours / bare:>8.2f}",
+        "",
+        f"the connector's thread runs {found.loop}; IBKR_EVENT_LOOP chooses",
     ]
     return "\n".join(lines)

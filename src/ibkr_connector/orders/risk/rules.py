@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.orders import Action, OrderRequest, Violation
@@ -194,22 +194,41 @@ def rules_for(case: Case) -> tuple[Rule, ...]:
 
 def rules_set(case: Case) -> tuple[Rule, ...]:
     """Return those of them that can say anything under the limits of the case."""
-    limits = case.limits
-    known = _SPEAKING.get(id(limits))
-    if known is None or known[0] is not limits:
-        if len(_SPEAKING) >= _MOST_LIMITS:
-            _SPEAKING.clear()
-        known = (limits, tuple(rule for rule in RULES if rule.is_set(limits)))
-        _SPEAKING[id(limits)] = known
-    if case.request.exercise is not None:
-        return known[1]
-    return tuple(rule for rule in known[1] if not rule.of_exercises)
+    known = _known(case.limits)
+    return known.of_orders if case.request.exercise is None else known.rules
 
 
 _MOST_LIMITS: Final = 256
 
+
+class _Known(NamedTuple):
+    """What follows from limits alone."""
+
+    limits: RiskLimits
+    rules: tuple[Rule, ...]
+    of_orders: tuple[Rule, ...]
+    needs_facts: bool
+    by_value: bool
+
+
 # the same limits hold for thousands of orders; held here, an id is nobody else's
-_SPEAKING: Final[dict[int, tuple[RiskLimits, tuple[Rule, ...]]]] = {}
+_KNOWN: Final[dict[int, _Known]] = {}
+
+
+def _known(limits: RiskLimits) -> _Known:
+    known = _KNOWN.get(id(limits))
+    if known is None or known.limits is not limits:
+        if len(_KNOWN) >= _MOST_LIMITS:
+            _KNOWN.clear()
+        rules = tuple(rule for rule in RULES if rule.is_set(limits))
+        known = _KNOWN[id(limits)] = _Known(
+            limits=limits,
+            rules=rules,
+            of_orders=tuple(rule for rule in rules if not rule.of_exercises),
+            needs_facts=_needs_facts(limits),
+            by_value=_by_value(limits),
+        )
+    return known
 
 
 def check_risk(
@@ -246,17 +265,8 @@ def judge(case: Case) -> tuple[Violation, ...]:
 
 def needs_of(request: OrderRequest, limits: RiskLimits) -> Needs:
     """Return the costly facts that the rules need for this order."""
-    has_price = any(price is not None for price in (request.limit_price, request.stop_price))
-    by_value = (
-        limits.max_order_value,
-        limits.max_portfolio_risk,
-        limits.max_position_value,
-        limits.max_exposure,
-        limits.max_exposure_share,
-        limits.max_concentration,
-        limits.check_buying_power or None,
-    )
-    valued = any(limit is not None for limit in by_value) and needs_price(request)
+    has_price = request.limit_price is not None or request.stop_price is not None
+    valued = _known(limits).by_value and needs_price(request)
     quoted = limits.max_quote_age_s is not None or limits.refuse_halted
     collared = limits.price_collar is not None and has_price
     sells = request.action is Action.SELL or (
@@ -269,8 +279,25 @@ def needs_of(request: OrderRequest, limits: RiskLimits) -> Needs:
     )
 
 
+def _by_value(limits: RiskLimits) -> bool:
+    values = (
+        limits.max_order_value,
+        limits.max_portfolio_risk,
+        limits.max_position_value,
+        limits.max_exposure,
+        limits.max_exposure_share,
+        limits.max_concentration,
+        limits.check_buying_power or None,
+    )
+    return any(limit is not None for limit in values)
+
+
 def needs_facts(limits: RiskLimits) -> bool:
     """Whether any rule looks at prices, rates, sessions or the account's worth."""
+    return _known(limits).needs_facts
+
+
+def _needs_facts(limits: RiskLimits) -> bool:
     return any(
         (
             limits.max_order_value is not None,
