@@ -373,7 +373,15 @@ async def test_row_22_no_price_is_none_and_legal_ones_are_kept(
         gateway.do(lambda sim: sim.inject(spread))
         async with ib.stream_quotes("MSFT") as stream:
             quote = await until(stream, lambda q: q.bid is not None)
+        # and a side that stays empty stays unknown, whatever else comes
+        nothing = Rewrite(
+            reply="TickPrice", where={"tick_type": "1"}, values={"price": "-1", "size": "0"}
+        )
+        gateway.do(lambda sim: (sim.clear_faults(), sim.inject(nothing)))
+        async with ib.stream_quotes("IBM") as stream:
+            one_sided = await until(stream, lambda q: q.ask is not None)
     assert quote.bid == Decimal("-1.25")
+    assert (one_sided.bid, one_sided.has("bid", "ask")) == (None, False)
 
 
 async def test_row_35_ten_users_ask_the_same_at_once(

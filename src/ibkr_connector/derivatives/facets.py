@@ -40,9 +40,14 @@ class Options:
     def __init__(self, hop: Hop) -> None:
         self._hop = hop
 
-    async def chain(self, underlying: Contract | str) -> OptionChain:
+    async def chain(self, underlying: Contract | str, *, max_age_s: float = 3600.0) -> OptionChain:
         """
         Return the options on an underlying: `(await ib.options.chain("AAPL")).near(190, count=3)`.
+
+        Args:
+            underlying: A contract or its short text form.
+            max_age_s: An answer that is no older will do, since IB lists new ones overnight; 0
+                asks anew.
 
         Returns:
             Expiries and strikes by exchange and class, to be filtered: `at`, `expiring`, `between`,
@@ -53,9 +58,9 @@ class Options:
             NoDataError: IB lists none.
             ContractNotFoundError, AmbiguousContractError: The underlying is not clear.
 
-        Source: `reqSecDefOptParams` (78). Replay: safe. Cost: 1 or 2 messages.
+        Source: `reqSecDefOptParams` (78). Replay: safe. Cost: 0 to 2 messages.
         """
-        return await self._hop(lambda engine: engine.options.chain(underlying))
+        return await self._hop(lambda engine: engine.options.chain(underlying, max_age_s=max_age_s))
 
     async def greeks(self, option: Contract | str) -> OptionValue:
         """

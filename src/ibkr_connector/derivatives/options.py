@@ -35,6 +35,9 @@ _AT_ONCE: Final = 20
 """Options followed at a time, so that lines are left for others."""
 
 _PATIENCE_S: Final = 5.0
+_CHAINS: Final = 200
+"""Chains that are kept; the oldest goes."""
+
 _OPTIONS: Final = frozenset({SecurityType.OPTION, SecurityType.FUTURE_OPTION, SecurityType.WARRANT})
 
 
@@ -77,18 +80,32 @@ class OptionsDesk:
         self._asking = asking
         self._turns = LineTurns(lines)
         self._flights = SingleFlight()
+        self._chains: dict[Contract, tuple[OptionChain, float]] = {}
         self._followed = followed
         self._data_type = data_type
         self._delayed_fallback = delayed_fallback
 
-    async def chain(self, description: Contract | str) -> OptionChain:
+    async def chain(self, description: Contract | str, *, max_age_s: float) -> OptionChain:
         """
-        Return every option on an underlying, as IB lists expiries and strikes.
+        Return every option on an underlying, as IB lists expiries and strikes now or told lately.
 
         Raises:
             NoDataError: There are none.
         """
         underlying = await self._asking.contract(description)
+        now = self._asking.clock.monotonic()
+        kept = self._chains.get(underlying)
+        if kept is not None and max_age_s and now - kept[1] <= max_age_s:
+            return kept[0]
+        chain = await self._flights.run(("chain", underlying), lambda: self._listed(underlying))
+        self._chains.pop(underlying, None)
+        # as old as its question: what changed meanwhile may not be in it
+        self._chains[underlying] = chain, now
+        if len(self._chains) > _CHAINS:
+            del self._chains[next(iter(self._chains))]
+        return chain
+
+    async def _listed(self, underlying: Contract) -> OptionChain:
         classes = await self._asking.request(
             "option_classes",
             partial(reference.option_classes, contract=underlying),

@@ -49,11 +49,15 @@ async def ib(
 async def test_a_chain_is_asked_for_once_and_its_options_when_they_are_used(
     ib: IBKRConnector, ibkr_gateway: HostedSimulator
 ) -> None:
-    chain = await ib.options.chain("AAPL")
+    await ib.instruments.details("AAPL")
+    chain, again = await asyncio.gather(ib.options.chain("AAPL"), ib.options.chain("AAPL"))
+    assert again == chain == await ib.options.chain("AAPL")
     small = chain.at(exchange="SMART").expiring(nearest=1).near(200, count=2).only("C")
     assert len(chain) > 1000
     assert len(asked(ibkr_gateway, "ReqSecDefOptParams")) == 1
     assert len(asked(ibkr_gateway, "ReqContractDetails")) == 1
+    await ib.options.chain("AAPL", max_age_s=0)
+    assert len(asked(ibkr_gateway, "ReqSecDefOptParams")) == 2
     found = await ib.instruments.resolve_many(small.contracts())
     assert not found.failures
     assert [one.contract.multiplier for one in found] == [100, 100]
