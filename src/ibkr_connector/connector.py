@@ -27,6 +27,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
 
 from .account.facet import Portfolio
+from .alarms.facet import Alerts
 from .clock import SystemClock
 from .derivatives.facets import Options
 from .derivatives.futures_facet import Futures
@@ -366,6 +367,11 @@ class IBKRConnector:
     def portfolio(self) -> Portfolio:
         """Figures, positions, profit and loss: `await ib.portfolio.pnl()`."""
         return Portfolio(self._call)
+
+    @property
+    def alerts(self) -> Alerts:
+        """What is wrong, what was, and who was told: `await ib.alerts.active()`."""
+        return Alerts(self._call, self.handle)
 
     # --- market data ----------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ enter through `_on_event`, the one sink that sessions are given. Parts that must
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime
@@ -19,6 +19,10 @@ from typing import Any, Final, TypeVar
 
 from .account.desk import AccountDesk, choose_account
 from .account.keeper import AccountKeeper
+from .alarms.build import alarms_of, open_services, owner_of
+from .alarms.conditions import Beside
+from .alarms.desk import Sources
+from .alarms.records import AlertRecords
 from .clock import Clock, SystemClock
 from .codes import pacing_effect
 from .data_pool import DataPool
@@ -57,6 +61,7 @@ from .model.capabilities import Capabilities
 from .model.contracts import Contract
 from .model.market import BarSeries, DataType
 from .model.status import ConnectionState, ConnectionStatus, DriftStatus
+from .observe.services import Service
 from .orders.closing import Closing
 from .orders.desk import DeskTiming, OrdersDesk
 from .orders.drift_watch import DriftWatch
@@ -106,7 +111,14 @@ BROKER_LINK: Final = "broker link"
 class Engine:
     """All parts of one connector, on one loop."""
 
-    def __init__(self, settings: Settings, *, journal: Journal, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        journal: Journal,
+        clock: Clock,
+        services: Mapping[str, Service] | None = None,
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._journal = journal
@@ -279,6 +291,18 @@ class Engine:
             on_state=self._on_state,
         )
 
+        self.alarms = alarms_of(
+            settings,
+            services=services or {},
+            run=self.registry.work,
+            sources=Sources(status=self.status, beside=self._beside),
+            kill=kill,
+            clock=clock,
+        )
+        self.alert_records = AlertRecords(self.registry.work, owner_of(settings))
+        self.orders.feed.watchers.append(self.alarms.on_order)
+        self._pipeline.hooks.add(self.alarms.on_pipeline, calls=False)
+
     @classmethod
     async def open(cls, settings: Settings, *, clock: Clock | None = None) -> Engine:
         """
@@ -288,15 +312,17 @@ class Engine:
             ConfigurationError: Another process uses the same journal, or it cannot be written.
         """
         clock = clock or SystemClock()
+        services = await open_services(settings)
         journal = await Journal.open(journal_place(settings), clock=clock)
         try:
-            engine = cls(settings, journal=journal, clock=clock)
+            engine = cls(settings, journal=journal, clock=clock, services=services)
         except BaseException:
             await journal.aclose()
             raise
         try:
             await engine.orders.open()
             await engine.guard.start()
+            await engine.alarms.start()
         except BaseException:
             await engine.aclose()
             raise
@@ -333,6 +359,7 @@ class Engine:
             parts.push_async_callback(self._pool.aclose)
             parts.push_async_callback(self.streams.aclose)
             parts.push_async_callback(self.guard.aclose)
+            parts.push_async_callback(self.alarms.aclose)
 
     # --- reading --------------------------------------------------------------------------------
 
@@ -574,6 +601,14 @@ class Engine:
         else:
             self.orders.resume(_LINK_DOWN)
             self.streams.link_is_up()
+        self.alarms.on_state(change)
+
+    def _beside(self) -> Beside:
+        return Beside(
+            silent=self.streams.states(only_silent=True),
+            rules_problem=self.rules.status.problem,
+            halts=self.equity.halts,
+        )
 
     def _take_paid_in(self) -> None:
         if self._supervisor.state is ConnectionState.READY:

@@ -74,6 +74,16 @@ def run(arguments: list[str], folder: Path) -> str:
         ("research.py", ["found 3", "qualified: True", "headlines 5", "trades: True whole: True"]),
         ("blocking.py", ["spread 0.", "ES", "bars: True", "cash ", "positions 0"]),
         ("doctor.py", ["port comes from argument port", "clock the gateway's clock", "not well"]),
+        (
+            "alerts.py",
+            [
+                "webhook told: True",
+                "hook: raised kill_switch",
+                "stream: just trying",
+                "over: kill_switch",
+                "in all: ['kill_switch']",
+            ],
+        ),
         ("errors.py", ["200 False", "quantity must be above 0", "HistoricalDataError"]),
     ],
 )

@@ -172,6 +172,7 @@ async def _rig(
             pipeline.outlet.net_limit = 0
         # it looks at the files of the rules every second, which would be every leap
         engine.guard._poll_s = 3600.0
+        engine.alarms.look_s = 3600.0
         made = Rig(simulator=gateway, clock=clock, settings=loaded, engine=engine)
         _count_writes(engine, made.busy)
         keep = engine._on_state

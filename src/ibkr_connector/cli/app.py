@@ -19,7 +19,7 @@ from ibkr_connector.market.progress import shown_progress
 from ibkr_connector.orders.journal import Place
 from ibkr_connector.settings import Settings
 
-from . import check, config, doctor, instruments, kill, order, paid_in, sim
+from . import alerts, check, config, doctor, instruments, kill, order, paid_in, sim
 from .demo import DemoPlan, run_demo
 from .options import (
     EXIT_FAILED,
@@ -56,6 +56,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+alerts.register(app)
 config.register(app)
 doctor.register(app)
 kill.register(app)

@@ -14,7 +14,7 @@ from ibkr_connector.model.status import TradingMode
 from ibkr_connector.orders.kill_switch import KillState, KillSwitch
 from ibkr_connector.settings import PermissionSettings, RiskSettings, Settings
 
-from .options import EXIT_FAILED, EXIT_USAGE, Json, Profile, WaitS
+from .options import EXIT_FAILED, EXIT_USAGE, UNWATCHED, Json, Profile, WaitS
 from .render import Renderer
 
 __all__ = ["register"]
@@ -65,6 +65,7 @@ def kill(
             profile,
             risk=RiskSettings.built_in(TradingMode.PAPER),
             permissions=PermissionSettings(),
+            alerts=UNWATCHED,
         )
     except IBKRError as error:
         renderer.fail(error)

@@ -9,12 +9,14 @@ import typer
 from ibkr_connector.errors import ConfigurationError
 from ibkr_connector.observe.logs import configure_logging
 from ibkr_connector.settings import Settings
+from ibkr_connector.settings.alerts import AlertSettings
 
 from .render import Renderer
 
 __all__ = [
     "EXIT_FAILED",
     "EXIT_USAGE",
+    "UNWATCHED",
     "Account",
     "ClientId",
     "Contract",
@@ -29,6 +31,9 @@ __all__ = [
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 
+UNWATCHED: Final = AlertSettings(enabled=False)
+"""Nothing is watched."""
+
 Account = Annotated[str | None, typer.Option(help="Account, when the login has several.")]
 ClientId = Annotated[int | None, typer.Option(help="Client id of the API connection.")]
 Contract = Annotated[str, typer.Argument(help="AAPL, EUR.USD, 'ES 202612', ...")]
@@ -39,8 +44,15 @@ Profile = Annotated[str | None, typer.Option(help="Profile of the settings.")]
 WaitS = Annotated[float, typer.Option("--wait", help="Seconds to wait for the running program.")]
 
 
-def settings_of(profile: str | None, *, as_json: bool = False, **overrides: Any) -> Settings:
-    """Load the settings of a profile with what the command line says; a fault ends the program."""
+def settings_of(
+    profile: str | None, *, as_json: bool = False, alerts: bool = False, **overrides: Any
+) -> Settings:
+    """
+    Load the settings of a profile with what the command line says; a fault ends the program.
+
+    Without `alerts` nothing is watched: a command beside the running program must neither wake
+    anybody nor act, and its end is no lost connection.
+    """
     try:
         settings = Settings.load(
             profile, **{name: value for name, value in overrides.items() if value is not None}
@@ -49,4 +61,4 @@ def settings_of(profile: str | None, *, as_json: bool = False, **overrides: Any)
         Renderer(as_json=as_json).fail(error)
         raise typer.Exit(EXIT_USAGE) from error
     configure_logging("WARNING", form=settings.log_format)
-    return settings
+    return settings if alerts else settings.model_copy(update={"alerts": UNWATCHED})

@@ -126,6 +126,11 @@ class Subscription:
         return self._gap
 
     @property
+    def is_silent(self) -> bool:
+        """Whether it brings nothing although it should: suspected, or lost."""
+        return self._is_suspected or self.phase is Phase.LOST
+
+    @property
     def named(self) -> tuple[StreamKind, str]:
         """What is streamed, and of what, for the log."""
         return self.request.kind, self.request.about

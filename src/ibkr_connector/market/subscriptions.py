@@ -120,9 +120,10 @@ class Subscriptions:
         """How many lines must be asked for again; only reads, so any thread may ask."""
         return sum(one.phase is Phase.LOST for one in tuple(self._subscriptions.values()))
 
-    def states(self) -> tuple[StreamState, ...]:
-        """Return how each line stands."""
-        return tuple(one.state() for one in self._subscriptions.values())
+    def states(self, *, only_silent: bool = False) -> tuple[StreamState, ...]:
+        """Return how each line stands, or each that brings nothing although it should."""
+        lines = self._subscriptions.values()
+        return tuple(one.state() for one in lines if one.is_silent or not only_silent)
 
     def newest(self, contract: Contract) -> Quote | None:
         """Return the newest quote of a stream that is whole; `None` when there is none."""

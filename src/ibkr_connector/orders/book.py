@@ -44,9 +44,7 @@ class Book:
         self.clock: Final = clock
         self.feed: Final = EventFeed()
         self.retention: Final = Retention(ledger=self.ledger, journal=journal, clock=clock)
-        self.watchers: Final[list[Callable[[OrderEntry], None]]] = []
-        """Told of each order of which something was recorded."""
-
+        self.watchers: Final = self.feed.watchers
         self._timers = Timers(clock)
         self._on_report = on_report
         self._waiting: dict[str, list[tuple[Condition, asyncio.Future[None]]]] = {}

@@ -21,6 +21,7 @@ from ibkr_connector.errors import NotConnectedError
 from ibkr_connector.model.orders import Fill, Transition
 
 from .drift import Drift, DriftKind
+from .entry import OrderEntry
 from .events import (
     DriftFound,
     EventsMissed,
@@ -102,6 +103,9 @@ class EventFeed:
     """Tells every reader what notes mean; lives on the desk's loop."""
 
     def __init__(self) -> None:
+        self.watchers: Final[list[Callable[[OrderEntry], None]]] = []
+        """Told, on the loop, of each order of which something was recorded; must not raise."""
+
         self._readers: list[EventReader] = []
         self._closed = False
 

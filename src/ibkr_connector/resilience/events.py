@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from ibkr_connector.codes import PacingEffect
 from ibkr_connector.model.status import BreakerState
@@ -71,32 +71,48 @@ Hook: TypeAlias = Callable[[PipelineEvent], None]
 """Called on the I/O loop with each event, so it must be quick and must not block."""
 
 
+_RARE: Final = frozenset({EventKind.CIRCUIT, EventKind.SLOWED})
+
+
 class Hooks:
     """
     Hands each event to every hook, in the order in which they were added.
 
-    Hooks may be added and taken away on any thread.
+    Hooks may be added and taken away on any thread. It is true while anybody listens to calls.
     """
 
     def __init__(self) -> None:
         self._hooks: tuple[Hook, ...] = ()
+        self._rare: tuple[Hook, ...] = ()
         self.failures = 0
 
     def __bool__(self) -> bool:
         return bool(self._hooks)
 
-    def add(self, hook: Hook) -> Callable[[], None]:
-        """Call `hook` with each event from now on; calling what is returned ends that."""
-        self._hooks = (*self._hooks, hook)
+    def add(self, hook: Hook, *, calls: bool = True) -> Callable[[], None]:
+        """
+        Call `hook` with each event from now on; calling what is returned ends that.
+
+        Args:
+            hook: Called on the I/O loop.
+            calls: Whether it is told of single calls too, or only of circuits and of the pace: then
+                calls cost nothing by it.
+        """
+        if calls:
+            self._hooks = (*self._hooks, hook)
+        else:
+            self._rare = (*self._rare, hook)
 
         def remove() -> None:
             self._hooks = tuple(one for one in self._hooks if one is not hook)
+            self._rare = tuple(one for one in self._rare if one is not hook)
 
         return remove
 
     def tell(self, event: PipelineEvent) -> None:
-        """Hand one event to every hook."""
-        for hook in self._hooks:
+        """Hand one event to every hook that wants it."""
+        rare = self._rare if event.kind in _RARE else ()
+        for hook in (*self._hooks, *rare):
             try:
                 hook(event)
             except Exception:  # noqa: BLE001  # a user wrote the hook

@@ -18,13 +18,14 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from .alerts import AlertRoute, AlertRule
 from .model import Settings
 from .places import COMMON_SECTION, environment_names
 from .rules import PermissionSettings, RiskSettings
 
 __all__ = ["MODELS", "Entry", "entries"]
 
-_NOT_IN_FILES: Final = frozenset({"profile", "risk", "permissions"})
+_NOT_IN_FILES: Final = frozenset({"profile", "risk", "permissions", "alerts"})
 
 _UNITS: Final[Mapping[str, str]] = {
     "market_data_lines": "lines",
@@ -64,6 +65,8 @@ MODELS: Final[Mapping[str, type[BaseModel]]] = {
     "config/ibkr_config.ini": Settings,
     "config/risk_config.yaml": RiskSettings,
     "config/trading_permissions.yaml": PermissionSettings,
+    "config/alerts.yaml, below the name of a rule": AlertRule,
+    "config/alerts.yaml, below the name of a route": AlertRoute,
 }
 """What each file holds."""
 
@@ -132,7 +135,7 @@ def _kind(annotation: Any) -> str:
     if origin in (tuple, frozenset):
         return f"list of {_kind(inner[0])}"
     if isinstance(annotation, type) and issubclass(annotation, Enum):
-        return ", ".join(f"`{one.value}`" for one in annotation)
+        return ", ".join(f"`{one.value}`" for one in annotation if one.value)
     return "names and values"
 
 

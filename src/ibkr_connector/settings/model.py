@@ -22,6 +22,7 @@ from ibkr_connector.model.outages import RESET_WINDOWS
 from ibkr_connector.model.status import Application, TradingMode
 
 from .agreement import contrary_settings
+from .alerts import AlertSettings
 from .forms import (
     ClientNumber,
     check_host,
@@ -268,6 +269,8 @@ class Settings(Given):
     permissions: PermissionSettings = Field(
         default=PermissionSettings(), description="From `trading_permissions.yaml`."
     )
+
+    alerts: AlertSettings = Field(default=AlertSettings(), description="From `alerts.yaml`.")
 
     _origins: Mapping[str, str] = PrivateAttr(default_factory=dict)
     _overrode: Mapping[str, tuple[tuple[str, object], ...]] = PrivateAttr(default_factory=dict)

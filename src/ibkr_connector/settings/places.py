@@ -46,7 +46,7 @@ COMMON_SECTION: Final = "ibkr"
 PROFILE_PREFIX: Final = "profile."
 DOTENV: Final = ".env"
 
-_NESTED: Final = frozenset({"risk", "permissions"})
+_NESTED: Final = frozenset({"risk", "permissions", "alerts"})
 """Fields that are files of their own."""
 
 _CHOSEN: Final = frozenset({"profile"})

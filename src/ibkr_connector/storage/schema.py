@@ -1,5 +1,5 @@
 """
-The tables that are no journal: instruments, bars of futures, and accounts over time.
+The tables that are no journal: instruments, bars of futures, accounts over time, alerts.
 
 One schema for SQLite and PostgreSQL; `migrations` leads older databases to it, and a test compares
 the two. Amounts are exact in both, times aware UTC.
@@ -32,6 +32,8 @@ __all__ = [
     "HEAD",
     "METADATA",
     "VERSIONS",
+    "alert_deliveries",
+    "alerts",
     "cash_flows",
     "changes",
     "contracts",
@@ -43,7 +45,7 @@ __all__ = [
     "position_snapshots",
 ]
 
-HEAD: Final = "0002"
+HEAD: Final = "0003"
 """The newest migration, which leads to the tables below."""
 
 VERSIONS: Final = "ibkr_schema_version"
@@ -235,3 +237,48 @@ cash_flows: Final = Table(
     Index("ix_cash_flows_at", "at"),
 )
 """What was paid in, negative when out, in the base currency; the same key counts once."""
+
+alerts: Final = Table(
+    "alerts",
+    METADATA,
+    Column("alert_id", String(32), primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("severity", String(16), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("threshold", Text, nullable=False),
+    Column("remedy", Text, nullable=False),
+    Column("raised_at", UtcTime, nullable=False),
+    Column("last_at", UtcTime, nullable=True),
+    Column("cleared_at", UtcTime, nullable=True),
+    Column("count", Integer, nullable=False),
+    Column("acknowledged_at", UtcTime, nullable=True),
+    Column("acknowledged_by", Text, nullable=False),
+    Column("is_silenced", Boolean, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("acted_at", UtcTime, nullable=True),
+    Index("ix_alerts_owner_raised_at", "owner", "raised_at"),
+)
+"""Every alert there was; `owner` is the connector that raised it, `subject` what it is about."""
+
+alert_deliveries: Final = Table(
+    "alert_deliveries",
+    METADATA,
+    Column("delivery_id", String(32), primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("route", Text, nullable=False),
+    Column("alert_id", String(32), nullable=False),
+    Column("step", String(16), nullable=False),
+    Column("severity", String(16), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("delivered_at", UtcTime, nullable=True),
+    Column("digest", String(32), nullable=False),
+    Index("ix_alert_deliveries_owner_delivered_at", "owner", "delivered_at"),
+)
+"""What each route is to be told; without `delivered_at` it is outstanding, also after a restart."""

@@ -1,0 +1,217 @@
+"""Routes of a whole program: killed and started again, and tried from the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from ibkr_connector import IBKRConnector
+from ibkr_connector.cli.app import app
+from ibkr_connector.model.alerts import Alert, AlertChange
+from ibkr_connector.settings.alerts import AlertSettings, read_alerts
+from ibkr_connector.simulator import HostedSimulator
+from kit.alert_service import AlertService, alert_service
+from kit.command import ibkr
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Give the command line a wide terminal, and take back what it does to logging."""
+    monkeypatch.setenv("COLUMNS", "200")
+    loggers = [logging.getLogger(name) for name in ("ibkr_connector", "ib_async")]
+    before = [(one.handlers[:], one.level, one.propagate) for one in loggers]
+    yield
+    for one, (handlers, level, propagate) in zip(loggers, before, strict=True):
+        one.handlers[:], one.propagate = handlers, propagate
+        one.setLevel(level)
+
+
+def alerts_to(service: AlertService, directory: Path, more: str = "") -> AlertSettings:
+    directory.mkdir(exist_ok=True)
+    (directory / "alerts.yaml").write_text(
+        f"{more}\nroutes: {{ops: {{url: '{service.url}', timeout_s: 1}}}}\n", "utf-8"
+    )
+    return read_alerts(directory)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def raised(ib: IBKRConnector) -> Alert:
+    """Return the one alert that is raised, as soon as what an earlier run has left is known."""
+    async with asyncio.timeout(60):
+        while not (found := await ib.alerts.active()):
+            await asyncio.sleep(0.01)
+    (alert,) = found
+    return alert
+
+
+async def test_a_program_that_was_killed_tells_what_was_outstanding_when_it_starts_again(
+    ibkr_gateway: HostedSimulator, make_connector: Callable[..., IBKRConnector], tmp_path: Path
+) -> None:
+    with alert_service() as service:
+        service.mode = "500"
+        program = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(HERE / "owner.py"),
+            str(ibkr_gateway.port),
+            service.url,
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            env={**os.environ},
+        )
+        assert program.stdout is not None
+        assert await program.stdout.readline() == b"written\n"
+        await until(lambda: service.heard > 0)
+        program.kill()
+        await program.wait()
+        assert service.taken == []
+        service.mode = "ok"
+        ib = make_connector(
+            ibkr_gateway.port,
+            readonly=True,
+            state_dir=tmp_path / "state",
+            alerts=alerts_to(service, tmp_path / "config"),
+        )
+        async with ib:
+            await until(lambda: bool(service.taken))
+            active = await raised(ib)
+            # the switch is still engaged: it is the same alert, and not told twice
+            assert active.kind == "kill_switch"
+            ib.kill_switch.release()
+            await until(lambda: len(service.counts()) == 2)
+        assert service.counts() == {(active.alert_id, "raised"): 1, (active.alert_id, "cleared"): 1}
+
+
+async def test_streams_hooks_and_acknowledging_on_another_loop(
+    ibkr_gateway: HostedSimulator, make_connector: Callable[..., IBKRConnector]
+) -> None:
+    heard: list[AlertChange] = []
+    async with make_connector(ibkr_gateway.port) as ib:
+        ib.alerts.on_alert(heard.append)
+        async with ib.alerts.stream() as changes:
+            await ib.kill_switch.engage("a test")
+            change = await anext(changes)
+            assert isinstance(change, AlertChange)
+            assert "a test" in change.alert.text
+            alert = await ib.alerts.acknowledge(change.alert.alert_id, by="me")
+            assert alert.acknowledged_by == "me"
+            assert [one.step for one in (change, await anext(changes))] == [  # type: ignore[union-attr]
+                "raised",
+                "acknowledged",
+            ]
+            silence = await ib.alerts.silence(for_s=60, kind="drift")
+            assert await ib.alerts.silences() == (silence,)
+            assert await ib.alerts.unsilence(silence.silence_id)
+            ib.kill_switch.release()
+            assert (await anext(changes)).step == "cleared"  # type: ignore[union-attr]
+        await until(lambda: len(heard) == 3)
+        await until_written(ib)
+        (kept,) = await ib.alerts.history(kind="kill_switch")
+        assert (kept.acknowledged_by, kept.is_active) == ("me", False)
+        assert await ib.alerts.outstanding() == await ib.alerts.receipts() == ()
+        assert await ib.alerts.test() == ()
+
+
+async def until_written(ib: IBKRConnector) -> None:
+    async with asyncio.timeout(30):
+        while not any(not one.is_active for one in await ib.alerts.history()):
+            await asyncio.sleep(0.01)
+
+
+# --- the command line -------------------------------------------------------------------------
+
+
+def run(*words: str) -> Any:
+    return CliRunner().invoke(app, ["alerts", *words])
+
+
+def test_each_route_is_tried_from_the_command_line(tmp_path: Path) -> None:
+    with alert_service() as service:
+        alerts_to(service, Path("config"))
+        done = run("test", "--json")
+        assert done.exit_code == 0, done.output
+        (receipt,) = json.loads(done.output)
+        assert (receipt["route"], receipt["attempts"]) == ("ops", 1)
+        assert "this is a test" in service.text
+        service.mode = "500"
+        failed = run("test")
+        assert failed.exit_code == 1
+        assert "ops" in failed.output
+        assert "sesame" not in failed.output
+
+
+def test_the_command_line_shows_rules_and_refuses_what_is_wrong() -> None:
+    assert "no routes" in run("test").output
+    shown = json.loads(run("check", "--json").output)
+    assert shown["source"] == "built-in"
+    assert shown["rules"]["margin_cushion"]["threshold"] == "below 0.15 of the account's worth"
+    assert "slow_orders" in run("check").output
+    Path("config").mkdir()
+    Path("config/alerts.yaml").write_text("rules: {drift: {enabled: of}}", "utf-8")
+    wrong = run("check")
+    assert wrong.exit_code == 2
+    Path("config/alerts.yaml").write_text("routes: {a: {url: 'tgram://secret'}}", "utf-8")
+    wrong = run("check")
+    assert wrong.exit_code == 1
+    assert "secret" not in wrong.output
+
+
+async def test_a_command_beside_the_program_wakes_nobody_and_takes_nothing_over(
+    ibkr_gateway: HostedSimulator,
+    make_connector: Callable[..., IBKRConnector],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with alert_service() as service:
+        settings = alerts_to(service, Path("config"))
+        state = {"state_dir": tmp_path / "state"}
+        async with make_connector(ibkr_gateway.port, alerts=settings, **state) as ib:
+            await ib.kill_switch.engage("a test")
+            await until(lambda: bool(service.taken))
+        told = service.heard
+        monkeypatch.setenv("IBKR_STATE_DIR", str(tmp_path / "state"))
+        done = await asyncio.to_thread(ibkr, "status", "--port", str(ibkr_gateway.port))
+        assert "the kill switch is engaged" in done.stdout
+        async with make_connector(ibkr_gateway.port, alerts=settings, **state) as ib:
+            assert (await raised(ib)).is_active
+        assert service.heard == told == 1
+
+
+async def test_the_command_line_lists_what_the_program_has_written(
+    ibkr_gateway: HostedSimulator,
+    make_connector: Callable[..., IBKRConnector],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with alert_service() as service:
+        settings = alerts_to(service, Path("config"))
+        async with make_connector(ibkr_gateway.port, alerts=settings) as ib:
+            await ib.kill_switch.engage("a test of DU1234567")
+            await until(lambda: bool(service.taken))
+    monkeypatch.setenv("IBKR_STATE_DIR", str(tmp_path / "journal"))
+    found = json.loads((await asyncio.to_thread(run, "list", "--json")).output)
+    assert [one["kind"] for one in found] == ["kill_switch"]
+    assert "DU1***67" in found[0]["text"]
+    assert "kill_switch" in (await asyncio.to_thread(run, "list", "--all")).output
+    told = json.loads((await asyncio.to_thread(run, "list", "--receipts", "--json")).output)
+    assert [(one["route"], one["attempts"]) for one in told] == [("ops", 1)]
+    nothing = await asyncio.to_thread(run, "list", "--kind", "drift")
+    assert "no alerts" in nothing.output
+    wrong = await asyncio.to_thread(run, "list", "--kind", "drifft")
+    assert wrong.exit_code == 1
