@@ -27,12 +27,14 @@ from ibkr_connector.gateway.port import (
 )
 from ibkr_connector.model.account import AccountSummary, PnLCheck, Position, ProfitAndLoss
 from ibkr_connector.model.account_changes import AccountChange
+from ibkr_connector.model.analytics import Exposure
 from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.ids import ConId
 from ibkr_connector.resilience.operation import ENDPOINTS, Operation
 from ibkr_connector.resilience.pipeline import Pipeline
 
 from .advisor_desk import AdvisorDesk
+from .analytics import exposure
 from .changes import BUFFER, ChangeFeed
 from .pnl import PnLDesk, Told
 from .reckoning import DayBook, reckon
@@ -294,6 +296,18 @@ class AccountDesk:
             starts=self.starts.get(account, {}),
             now=now,
             currency=self._currency(account),
+        )
+
+    def exposure(self, account: str) -> Exposure:
+        """Return what an account holds at market prices."""
+        summary = self.summary(account)
+        return exposure(
+            account,
+            self.positions(account),
+            rate=lambda currency: self.view.exchange_rate(account, currency),
+            currency=summary.currency,
+            net_liquidation=summary.total_value,
+            as_of=self._clock.utcnow(),
         )
 
     async def aclose(self) -> None:

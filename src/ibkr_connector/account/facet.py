@@ -18,9 +18,17 @@ from ibkr_connector.model.account import (
 from ibkr_connector.model.account_changes import AccountChange
 from ibkr_connector.model.account_history import EquityHistory, KeepingState, PositionHistory
 from ibkr_connector.model.advisor import AdvisorGroup
+from ibkr_connector.model.analytics import (
+    Concentration,
+    DailyPnL,
+    Drawdown,
+    Exposure,
+    ReturnSeries,
+)
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.ids import ConId
 
+from .analytics import concentration, daily_pnl, drawdown, returns
 from .changes import BUFFER
 from .stream import AccountStream, Seat, TakeSeat
 
@@ -252,6 +260,50 @@ class Portfolio:
             return engine.keeper.state
 
         return await self._hop(reading)
+
+    # --- what follows from them -----------------------------------------------------------------
+
+    async def exposure(self, account: str | None = None) -> Exposure:
+        """Return what one account holds at market prices: long, short, by class and symbol."""
+        return await self._read(lambda desk: desk.exposure(desk.choose(account)))
+
+    async def concentration(self, account: str | None = None) -> Concentration:
+        """Return how unevenly that is spread over symbols: weights, HHI, the largest."""
+        return concentration(await self.exposure(account))
+
+    async def returns(
+        self,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        *,
+        account: str | None = None,
+    ) -> ReturnSeries:
+        """
+        Return time-weighted returns by day, from the history that is kept.
+
+        Money that `adjust_equity` or `ibkr paid-in` told of is neither gain nor loss.
+        """
+        return returns(await self.equity_history(start, end, account=account))
+
+    async def drawdown(
+        self,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        *,
+        account: str | None = None,
+    ) -> Drawdown:
+        """Return how far an account was below its highest, at each point and at most."""
+        return drawdown(await self.equity_history(start, end, account=account))
+
+    async def daily_pnl(
+        self,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        *,
+        account: str | None = None,
+    ) -> DailyPnL:
+        """Return realised and unrealised gains by day, from the history that is kept."""
+        return daily_pnl(await self.equity_history(start, end, account=account))
 
     # --- advisors and models --------------------------------------------------------------------
 

@@ -46,6 +46,7 @@ def polars_table(rows: Sequence[Record], kind: type[Record]) -> Any:
         date: polars.Date,
         bool: polars.Boolean,
         int: polars.Int64,
+        float: polars.Float64,
         str: polars.String,
     }
     types = _types(kind)

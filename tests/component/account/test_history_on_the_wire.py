@@ -155,3 +155,30 @@ async def test_nothing_is_kept_where_that_is_not_wanted(tmp_path: Path) -> None:
         await one.advance(4000)
         assert len(await equity(one)) == 0
         assert not (await portfolio_of(one).history_state()).is_on
+
+
+async def test_what_follows_from_the_history_is_served_with_it(tmp_path: Path) -> None:
+    async with rig(tmp_path, account_history_s=60) as one:
+        portfolio = portfolio_of(one)
+        quote(one, "100.00")
+        await one.advance(5)
+        await trade(one, 100)
+        await one.advance(70)
+        for price in ("110.00", "95.00", "120.00"):
+            quote(one, price)
+            await one.advance(400)
+        ledger = one.simulator.venue.figures(ME, one.clock.utcnow())
+        held_now = await portfolio.exposure()
+        assert held_now.long == held_now.gross == ledger.gross_position_value == Decimal(12_000)
+        assert held_now.net_liquidation == ledger.net_liquidation
+        assert [part.name for part in held_now.by_symbol] == ["AAPL"]
+        assert (await portfolio.concentration()).hhi == 1.0
+        found = await one.run(portfolio.returns())
+        assert found.gain == ledger.net_liquidation - 1_000_000
+        assert found.total == pytest.approx(float(found.gain) / 1e6)
+        deepest = await one.run(portfolio.drawdown())
+        assert deepest.maximum is not None
+        assert deepest.maximum == pytest.approx(-1500 / 1_001_000, rel=1e-2)
+        assert deepest.current == 0
+        (day,) = await one.run(portfolio.daily_pnl())
+        assert (day.realized, day.unrealized) == (ledger.realized, ledger.unrealized)

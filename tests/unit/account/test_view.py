@@ -226,4 +226,8 @@ def test_one_event_looks_at_one_contract_of_the_accounts_that_hold_it() -> None:
     view.apply(position("4", account="DU2"), NOW)
     view.apply(shown("2"), LATER)
     (mine,) = view.positions("DU2")
-    assert (mine.current_price, mine.price_as_of, mine.reckoned_value) == (Decimal(5), LATER, Decimal(2000))
+    assert (mine.current_price, mine.price_as_of, mine.reckoned_value) == (
+        Decimal(5),
+        LATER,
+        Decimal(2000),
+    )
