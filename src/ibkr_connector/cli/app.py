@@ -19,7 +19,7 @@ from ibkr_connector.market.progress import shown_progress
 from ibkr_connector.orders.journal import Place
 from ibkr_connector.settings import Settings
 
-from . import alerts, check, config, doctor, instruments, kill, order, paid_in, sim
+from . import alerts, check, config, doctor, instruments, kill, order, paid_in, shell, sim
 from .demo import DemoPlan, run_demo
 from .options import (
     EXIT_FAILED,
@@ -63,6 +63,7 @@ kill.register(app)
 paid_in.register(app)
 order.register(app)
 instruments.register(app)
+shell.register(app)
 sim.register(app)
 check.register(app)
 
