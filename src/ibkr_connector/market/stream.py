@@ -67,7 +67,7 @@ class MarketStream(Generic[T_co]):
         Looking at it takes nothing from the reader, from any thread. It may be older than a gap
         that is open: its own time says how old it is.
         """
-        return None if self._ticket is None else cast("T_co | None", self._ticket.newest())
+        return None if self._ticket is None else cast("T_co | None", self._ticket.newest)
 
     @property
     def waiting(self) -> int:

@@ -80,19 +80,31 @@ class StreamWish:
 class Ticket:
     """A place at a stream: the box to read, and the way to give the place up."""
 
+    __slots__ = ("_consumer", "_loop", "_request", "_streams", "box")
+
     def __init__(self, streams: Subscriptions, request: StreamRequest, consumer: Consumer) -> None:
         self.box = consumer.box
-        self.contract = request.subject
-        self.newest: Callable[[], Streamed | None] = lambda: consumer.latest
-        self._leave = lambda: streams.leave(request, consumer)
+        self._streams = streams
+        self._request = request
+        self._consumer = consumer
         self._loop = asyncio.get_running_loop()
+
+    @property
+    def contract(self) -> Contract | None:
+        """What is read, if it is of a contract."""
+        return self._request.subject
+
+    @property
+    def newest(self) -> Streamed | None:
+        """The newest record that is no gap, read or not."""
+        return self._consumer.latest
 
     def leave(self) -> None:
         """Give the place up, from any thread; idempotent."""
         self.box.close()
         # A loop that is closed has no streams.
         with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._leave)
+            self._loop.call_soon_threadsafe(self._streams.leave, self._request, self._consumer)
 
 
 class Streaming:

@@ -78,6 +78,39 @@ class Subscription:
         is_competing: Whether another login of the same user has the data.
     """
 
+    __slots__ = (
+        "_batch",
+        "_batches",
+        "_before",
+        "_clock",
+        "_content",
+        "_gap",
+        "_is_competing",
+        "_is_linked",
+        "_is_silent",
+        "_is_suspected",
+        "_on_broken",
+        "_on_fault",
+        "_on_heard",
+        "_whole_until",
+        "asked",
+        "asked_at",
+        "consumers",
+        "details",
+        "has_data",
+        "heard_at",
+        "holds_line",
+        "is_contested",
+        "is_quiet_since_asked",
+        "line",
+        "patience_factor",
+        "phase",
+        "refusal",
+        "renewals",
+        "request",
+        "retry_at",
+    )
+
     def __init__(
         self,
         request: StreamRequest,
