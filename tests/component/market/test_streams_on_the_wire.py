@@ -185,8 +185,11 @@ async def test_a_reader_of_every_quote_gets_each_or_a_gap_and_is_ended_if_he_ask
     ):
         for one in (newest, each, strict):
             await until(one, partial(has_bid, Decimal("100.00")))
+        watching = ib.stream_quotes("AAPL")
         for cent in range(1, 9):
             hold(ibkr_gateway, f"100.0{cent}", "100.10")
+            # what comes in one read of the socket is one quote
+            await until(watching, partial(has_bid, Decimal(f"100.0{cent}")))
         bids = [q.bid async for q in upto(each, Decimal("100.08"))]
         # without reading, and what waits is still there
         assert isinstance(newest.latest, Quote)
