@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
+from pydantic import BaseModel
 from rich.markup import escape
 
 from ibkr_connector.errors import ConfigurationError
@@ -27,7 +28,7 @@ ConfigDir = Annotated[
     Path | None, typer.Option("--dir", help="Directory of the files instead of `config`.")
 ]
 
-_RULES: Final = ("risk", "permissions")
+_RULES: Final = ("risk", "permissions", "alerts")
 
 
 def register(app: typer.Typer) -> None:
@@ -179,13 +180,25 @@ def _with_rules(settings: Settings) -> Iterator[SettingSource]:
             continue
         rules: Any = row.value
         yield replace(row, value=row.source)
-        for name in type(rules).model_fields:
-            said = name in rules.model_fields_set
+        for name, value in _flat(rules):
+            said = name.partition(".")[0] in rules.model_fields_set
             yield SettingSource(
-                key=f"{row.key}.{name}",
-                value=getattr(rules, name),
-                source=row.source if said else "default",
+                key=f"{row.key}.{name}", value=value, source=row.source if said else "default"
             )
+
+
+def _flat(rules: BaseModel) -> Iterator[tuple[str, object]]:
+    """Give each value of a file a line of its own; of an alert only what the file says of it."""
+    for name in type(rules).model_fields:
+        value = getattr(rules, name)
+        if not isinstance(value, Mapping) or not any(
+            isinstance(v, BaseModel) for v in value.values()
+        ):
+            yield name, value
+            continue
+        for key, inner in value.items():
+            for field in sorted(inner.model_fields_set):
+                yield f"{name}.{key}.{field}", getattr(inner, field)
 
 
 def _as_json(row: SettingSource) -> dict[str, object]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ibkr_connector.errors import ConfigurationError
 from ibkr_connector.model.status import TradingMode
 
+from .alert_rules import AlertAction
 from .forms import check_client_ids
 from .guard import check_port
 from .mistakes import Mistake
@@ -15,7 +16,10 @@ from .mistakes import Mistake
 if TYPE_CHECKING:
     from .model import Settings
 
-__all__ = ["contrary_settings", "doubtful_settings"]
+__all__ = ["IDLE_ACTION", "contrary_settings", "doubtful_settings"]
+
+IDLE_ACTION = ("alerts", "readonly")
+"""Keys of the mistake that an alert is to act where nothing may be sent."""
 
 _SHORTEST_ACCOUNT = 5
 _SHARE_IN_PERCENT = 5
@@ -89,6 +93,8 @@ def doubtful_settings(settings: Settings) -> Iterator[Mistake]:
             remedy="take one of them away: the kill switch lets closing orders go",
             keys=("readonly", "kill_switch"),
         )
+    if settings.readonly:
+        yield from _idle_actions(settings)
     if settings.client_id_pool and settings.client_id_policy != "pool":
         yield _doubt(
             f"client_id_pool names ids, but client_id_policy is '{settings.client_id_policy}'",
@@ -123,6 +129,18 @@ def doubtful_settings(settings: Settings) -> Iterator[Mistake]:
             keys=("paper_trading",),
         )
     yield from _doubtful_rules(settings)
+
+
+def _idle_actions(settings: Settings) -> Iterator[Mistake]:
+    for kind, rule in settings.alerts.rules.items():
+        if rule.action in {AlertAction.CANCEL, AlertAction.FLATTEN} and rule.enabled is not False:
+            yield _doubt(
+                f"alerts.yaml: rules.{kind}.action is '{rule.action}', but readonly is true: "
+                "nothing would be done",
+                remedy="set readonly = false, or let the action be none or block_orders",
+                keys=IDLE_ACTION,
+                is_error=True,
+            )
 
 
 def _doubtful_rules(settings: Settings) -> Iterator[Mistake]:

@@ -22,7 +22,7 @@ from ibkr_connector.model.status import TradingMode
 
 from .alerts import AlertSettings, read_alerts
 from .files import ALERTS_NAME, PERMISSIONS_NAME, RISK_NAME, is_there, read_yaml
-from .mistakes import Mistake, Mistakes, all_described, is_secret, unknown_names
+from .mistakes import Mistake, Mistakes, all_described, is_secret, masked, unknown_names
 from .model import Settings
 from .places import (
     Complain,
@@ -53,8 +53,9 @@ class Gathered:
     profile: str
     directory: Path
     settings: Settings | None = None
-    layers: tuple[Layer, ...] = ()
-    sections: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    # as they were read, secrets included
+    layers: tuple[Layer, ...] = field(default=(), repr=False)
+    sections: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     mistakes: list[Mistake] = field(default_factory=list)
 
 
@@ -289,7 +290,7 @@ def _overrode(layers: tuple[Layer, ...]) -> dict[str, tuple[tuple[str, object], 
     found: dict[str, list[tuple[str, object]]] = {}
     for layer in layers:
         for name, value in layer.values.items():
-            found.setdefault(name, []).append((layer.origin(name), value))
+            found.setdefault(name, []).append((layer.origin(name), masked(Settings, name, value)))
     return {name: tuple(rows[1:]) for name, rows in found.items() if len(rows) > 1}
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "all_described",
     "described",
     "is_secret",
+    "masked",
     "refuse",
     "refuse_unknown",
     "shown_value",
@@ -142,10 +143,18 @@ def is_secret(model: type[BaseModel], field: str) -> bool:
     return info is not None and "SecretStr" in str(info.annotation)
 
 
-def shown_value(model: type[BaseModel], field: str, value: object) -> str:
-    """Return a value as it may be shown: a secret only as the place that it points to."""
+def masked(model: type[BaseModel], field: str, value: object) -> object:
+    """Return a value that may be shown: of a secret only the place that it points to."""
     if isinstance(value, SecretStr) or is_secret(model, field):
         return (reference_of(value) if isinstance(value, str) else None) or MASK
+    return value
+
+
+def shown_value(model: type[BaseModel], field: str, value: object) -> str:
+    """Return a value as a message shows it, secrets masked."""
+    shown = masked(model, field, value)
+    if shown is not value:
+        return str(shown)
     text = repr(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 

@@ -292,7 +292,7 @@ class Settings(Given):
         return self._rules_dir
 
     def overrode(self, field: str) -> tuple[tuple[str, object], ...]:
-        """Return the places whose value lost, and what they say; secrets are not masked there."""
+        """Return the places whose value lost, and what they say, secrets masked."""
         return self._overrode.get(field, ())
 
     def origin(self, field: str) -> str:

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
+from typing import Final
 
-from .agreement import doubtful_settings
+from .agreement import IDLE_ACTION, doubtful_settings
 from .files import INI_NAME
 from .load import Gathered, gather
 from .mistakes import Mistake, is_secret
@@ -20,6 +21,9 @@ from .places import DOTENV, PROFILE_PREFIX
 from .secrets import file_of, reference_of, too_open
 
 __all__ = ["Review", "profile_names", "review", "review_all"]
+
+_NO: Final = frozenset({"0", "off", "f", "false", "n", "no"})
+"""How a flag is denied, as pydantic reads it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,10 +96,19 @@ def _reviewed(found: Gathered) -> Review:
             for name in Settings.model_fields
             if settings.origin(name) != "default"
         }
-        mistakes += [one.placed(origins) for one in doubtful_settings(settings)]
+        doubts = doubtful_settings(settings)
+        if _somebody_trades(found):
+            # the profiles share the file of the alerts: it is that one's actions that stand there
+            doubts = (one for one in doubts if one.keys != IDLE_ACTION)
+        mistakes += [one.placed(origins) for one in doubts]
         mistakes += _state(settings, origins)
     mistakes += _open_secrets(found)
     return Review(profile=found.profile, settings=settings, mistakes=tuple(mistakes))
+
+
+def _somebody_trades(found: Gathered) -> bool:
+    said = (keys.get("readonly", "").lower() for keys in found.sections.values())
+    return any(word in _NO for word in said)
 
 
 def _state(settings: Settings, origins: Mapping[str, str]) -> Iterator[Mistake]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .mistakes import MASK, is_secret
 from .model import Settings
-from .secrets import reference_of
 
 __all__ = ["SettingSource", "setting_sources"]
 
@@ -37,15 +35,9 @@ def setting_sources(settings: Settings) -> tuple[SettingSource, ...]:
             value=settings.effective_port if field == "port" else getattr(settings, field),
             source=settings.origin(field),
             overrode=tuple(
-                SettingSource(key=field, value=_masked(field, value), source=place)
+                SettingSource(key=field, value=value, source=place)
                 for place, value in settings.overrode(field)
             ),
         )
         for field in Settings.model_fields
     )
-
-
-def _masked(field: str, value: object) -> object:
-    if not is_secret(Settings, field):
-        return value
-    return (reference_of(value) if isinstance(value, str) else None) or MASK

@@ -43,6 +43,7 @@ def test_a_configuration_is_written_and_looked_through_and_shown() -> None:
     }
     assert shown["risk.max_order_size"] == {"value": "500", "source": "risk_config.yaml"}
     assert shown["risk.max_quote_age_s"]["source"] == "default"
+    assert shown["alerts.rules.daily_loss.action"]["source"] == "alerts.yaml"
 
 
 def test_every_mistake_is_told_and_the_end_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,3 +96,23 @@ def test_the_switch_is_engaged_whatever_the_files_of_the_rules_are_called() -> N
     Path("config/trading_permissions.yaml").mkdir()
     assert ibkr("check").exit_code == 2
     assert CliRunner().invoke(app, ["kill", "--show"]).exit_code == 0
+
+
+@pytest.mark.parametrize("arguments", [("show",), ("show", "--json"), ("check",), ("profiles",)])
+def test_a_secret_is_printed_by_no_command(
+    monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    secret = "postgresql://trader:hunter2@db/orders"
+    Path("config").mkdir()
+    Path("config/ibkr_config.ini").write_text(f"[ibkr]\njournal_url = {secret}\n")
+    Path("config/ibkr_config.ini").chmod(0o644)
+    Path(".env").write_text(f"IBKR_JOURNAL_URL={secret}\n")
+    Path("config/alerts.yaml").write_text("routes: {desk: {url: 'json://me:hunter2@host'}}\n")
+    monkeypatch.setenv("IBKR_JOURNAL_URL", f"{secret}?password=hunter2")
+    done = ibkr(*arguments)
+    assert done.exit_code == 0, done.output
+    assert "hunter2" not in done.output
+    if arguments[0] == "show":
+        assert done.output.count("**********") == 4
+    monkeypatch.setenv("IBKR_JOURNAL_URL", "mysql://hunter2")
+    assert "hunter2" not in ibkr(*arguments).output

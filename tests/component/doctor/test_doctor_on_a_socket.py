@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import struct
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import timedelta
@@ -16,11 +17,12 @@ import pytest
 from typer.testing import CliRunner
 
 from ibkr_connector.cli.app import app
-from ibkr_connector.clock import ManualClock, SystemClock
+from ibkr_connector.clock import ManualClock, ScaledClock, SystemClock
 from ibkr_connector.doctor import Check, Finding, Health, doctor, is_well
+from ibkr_connector.model.contracts import stock
 from ibkr_connector.settings import Settings
 from ibkr_connector.simulator import GatewaySimulator, HostedSimulator
-from ibkr_connector.simulator.faults import Cut, IgnoreRequest, Notice, Warn
+from ibkr_connector.simulator.faults import Answer, Cut, Drop, IgnoreRequest, Notice, Warn
 
 SHORT_S = 0.3
 """Long enough for loopback, short enough to wait for."""
@@ -118,6 +120,44 @@ async def test_a_manner_of_tws_is_told_with_what_to_tick(
         assert one.reference == f"docs/how-to/doctor.md#{check}"
     others = [one for one in found if one.health is PROBLEM and one.check is not check]
     assert [one.check for one in others if quirk != "client_id_in_use"] == []
+
+
+async def test_without_a_fallback_a_missing_subscription_is_a_problem() -> None:
+    async with GatewaySimulator(quirks=["not_subscribed_354"]) as gateway:
+        found = await examined(gateway.port, delayed_fallback=False, with_orders=True)
+    told = only(found, Check.DATA)
+    assert told.health is PROBLEM
+    assert "IBKR_DELAYED_FALLBACK=true" in told.remedy
+    # no price, no question
+    assert "without a price" in only(found, Check.PRESETS).seen
+
+
+async def test_a_contract_that_is_not_listed_is_told() -> None:
+    async with GatewaySimulator() as gateway:
+        settings = Settings.load(port=gateway.port, readonly=False)
+        found = await doctor(settings, contract=stock("NOSUCHTHING"), ports={})
+    told = only(found, Check.DATA)
+    assert told.health is WARNING
+    assert "NOSUCHTHING" in told.seen
+    assert told.remedy
+
+
+async def test_a_market_without_prices_is_no_problem() -> None:
+    # a snapshot without a price ends after eleven seconds, of the gateway's clock
+    start = SystemClock().utcnow()
+    async with GatewaySimulator(clock=ScaledClock(start=start, speed=50)) as gateway:
+        for reply in ("TickPrice", "TickSize"):
+            gateway.inject(Drop(reply=reply))
+        told = only(await examined(gateway.port), Check.DATA)
+    assert (told.health, "is its market closed?" in told.seen) == (OK, True)
+
+
+async def test_data_that_are_refused_for_another_reason_are_told() -> None:
+    async with GatewaySimulator() as gateway:
+        gateway.inject(Answer(to="ReqMarketData", code=10187, text="Failed to request data."))
+        gateway.inject(Answer(to="ReqAllOpenOrders", code=504, text="Not connected."))
+        found = await examined(gateway.port, within_s=SHORT_S)
+    assert only(found, Check.DATA).health is WARNING
 
 
 async def test_orders_are_asked_about_only_when_that_is_wanted() -> None:
@@ -318,6 +358,15 @@ async def test_a_port_that_hangs_up() -> None:
         writer.close()
 
     assert "ends it" in (await said(closes)).seen
+
+
+async def test_a_port_that_resets() -> None:
+    async def resets(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        raw = writer.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.close()
+
+    assert "ends it" in (await said(resets)).seen
 
 
 @pytest.mark.parametrize(

@@ -358,6 +358,21 @@ BROKEN: dict[str, Broken] = {
         said=("readonly is false, but no order will be sent", "environment IBKR_READONLY"),
         remedy="write risk_config.yaml",
     ),
+    "read-only, and an alert that closes positions": Broken(
+        files={"alerts.yaml": "rules: {daily_loss: {threshold: 0.05, action: flatten}}\n"},
+        said=("alerts.yaml: rules.daily_loss.action is 'flatten', but readonly is true",),
+        remedy="set readonly = false",
+    ),
+    "alert misspelt": Broken(
+        files={"alerts.yaml": "rules: {daly_loss: {threshold: 0.05}}\n"},
+        said=("rule in alerts.yaml: daly_loss",),
+        remedy="did you mean daily_loss?",
+    ),
+    "address of a chat that is missing": Broken(
+        files={"alerts.yaml": "routes: {desk: {url: 'file:/run/secrets/none'}}\n"},
+        said=("alerts.yaml: routes.desk: url is 'file:/run/secrets/none'", "no such file"),
+        remedy="create it, or mount the secret",
+    ),
     "client id twice in a profile": Broken(
         files=ini("client_id = 21\ndata_client_ids = 21, 22"),
         said=("data_client_ids: 21 is taken", "[ibkr] data_client_ids"),
@@ -573,6 +588,7 @@ def test_a_broken_configuration_is_told_by_place_key_value_and_remedy(
 
 
 ONLY_LOOKED_THROUGH = {
+    "read-only, and an alert that closes positions",  # loads, and refuses every order
     "live without limits",  # loads, and refuses every order
     "state where a file is",  # a machine that only reads needs no journal
     "two profiles, one client id",  # each of them alone is sound

@@ -9,6 +9,7 @@ import pytest
 from ibkr_connector.connector import IBKRConnector
 from ibkr_connector.errors import ConfigurationError
 from ibkr_connector.settings import Settings, setting_sources
+from ibkr_connector.settings.load import gather
 from ibkr_connector.settings.review import profile_names, review
 
 SECRET = "postgresql://trader:hunter2@db/orders"
@@ -55,7 +56,7 @@ def test_a_secret_is_shown_nowhere(
         shown = [repr(settings), str(settings), settings.model_dump_json(), repr(ib), str(ib)]
         rows = setting_sources(settings)
         shown += [repr(rows), *(str(row.value) for row in rows)]
-        shown += [repr(review())]
+        shown += [repr(review()), repr(gather()), str(settings.overrode("journal_url"))]
     shown += [record.getMessage() for record in caplog.records]
     assert caplog.records
     assert settings.database_url is not None
