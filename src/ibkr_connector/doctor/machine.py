@@ -21,6 +21,9 @@ _MEGABYTE: Final = 1_000_000
 _FULL: Final = 50 * _MEGABYTE
 _NEARLY_FULL: Final = 500 * _MEGABYTE
 
+_FIRST_LOCK_BYTE: Final = 2**30
+"""Where SQLite's locks begin (sqlite.org, file format: the lock-byte page)."""
+
 EXTRAS: Final[Mapping[str, str]] = {
     "alerts": "apprise",
     "bridge": "fastapi",
@@ -83,7 +86,9 @@ def _journal(settings: Settings) -> Iterator[Finding]:
     if holder is None:
         yield ok(Check.JOURNAL, "no connector of this profile and client id runs here")
     else:
-        yield ok(Check.JOURNAL, f"process {holder} holds it: a connector of this profile runs")
+        # one of another container has no number here
+        who = f"process {holder}" if holder > 0 else "a process that cannot be seen from here"
+        yield ok(Check.JOURNAL, f"{who} holds it: a connector of this profile runs")
 
 
 def journal_holder(settings: Settings) -> int | None:
@@ -107,7 +112,9 @@ def journal_holder(settings: Settings) -> int | None:
         fields = line.split()
         if "->" in fields or len(fields) < 8 or fields[3] != "WRITE":
             continue
-        if fields[5].rpartition(":")[2] == str(file.st_ino):
+        # the device is left out: file systems in layers name another one here than to `stat`
+        is_ours = fields[5].rpartition(":")[2] == str(file.st_ino)
+        if is_ours and int(fields[6]) >= _FIRST_LOCK_BYTE:
             return int(fields[4])
     return None
 

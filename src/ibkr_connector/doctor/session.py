@@ -161,7 +161,8 @@ async def examine_login(
 def _taken(client_id: ClientId, holder: int | None) -> Finding:
     if holder is not None:
         return ok(
-            Check.CLIENT_ID, f"client id {client_id} is in use, by process {holder} as it seems"
+            Check.CLIENT_ID,
+            f"client id {client_id} is in use, by the connector of this profile as it seems",
         )
     return problem(
         Check.CLIENT_ID,

@@ -12,8 +12,10 @@ from itertools import combinations
 from pathlib import Path
 from typing import Final
 
+from ibkr_connector.errors import ConfigurationError
+
 from .agreement import IDLE_ACTION, doubtful_settings
-from .files import INI_NAME
+from .files import ALERTS_NAME, INI_NAME, read_yaml
 from .load import Gathered, gather
 from .mistakes import Mistake, is_secret
 from .model import Settings
@@ -144,6 +146,8 @@ def _open_secrets(found: Gathered) -> Iterator[Mistake]:
                     holding.setdefault(where, name)
             elif (named := file_of(value)) is not None:
                 holding.setdefault(named, name)
+    for name, url in _route_urls(found.directory / ALERTS_NAME):
+        holding.setdefault(file_of(url) or found.directory / ALERTS_NAME, name)
     for path, name in holding.items():
         if problem := too_open(path):
             yield Mistake(
@@ -155,6 +159,18 @@ def _open_secrets(found: Gathered) -> Iterator[Mistake]:
                 is_error=False,
                 keys=(name,),
             )
+
+
+def _route_urls(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield where each route of the alerts has its secret, but for those in neither file."""
+    try:
+        routes = read_yaml(path).get("routes") if path.is_file() else None
+    except ConfigurationError:
+        return  # told with all that is wrong there
+    for name, row in routes.items() if isinstance(routes, Mapping) else ():
+        url = row.get("url") if isinstance(row, Mapping) else None
+        if isinstance(url, str) and (reference_of(url) is None or file_of(url) is not None):
+            yield f"routes.{name}.url", url
 
 
 @dataclass(slots=True)

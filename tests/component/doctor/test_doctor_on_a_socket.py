@@ -272,7 +272,7 @@ async def test_a_client_id_that_a_running_connector_has_is_no_problem(tmp_path: 
             assert ib.get_connection_status().is_connected
         assert only(found, Check.JOURNAL).seen.startswith("process ")
         told = only(found, Check.CLIENT_ID)
-        assert (told.health, "by process" in told.seen) == (OK, True)
+        assert (told.health, "by the connector of this profile" in told.seen) == (OK, True)
         after = await examined(gateway.port, **settings)
     assert "no connector" in only(after, Check.JOURNAL).seen
 

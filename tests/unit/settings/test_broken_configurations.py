@@ -695,6 +695,14 @@ def test_a_mark_of_the_encoding_as_notepad_writes_it_is_no_mistake() -> None:
         ({RISK: f"{LIMITS}max_concentration: 25\n"}, "25 times the account"),
         ({INI: "[ibkr]\nstate_dir = s\n[profile.a]\n[profile.b]\nclient_id=2\n"}, "share the st"),
         ({INI: "[ibkr]\njournal_url = postgresql://u:hunter2@h/d\n"}, "can be read by"),
+        (
+            {"alerts.yaml": "routes: {desk: {url: 'json://u:hunter2@h'}}\n"},
+            "alerts.yaml holds the secret of routes.desk.url",
+        ),
+        (
+            {"chat": "json://u:hunter2@h\n", "alerts.yaml": "routes: {a: {url: file:config/chat}}"},
+            "chat holds the secret of routes.a.url",
+        ),
     ],
 )
 def test_what_is_hardly_meant_is_a_warning_and_loads(files: dict[str, str], said: str) -> None:
