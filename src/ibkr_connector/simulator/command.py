@@ -42,6 +42,10 @@ _REPLAY_TAIL: Final = timedelta(days=120)
 _REPLAY_SPEED: Final = 43_200.0
 """A recorded day in two seconds: daily prices make a market that moves while one watches."""
 
+_PERM_IDS: Final = (1_500_000_000, 2_100_000_000)
+_PERM_IDS_A_SECOND: Final = 8
+"""More orders a second than that, on average over a run, and the ids of the next one overlap."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatorOptions:
@@ -77,8 +81,9 @@ def make_simulator(options: SimulatorOptions) -> GatewaySimulator:
     scenario = replace(said, speed=speed)
     seed = scenario.seed if scenario.seed is not None and options.seed == 1 else options.seed
     tape = _tape(options, scenario)
+    clock = _clock(options, scenario, tape)
     try:
-        return GatewaySimulator(
+        simulator = GatewaySimulator(
             scenario,
             host=options.host,
             port=options.port,
@@ -86,10 +91,20 @@ def make_simulator(options: SimulatorOptions) -> GatewaySimulator:
             seed=seed,
             server_version=version,
             sessions=options.sessions,
-            clock=_clock(options, scenario, tape),
+            clock=clock,
         )
     except InputError as error:
         raise ScenarioError(str(error)) from error
+    if clock is None:
+        # a client that was here before, with a journal of its own, must not take an order of this
+        # run for one of the last: permanent ids are account-wide and survive
+        simulator.venue.number_orders_from(_first_perm_id(simulator.clock.utcnow()))
+    return simulator
+
+
+def _first_perm_id(now: datetime) -> int:
+    """Return one above those that runs before this moment have given, some orders a second."""
+    return _PERM_IDS[0] + int(now.timestamp()) * _PERM_IDS_A_SECOND % (_PERM_IDS[1] - _PERM_IDS[0])
 
 
 def run_simulator(options: SimulatorOptions) -> int:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -139,6 +139,17 @@ def test_a_scenario_sets_accounts_permissions_and_time(tmp_path: Path) -> None:
 
 def test_without_a_scenario_it_is_now() -> None:
     assert isinstance(make_simulator(SimulatorOptions()).clock, SystemClock)
+
+
+def test_a_later_run_gives_other_permanent_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime(2026, 11, 20, 15, tzinfo=UTC)
+    first = []
+    for at in (now, now + timedelta(seconds=2)):
+        monkeypatch.setattr(SystemClock, "utcnow", lambda _, at=at: at)
+        simulator = make_simulator(SimulatorOptions())
+        first.append(simulator.venue._register.next_perm_id())
+    assert 0 < first[0] < first[1] - 10 < 2**31
+    assert make_simulator(SimulatorOptions(manual=True)).venue._register.next_perm_id() < first[0]
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,10 @@ class Register:
         self._next_perm_id += 1
         return self._next_perm_id - 1
 
+    def number_from(self, perm_id: int) -> None:
+        """Give permanent ids from this one on, or from the next that nobody has had."""
+        self._next_perm_id = max(self._next_perm_id, perm_id)
+
     def next_priority(self) -> int:
         """Return a place behind everybody who came before."""
         self._next_priority += 1

@@ -144,6 +144,10 @@ class Venue:
         )
         self._day: date | None = None
 
+    def number_orders_from(self, perm_id: int) -> None:
+        """Give permanent ids from this one on; IB gives none twice, whichever run of TWS it is."""
+        self._register.number_from(perm_id)
+
     # --- commands -------------------------------------------------------------------------------
 
     def execute(self, command: Command, now: datetime) -> tuple[Event, ...]:
