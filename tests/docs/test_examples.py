@@ -84,6 +84,17 @@ def run(arguments: list[str], folder: Path) -> str:
                 "in all: ['kill_switch']",
             ],
         ),
+        (
+            "account.py",
+            [
+                "worth 1000000.00 USD",
+                "ledger BASE",
+                "change AAPL opened 10",
+                "gain known, live True",
+                "exposure ['AAPL'] hhi 1.0",
+                "kept True",
+            ],
+        ),
         ("errors.py", ["200 False", "quantity must be above 0", "HistoricalDataError"]),
     ],
 )

@@ -19,7 +19,19 @@ from ibkr_connector.market.progress import shown_progress
 from ibkr_connector.orders.journal import Place
 from ibkr_connector.settings import Settings
 
-from . import alerts, check, config, doctor, instruments, kill, order, paid_in, shell, sim
+from . import (
+    account,
+    alerts,
+    check,
+    config,
+    doctor,
+    instruments,
+    kill,
+    order,
+    paid_in,
+    shell,
+    sim,
+)
 from .demo import DemoPlan, run_demo
 from .options import (
     EXIT_FAILED,
@@ -56,6 +68,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+account.register(app)
 alerts.register(app)
 config.register(app)
 doctor.register(app)
@@ -123,32 +136,6 @@ def bars(
             settings,
             as_json,
         )
-
-
-@app.command()
-def account(
-    profile: Profile = None,
-    host: Host = None,
-    port: Port = None,
-    client_id: ClientId = None,
-    as_json: Json = False,
-) -> None:
-    """Show the figures of the account."""
-    settings = settings_of(profile, host=host, port=port, client_id=client_id)
-    _with_gateway(lambda ib: ib.get_account_summary(), settings, as_json)
-
-
-@app.command()
-def positions(
-    profile: Profile = None,
-    host: Host = None,
-    port: Port = None,
-    client_id: ClientId = None,
-    as_json: Json = False,
-) -> None:
-    """Show what is held."""
-    settings = settings_of(profile, host=host, port=port, client_id=client_id)
-    _with_gateway(lambda ib: ib.get_positions(), settings, as_json)
 
 
 @app.command()
