@@ -285,6 +285,16 @@ class AccountDesk:
         ours, missing = self.reckon(chosen)
         return PnLCheck(broker=broker, ours=ours, missing=missing)
 
+    def daily_pnl(self, account: str) -> Decimal | None:
+        """Return the day's gain: the broker's where it is followed, otherwise ours if known."""
+        told = self.pnl.newest(PnLRequest(account=account))
+        if told is not None and told.is_live and told.daily is not None:
+            return told.daily
+        try:
+            return self.reckon(account)[0].daily
+        except AccountError:
+            return None
+
     def reckon(self, account: str) -> tuple[ProfitAndLoss, tuple[str, ...]]:
         """Compute the profit and loss of an account here, and say what is missing for it."""
         now = self._clock.utcnow()

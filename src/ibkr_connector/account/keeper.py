@@ -129,6 +129,17 @@ class AccountKeeper:
         self._wake.set()
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run(), name="ibkr-keeper")
+            self._task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Say that it ended by an error of ours; the next change begins it anew."""
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if self._task is task:
+            self._task = None
+        _log.error("the history of accounts ended by an error of ours", exc_info=error)
+        problem = f"{type(error).__name__}: {error}"
+        self._state = replace(self._state, failures=self._state.failures + 1, problem=problem)
 
     def note_flow(
         self, account: str, amount: Decimal, *, arrived: datetime | None = None, key: str = ""
@@ -283,7 +294,9 @@ class AccountKeeper:
             return  # nothing was told yet, or not all of it
         if account not in self._held:
             await self._begin(account)
-        equity = _equity_point(summary, now, is_day_end=is_day_end)
+        equity = _equity_point(
+            summary, now, is_day_end=is_day_end, daily=self._desk.daily_pnl(account)
+        )
         held = self._points(account, positions, now, is_day_end=is_day_end)
         before = self._held[account]
         changed = [
@@ -361,7 +374,9 @@ class AccountKeeper:
         self._state = replace(self._state, failures=self._state.failures + 1, problem=sentence)
 
 
-def _equity_point(summary: AccountSummary, now: datetime, *, is_day_end: bool) -> EquityPoint:
+def _equity_point(
+    summary: AccountSummary, now: datetime, *, is_day_end: bool, daily: Decimal | None
+) -> EquityPoint:
     unrealized, realized = summary.unrealized_pnl, summary.realized_pnl
     return EquityPoint(
         account=summary.account,
@@ -380,6 +395,7 @@ def _equity_point(summary: AccountSummary, now: datetime, *, is_day_end: bool) -
         gross_position_value=summary.gross_position_value,
         unrealized_pnl=unrealized,
         realized_pnl=realized,
+        daily_pnl=daily,
     )
 
 

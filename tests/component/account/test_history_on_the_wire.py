@@ -45,6 +45,7 @@ async def test_a_change_is_kept_when_its_burst_has_settled_and_then_at_a_distanc
         ledger = one.simulator.venue.figures(ME, one.clock.utcnow())
         assert (newest.total_value, newest.cash) == (ledger.net_liquidation, ledger.total_cash)
         assert newest.realized_pnl == ledger.realized
+        assert newest.daily_pnl == ledger.daily
         assert newest.currency == "USD"
         (point,) = await held(one)
         assert (point.symbol, point.quantity, point.con_id) == ("AAPL", 6, AAPL)
@@ -182,3 +183,25 @@ async def test_what_follows_from_the_history_is_served_with_it(tmp_path: Path) -
         assert deepest.current == 0
         (day,) = await one.run(portfolio.daily_pnl())
         assert (day.realized, day.unrealized) == (ledger.realized, ledger.unrealized)
+
+
+async def test_an_error_of_ours_is_said_and_the_next_change_begins_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with rig(tmp_path, account_history_s=60) as one:
+        quote(one, "100.00")
+        await one.advance(3)
+        with monkeypatch.context() as broken:
+
+            def fail(account: str) -> None:
+                raise ZeroDivisionError("on purpose")
+
+            broken.setattr(one.engine.account, "daily_pnl", fail)
+            await trade(one, 10)
+            await one.advance(200)
+        assert "ended by an error of ours" in caplog.text
+        assert "ZeroDivisionError" in (await portfolio_of(one).history_state()).problem
+        await trade(one, 5)
+        await one.advance(200)
+        assert (await portfolio_of(one).history_state()).problem == ""
+        assert [point.quantity for point in await held(one)][-1] == 15
