@@ -19,6 +19,7 @@ from typing import Any, Final, TypeVar
 
 from .account.desk import AccountDesk, choose_account
 from .account.keeper import AccountKeeper
+from .alarms.accounts import AccountSource
 from .alarms.build import alarms_of, open_services, owner_of
 from .alarms.conditions import Beside
 from .alarms.desk import Sources
@@ -35,6 +36,7 @@ from .gateway.everyone import cancel_everyone
 from .gateway.link import GatewayLink
 from .gateway.port import (
     AccountValueChanged,
+    Execution,
     GatewayEvent,
     GatewayNotice,
     MessageUnreadable,
@@ -291,11 +293,24 @@ class Engine:
             on_state=self._on_state,
         )
 
+        self._watched = AccountSource(
+            settings.alerts,
+            desk=self.account,
+            equity=self.equity,
+            accounts=lambda: self.accounts,
+            directory=settings.state_dir,
+            clock=clock,
+        )
         self.alarms = alarms_of(
             settings,
             services=services or {},
             run=self.registry.work,
-            sources=Sources(status=self.status, beside=self._beside),
+            sources=Sources(
+                status=self.status,
+                beside=self._beside,
+                accounts=self._watched.look,
+                heard=self._watched.heard,
+            ),
             kill=kill,
             clock=clock,
         )
@@ -359,6 +374,7 @@ class Engine:
             parts.push_async_callback(self._pool.aclose)
             parts.push_async_callback(self.streams.aclose)
             parts.push_async_callback(self.guard.aclose)
+            parts.callback(self._watched.close)
             parts.push_async_callback(self.alarms.aclose)
 
     # --- reading --------------------------------------------------------------------------------
@@ -590,6 +606,8 @@ class Engine:
                 self._supervisor.mistrust(_POSITIONS)
         if isinstance(event, GatewayNotice | SessionEnded):
             self._supervisor.note(event)
+        if isinstance(event, GatewayNotice | Execution):
+            self.alarms.on_event(event)
 
     def _on_state(self, change: StateChange) -> None:
         if change.target is ConnectionState.SYNCING:

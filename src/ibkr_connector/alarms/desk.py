@@ -20,6 +20,7 @@ from typing import Final
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.errors import ConfigurationError, IBKRError
+from ibkr_connector.gateway.port import GatewayEvent
 from ibkr_connector.model.alerts import (
     Alert,
     AlertChange,
@@ -29,7 +30,7 @@ from ibkr_connector.model.alerts import (
     Silence,
 )
 from ibkr_connector.model.status import BreakerState, ConnectionState, ConnectionStatus
-from ibkr_connector.observe.alerts import AlertBook, Finding, Moment
+from ibkr_connector.observe.alerts import AlertBook, Finding, Measured, Moment
 from ibkr_connector.orders.entry import OrderEntry
 from ibkr_connector.orders.jobs import Jobs
 from ibkr_connector.orders.states import Event, State
@@ -41,12 +42,13 @@ from ibkr_connector.supervisor.outages import Loudness
 from ibkr_connector.supervisor.states import LOSSES, UP, SupervisorEvent
 
 from . import words
+from .accounts import restriction
 from .conditions import Beside, findings
 from .hub import AlertHub
 from .outbox import Outbox
 from .slowness import Acknowledgements, Lags
 
-__all__ = ["Alarms", "Measured", "Sources"]
+__all__ = ["Alarms", "Sources"]
 
 _log = logging.getLogger("ibkr_connector.alerts")
 
@@ -60,14 +62,6 @@ _ANSWERED: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """A figure that was found, to be held against the thresholds of its rule."""
-
-    finding: Finding
-    value: Decimal | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
     """
     What is looked at, once a second.
@@ -75,12 +69,14 @@ class Sources:
     Args:
         status: The picture of the connection.
         beside: What the picture does not show; `lost`, `failed` and `login` are filled in here.
-        accounts: Figures of the accounts; nothing while they are not known.
+        accounts: Figures of the accounts; asked only while the connection is whole.
+        heard: What an event of the gateway's own says of an account.
     """
 
     status: Callable[[], ConnectionStatus]
     beside: Callable[[], Beside]
     accounts: Callable[[], Iterable[Measured]] = tuple
+    heard: Callable[[GatewayEvent], Finding | None] = lambda event: None
 
 
 class Alarms:
@@ -151,6 +147,11 @@ class Alarms:
         """A circuit has changed, or the gateway complains of the pace."""
         if self._jobs.is_running:
             self._safely(lambda: self._note_pipeline(event))
+
+    def on_event(self, event: GatewayEvent) -> None:
+        """The gateway has said something by itself."""
+        if self._jobs.is_running:
+            self._safely(lambda: self._note_event(event))
 
     def on_order(self, entry: OrderEntry) -> None:
         """Something was recorded of an order; on the way of every order, so it is quick."""
@@ -278,7 +279,7 @@ class Alarms:
         if picture.unreadable_count > self._unreadable:
             self._unreadable = picture.unreadable_count
             changes += self._book.pulse(words.unreadable(picture), now)
-        for measured in (*self._speeds(picture), *self._sources.accounts()):
+        for measured in (*self._speeds(picture), *self._of_accounts(picture)):
             changes += self._measure(measured, now)
         changes += self._book.tick(now)
         self._tell(changes)
@@ -294,6 +295,11 @@ class Alarms:
         ):
             found = words.slow(kind, seconds, self._settings.rule(kind))
             yield Measured(finding=found, value=seconds)
+
+    def _of_accounts(self, picture: ConnectionStatus) -> Iterable[Measured]:
+        # what is left from before an outage says nothing of now
+        is_known = picture.is_connected and not picture.degraded_by
+        return self._sources.accounts() if is_known else ()
 
     def _measure(self, measured: Measured, now: Moment) -> list[AlertChange]:
         return self._book.measure(measured.finding, measured.value, now)
@@ -332,12 +338,20 @@ class Alarms:
             limit = event.limit.value
             self._tell(self._book.pulse(words.pacing(limit), now))
 
+    def _note_event(self, event: GatewayEvent) -> None:
+        finding = self._sources.heard(event)
+        if finding is not None:
+            self._tell(self._book.pulse(finding, self._now()))
+
     def _note_rejection(self, entry: OrderEntry) -> None:
         last = entry.transitions[-1] if entry.transitions else None
         if last is None or last.event != Event.REJECT or entry.key in self._rejected:
             return
         self._rejected.append(entry.key)
-        self._tell(self._book.pulse(words.rejection(entry), self._now()))
+        now = self._now()
+        self._tell(self._book.pulse(words.rejection(entry), now))
+        if (finding := restriction(entry.account, entry.reason)) is not None:
+            self._tell(self._book.pulse(finding, now))
 
     # --- telling --------------------------------------------------------------------------------
 

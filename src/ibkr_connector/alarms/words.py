@@ -15,7 +15,7 @@ from ibkr_connector.model.status import ConnectionStatus
 from ibkr_connector.observe.alerts import Finding
 from ibkr_connector.observe.logs import mask_accounts
 from ibkr_connector.orders.entry import OrderEntry
-from ibkr_connector.settings.alert_rules import Rule, Unit
+from ibkr_connector.settings.alert_rules import Rule, threshold_of
 
 from .conditions import GATEWAY, ORDERS
 
@@ -23,7 +23,6 @@ __all__ = [
     "breaker",
     "pacing",
     "rejection",
-    "said",
     "slow",
     "trial",
     "unreadable",
@@ -69,7 +68,7 @@ def slow(kind: AlertKind, seconds: Decimal | None, rule: Rule) -> Finding:
         key=key,
         text=text,
         value=f"{seconds} s",
-        threshold=said(rule),
+        threshold=threshold_of(rule),
         remedy=remedy,
     )
 
@@ -97,14 +96,6 @@ def trial(at: datetime) -> AlertChange:
         raised_at=at,
     )
     return AlertChange(at=at, step=AlertStep.RAISED, alert=alert)
-
-
-def said(rule: Rule) -> str:
-    """Return a rule's threshold in words."""
-    if rule.threshold is None:
-        return ""
-    unit = {Unit.SECONDS: " s", Unit.SHARE: " of the account's worth"}.get(rule.unit, "")
-    return f"{rule.side} {rule.threshold}{unit}"
 
 
 def breaker(key: str, why: str) -> Finding:

@@ -13,12 +13,13 @@ from ibkr_connector.alarms.build import open_services, owner_of, sender_of
 from ibkr_connector.alarms.facet import kind_of
 from ibkr_connector.alarms.outbox import Outbox
 from ibkr_connector.alarms.records import AlertRecords
-from ibkr_connector.alarms.words import said, trial
+from ibkr_connector.alarms.words import trial
 from ibkr_connector.clock import SystemClock
 from ibkr_connector.errors import IBKRError
 from ibkr_connector.model.alerts import Alert, AlertKind, Receipt
 from ibkr_connector.observe.logs import mask_accounts
 from ibkr_connector.settings import Settings
+from ibkr_connector.settings.alert_rules import threshold_of
 from ibkr_connector.storage.database import open_database
 from ibkr_connector.tuning import database_place
 
@@ -110,7 +111,7 @@ def check(profile: Profile = None, as_json: Json = False) -> None:
                     kind.value: {
                         "enabled": rule.is_on,
                         "severity": rule.severity.value,
-                        "threshold": said(rule),
+                        "threshold": threshold_of(rule),
                         "action": rule.action.value,
                     }
                     for kind, rule in rules
@@ -122,7 +123,14 @@ def check(profile: Profile = None, as_json: Json = False) -> None:
     for kind, rule in rules:
         clear = "" if rule.clear_at is None else str(rule.clear_at)
         waits = f"{rule.raise_after_s:g} s / {rule.clear_after_s:g} s"
-        cells = (kind, "yes" if rule.is_on else "no", rule.severity, said(rule), clear, waits)
+        cells = (
+            kind,
+            "yes" if rule.is_on else "no",
+            rule.severity,
+            threshold_of(rule),
+            clear,
+            waits,
+        )
         table.add_row(*map(str, cells), rule.action.value)
     renderer.console.print(table)
     routes = ", ".join(settings.alerts.routes) or "none, so the log alone is told"

@@ -9,6 +9,7 @@ depends on what it answers has a row per scope; one whose meaning hides in the t
 from __future__ import annotations
 
 from .lookup import (
+    account_effect,
     code_of,
     farm_effect,
     link_effect,
@@ -18,6 +19,7 @@ from .lookup import (
     stream_effect,
 )
 from .rows import (
+    AccountEffect,
     CodeKind,
     CodeRow,
     Ends,
@@ -33,6 +35,7 @@ from .table import TABLE
 
 __all__ = [
     "TABLE",
+    "AccountEffect",
     "CodeKind",
     "CodeRow",
     "Ends",
@@ -43,6 +46,7 @@ __all__ = [
     "SessionEffect",
     "StreamEffect",
     "When",
+    "account_effect",
     "code_of",
     "farm_effect",
     "link_effect",

@@ -10,6 +10,7 @@ from ibkr_connector.errors import IBKRError, OrderRejectedError
 from ibkr_connector.model.status import FarmState
 
 from .rows import (
+    AccountEffect,
     CodeKind,
     CodeRow,
     Ends,
@@ -24,6 +25,7 @@ from .rows import (
 from .table import TABLE
 
 __all__ = [
+    "account_effect",
     "code_of",
     "farm_effect",
     "link_effect",
@@ -141,6 +143,23 @@ _STREAMS: Final[Mapping[int, StreamEffect]] = MappingProxyType(
 def stream_effect(code: int) -> StreamEffect | None:
     """Return what a message does to an open stream; `None` when `lookup` says all there is."""
     return _STREAMS.get(code)
+
+
+_MARGIN_CODE: Final = 2148  # QuantConnect/Lean, pull request 1033
+_NOT_MET: Final = ("urgent", "non-compliant", "insufficient")
+
+
+def account_effect(code: int, text: str = "") -> AccountEffect | None:
+    """
+    Return what a message says about an account's margin; `None` when it says nothing.
+
+    *limit*: one code says how near it is in words, those of an English TWS; in another language
+    it is taken for the milder of the two.
+    """
+    if code != _MARGIN_CODE:
+        return None
+    is_near = any(word in text.lower() for word in _NOT_MET)
+    return AccountEffect.LIQUIDATION_NEAR if is_near else AccountEffect.MARGIN_NEAR
 
 
 def link_effect(code: int) -> LinkEffect | None:

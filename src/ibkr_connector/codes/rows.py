@@ -8,6 +8,7 @@ from enum import StrEnum
 from ibkr_connector.errors import IBKRError
 
 __all__ = [
+    "AccountEffect",
     "CodeKind",
     "CodeRow",
     "Ends",
@@ -116,6 +117,16 @@ class SessionEffect(StrEnum):
 
     COMPETING = "competing session"
     """The same user is logged in elsewhere: market data stands still."""
+
+
+class AccountEffect(StrEnum):
+    """What a message says about the margin of an account."""
+
+    MARGIN_NEAR = "margin near"
+    """What is left above the margin has become little."""
+
+    LIQUIDATION_NEAR = "liquidation near"
+    """The margin is not met: the broker may close positions without another word."""
 
 
 class StreamEffect(StrEnum):

@@ -132,9 +132,8 @@ class CompletedOrder:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
     """
-    One execution report; `order_id` is 0 for orders typed into TWS.
-
-    `recovered` tells that it came as an answer to a query and not as it happened.
+    One execution report; `order_id` is 0 for orders typed into TWS, `recovered` means that it came
+    as an answer to a query, and `is_liquidation` that the broker closed a position by itself.
     """
 
     exec_id: ExecId
@@ -152,6 +151,7 @@ class Execution:
     exchange: str
     time: datetime
     recovered: bool = False
+    is_liquidation: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,9 +58,8 @@ def execution(fields: Sequence[str], *, time: datetime, recovered: bool) -> Exec
     Raises:
         ValueError: Too few fields, a number that is none, no side, or no such security type.
     """
-    exec_id, _, account, exchange, side, shares, price, perm, client_id, _, total, average, ref = (
-        fields[14:27]
-    )
+    exec_id, _, account, exchange, side, shares, price, perm, client_id = fields[14:23]
+    liquidation, total, average, ref = fields[23:27]
     action = SIDES.get(side)
     if action is None:
         raise ValueError(f"expected a side, found {side!r}")
@@ -81,6 +80,7 @@ def execution(fields: Sequence[str], *, time: datetime, recovered: bool) -> Exec
         exchange=exchange,
         time=time,
         recovered=recovered,
+        is_liquidation=bool(number(liquidation)),
     )
 
 

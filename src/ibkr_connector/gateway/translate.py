@@ -319,6 +319,7 @@ def execution(order_contract: Any, source: Any, *, time: datetime, recovered: bo
         exchange=source.exchange,
         time=time,
         recovered=recovered,
+        is_liquidation=bool(integer(source.liquidation)),
     )
 
 

@@ -16,9 +16,9 @@ from decimal import Decimal
 from typing import Final
 
 from ibkr_connector.model.alerts import Alert, AlertChange, AlertKind, AlertStep, Severity, Silence
-from ibkr_connector.settings.alert_rules import Rule
+from ibkr_connector.settings.alert_rules import Rule, Side
 
-__all__ = ["MOST_KEYS", "REST", "AlertBook", "Finding", "Moment"]
+__all__ = ["MOST_KEYS", "REST", "AlertBook", "Finding", "Measured", "Moment"]
 
 MOST_KEYS: Final = 20
 """So many keys of one kind are alerts of their own."""
@@ -51,6 +51,18 @@ class Finding:
     threshold: str = ""
     remedy: str = ""
     severity: Severity | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """
+    A figure that was found, to be held against the thresholds of its rule; `None`: not known.
+
+    Of a rule without a threshold it is 1 for what is so, and 0 for what is not.
+    """
+
+    finding: Finding
+    value: Decimal | None
 
 
 @dataclass(slots=True)
@@ -137,7 +149,12 @@ class AlertBook:
     def measure(self, finding: Finding, value: Decimal | None, now: Moment) -> list[AlertChange]:
         """A figure was found; between the two thresholds of its rule nothing changes."""
         rule = self._rule(finding.kind)
-        reached = None if value is None else rule.is_reached(value)
+        if value is None:
+            reached = None
+        elif rule.side is Side.NONE:
+            reached = bool(value)
+        else:
+            reached = rule.is_reached(value)
         if reached is True:
             return self.on(finding, now)
         if reached is False:

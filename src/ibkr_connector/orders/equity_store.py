@@ -43,6 +43,8 @@ class EquityStore:
         self._marks: dict[str, EquityMarks] = {}
         self._told: tuple[str, ...] = ()
         self._is_broken = False
+        self.keeps_always = False
+        """Whether marks are kept although no loss limit needs them."""
         self._read()
 
     @property
@@ -66,7 +68,9 @@ class EquityStore:
         """Take in what an account is worth now."""
         known = self._marks.get(account)
         # limits that were taken off must be seen to be reached no more
-        is_of_use = watches_losses(limits) or (known is not None and known.is_reached)
+        is_of_use = (
+            self.keeps_always or watches_losses(limits) or (known is not None and known.is_reached)
+        )
         if self._is_broken or not is_of_use:
             return
         now = self._clock.utcnow()

@@ -11,7 +11,7 @@ from typing import Final
 
 from ibkr_connector.model.alerts import AlertKind, Severity
 
-__all__ = ["BUILT_IN", "AlertAction", "Rule", "Side", "Unit"]
+__all__ = ["BUILT_IN", "AlertAction", "Rule", "Side", "Unit", "threshold_of"]
 
 
 class AlertAction(StrEnum):
@@ -171,7 +171,10 @@ BUILT_IN: Final[Mapping[AlertKind, Rule]] = MappingProxyType(
             may_act=True,
         ),
         _K.LIQUIDATION: Rule(severity=_C, clear_after_s=3600, may_act=True),
-        _K.ACCOUNT_RESTRICTED: Rule(severity=_C, clear_after_s=3600, may_act=True),
+        # IB resets its servers every night, and says so in the same words
+        _K.ACCOUNT_RESTRICTED: Rule(
+            severity=_C, raise_after_s=900, clear_after_s=3600, may_act=True
+        ),
         _K.DAILY_LOSS: _money(_C, "0.05", "0.04"),
         _K.DRAWDOWN: Rule(
             severity=_C,
@@ -184,8 +187,16 @@ BUILT_IN: Final[Mapping[AlertKind, Rule]] = MappingProxyType(
         ),
         _K.UNREALIZED_LOSS: _money(_W, None, None),
         _K.DAILY_PROFIT: _money(Severity.INFO, None, None),
-        _K.STALE_VALUES: _figure(_W, Side.ABOVE, at="900", clear="600", unit=Unit.SECONDS),
+        _K.STALE_VALUES: _figure(_W, Side.ABOVE, at=None, clear=None, unit=Unit.SECONDS),
         _K.TEST: _of(Severity.INFO),
     }
 )
 """Every kind with its rule; `alerts.yaml` changes single figures of them."""
+
+
+def threshold_of(rule: Rule) -> str:
+    """Return a rule's threshold in words; empty when it has none."""
+    if rule.threshold is None:
+        return ""
+    unit = {Unit.SECONDS: " s", Unit.SHARE: " of the account's worth"}.get(rule.unit, "")
+    return f"{rule.side} {rule.threshold}{unit}"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -12,44 +10,18 @@ from typing import Any
 
 import pytest
 
-from ibkr_connector.alarms.hub import Box
 from ibkr_connector.errors import IBKRError
-from ibkr_connector.mailbox import Mailbox
 from ibkr_connector.model.alerts import AlertKind, AlertStep
 from ibkr_connector.model.status import ConnectionState
 from ibkr_connector.settings.alerts import AlertRule, AlertSettings
 from ibkr_connector.simulator import Answer, IgnoreRequest, Reject, Restart
-from kit.rig import Rig, rig
+from kit.alerts import watched
 
 K, S = AlertKind, ConnectionState
 R, C = AlertStep.RAISED, AlertStep.CLEARED
 NIGHT = datetime(2026, 11, 19, 5, 10, tzinfo=UTC)
 IB_WINDOWS = "Sun-Fri 00:15-01:45 America/New_York; Fri 23:00-03:00 America/New_York"
 ORDER = {"symbol": "AAPL", "action": "BUY", "quantity": 1, "order_type": "LMT", "limit_price": "1"}
-
-
-class Heard:
-    """What a reader of the alerts was told."""
-
-    def __init__(self, made: Rig) -> None:
-        self._box: Box = Mailbox(capacity=10_000, lost=lambda *_: pytest.fail("too many"))
-        made.engine.alarms.hub.join(self._box)
-        self.changes: list[Any] = []
-
-    def steps(self, *kinds: AlertKind) -> list[tuple[AlertKind, AlertStep]]:
-        """Return the steps of some kinds, of all when none is named."""
-        self.changes += self._box.take_all()
-        told = [(one.alert.kind, one.step) for one in self.changes]
-        return [one for one in told if not kinds or one[0] in kinds]
-
-
-@asynccontextmanager
-async def watched(directory: Path, **settings: Any) -> AsyncIterator[tuple[Rig, Heard]]:
-    async with rig(directory, connect=False, **settings) as made:
-        made.engine.alarms.look_s = 1.0
-        heard = Heard(made)
-        await made.run(made.engine.connect())
-        yield made, heard
 
 
 async def test_a_quiet_day_alarms_nobody(tmp_path: Path) -> None:
