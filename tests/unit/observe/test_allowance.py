@@ -22,7 +22,8 @@ def test_no_window_is_ever_exceeded(most: int, asks: list[tuple[float, bool]]) -
         assert allowance.take(now, is_urgent=is_urgent) == (wait_s == 0)
         if wait_s == 0:
             taken.append(now)
-        assert 0 <= wait_s <= 60
+        # sums of floats miss by a hair
+        assert 0 <= wait_s <= 60 + 1e-9
     for first in taken:
         assert sum(first <= one < first + 60 for one in taken) <= most
 
