@@ -163,7 +163,7 @@ def test_closing_twice_is_harmless(path: Path) -> None:
 
 def test_a_second_writer_in_this_process_is_refused(path: Path) -> None:
     log = AppendLog.open(path)
-    with pytest.raises(ConfigurationError, match="another connector writes.*--client-id"):
+    with pytest.raises(ConfigurationError, match=r"another connector writes.*--client-id"):
         AppendLog.open(path)
     log.close()
     AppendLog.open(path).close()
