@@ -5,6 +5,7 @@ Measure and print.
     python -m benchmarks connector [--rounds N] [--json]
     python -m benchmarks orders [--rounds N] [--json]
     python -m benchmarks instruments [--rounds N] [--json]
+    python -m benchmarks overhead [--rounds N] [--json]
     python -m benchmarks reconnect [--rounds N] [--json]
     python -m benchmarks history [--rounds N] [--json]
     python -m benchmarks streams [--rounds N] [--json]
@@ -14,8 +15,8 @@ The connector is measured beside bare ib_async, in turns, against one gateway, a
 the ratios; `orders` is the whole desk beside bare `placeOrder`, and where the time goes. Without a
 name both are. `history` is bars to a frame beside `util.df`, `streams` ticks to a reader,
 `reconnect` the way from a socket that is back to `ready`, `instruments` a thousand of them out of
-the registry. The simulator is measured against what it promises. All but the first exit with 1 when
-a target is missed.
+the registry, `overhead` what logs, metrics and spans cost. The simulator is measured against what
+it promises. All but the first exit with 1 when a target is missed.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ from .history import compare as frames
 from .history import report as frames_report
 from .instruments import compare as registered
 from .instruments import report as registered_report
+from .overhead import compare as watched
+from .overhead import report as watched_report
 from .reconnect import compare as reconnects
 from .reconnect import report as reconnect_report
 from .simulator import FIGURES, measure, report
@@ -216,6 +219,7 @@ def main() -> int:
             "history",
             "instruments",
             "orders",
+            "overhead",
             "reconnect",
             "simulator",
             "streams",
@@ -241,6 +245,8 @@ def main() -> int:
         return _instruments(arguments.rounds, is_json=arguments.json)
     if arguments.what == "reconnect":
         return _reconnect(arguments.rounds, is_json=arguments.json)
+    if arguments.what == "overhead":
+        return _overhead(arguments.rounds, is_json=arguments.json)
     if arguments.what == "orders":
         return _orders(arguments.rounds, is_json=arguments.json)
     _connector(arguments.rounds, is_json=arguments.json)
@@ -270,6 +276,15 @@ def _orders(rounds: int, *, is_json: bool) -> int:
         found = compare(port, turns=rounds)
     print(json.dumps(dict(found.ratios)) if is_json else desk_report(found))
     return 1 if found.missed() else 0
+
+
+def _overhead(rounds: int, *, is_json: bool) -> int:
+    logging.getLogger("ib_async").setLevel(logging.CRITICAL)
+    with running() as port:
+        found = watched(port, turns=rounds)
+    rows = {f"{call} {mode}": ratio for (call, mode), ratio in found.ratios.items()}
+    print(json.dumps(rows) if is_json else watched_report(found))
+    return 0 if found.is_met else 1
 
 
 def _streams(rounds: int, *, is_json: bool) -> int:

@@ -40,6 +40,7 @@ from .market.history_control import History
 from .market.research import Research
 from .market.stream import BarStream, DepthStream, QuoteStream, TakePlace, TradeStream
 from .market.streaming import StreamWish
+from .metering import Metering
 from .model.contracts import Contract
 from .model.orders import AnyOrder, OrderReport, OrderStatus
 from .model.status import BreakerState, ConnectionState, ConnectionStatus, TradingMode
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from .model.pacing import PacingStatus
     from .model.preview import OrderPreview
     from .model.streams import StreamState, WhenFull
+    from .observe.metrics import Metrics
     from .orders.closing import ClosingReport
     from .orders.confirming import Confirm, Confirmer
     from .orders.events import OrderEvent
@@ -111,6 +113,7 @@ class IBKRConnector:
     _lock: threading.Lock
     _runtime: Runtime | None
     _pid: int
+    _metering: Metering
     _handlers: Handlers
 
     def __new__(cls, profile: str | None = None, **overrides: Any) -> Self:
@@ -152,6 +155,7 @@ class IBKRConnector:
         self._runtime = None
         self._confirmer = None
         self._pid = os.getpid()
+        self._metering = Metering(settings)
         self._handlers = Handlers(SystemClock().monotonic)
         return self
 
@@ -201,7 +205,9 @@ class IBKRConnector:
         with self._lock:
             runtime = self._runtime
             if runtime is None:
-                runtime = self._runtime = Runtime(self._settings, confirmer=lambda: self._confirmer)
+                runtime = self._runtime = Runtime(
+                    self._settings, metering=self._metering, confirmer=lambda: self._confirmer
+                )
             runtime.connecting += 1
         try:
             with correlation():
@@ -345,6 +351,11 @@ class IBKRConnector:
             NotConnectedError: `connect` was not called.
         """
         return self._engine().pipeline.hooks.add(hook)
+
+    @property
+    def metrics(self) -> Metrics:
+        """Metrics for Prometheus: `ib.metrics.serve()`, `ib.metrics.exposition()`."""
+        return self._metering.metrics
 
     async def run(self, strategy: Coroutine[Any, Any, T]) -> T:
         """

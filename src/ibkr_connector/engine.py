@@ -123,7 +123,7 @@ class Engine:
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._journal = journal
+        self.journal = self._journal = journal
         self._closing: asyncio.Task[None] | None = None
         self._drift: DriftWatch | None = None
         self._api_is_readonly = False

@@ -16,6 +16,7 @@ from .portal import Portal
 
 if TYPE_CHECKING:
     from .engine import Engine
+    from .metering import Metering
     from .orders.confirming import Confirmer
     from .settings import Settings
 
@@ -29,7 +30,11 @@ class Runtime:
     """One I/O thread and the engine that lives in it: made by `connect`, ended by `disconnect`."""
 
     def __init__(
-        self, settings: Settings, *, confirmer: Callable[[], Confirmer | None] = lambda: None
+        self,
+        settings: Settings,
+        *,
+        metering: Metering,
+        confirmer: Callable[[], Confirmer | None] = lambda: None,
     ) -> None:
         self.portal = Portal.start(
             f"ibkr-{settings.profile}", new_loop=loop_factory(settings.event_loop)
@@ -38,6 +43,7 @@ class Runtime:
         self.connecting = 0
         self._settings = settings
         self._confirmer = confirmer
+        self._metering = metering
         self._opening: asyncio.Task[Engine] | None = None
 
     async def connect(self) -> None:
@@ -52,7 +58,14 @@ class Runtime:
         if self._opening is not None:
             await asyncio.gather(self._opening, return_exceptions=True)
         if self.engine is not None:
-            await self.engine.aclose()
+            try:
+                await self.engine.aclose()
+            finally:
+                await self._unwatch()
+
+    async def _unwatch(self) -> None:
+        self._metering.leave()
+        await asyncio.to_thread(self._metering.close)
 
     async def _open(self) -> Engine:
         # ib_async takes a third of a second to import: paid here, once, off the caller's loop
@@ -60,6 +73,12 @@ class Runtime:
 
         engine = await Engine.open(self._settings)
         engine.orders.confirmations.confirmer = self._confirmer
+        try:
+            self._metering.follow(engine)
+        except BaseException:
+            await self._unwatch()
+            await engine.aclose()
+            raise
         self.engine = engine
         return engine
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,3 +40,10 @@ def make_connector(tmp_path: Path) -> Callable[..., IBKRConnector]:
         return IBKRConnector.create(Settings.load(**given))
 
     return make
+
+
+@pytest.fixture
+def free_port() -> int:
+    """Return a port at which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])

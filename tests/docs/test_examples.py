@@ -95,6 +95,19 @@ def run(arguments: list[str], folder: Path) -> str:
                 "kept True",
             ],
         ),
+        (
+            "metrics.py",
+            [
+                'ibkr_up{profile="default"} 1.0',
+                'ibkr_orders_closed_total{origin="own",outcome="filled",profile="default"} 1.0',
+                'ibkr_fills_total{asset="STK",origin="own",profile="default",side="buy"} 1.0',
+            ],
+        ),
+        (
+            "logs.py",
+            ["rebalance-7 order 1 is sent, was intended (send)", "rebalance-7 order 1 is filled"],
+        ),
+        ("spans.py", ["place_order in True []", "order in True ['intent', 'sent', 'ack'"]),
         ("errors.py", ["200 False", "quantity must be above 0", "HistoricalDataError"]),
     ],
 )

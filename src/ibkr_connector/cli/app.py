@@ -27,6 +27,7 @@ from . import (
     doctor,
     instruments,
     kill,
+    metrics,
     order,
     paid_in,
     shell,
@@ -79,6 +80,7 @@ instruments.register(app)
 shell.register(app)
 sim.register(app)
 check.register(app)
+metrics.register(app)
 
 
 @app.command()

@@ -19,7 +19,7 @@ from ibkr_connector.model.record import Record
 from ibkr_connector.model.registry import Instrument
 from ibkr_connector.settings import Settings
 
-from .options import UNWATCHED
+from .options import UNWATCHED, of_a_command
 from .render import Renderer
 
 __all__ = ["register"]
@@ -130,7 +130,7 @@ def resolve(
     given: dict[str, Any] = {key: value for key, value in options.items() if value is not None}
 
     async def ask() -> Any:
-        settings = Settings.load(profile, alerts=UNWATCHED, **given)
+        settings = of_a_command(Settings.load(profile, alerts=UNWATCHED, **given))
         async with IBKRConnector.create(settings) as ib:
             if register_as is not None:
                 await ib.instruments.register(register_as, contract)

@@ -14,7 +14,7 @@ from ibkr_connector.model.status import TradingMode
 from ibkr_connector.orders.kill_switch import KillState, KillSwitch
 from ibkr_connector.settings import PermissionSettings, RiskSettings, Settings
 
-from .options import EXIT_FAILED, EXIT_USAGE, UNWATCHED, Json, Profile, WaitS
+from .options import EXIT_FAILED, EXIT_USAGE, UNWATCHED, Json, Profile, WaitS, of_a_command
 from .render import Renderer
 
 __all__ = ["register"]
@@ -61,11 +61,13 @@ def kill(
         raise typer.BadParameter("--release and --show stand alone")
     try:
         # the rules' files may be what is broken: stopping must not need them
-        settings = Settings.load(
-            profile,
-            risk=RiskSettings.built_in(TradingMode.PAPER),
-            permissions=PermissionSettings(),
-            alerts=UNWATCHED,
+        settings = of_a_command(
+            Settings.load(
+                profile,
+                risk=RiskSettings.built_in(TradingMode.PAPER),
+                permissions=PermissionSettings(),
+                alerts=UNWATCHED,
+            )
         )
     except IBKRError as error:
         renderer.fail(error)

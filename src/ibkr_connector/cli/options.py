@@ -25,6 +25,7 @@ __all__ = [
     "Port",
     "Profile",
     "WaitS",
+    "of_a_command",
     "settings_of",
 ]
 
@@ -44,6 +45,15 @@ Profile = Annotated[str | None, typer.Option(help="Profile of the settings.")]
 WaitS = Annotated[float, typer.Option("--wait", help="Seconds to wait for the running program.")]
 
 
+def of_a_command(settings: Settings) -> Settings:
+    """
+    Return settings for a connection that lasts as long as one command.
+
+    A program runs beside it, and serves its metrics at the port that both read of.
+    """
+    return settings.model_copy(update={"metrics_port": None, "spans": False})
+
+
 def settings_of(
     profile: str | None, *, as_json: bool = False, alerts: bool = False, **overrides: Any
 ) -> Settings:
@@ -60,5 +70,20 @@ def settings_of(
     except ConfigurationError as error:
         Renderer(as_json=as_json).fail(error)
         raise typer.Exit(EXIT_USAGE) from error
-    configure_logging("WARNING", form=settings.log_format)
+    # what one command prints is its result: it says more about itself when it is asked to
+    level = settings.log_level if settings.origin("log_level") != "default" else "WARNING"
+    try:
+        configure_logging(
+            level,
+            form=settings.log_format,
+            file=settings.log_file,
+            file_max_bytes=settings.log_file_max_bytes,
+            file_keep=settings.log_file_keep,
+            show_accounts=settings.show_accounts,
+            queued=False,
+        )
+    except ConfigurationError as error:
+        Renderer(as_json=as_json).fail(error)
+        raise typer.Exit(EXIT_USAGE) from error
+    settings = of_a_command(settings)
     return settings if alerts else settings.model_copy(update={"alerts": UNWATCHED})

@@ -31,6 +31,7 @@ from .book import BrokenBook
 from .consumers import Consumer, Letter
 from .content import Streamed, content_of
 from .staleness import next_factor
+from .totals import KindTotals
 
 __all__ = ["Phase", "Subscription"]
 
@@ -76,6 +77,7 @@ class Subscription:
         on_heard: Told when data come after the gateway had said that none would.
         is_linked: Whether the gateway has its link to IB, as far as is known.
         is_competing: Whether another login of the same user has the data.
+        totals: What all streams of this kind have brought.
     """
 
     __slots__ = (
@@ -92,6 +94,7 @@ class Subscription:
         "_on_broken",
         "_on_fault",
         "_on_heard",
+        "_totals",
         "_whole_until",
         "asked",
         "asked_at",
@@ -122,6 +125,7 @@ class Subscription:
         on_heard: Callable[[], None],
         is_linked: Callable[[], bool],
         is_competing: Callable[[], bool],
+        totals: KindTotals | None = None,
     ) -> None:
         self.request = self.asked = request
         self.details = details
@@ -138,6 +142,7 @@ class Subscription:
         self.holds_line = False
         self.refusal: IBKRError | None = None
         self._clock = clock
+        self._totals = totals or KindTotals()
         self._on_fault = on_fault
         self._on_broken = on_broken
         self._on_heard = on_heard
@@ -187,13 +192,18 @@ class Subscription:
             kind=self.request.kind.value,
             phase=self.phase.value,
             readers=len(boxes),
-            silent_s=self._clock.monotonic() - self.heard_at,
+            silent_s=self.silent_s,
             renewals=self.renewals,
             waiting=sum(map(len, boxes)),
             conflated=sum(box.conflated for box in boxes),
             dropped=sum(box.dropped for box in boxes),
             gap=None if self._gap is None else self._gap.reason,
         )
+
+    @property
+    def silent_s(self) -> float:
+        """How long nothing came."""
+        return self._clock.monotonic() - self.heard_at
 
     @property
     def newest_quote(self) -> Quote | None:
@@ -213,12 +223,19 @@ class Subscription:
             consumer.put(self._gap)
         self.consumers.append(consumer)
 
+    def remove(self, consumer: Consumer) -> None:
+        """Give a reader nothing more; idempotent."""
+        if consumer in self.consumers:
+            self.consumers.remove(consumer)
+            self._totals.left(consumer)
+
     def fail(self, error: IBKRError) -> None:
         """End every reader's stream with an error."""
         self._hand_out()
         consumers, self.consumers = self.consumers, []
         for consumer in consumers:
             consumer.box.close(error)
+            self._totals.left(consumer)
 
     def _hand_out(self) -> None:
         """Give the readers what came together, in one step each."""
@@ -236,6 +253,7 @@ class Subscription:
         self.asked_at = self.heard_at = self._clock.monotonic()
         self.is_quiet_since_asked = True
         self._batches = 0
+        self._totals.renewals += bool(self.renewals)
         self.retry_at = None
 
     def close_line(self) -> None:
@@ -246,6 +264,7 @@ class Subscription:
 
     def item(self, item: StreamItem) -> None:
         """Take what came over the line."""
+        self._totals.records += 1
         if self._is_silent:
             self._end_silence()
         if self._gap is not None or self.is_contested or not self.has_data:
@@ -310,6 +329,7 @@ class Subscription:
             return
         self._end_silence()
         self._gap = Gap(contract=self.request.subject, reason=reason, start=self._whole_until)
+        self._totals.gaps[reason] += 1
         self._tell_gap(self._gap)
 
     def end_gap(self) -> None:

@@ -52,6 +52,7 @@ from .lines import Lines, history_of, policy_of, pool_of
 from .restoring import restore_all
 from .staleness import RENEW_EVERY_S
 from .subscription import Phase, Subscription
+from .totals import StreamTotals
 from .watchdog import Watchdog
 
 __all__ = ["Subscriptions"]
@@ -91,6 +92,7 @@ class Subscriptions:
         self._clock = clock
         self._lines = lines
         self._subscriptions: dict[StreamRequest, Subscription] = {}
+        self.totals = StreamTotals(self._subscriptions.values)
         self._flights = SingleFlight()
         self._jobs: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -163,6 +165,7 @@ class Subscriptions:
                 on_heard=self._watchdog.compete_no_more,
                 is_linked=lambda: self._watchdog.is_linked,
                 is_competing=lambda: self._watchdog.is_competing,
+                totals=self.totals.of(request.kind),
             )
             self._count(one)
             self._subscriptions[request] = one
@@ -183,8 +186,7 @@ class Subscriptions:
             self._remove(one, consumer)
 
     def _remove(self, one: Subscription, consumer: Consumer) -> None:
-        if consumer in one.consumers:
-            one.consumers.remove(consumer)
+        one.remove(consumer)
         if not one.consumers:
             self._drop(one)
 
@@ -387,7 +389,7 @@ class Subscriptions:
             return False
         for consumer in [reader for reader in one.consumers if not reader.takes_delayed]:
             consumer.box.close(error)
-            one.consumers.remove(consumer)
+            one.remove(consumer)
         if not one.consumers:
             self._drop(one)
             return True

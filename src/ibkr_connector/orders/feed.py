@@ -9,6 +9,7 @@ Refuses to know: threads. A reader on another loop brings the hop with it.
 from __future__ import annotations
 
 import asyncio
+import logging
 import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -40,7 +41,12 @@ __all__ = ["EventFeed", "EventReader", "OrderEventStream"]
 
 T = TypeVar("T")
 
+_log = logging.getLogger(__name__)
+
 BUFFER: Final = 1024
+
+Tap = Callable[[Sequence[Note], Ledger], None]
+"""Called on the desk's loop with the notes of one message; must be quick."""
 
 _ASKED: Final = frozenset({"open orders", "completed orders", "reconciliation"})
 """Causes that are answers: what they tell happened earlier, unheard."""
@@ -107,7 +113,17 @@ class EventFeed:
         """Told, on the loop, of each order of which something was recorded; must not raise."""
 
         self._readers: list[EventReader] = []
+        self._taps: tuple[Tap, ...] = ()
         self._closed = False
+
+    def tap(self, tap: Tap) -> Callable[[], None]:
+        """Call `tap` with all that is told, at once and here; calling what is returned ends it."""
+        self._taps = (*self._taps, tap)
+
+        def remove() -> None:
+            self._taps = tuple(one for one in self._taps if one is not tap)
+
+        return remove
 
     def subscribe(self, *, buffer: int = BUFFER) -> EventReader:
         """
@@ -132,6 +148,11 @@ class EventFeed:
 
     def tell(self, notes: Sequence[Note], ledger: Ledger) -> None:
         """Tell what notes of one message mean; they are in the ledger already."""
+        for tap in self._taps:
+            try:
+                tap(notes, ledger)
+            except Exception:  # noqa: BLE001  # what only looks on must not harm an order
+                _log.exception("what listens to orders failed: %r", tap)
         if not self._readers:
             return
         # one message is heard at one moment: what follows from a late fill is as late as it

@@ -168,6 +168,15 @@ class Journal:
         """Where it is."""
         return self._path
 
+    def time_commits(self, stopwatch: Callable[[], Callable[[], None]]) -> Callable[[], None]:
+        """Time each commit, on the writer's thread; calling what is returned ends it."""
+        self._log.stopwatch = stopwatch
+
+        def end() -> None:
+            self._log.stopwatch = None
+
+        return end
+
     async def notes(self) -> tuple[Note, ...]:
         """Return everything written so far, oldest first."""
         self._flush()

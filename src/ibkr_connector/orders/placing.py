@@ -244,7 +244,7 @@ class Placing:
             correlation_id=current_correlation_id(),
             rules=error.rules if isinstance(error, RiskLimitError) else (),
         )
-        self._book.journal.post([note])
+        self._book.note([note])
 
 
 def _writable(text: str) -> str:

@@ -169,6 +169,8 @@ class Pipeline:
                 raise
 
         def retrying(_attempt: int, wait_s: float, error: BaseException) -> None:
+            said = {"endpoint": op.name, "attempt": trip.attempt, "wait_s": round(wait_s, 3)}
+            _log.info("%s is asked again in %.2f s: %s", op.name, wait_s, error, extra=said)
             self._tell(EventKind.RETRYING, op, trip, error=error, wait_s=wait_s)
 
         try:

@@ -41,6 +41,8 @@ _UNITS: Final[Mapping[str, str]] = {
     "max_orders_per_second": "orders",
     "messages_per_second": "messages",
     "breaker_fail_max": "failures",
+    "log_file_max_bytes": "bytes",
+    "log_file_keep": "files",
 }
 _ENDINGS: Final[Mapping[str, str]] = {
     "_s": "seconds",

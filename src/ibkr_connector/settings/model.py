@@ -248,6 +248,28 @@ class Settings(Given):
     log_format: Literal["console", "json"] = Field(
         default="console", description="Of the command line's log."
     )
+    log_file: Path | None = Field(
+        default=None, description="File of the command line's log; standard error when not set."
+    )
+    log_file_max_bytes: int = Field(
+        default=10_000_000, ge=0, description="When the log begins a new file; 0 is never."
+    )
+    log_file_keep: int = Field(default=5, ge=1, description="How many full log files are kept.")
+    show_accounts: bool = Field(
+        default=False, description="Tell account ids in full in logs and metrics."
+    )
+    metrics: bool = Field(default=True, description="Count calls and orders for `ib.metrics`.")
+    metrics_host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description="Address at which metrics are served; there is no password.",
+    )
+    metrics_port: int | None = Field(
+        default=None, ge=1, le=65_535, description="Port of the metrics; not served when not set."
+    )
+    spans: bool = Field(
+        default=False, description="Make OpenTelemetry spans; needs the extra `otel`."
+    )
 
     max_order_size: Decimal | None = Field(
         default=None,

@@ -99,6 +99,8 @@ class Writer(ABC):
         self._failure: Exception | None = None
         self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._closed = False
+        self.stopwatch: Callable[[], Callable[[], None]] | None = None
+        """Called before rows are put in, and what it returns behind it, when that went well."""
         self._thread = threading.Thread(target=self._write, name="ibkr-journal", daemon=True)
         self._thread.start()
 
@@ -155,7 +157,10 @@ class Writer(ABC):
             try:
                 rows = self._rows(batch)
                 if rows:
+                    stop = self.stopwatch() if self.stopwatch is not None else None
                     self._insert(rows)
+                    if stop is not None:
+                        stop()
             except Exception as error:  # noqa: BLE001  # whatever it fails with, it is told
                 self._failure = error
             else:

@@ -34,4 +34,14 @@ def write(change: StateChange, client_id: ClientId) -> None:
         said += f": {change.error}"
     if change.loudness is Loudness.ESCALATION:
         said += "; it lasts longer than it may"
-    _log.log(_LEVELS[change.loudness], "%s", said)
+    _log.log(
+        _LEVELS[change.loudness],
+        "%s",
+        said,
+        extra={
+            "state": change.target.value,
+            "was": change.source.value,
+            "cause": change.event.value,
+            "missing": list(change.degraded_by),
+        },
+    )

@@ -11,7 +11,7 @@ from ibkr_connector.settings.manual import MODELS, entries
 from ibkr_connector.settings.places import environment_names
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "settings.md"
-COUNTS_NOTHING = {"port", "client_id", "ibc_command_port"}
+COUNTS_NOTHING = {"port", "client_id", "ibc_command_port", "metrics_port"}
 
 
 @pytest.mark.parametrize("model", [Settings, RiskSettings, PermissionSettings])

@@ -1,0 +1,316 @@
+"""
+What becomes of calls and of orders' news: counts, lines of the log, spans.
+
+Owns: what each is called and which fields it has. It is told afterwards, on a thread of its own,
+with the order as it stood then; nothing here is in the way of an order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from .errors import IBKRError
+from .model.preview import Verdict
+from .observe.counts import Counts
+from .observe.spans import OrderSaid, RequestSaid, Spans
+from .orders.entry import OrderEntry
+from .orders.notes import Charged, Denied, Filled, Moved, Note, Refused
+from .orders.states import CLOSED, EVIDENCE, Event, State
+from .resilience.events import EventKind, PipelineEvent
+
+__all__ = ["CALLS_LOG", "ORDERS_LOG", "CallNews", "Chronicle", "OrderNews"]
+
+CALLS_LOG: Final = logging.getLogger("ibkr_connector.calls")
+ORDERS_LOG: Final = logging.getLogger("ibkr_connector.orders")
+
+_FIRST_WORDS: Final = EVIDENCE | {Event.REJECT}
+_AWAITED: Final = frozenset({State.INTENDED, State.SENT})
+
+
+@dataclass(frozen=True, slots=True)
+class CallNews:
+    """What the pipeline told; `context` is the caller's trace context, where spans are made."""
+
+    event: PipelineEvent
+    at: datetime
+    task: int
+    context: Any
+
+
+@dataclass(frozen=True, slots=True)
+class OrderNews:
+    """
+    A note, and its order as it stood then; `None` for what is of no order.
+
+    `corrects` tells that the execution in it takes the place of an earlier one.
+    """
+
+    note: Note
+    entry: OrderEntry | None
+    corrects: bool
+    context: Any
+
+
+class Chronicle:
+    """
+    Takes news; all calls on one thread.
+
+    Args:
+        counts: What is counted; `None` counts nothing.
+        spans: What makes spans, if any.
+    """
+
+    def __init__(self, counts: Counts | None, spans: Spans | None) -> None:
+        self._counts = counts
+        self._spans = spans
+
+    def take(self, news: CallNews | Sequence[OrderNews]) -> None:
+        """Take one thing in."""
+        if isinstance(news, CallNews):
+            self._call(news)
+            return
+        for one in news:
+            if isinstance(one.note, Denied):
+                self._denied(one.note)
+            elif one.entry is not None:
+                self._order(one, one.entry)
+
+    # --- calls ----------------------------------------------------------------------------------
+
+    def _call(self, news: CallNews) -> None:
+        event = news.event
+        if self._counts is not None:
+            _count_call(self._counts, event)
+        if self._spans is not None:
+            self._spans.request(_request_said(news), news.context)
+        if event.kind is not EventKind.RETRYING and CALLS_LOG.isEnabledFor(logging.DEBUG):
+            _tell(
+                CALLS_LOG,
+                logging.DEBUG,
+                f"{event.name} {event.kind.value} after {event.elapsed_s * 1e3:.1f} ms",
+                at=news.at,
+                correlation_id=event.correlation_id or "",
+                endpoint=event.name,
+                attempts=event.attempt,
+                paced_s=event.paced_s,
+                error=None if event.error is None else str(event.error),
+            )
+
+    # --- orders ---------------------------------------------------------------------------------
+
+    def _order(self, news: OrderNews, entry: OrderEntry) -> None:
+        note = news.note
+        if self._counts is not None:
+            _count_order(self._counts, news, entry)
+        _log_order(note, entry)
+        if self._spans is not None and entry.is_own:
+            said = _order_said(note, entry)
+            if said is not None:
+                self._spans.order(said, news.context)
+
+    def _denied(self, note: Denied) -> None:
+        broken = [one.rule for one in note.rules if one.verdict is Verdict.BROKEN]
+        if self._counts is not None:
+            self._counts.denied.add(note.error)
+            for rule in broken:
+                self._counts.denials.add(rule)
+        _tell(
+            ORDERS_LOG,
+            logging.WARNING,
+            f"an order was denied: {note.reason}",
+            at=note.at,
+            correlation_id=note.correlation_id,
+            error=note.error,
+            client_order_id=note.client_order_id,
+            rules=broken,
+        )
+
+
+def _count_call(counts: Counts, event: PipelineEvent) -> None:
+    name, error = event.name, event.error
+    if event.kind is EventKind.RETRYING:
+        counts.retries.add(name)
+        return
+    if error is None:
+        counts.calls.add(name, "ok")
+        if name == "heartbeat":
+            counts.heartbeat.observe(event.elapsed_s - event.paced_s)
+    elif isinstance(error, asyncio.CancelledError):
+        counts.calls.add(name, "cancelled")
+    else:
+        counts.calls.add(name, "error")
+        code = error.code if isinstance(error, IBKRError) else None
+        counts.errors.add(name, type(error).__name__, "" if code is None else str(code))
+    counts.duration.observe(event.elapsed_s, name)
+    counts.paced.observe(event.paced_s, "" if event.group is None else event.group.value)
+
+
+def _request_said(news: CallNews) -> RequestSaid:
+    event = news.event
+    code = event.error.code if isinstance(event.error, IBKRError) else None
+    return RequestSaid(
+        name=event.name,
+        at=news.at,
+        elapsed_s=event.elapsed_s,
+        error=event.error,
+        retry=event.kind is EventKind.RETRYING,
+        task=news.task,
+        attributes={
+            "ibkr.group": "" if event.group is None else event.group.value,
+            "ibkr.attempts": event.attempt,
+            "ibkr.paced_s": event.paced_s,
+            "ibkr.correlation_id": event.correlation_id or "",
+            **({} if code is None else {"ibkr.code": code}),
+        },
+    )
+
+
+def _count_order(counts: Counts, news: OrderNews, entry: OrderEntry) -> None:
+    note = news.note
+    if isinstance(note, Moved):
+        _count_step(counts, note, entry)
+    elif isinstance(note, Filled):
+        fill = note.fill
+        if not fill.quantity:
+            counts.corrections.add("busted")
+        elif news.corrects:
+            counts.corrections.add("corrected")
+        else:
+            kind = fill.contract.security_type.value
+            counts.fills.add(kind, fill.action.value.lower(), _origin(entry))
+            if entry.is_own and len(entry.fills) == 1 and not fill.recovered:
+                acked = next((t.time for t in entry.transitions if t.event in _ACKS), note.at)
+                counts.filled.observe(_seconds(acked, note.at))
+    elif isinstance(note, Charged):
+        if note.commission is not None:
+            counts.commissions.add(note.currency, by=float(note.commission))
+    elif isinstance(note, Refused):
+        counts.anomalies.add()
+
+
+def _count_step(counts: Counts, note: Moved, entry: OrderEntry) -> None:
+    if entry.is_own:
+        if note.event is Event.SEND:
+            counts.sent.add()
+        elif note.source in _AWAITED and note.event in _FIRST_WORDS:
+            counts.acked.observe(_seconds(entry.created, note.at))
+        if note.target is State.UNCERTAIN and note.source is not State.UNCERTAIN:
+            counts.uncertain.add()
+        if note.target is State.FILLED and note.source is not State.FILLED:
+            counts.filled_all.observe(_seconds(entry.created, note.at))
+    if note.target in CLOSED and note.source not in CLOSED:
+        outcome = "unsent" if note.event is Event.NOT_SENT else note.target.value
+        counts.closed.add(outcome, _origin(entry))
+
+
+_ACKS: Final = frozenset(event.value for event in _FIRST_WORDS)
+
+
+def _tell(logger: logging.Logger, level: int, message: str, *, at: datetime, **fields: Any) -> None:
+    """Log something under the time at which it happened, which was a moment ago."""
+    if not logger.isEnabledFor(level):
+        return
+    record = logger.makeRecord(logger.name, level, "", 0, message, (), None, extra=fields)
+    record.created = at.timestamp()
+    record.msecs = at.microsecond / 1e3
+    logger.handle(record)
+
+
+def _log_order(note: Note, entry: OrderEntry) -> None:
+    if isinstance(note, Moved):
+        if note.source is note.target:
+            return
+        loud = note.target in (State.UNCERTAIN, State.REJECTED)
+        reason = f": {note.reason}" if note.reason else ""
+        _tell(
+            ORDERS_LOG,
+            logging.WARNING if loud else logging.INFO,
+            f"order {entry.order_id} is {note.target.value}, was {note.source.value} "
+            f"({note.cause or note.event.value}){reason}",
+            at=note.at,
+            **_named(entry),
+            state=note.target.value,
+            was=note.source.value,
+            cause=note.cause,
+            code=note.code,
+        )
+    elif isinstance(note, Filled):
+        fill = note.fill
+        _tell(
+            ORDERS_LOG,
+            logging.INFO,
+            f"order {entry.order_id}: {fill.action.value} {fill.quantity} at {fill.price}",
+            at=note.at,
+            **_named(entry),
+            exec_id=fill.exec_id,
+            fill_quantity=str(fill.quantity),
+            fill_price=str(fill.price),
+            recovered=fill.recovered,
+        )
+    elif isinstance(note, Refused):
+        _tell(
+            ORDERS_LOG,
+            logging.WARNING,
+            f"order {entry.order_id}: the broker said what cannot be: {note.said}",
+            at=note.at,
+            **_named(entry),
+        )
+
+
+def _named(entry: OrderEntry) -> dict[str, object]:
+    # what the broker says comes in the session's context: the id is the order's own
+    return {
+        "correlation_id": entry.correlation_id,
+        "order_id": entry.order_id,
+        "client_order_id": entry.client_order_id,
+        "symbol": entry.contract.symbol,
+    }
+
+
+def _origin(entry: OrderEntry) -> str:
+    return "own" if entry.is_own else "foreign"
+
+
+def _seconds(start: datetime, end: datetime) -> float:
+    return max((end - start).total_seconds(), 0.0)
+
+
+def _order_said(note: Note, entry: OrderEntry) -> OrderSaid | None:
+    facts: dict[str, str | int | float | bool] = {
+        "ibkr.order_id": entry.order_id,
+        "ibkr.order_ref": entry.order_ref,
+        "ibkr.symbol": entry.contract.symbol,
+        "ibkr.action": entry.action.value,
+        "ibkr.correlation_id": entry.correlation_id,
+    }
+    ends = not entry.is_open and (entry.state is not State.FILLED or entry.executed >= entry.filled)
+    if ends:
+        facts |= {"ibkr.outcome": entry.state.value, "ibkr.filled": float(entry.filled)}
+    if isinstance(note, Filled):
+        facts |= {
+            "ibkr.quantity": float(note.fill.quantity),
+            "ibkr.price": float(note.fill.price),
+        }
+        return OrderSaid(key=note.key, event="fill", at=note.at, attributes=facts, ends=ends)
+    if not isinstance(note, Moved):
+        return None
+    if note.code is not None:
+        facts["ibkr.code"] = note.code
+    word = "sent" if note.event is Event.SEND else note.event.value
+    if note.source in _AWAITED and note.event in _FIRST_WORDS:
+        facts["ibkr.state"] = note.target.value
+        word = "ack"
+    return OrderSaid(
+        key=note.key,
+        event=word,
+        at=note.at,
+        attributes=facts,
+        begins=entry.created if note.source is State.INTENDED else None,
+        ends=ends,
+        error=note.reason or "rejected" if entry.state is State.REJECTED else "",
+    )
