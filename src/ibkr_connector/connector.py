@@ -48,6 +48,7 @@ from .observe.correlation import correlation
 from .orders.confirming import confirmer
 from .orders.feed import OrderEventStream
 from .orders.kill_control import KillControl
+from .orders.listing import OrderBook
 from .runtime import Runtime
 from .settings import Settings
 from .tuning import history_place
@@ -1221,6 +1222,11 @@ class IBKRConnector:
             account: One account; all of them when not given.
         """
         await self._call(_later(lambda engine: engine.equity.reset(account)))
+
+    @property
+    def order_book(self) -> OrderBook:
+        """Every order and fill that is known: `await ib.order_book.orders(open_only=True)`."""
+        return OrderBook(lambda read: self._call(_later(lambda engine: read(engine.orders))))
 
     async def order_history(self, order_id: int | str) -> OrderHistory:
         """

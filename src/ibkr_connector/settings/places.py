@@ -13,6 +13,7 @@ from dotenv.parser import parse_stream
 
 from ibkr_connector.errors import ConfigurationError
 
+from .bridge import BRIDGE_VARIABLES
 from .files import (
     ALERTS_NAME,
     INI_NAME,
@@ -127,7 +128,7 @@ def variables(place: str, found: Mapping[str, str], complain: Complain) -> Layer
             complain(_twice(place, plain))
         mine[plain] = value
     for mistake in unknown_names(
-        mine, fields.keys() | _LOADER_VARIABLES, f"variable in the {place}"
+        mine, fields.keys() | _LOADER_VARIABLES | BRIDGE_VARIABLES, f"variable in the {place}"
     ):
         complain(mistake)
     for mistake in _near_misses(found, fields, place):

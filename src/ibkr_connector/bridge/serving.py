@@ -1,0 +1,96 @@
+"""The server of the application: uvicorn, told when WebSockets have to be told of the end."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from ibkr_connector.settings.bridge import BridgeSettings
+
+from .running import Bridge
+
+__all__ = ["BridgeServer", "make_server"]
+
+_SOCKET_MESSAGE = 16_384
+_GOODBYE_S = 2.0
+
+
+class BridgeServer(uvicorn.Server):
+    """
+    A server that says goodbye.
+
+    Args:
+        config: Of uvicorn.
+        bridge: What is served.
+        on_ready: Told host and port when it accepts connections.
+    """
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        *,
+        bridge: Bridge,
+        on_ready: Callable[[str, int], None] | None = None,
+    ) -> None:
+        super().__init__(config)
+        self._bridge = bridge
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept connections, and say where."""
+        await super().startup(sockets)
+        if self.started and self._on_ready is not None:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            self._on_ready(str(host), int(port))
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more, tell WebSockets, let requests end, then end the application."""
+        for server in self.servers:
+            server.close()
+        self._bridge.say_goodbye()
+        waited = 0.0
+        while self._bridge.readers and waited < _GOODBYE_S:
+            await self._bridge.clock.sleep(0.02)
+            waited += 0.02
+        await super().shutdown(sockets)
+
+
+def make_server(
+    app: FastAPI,
+    settings: BridgeSettings,
+    *,
+    on_ready: Callable[[str, int], None] | None = None,
+    **more: Any,
+) -> BridgeServer:
+    """Make a server of an application; `more` goes to uvicorn's configuration."""
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        ws="websockets-sansio",
+        ws_max_size=_SOCKET_MESSAGE,
+        ws_ping_interval=20.0,
+        ws_ping_timeout=20.0,
+        # what is sent is small, and would be compressed once for each of all readers
+        ws_per_message_deflate=False,
+        lifespan="on",
+        # paths name contracts, and an access log would tell who looks at what
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=int(max(1, settings.shutdown_s)),
+        timeout_keep_alive=30,
+        # who is behind a proxy says so there; nobody is believed by a header here
+        proxy_headers=False,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
+        ssl_version=ssl.PROTOCOL_TLS_SERVER,
+        workers=1,
+        **more,
+    )
+    return BridgeServer(config, bridge=app.state.bridge, on_ready=on_ready)
