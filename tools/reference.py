@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import inspect
+import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -303,6 +304,65 @@ def _arguments(thing: type) -> dict[str, str]:
     return {key: text.rstrip(".") for key, text in found.items()}
 
 
+def bridge_page() -> str:
+    """Return the reference of the bridge: its settings, its endpoints, its problems."""
+    from ibkr_connector.bridge.app import bare_app
+    from ibkr_connector.bridge.problems import TABLE as PROBLEMS
+    from ibkr_connector.bridge.problems import URN
+    from ibkr_connector.settings.bridge import BridgeSettings, bridge_variable
+
+    lines = [
+        "# The HTTP bridge",
+        "",
+        "For whoever calls `ibkr serve` from another program; [how to](../how-to/bridge.md) comes",
+        "first. The whole description for generators of clients is [openapi.json](openapi.json),",
+        "as the bridge serves it under `/openapi.json`.",
+        "",
+        "## Endpoints",
+        "",
+        "| call | scope | what it does |",
+        "| --- | --- | --- |",
+    ]
+    for path, methods in bare_app().openapi()["paths"].items():
+        for method, said in methods.items():
+            about = said["description"].split("\n")[0]
+            lines.append(f"| `{method.upper()} {path}` | {said.get('x-scope', '')} | {about} |")
+    lines += [
+        "| `WS /ws/quotes/{symbol}` | read | Follow the quotes of a symbol. |",
+        "| `WS /v1/ws` | read | Follow topics, as the reader says. |",
+        "",
+        "## Settings",
+        "",
+        "| environment | default | meaning |",
+        "| --- | --- | --- |",
+    ]
+    for name, field in BridgeSettings.model_fields.items():
+        shown = ", ".join(field.default) if isinstance(field.default, tuple) else field.default
+        default = f"`{shown}`" if shown not in {None, ""} else "not set"
+        lines.append(f"| `{bridge_variable(name)}` | {default} | {field.description} |")
+    lines += [
+        "",
+        "## Problems",
+        "",
+        f"The `type` of a problem is `{URN}` and the word of the first column.",
+        "",
+        "| type | status | class of the package | meaning |",
+        "| --- | --- | --- | --- |",
+    ]
+    lines += [
+        f"| `{kind.slug}` | {kind.status} | `{error.__name__}` | {kind.title}. |"
+        for error, kind in PROBLEMS.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def openapi_page() -> str:
+    """Return the description of the HTTP bridge, as it serves it itself."""
+    from ibkr_connector.bridge.app import bare_app
+
+    return json.dumps(bare_app().openapi(), indent=1, sort_keys=True) + "\n"
+
+
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "reference/settings.md": settings_page,
     "reference/codes.md": codes_page,
@@ -310,6 +370,8 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "reference/quirks.md": quirks_page,
     "reference/scenario.md": scenario_page,
     "reference/control.md": control_page,
+    "reference/bridge.md": bridge_page,
+    "reference/openapi.json": openapi_page,
 }
 """Every generated page, by its place under `docs/`."""
 

@@ -6,21 +6,23 @@ import asyncio
 import http.client
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import FastAPI
 from websockets.sync.client import ClientConnection, connect
 
 from ibkr_connector.bridge.running import Bridge
-from ibkr_connector.bridge.serving import BridgeServer, make_server
+from ibkr_connector.bridge.serving import BridgeServer, listen, make_server
 from ibkr_connector.settings.bridge import BridgeSettings
 
-__all__ = ["Answer", "Served", "served", "settings_of"]
+__all__ = ["Answer", "Make", "Served", "served", "settings_of"]
 
 PATIENCE_S = 60.0
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,7 @@ class Served:
         try:
             link.request(method, path.replace(" ", "%20"), raw, {**said, **(headers or {})})
             got = link.getresponse()
-            answer = Answer(
-                got.status, {k.lower(): v for k, v in got.getheaders()}, got.read()
-            )
+            answer = Answer(got.status, {k.lower(): v for k, v in got.getheaders()}, got.read())
         finally:
             link.close()
         return answer
@@ -95,19 +95,32 @@ class Served:
         """Say."""
         return self.call("POST", path, {} if body is None else body, **more)
 
-    def follow(self, path: str = "/v1/ws", **more: Any) -> ClientConnection:
+    def follow(
+        self, path: str = "/v1/ws", *, additional: Mapping[str, str] | None = None, **more: Any
+    ) -> ClientConnection:
         """Open a WebSocket."""
         said = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        said.update(additional or {})
         opening = connect(
             f"ws://{self.host}:{self.port}{path.replace(' ', '%20')}",
             additional_headers=said,
             open_timeout=PATIENCE_S,
+            # who has not read all that came would wait for an answer to its goodbye
+            close_timeout=0.1,
             compression=None,
             proxy=None,
             **more,
         )
         socket: ClientConnection = self.sockets.enter_context(opening)
         return socket
+
+    def do(self, act: Callable[[], T]) -> T:
+        """Run something on the loop of the server, and return what it returns."""
+
+        async def acting() -> T:
+            return act()
+
+        return asyncio.run_coroutine_threadsafe(acting(), self.loop).result(PATIENCE_S)
 
     def stop(self) -> None:
         """End it as a signal would, and return when it has ended."""
@@ -116,15 +129,17 @@ class Served:
         assert not self.thread.is_alive()
 
 
+Make = Callable[..., Served]
+"""Makes a bridge of settings."""
+
+
 def settings_of(**given: Any) -> BridgeSettings:
     """Return settings for a free port."""
     return BridgeSettings(**{"port": 0, "shutdown_s": 5, **given})
 
 
 @contextmanager
-def served(
-    app: FastAPI, settings: BridgeSettings, *, token: str | None = None
-) -> Iterator[Served]:
+def served(app: FastAPI, settings: BridgeSettings, *, token: str | None = None) -> Iterator[Served]:
     """Serve an application, for as long as the block lasts."""
     ready = threading.Event()
     where: list[tuple[str, int]] = []
@@ -139,12 +154,12 @@ def served(
 
     async def serve() -> None:
         loops.append(asyncio.get_running_loop())
-        await server.serve()
+        await server.serve(sockets=[listen(settings)])
 
     def run() -> None:
         try:
             asyncio.run(serve())
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  # raised where it is waited for
             failed.append(error)
         finally:
             ready.set()

@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
 import ibkr_connector
 from ibkr_connector.clock import Clock, SystemClock
@@ -28,7 +28,7 @@ from .running import Bridge
 from .tokens import TokenBook
 from .v1 import routers
 
-__all__ = ["ROUTERS", "make_app"]
+__all__ = ["ROUTERS", "bare_app", "make_app"]
 
 _log = logging.getLogger("ibkr_connector.bridge")
 
@@ -49,19 +49,8 @@ def make_app(
         async with bridge.open():
             yield
 
-    app = FastAPI(
-        title="ibkr-connector bridge",
-        version=ibkr_connector.__version__,
-        lifespan=lifespan,
-        # their pages would load programs from another host
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-        generate_unique_id_function=lambda route: route.name,
-    )
+    app = bare_app(lifespan)
     app.state.bridge = bridge
-    for router in ROUTERS:
-        app.include_router(router)
     app.add_exception_handler(IBKRError, _of_ours)
     app.add_exception_handler(RequestValidationError, _of_mistakes)
     app.add_exception_handler(HTTPException, _of_http)
@@ -77,6 +66,23 @@ def make_app(
             expose_headers=_EXPOSED,
             max_age=600,
         )
+    return app
+
+
+def bare_app(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+    """Make an application of all endpoints with nothing behind them, enough to describe itself."""
+    app = FastAPI(
+        title="ibkr-connector bridge",
+        version=ibkr_connector.__version__,
+        lifespan=lifespan,
+        # their pages would load programs from another host
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    for router in ROUTERS:
+        app.include_router(router)
     describe(app, ROUTERS)
     return app
 

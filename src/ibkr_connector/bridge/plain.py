@@ -30,14 +30,18 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 def as_json(record: object, kind: Any = None) -> bytes:
     """Return a record as JSON; `kind` is what it is written as, its own class if not given."""
-    adapter = _adapter(kind if kind is not None else type(record))
-    return adapter.dump_json(record, fallback=_other, warnings="none")
+    return _adapter_of(record, kind).dump_json(record, fallback=_other, warnings="none")
 
 
 def plain(record: object, kind: Any = None) -> Any:
     """Return a record as what a JSON document of it would be read as."""
-    adapter = _adapter(kind if kind is not None else type(record))
+    adapter = _adapter_of(record, kind)
     return adapter.dump_python(record, mode="json", fallback=_other, warnings="none")
+
+
+def _adapter_of(record: object, kind: Any) -> TypeAdapter[Any]:
+    chosen: Any = type(record) if kind is None else kind
+    return _adapter(chosen)
 
 
 def _other(value: object) -> object:

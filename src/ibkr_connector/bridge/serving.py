@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import signal
 import socket
-import ssl
-from collections.abc import Callable
-from typing import Any
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
 
 import uvicorn
 from fastapi import FastAPI
 
+from ibkr_connector.errors import ConfigurationError
 from ibkr_connector.settings.bridge import BridgeSettings
 
 from .running import Bridge
 
-__all__ = ["BridgeServer", "make_server"]
+__all__ = ["BridgeServer", "listen", "make_server"]
 
-_SOCKET_MESSAGE = 16_384
-_GOODBYE_S = 2.0
+_SOCKET_MESSAGE: Final = 16_384
+_GOODBYE_S: Final = 2.0
 
 
 class BridgeServer(uvicorn.Server):
@@ -48,6 +51,24 @@ class BridgeServer(uvicorn.Server):
             host, port = self.servers[0].sockets[0].getsockname()[:2]
             self._on_ready(str(host), int(port))
 
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """
+        End at the first signal, as a program that was asked to end: with success.
+
+        uvicorn would let the signal kill the process once everything is closed.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self.handle_exit) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no more, tell WebSockets, let requests end, then end the application."""
         for server in self.servers:
@@ -60,6 +81,24 @@ class BridgeServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+def listen(settings: BridgeSettings) -> socket.socket:
+    """
+    Take the address to listen on, before anything else is begun.
+
+    Raises:
+        ConfigurationError: It is taken, or not one of this machine.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host.strip("[]"), settings.port), family=family)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the bridge cannot listen on {settings.host}:{settings.port}: "
+            f"{error.strerror or error}",
+            hint="end what listens there, or choose another IBKR_BRIDGE_PORT",
+        ) from error
+
+
 def make_server(
     app: FastAPI,
     settings: BridgeSettings,
@@ -70,8 +109,6 @@ def make_server(
     """Make a server of an application; `more` goes to uvicorn's configuration."""
     config = uvicorn.Config(
         app,
-        host=settings.host,
-        port=settings.port,
         ws="websockets-sansio",
         ws_max_size=_SOCKET_MESSAGE,
         ws_ping_interval=20.0,
@@ -89,7 +126,6 @@ def make_server(
         proxy_headers=False,
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
-        ssl_version=ssl.PROTOCOL_TLS_SERVER,
         workers=1,
         **more,
     )

@@ -30,6 +30,7 @@ from . import (
     metrics,
     order,
     paid_in,
+    serve,
     shell,
     sim,
 )
@@ -77,6 +78,7 @@ kill.register(app)
 paid_in.register(app)
 order.register(app)
 instruments.register(app)
+serve.register(app)
 shell.register(app)
 sim.register(app)
 check.register(app)
