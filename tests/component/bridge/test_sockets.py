@@ -108,7 +108,7 @@ def test_orders_are_told_as_they_happen(bridge: Served) -> None:
 def test_all_readers_share_one_line(bridge: Served, gateway_of_all: HostedSimulator) -> None:
     def asked() -> int:
         log = gateway_of_all.do(lambda gw: [type(one.request).__name__ for one in gw.log])
-        return log.count("RequestMarketData")
+        return log.count("ReqMarketData")
 
     first = bridge.follow("/ws/quotes/NVDA")
     hear(first, of("quote"))
