@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from ibkr_connector.clock import Clock
-from ibkr_connector.errors import IBKRError
+from ibkr_connector.errors import AccountError, IBKRError
 from ibkr_connector.resilience.timers import Timers
 
 __all__ = ["ROUND_S", "SETTLE_S", "Windows"]
@@ -71,13 +71,22 @@ class Windows:
         """
         Read every window, the main one last.
 
+        One that TWS refuses beside the main one is gone without: it shows none of another account
+        while another program of the login has that of the main one open (TWS 2101). *Limit*: what
+        such an account holds has no price then.
+
         Raises:
-            IBKRError: One could not be read.
+            IBKRError: The main one could not be read, or there is no connection.
         """
         async with self._turn:
             self._stale.clear()
             for account in sorted(self._accounts(), key=lambda name: name == self.main):
-                await self._read(account)
+                try:
+                    await self._read(account)
+                except AccountError as error:
+                    if account == self.main:
+                        raise
+                    _log.warning("the window of an account is not shown: %s", error)
         if self._task is None and len(self._accounts()) > 1:
             self._task = asyncio.get_running_loop().create_task(self._run(), name="ibkr-windows")
 
@@ -114,9 +123,9 @@ class Windows:
             self._stale.clear()
             if main is None or not stale:
                 return
-            try:
-                for account in (*stale, main):
+            for account in (*stale, main):
+                try:
                     await self._read(account)
-            except IBKRError as error:
-                # without a session all are read when it is back; otherwise in the next round
-                _log.info("the windows of some accounts were not read: %s", error)
+                except IBKRError as error:
+                    # without a session all are read when it is back; otherwise in the next round
+                    _log.info("the window of an account was not read: %s", error)

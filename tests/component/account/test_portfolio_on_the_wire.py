@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ibkr_connector.engine import Engine
 from ibkr_connector.errors import AccountError, NotConnectedError, RequestTimeoutError
 from ibkr_connector.gateway.account_port import PnLRequest
 from ibkr_connector.model.account import FigureSource
@@ -15,6 +16,8 @@ from ibkr_connector.model.account_changes import FigureChanged, PositionChange, 
 from ibkr_connector.model.advisor import AdvisorGroup, AllocationMethod, GroupMember
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.ids import ConId
+from ibkr_connector.model.status import ConnectionState
+from ibkr_connector.settings import Settings
 from kit.account_desk import AAPL, FIRM, ME, asked, opened, portfolio_of, quote, trade
 from kit.rig import rig
 
@@ -164,6 +167,27 @@ async def test_a_firms_accounts_are_kept_apart_and_have_ledgers_by_currency(
         assert (summary.account_type, summary.day_trades_left) == ("INDIVIDUAL", None)
         assert summary.previous_equity_with_loan == Decimal(300_000)
         assert summary.look_ahead_change is not None
+
+
+async def test_two_programs_of_a_firm_that_watch_the_same_account_are_both_whole(
+    tmp_path: Path,
+) -> None:
+    # TWS shows a window to nobody (2101) while another client has that of another account open
+    async with rig(tmp_path / "first", accounts=FIRM, account_id="DU1") as one:
+        settings = Settings.load(
+            port=one.simulator.port,
+            client_id=2,
+            account_id="DU1",
+            reset_windows="none",
+            state_dir=tmp_path / "second",
+        )
+        second = await Engine.open(settings, clock=one.clock)
+        try:
+            await one.run(second.connect())
+            status = second.status()
+            assert (status.state, status.degraded_by) == (ConnectionState.READY, ())
+        finally:
+            await one.run(second.aclose())
 
 
 async def test_an_advisors_groups_are_read_set_and_used(tmp_path: Path) -> None:
