@@ -105,6 +105,18 @@ async def test_a_connector_that_has_traded_tells_what_it_did(
     assert not re.search(r"DU\d{5}", str([one.labels for one in read.samples]))
 
 
+async def test_heartbeats_tell_the_round_trip(
+    ibkr_gateway: HostedSimulator, make_connector: Make
+) -> None:
+    async with make_connector(ibkr_gateway.port, heartbeat_interval_s=0.2) as ib:
+        async with asyncio.timeout(20):
+            while ib.get_connection_status().last_heartbeat is None:
+                await asyncio.sleep(0.02)
+        read = await scraped(ib)
+    assert read.value("ibkr_heartbeat_round_trip_seconds_count") >= 1
+    assert read.value("ibkr_heartbeat_timestamp_seconds") > 0
+
+
 async def test_a_rejection_and_a_failed_call_are_counted(
     ibkr_gateway: HostedSimulator, make_connector: Make
 ) -> None:
