@@ -89,7 +89,8 @@ class DayBook:
         told = self._commissions.get(one.exec_id)
         cost = None if told is None else told.commission
         signed = one.quantity if one.action is Action.BUY else -one.quantity
-        value = signed * one.price * (one.contract.multiplier or Decimal(1))
+        # money moves in whole cents, also where a price has more digits
+        value = _cents(signed * one.price * (one.contract.multiplier or Decimal(1)))
         # a busted execution is one of nothing, and costs nothing
         is_whole = cost is not None or not one.quantity
         flow = -value - (cost or _NOTHING)

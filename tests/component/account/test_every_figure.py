@@ -284,8 +284,17 @@ EVERYTHING: Final[list[Step]] = [
 ]
 
 
+HALF_CENTS: Final[list[Step]] = [
+    Divided(265598, -7),
+    Trade("DU1", 265598, -55),
+    Divided(265598, -33),
+]
+"""Executions at prices between two cents, whose money moves in whole ones."""
+
+
 @pytest.mark.timeout(1200)
 @example(story=EVERYTHING)
+@example(story=HALF_CENTS)
 @settings(
     max_examples=FIGURES,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
