@@ -377,7 +377,8 @@ async def test_row_22_no_price_is_none_and_legal_ones_are_kept(
         nothing = Rewrite(
             reply="TickPrice", where={"tick_type": "1"}, values={"price": "-1", "size": "0"}
         )
-        gateway.do(lambda sim: (sim.clear_faults(), sim.inject(nothing)))
+        gateway.do(lambda sim: sim.clear_faults())
+        gateway.do(lambda sim: sim.inject(nothing))
         async with ib.stream_quotes("IBM") as stream:
             one_sided = await until(stream, lambda q: q.ask is not None)
     assert quote.bid == Decimal("-1.25")

@@ -33,6 +33,7 @@ from . import (
     serve,
     shell,
     sim,
+    watch,
 )
 from .demo import DemoPlan, run_demo
 from .options import (
@@ -80,6 +81,7 @@ order.register(app)
 instruments.register(app)
 serve.register(app)
 shell.register(app)
+watch.register(app)
 sim.register(app)
 check.register(app)
 metrics.register(app)

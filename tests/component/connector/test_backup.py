@@ -33,6 +33,7 @@ async def test_a_copy_taken_while_it_runs_is_sound_and_can_be_put_back(
     shutil.rmtree(state)
     shutil.copytree(copy, state)
     async with make_connector(ibkr_gateway.port) as ib:
+        assert second.perm_id is not None
         # what the copy did not know is learned from the broker, and no number is used twice
         assert (await ib.get_order_status(first.order_id)).status is OrderStatus.CANCELLED
         assert (await ib.get_order_status(second.perm_id)).status is OrderStatus.SUBMITTED
