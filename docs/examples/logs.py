@@ -17,10 +17,10 @@ async def main(port: int) -> None:
             report = await ib.place_order(market_order("AAPL", "BUY", 3))
         await ib.wait_for_fill(report.order_id)
     flush_logs()
-    for line in Path("ibkr.log").read_text("utf-8").splitlines():
-        event = json.loads(line)
-        if "order_id" in event:
-            print(event["correlation_id"], event["event"])
 
 
 asyncio.run(main(int(sys.argv[1])))
+for line in Path("ibkr.log").read_text("utf-8").splitlines():
+    event = json.loads(line)
+    if "order_id" in event:
+        print(event["correlation_id"], event["event"])
