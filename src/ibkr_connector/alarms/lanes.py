@@ -136,6 +136,8 @@ class Lane:
             await self._failed(batch, str(error))
             return
         if self._failures:
+            # what counts is when it was taken, not when that was first tried
+            self._allowance.moved(self._clock.monotonic())
             _log.warning("route %s of alerts works again", self._name)
         self._failures, self._has_place = 0, False
         digest = batch[0].delivery_id if len(batch) > 1 else ""

@@ -27,6 +27,11 @@ class Allowance:
         self._taken.append(now)
         return True
 
+    def moved(self, now: float) -> None:
+        """The newest message was brought only now: until now nobody had taken it."""
+        if self._taken:
+            self._taken[-1] = now
+
     def wait_s(self, now: float, *, is_urgent: bool) -> float:
         """Return how long it is until there is a place; 0 when there is one now."""
         while self._taken and now - self._taken[0] >= self._per_s:
