@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from ibkr_connector import IBKRConnector
-from ibkr_connector.cli.app import app
 from ibkr_connector.model.alerts import Alert, AlertChange
 from ibkr_connector.settings.alerts import AlertSettings, read_alerts
 from ibkr_connector.simulator import HostedSimulator
@@ -27,15 +24,9 @@ HERE = Path(__file__).parent
 
 
 @pytest.fixture(autouse=True)
-def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Give the command line a wide terminal, and take back what it does to logging."""
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the command line a wide terminal."""
     monkeypatch.setenv("COLUMNS", "200")
-    loggers = [logging.getLogger(name) for name in ("ibkr_connector", "ib_async")]
-    before = [(one.handlers[:], one.level, one.propagate) for one in loggers]
-    yield
-    for one, (handlers, level, propagate) in zip(loggers, before, strict=True):
-        one.handlers[:], one.propagate = handlers, propagate
-        one.setLevel(level)
 
 
 def alerts_to(service: AlertService, directory: Path, more: str = "") -> AlertSettings:
@@ -137,8 +128,17 @@ async def until_written(ib: IBKRConnector) -> None:
 # --- the command line -------------------------------------------------------------------------
 
 
-def run(*words: str) -> Any:
-    return CliRunner().invoke(app, ["alerts", *words])
+@dataclass(frozen=True)
+class Said:
+    """What a command has said, and how it ended."""
+
+    exit_code: int
+    output: str
+
+
+def run(*words: str) -> Said:
+    done = ibkr("alerts", *words)
+    return Said(done.returncode, done.stdout + done.stderr)
 
 
 def test_each_route_is_tried_from_the_command_line(tmp_path: Path) -> None:
