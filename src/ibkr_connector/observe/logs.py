@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -107,11 +108,12 @@ def reset_logging() -> None:
             logger.setLevel(logging.NOTSET)
             ours.add(old)
     for old in ours:
-        # a stream that was given stays its owner's
         if isinstance(old, QueuedHandler):
             old.finish()
             old = old.target
-        old.flush()
+        # a stream that was given stays its owner's, who may have closed it meanwhile
+        with suppress(ValueError):
+            old.flush()
         if isinstance(old, logging.FileHandler):
             old.close()
     while _leveled:

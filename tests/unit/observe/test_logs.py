@@ -89,6 +89,18 @@ def test_configuring_again_replaces_and_does_not_double(stream: io.StringIO) -> 
     LOGGER.removeHandler(theirs)
 
 
+@pytest.mark.parametrize("queued", [True, False])
+def test_a_stream_that_its_owner_has_closed_is_in_nobodys_way(queued: bool) -> None:
+    closed, after = io.StringIO(), io.StringIO()
+    configure_logging(stream=closed, queued=queued)
+    closed.close()
+    configure_logging(stream=after, queued=queued)
+    logging.getLogger("ibkr_connector").warning("goes on")
+    flush_logs()
+    assert "goes on" in after.getvalue()
+    reset_logging()
+
+
 def test_parts_have_levels_of_their_own_until_it_is_undone(stream: io.StringIO) -> None:
     configure_logging(
         "INFO", stream=stream, levels={"test": "debug", "ibkr_connector.quiet": "ERROR"}
