@@ -23,7 +23,7 @@ from ibkr_connector.settings.alert_rules import threshold_of
 from ibkr_connector.storage.database import open_database
 from ibkr_connector.tuning import database_place
 
-from .options import EXIT_FAILED, Json, Profile, settings_of
+from .options import EXIT_FAILED, ClientId, Json, Profile, settings_of
 from .render import Renderer
 
 __all__ = ["register"]
@@ -66,10 +66,11 @@ def list_(
         bool, typer.Option("--receipts", help="What became of telling the routes instead.")
     ] = False,
     profile: Profile = None,
+    client_id: ClientId = None,
     as_json: Json = False,
 ) -> None:
-    """Show the alerts that go on, as the running program has written them down."""
-    settings = settings_of(profile, as_json=as_json, alerts=True)
+    """Show the alerts that go on, as the program of that client id has written them down."""
+    settings = settings_of(profile, as_json=as_json, alerts=True, client_id=client_id)
     renderer = Renderer(as_json=as_json)
     if receipts:
         told = _run(_read(settings, lambda records: records.receipts(limit=limit)), renderer)

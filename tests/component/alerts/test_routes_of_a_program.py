@@ -213,5 +213,7 @@ async def test_the_command_line_lists_what_the_program_has_written(
     assert [(one["route"], one["attempts"]) for one in told] == [("ops", 1)]
     nothing = await asyncio.to_thread(run, "list", "--kind", "drift")
     assert "no alerts" in nothing.output
+    beside = await asyncio.to_thread(run, "list", "--client-id", "9")
+    assert "no alerts" in beside.output
     wrong = await asyncio.to_thread(run, "list", "--kind", "drifft")
     assert wrong.exit_code == 1
