@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from . import account, control, live, market, orders
+from . import account, alerts, control, live, market, orders
 
 __all__ = ["routers"]
 
-routers = (control.router, market.router, account.router, orders.router, live.router)
+routers = (
+    control.router,
+    market.router,
+    account.router,
+    orders.router,
+    alerts.router,
+    live.router,
+)

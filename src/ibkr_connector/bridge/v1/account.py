@@ -9,7 +9,8 @@ from pydantic import BaseModel
 
 from ibkr_connector.bridge.asking import READ, TRADE, House, Symbol, of, unchanged_or
 from ibkr_connector.bridge.plain import answer, as_json
-from ibkr_connector.model.account import AccountSummary, Position
+from ibkr_connector.model.account import AccountSummary, Position, ProfitAndLoss
+from ibkr_connector.model.analytics import Exposure
 from ibkr_connector.orders.closing import ClosingReport
 
 __all__ = ["router"]
@@ -38,6 +39,18 @@ async def v1_positions(house: House, request: Request, account: Account = None) 
     """Return what is held, one row for each account and contract."""
     rows = await house.ib.get_positions(account)
     return unchanged_or(request, as_json(Positions(items=list(rows))))
+
+
+@router.get("/pnl", dependencies=[READ], responses=of(ProfitAndLoss, "Of today"))
+async def v1_pnl(house: House, account: Account = None) -> Response:
+    """Return today's profit and loss of an account; the first call takes about a second."""
+    return answer(await house.ib.portfolio.pnl(account))
+
+
+@router.get("/exposure", dependencies=[READ], responses=of(Exposure, "Long, short, net, gross"))
+async def v1_exposure(house: House, account: Account = None) -> Response:
+    """Return how much of the account is at stake, by what it holds."""
+    return answer(await house.ib.portfolio.exposure(account))
 
 
 @router.post(
