@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import threading
@@ -21,6 +22,7 @@ __all__ = ["BridgeServer", "listen", "make_server"]
 
 _SOCKET_MESSAGE: Final = 16_384
 _GOODBYE_S: Final = 2.0
+_BACKLOG: Final = 256
 
 
 class BridgeServer(uvicorn.Server):
@@ -89,14 +91,22 @@ def listen(settings: BridgeSettings) -> socket.socket:
         ConfigurationError: It is taken, or not one of this machine.
     """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    # asyncio sends at once (no Nagle) on sockets that name their protocol, and on no others: an
+    # answer would wait 40 ms for the acknowledgement of its header
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server((settings.host.strip("[]"), settings.port), family=family)
+        if os.name == "posix":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((settings.host.strip("[]"), settings.port))
+        listening.listen(_BACKLOG)
     except OSError as error:
+        listening.close()
         raise ConfigurationError(
             f"the bridge cannot listen on {settings.host}:{settings.port}: "
             f"{error.strerror or error}",
             hint="end what listens there, or choose another IBKR_BRIDGE_PORT",
         ) from error
+    return listening
 
 
 def make_server(

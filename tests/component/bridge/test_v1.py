@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import socket
 from decimal import Decimal
 from urllib.parse import quote
 
@@ -117,3 +119,22 @@ def test_one_caller_cannot_ask_without_end(make_bridge: Make) -> None:
     assert answers[-1].status == 429
     assert answers[-1].slug == "too-many-requests"
     assert int(answers[-1].headers["retry-after"]) >= 1
+
+
+def test_answers_are_sent_at_once(bridge: Served) -> None:
+    """Without it an answer of two pieces waits 40 ms for the acknowledgement of the first."""
+    kept = http.client.HTTPConnection(bridge.host, bridge.port, timeout=60)
+    try:
+        kept.request("GET", "/livez")
+        kept.getresponse().read()
+
+        def options() -> list[int]:
+            transports = [one.transport for one in bridge.server.server_state.connections]
+            sockets = [transport.get_extra_info("socket") for transport in transports]
+            return [one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for one in sockets]
+
+        found = bridge.do(options)
+    finally:
+        kept.close()
+    assert found
+    assert all(found)
