@@ -106,6 +106,7 @@ class Guard:
                 return
             scope.setdefault("state", {})
             scope["state"]["caller"], scope["state"]["request_id"] = caller, identity
+            scope["state"]["still"] = lambda: self._is_still_good(headers, caller)
             await self._app(scope, receive, _marked(send, identity))
 
     def _enter(self, scope: Scope, headers: Headers) -> Caller:
@@ -172,6 +173,12 @@ class Guard:
             "the token is not one of this bridge" if token else "there is no token",
             hint="send the header `Authorization: Bearer TOKEN`",
         )
+
+    def _is_still_good(self, headers: Headers, caller: Caller) -> bool:
+        """Tell whether who was let in would be let in now: a token may have gone meanwhile."""
+        if not self._tokens.is_needed:
+            return True
+        return self._tokens.caller_of(_token_of(headers)) == caller
 
     async def _whole_body(self, headers: Headers, receive: Receive) -> Receive:
         """Read the body, as far as it may go, and give it out as one piece."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,7 +12,8 @@ import pytest
 from fastapi.routing import APIRoute
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection
 
 from ibkr_connector import IBKRConnector, Settings
 from ibkr_connector.bridge import create_app
@@ -247,13 +247,14 @@ def test_a_body_that_is_too_large_is_not_read(door: Served) -> None:
 
 
 def test_a_body_without_a_length_is_cut_off_where_it_is_too_large(door: Served) -> None:
-    link = http.client.HTTPConnection(door.host, door.port, timeout=30)
-    try:
-        chunks = (b"x" * 1000 for _ in range(4))
-        link.request("POST", "/orders", chunks, bearer(TRADE), encode_chunked=True)
-        assert link.getresponse().status in {400, 413}
-    finally:
-        link.close()
+    with socket.create_connection((door.host, door.port), timeout=30) as link:
+        link.sendall(
+            f"POST /orders HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TRADE}\r\n"
+            "Transfer-Encoding: chunked\r\n\r\n".encode()
+        )
+        # one piece that is just too much, and nothing behind it that would still be on its way
+        link.sendall(b"801\r\n" + b"x" * 0x801)
+        assert link.recv(100).split()[1] == b"413"
 
 
 @pytest.mark.parametrize("length", ["-1", "1e3", "99999999999999999999999", "0x10", "٣"])
@@ -322,3 +323,30 @@ def test_no_secret_is_logged(door: Served, caplog: pytest.LogCaptureFixture) -> 
         door.post("/orders", {"symbol": "AAPL"}, headers=bearer(token))
     assert READ not in caplog.text
     assert "w" * 40 not in caplog.text
+
+
+def test_a_web_socket_ends_with_its_token(tmp_path: Path) -> None:
+    tokens = tmp_path / "tokens"
+    tokens.write_text(f"read {READ}\nread {TRADE}\n")
+    tokens.chmod(0o600)
+    ib = IBKRConnector.create(Settings.load(port=1, state_dir=tmp_path / "journal"))
+    given = settings_of(auto_connect=False, token_file=tokens, heartbeat_s=0.1)
+    with served(create_app(ib, bridge=given), given) as made:
+        going, staying = (made.follow("/v1/ws", additional=bearer(t)) for t in (READ, TRADE))
+        tokens.write_text(f"read {ADMIN} new\nread {TRADE}\n")
+        tokens.chmod(0o600)
+        with pytest.raises(ConnectionClosed) as told:
+            read_all(going)
+        assert told.value.rcvd is not None
+        assert (told.value.rcvd.code, told.value.rcvd.reason) == (
+            1008,
+            "the token is good no more",
+        )
+        staying.send('{"op": "ping"}')
+        while '"pong"' not in staying.recv(30):
+            pass
+
+
+def read_all(opened: ClientConnection) -> None:
+    while True:
+        opened.recv(30)
