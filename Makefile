@@ -23,16 +23,19 @@ simulator := $(component)/simulator tests/conformance
 storms := $(component)/chaos
 venue := tests/unit/simulator/exchange
 strangers := tests/foreign tests/wire
-doors := $(component)/cli tests/docs
+doors := $(component)/cli
+pages := tests/docs
+bridge := $(component)/bridge tests/unit/bridge
+watchers := $(addprefix $(component)/,account alerts doctor) tests/unit/account tests/unit/alarms
 links := $(component)/connector $(component)/supervisor
 spec := tests/spec
 MEASURED := orders lines
 ELSEWHERE := $(kills) $(cuts) $(orders) $(lines) $(simulator) $(storms) $(venue) $(strangers) \
-  $(doors) $(links) $(spec) $(component)/orders tests/unit/simulator tests/component tests/unit tests/kit tests/typing
+  $(doors) $(pages) $(bridge) $(watchers) $(links) $(spec) $(component)/orders tests/unit/simulator tests/component tests/unit tests/kit tests/typing
 others := $(filter-out $(ELSEWHERE) %.py %.md %.txt %__pycache__,$(wildcard tests/* $(component)/* \
   tests/unit/* tests/unit/simulator/*)) $(filter-out $(ELSEWHERE),$(wildcard tests/unit/test_*.py \
   tests/unit/simulator/test_*.py))
-PARTS := orders doors kills lines others links strangers simulator spec storms cuts venue
+PARTS := orders kills others bridge watchers lines pages doors links strangers simulator spec storms cuts venue
 # asyncio's debug mode says of each callback who made it, which costs more than these tests do
 quick := kills cuts orders lines
 
