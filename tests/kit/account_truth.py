@@ -83,7 +83,7 @@ class Books:
     def worth(
         self, account: str, prices: Mapping[int, Decimal], rates: Mapping[str, Decimal]
     ) -> dict[str, Decimal]:
-        """The figures of an account in the base currency, each to the cent."""
+        """The figures of an account in the base currency, each to the cent unless `exact`."""
         lots = self.lots_of(account)
         cash = sum(
             (
@@ -109,4 +109,5 @@ class Books:
             "realized_pnl": realized,
             "daily": daily,
         }
-        return {name: cents(amount) for name, amount in found.items()}
+        exact = {"exact_unrealized_pnl": unrealized, "exact_realized_pnl": realized}
+        return {name: cents(amount) for name, amount in found.items()} | exact

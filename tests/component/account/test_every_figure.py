@@ -212,7 +212,8 @@ class Story:
         for name in ("total_value", "cash", "gross_position_value"):
             assert summary[name] == worth[name], name
         for name in ("unrealized_pnl", "realized_pnl"):
-            assert cents(summary[name]) == worth[name], name
+            # a ledger's figures are written with halves to the even digit, as TWS does
+            assert summary[name] == round(worth[f"exact_{name}"], 2), name
         for ours, theirs in (
             ("buying_power", "buying_power"),
             ("initial_margin", "initial_margin"),
@@ -292,9 +293,23 @@ HALF_CENTS: Final[list[Step]] = [
 """Executions at prices between two cents, whose money moves in whole ones."""
 
 
+HALF_A_CENT: Final[list[Step]] = [
+    Trade("DU1", 265598, -50),
+    Trade("DU1", 265598, -50),
+    Divided(9_480_040, -37),
+    Trade("DU1", 265598, 34),
+    Divided(265598, 34),
+    Trade("DU1", 9_480_040, -33),
+    Price(265598, 276),
+    Divided(265598, 22),
+]
+"""A gain of which the last half cent is rounded in two ways by IB itself."""
+
+
 @pytest.mark.timeout(1200)
 @example(story=EVERYTHING)
 @example(story=HALF_CENTS)
+@example(story=HALF_A_CENT)
 @settings(
     max_examples=FIGURES,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
