@@ -451,7 +451,7 @@ def broken(name: str, file: str, text: str | bytes, *says: str) -> Bad:
 
 
 FILES: Final = (
-    broken("rules: no YAML", "risk_config", "max_order_size: [", "correct the file"),
+    broken("rules: no YAML", "risk_config", "max_order_size: [", "line 1", "too many"),
     broken("rules: no text", "risk_config", b"\xff\xfe\x00", "cannot read"),
     broken("rules: a list", "risk_config", "- 5\n", "expected names and values"),
     broken("rules: a key twice", "risk_config", "max_order_size: 1\nmax_order_size: 2\n", "twice"),
@@ -459,10 +459,10 @@ FILES: Final = (
     broken("rules: words for a number", "risk_config", "max_order_size: lots\n", "'lots'"),
     broken("rules: not a number", "risk_config", "max_order_size: .nan\n", "'.nan'"),
     broken("rules: infinite", "risk_config", "max_order_size: Infinity\n", "finite"),
-    broken("rules: negative", "risk_config", "max_order_size: -1\n", "greater than 0"),
+    broken("rules: negative", "risk_config", "max_order_size: -1\n", "'-1', which is not above 0"),
     broken("rules: per cent for a share", "risk_config",
            "max_order_size: 1\nmax_portfolio_risk: 5\n", "max_portfolio_risk", "0 to 1"),
-    broken("rules: nothing", "risk_config", "", "max_order_size is not given", "expected"),
+    broken("rules: nothing", "risk_config", "", "risk_config.yaml is empty", "or remove it"),
     broken("rules: an override of nothing", "risk_config",
            "max_order_size: 1\noverrides: {symbols: {AAPL: {max_size: 5}}}\n",
            "overrides.symbols.AAPL.max_size"),
@@ -470,7 +470,7 @@ FILES: Final = (
            "max_order_size: 1\nmax_orders_per_second: 9\nmax_orders_per_minute: 5\n",
            "lower the one"),
     broken("rules: endless references", "risk_config", "a: &a [*a]\n", "risk_config"),
-    broken("permissions: no YAML", "trading_permissions", "symbols: {", "correct the file"),
+    broken("permissions: no YAML", "trading_permissions", "symbols: {", "line 1", "is missing"),
     broken("permissions: an unknown kind", "trading_permissions", "security_types: [SHARES]\n",
            "security_types"),
     broken("permissions: allowed and denied", "trading_permissions",
