@@ -38,11 +38,13 @@ def pytest_runtest_protocol(
     Let one failure stay one.
 
     What a failed test leaves open is kept alive by its traceback, and would be complained about in
-    the middle of some later test.
+    the middle of some later test. So would a log that a command has set up in this process.
     """
     try:
         return (yield)
     finally:
+        if (logs := sys.modules.get("ibkr_connector.observe.logs")) is not None:
+            logs.reset_logging()
         if getattr(sys, "last_value", None) is not None:
             for name in ("last_type", "last_value", "last_traceback", "last_exc"):
                 if hasattr(sys, name):
