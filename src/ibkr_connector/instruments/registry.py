@@ -324,7 +324,9 @@ class Registry:
                             "the instrument %s is the contract %s now, and was %s",
                             *(change.subject, change.new, change.old),
                         )
-            await self._prune()
+                # within the loop: what is noted while this is awaited must be written too
+                if not self._notes:
+                    await self._prune()
         finally:
             self._writer = None
 

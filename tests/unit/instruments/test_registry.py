@@ -323,6 +323,29 @@ async def test_many_are_resolved_together_and_each_failure_is_named(
         assert len(listing.asked) == 19, "the others are known"
 
 
+async def test_what_is_noted_while_old_things_are_let_go_is_written_too(
+    opened: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, end = asyncio.Event(), asyncio.Event()
+    prune = Registry._prune
+
+    async def slow(registry: Registry) -> None:
+        begun.set()
+        await end.wait()
+        await prune(registry)
+
+    monkeypatch.setattr(Registry, "_prune", slow)
+    other = ContractDetails(contract=Contract(symbol="LATE", con_id=ConId(7)))
+    async with opened(DETAILS, other) as (resolver, _, _):
+        await resolver.resolve("AAPL")
+        await begun.wait()
+        await resolver.resolve("LATE")
+        end.set()
+    async with opened() as (resolver, _, listing):
+        assert await resolver.resolve("LATE") == other
+        assert listing.asked == []
+
+
 async def test_market_rules_are_remembered_for_a_week(
     opened: Callable[..., Any], clock: FakeClock
 ) -> None:
