@@ -17,7 +17,8 @@ component := tests/component
 kills := $(addprefix $(component)/orders/test_,$(addsuffix .py,exactly_once_machine exactly_once_kills \
   orders_and_kills orders_and_disks))
 cuts := $(addprefix $(component)/orders/test_,$(addsuffix .py,orders_on_the_wire any_order_on_the_wire))
-orders := tests/unit/orders $(filter-out $(kills) $(cuts),$(wildcard $(component)/orders/test_*.py))
+desk := tests/unit/orders $(addprefix $(component)/orders/test_,$(addsuffix .py,bad_inputs brackets_on_the_wire))
+orders := $(filter-out $(kills) $(cuts) $(desk),$(wildcard $(component)/orders/test_*.py))
 lines := tests/unit/resilience tests/unit/gateway tests/unit/simulator/wire $(component)/gateway
 simulator := $(component)/simulator tests/conformance
 storms := $(component)/chaos
@@ -29,15 +30,15 @@ bridge := $(component)/bridge tests/unit/bridge
 watchers := $(addprefix $(component)/,account alerts doctor) tests/unit/account tests/unit/alarms
 links := $(component)/connector $(component)/supervisor
 spec := tests/spec
-MEASURED := orders lines
-ELSEWHERE := $(kills) $(cuts) $(orders) $(lines) $(simulator) $(storms) $(venue) $(strangers) \
+MEASURED := desk lines
+ELSEWHERE := $(kills) $(cuts) $(desk) $(orders) $(lines) $(simulator) $(storms) $(venue) $(strangers) \
   $(doors) $(pages) $(bridge) $(watchers) $(links) $(spec) $(component)/orders tests/unit/simulator tests/component tests/unit tests/kit tests/typing
 others := $(filter-out $(ELSEWHERE) %.py %.md %.txt %__pycache__,$(wildcard tests/* $(component)/* \
   tests/unit/* tests/unit/simulator/*)) $(filter-out $(ELSEWHERE),$(wildcard tests/unit/test_*.py \
   tests/unit/simulator/test_*.py))
-PARTS := orders kills others bridge watchers lines pages doors links strangers simulator spec storms cuts venue
+PARTS := orders others kills desk lines bridge watchers pages doors links strangers simulator spec storms cuts venue
 # asyncio's debug mode says of each callback who made it, which costs more than these tests do
-quick := kills cuts orders lines
+quick := kills cuts desk orders lines
 
 # the programs that tests start would be compiled anew each time
 unexport PYTHONDONTWRITEBYTECODE
