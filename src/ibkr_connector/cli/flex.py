@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from ibkr_connector.account.flex import parse_flex, read_flex
@@ -114,7 +115,7 @@ def _save(path: Path, data: bytes) -> None:
 
 def _show(renderer: Renderer, told: FlexCheck, statements: tuple[FlexStatement, ...]) -> None:
     for one in statements:
-        account = mask_accounts(one.account)
+        account = escape(mask_accounts(one.account))
         renderer.show(f"statement of {account}, {one.from_date} to {one.to_date}")
     if told.differences:
         table = Table(title="differences", title_justify="left", box=None)
@@ -122,14 +123,13 @@ def _show(renderer: Renderer, told: FlexCheck, statements: tuple[FlexStatement, 
             table.add_column(name, overflow="fold")
         for row in told.differences:
             here, there = ("-" if value is None else str(value) for value in (row.here, row.there))
-            account = mask_accounts(row.account)
-            table.add_row(
-                account, row.symbol, row.finding, here, there, row.whose, str(row.exec_id)
-            )
+            cells = (row.symbol, row.finding, here, there, row.whose, row.exec_id)
+            # what stands in a file is no markup
+            table.add_row(*map(escape, (mask_accounts(row.account), *cells)))
         renderer.console.print(table)
     for total in told.totals:
         renderer.show(
-            f"{total.currency}: {total.executions_here} executions here, "
+            f"{escape(total.currency)}: {total.executions_here} executions here, "
             f"{total.executions_there} there; paid {total.value_here} here, "
             f"{total.value_there} there; commissions {total.commission_here} here, "
             f"{total.commission_there} there"

@@ -175,6 +175,8 @@ def test_the_command_tells_whether_they_agree(traded: Traded, tmp_path: Path) ->
     assert [row["finding"] for row in body["differences"]] == ["missing here"]
     table = ibkr("flex", str(file))
     assert (table.returncode, "1 differences" in table.stdout) == (1, True)
+    file.write_bytes(traded.statement(*traded.rows, {**manual, "symbol": "[/red]X"}))
+    assert "[/red]X" in ibkr("flex", str(file)).stdout
     account = traded.rows[0]["accountId"]
     assert account not in done.stdout + told.stdout + table.stdout
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,19 @@ from ibkr_connector.account.flex_check import OUR_PREFIX, check_flex
 from ibkr_connector.account.flex_findings import Finding, Whose
 from ibkr_connector.account.flex_service import fetch_flex
 from ibkr_connector.errors import AccountError, ConfigurationError
+from ibkr_connector.model.contracts import Contract
+from ibkr_connector.model.ids import ClientId, ConId, ExecId, OrderId
+from ibkr_connector.model.orders import (
+    Action,
+    Fill,
+    OrderReport,
+    OrderStatus,
+    OrderType,
+    SendDisposition,
+    TimeInForce,
+)
 from ibkr_connector.model.statements import FlexTrade
+from ibkr_connector.orders.history import RecordedOrder
 from ibkr_connector.orders.references import PREFIX
 
 TRADE = (
@@ -58,12 +71,8 @@ def test_an_execution_is_read_with_all_that_it_says() -> None:
     assert statement.generated == datetime(2026, 3, 6, 9, tzinfo=UTC)
     assert (statement.cash, statement.positions, statement.equity) == (None, None, None)
     row = only(trades(TRADE))
-    assert (row.con_id, row.symbol, row.quantity, row.price) == (
-        265598,
-        "AAPL",
-        10,
-        Decimal("100.5"),
-    )
+    assert (row.con_id, row.symbol) == (ConId(265598), "AAPL")
+    assert (row.quantity, row.price) == (Decimal(10), Decimal("100.5"))
     assert (row.commission, row.commission_currency) == (Decimal("1.25"), "USD")
     assert (row.exec_id, row.order_id, row.order_ref) == ("0000e0d5.1.01", "77", "ibc-abc")
     assert row.time == datetime(2026, 3, 4, 17, tzinfo=UTC)
@@ -134,7 +143,7 @@ def test_what_a_query_left_out_is_not_known() -> None:
 def test_a_sale_is_negative_and_a_rebate_too() -> None:
     sale = TRADE.replace('buySell="BUY"', 'buySell="SELL"').replace('"-1.25"', '"0.25"')
     row = only(trades(sale))
-    assert (row.quantity, row.commission) == (-10, Decimal("-0.25"))
+    assert (row.quantity, row.commission) == (Decimal(-10), Decimal("-0.25"))
     assert only(trades(sale.replace('quantity="10"', 'quantity="-10"'))) == row
 
 
@@ -167,7 +176,7 @@ def test_cash_positions_and_worth_are_read() -> None:
     assert told.cash is not None
     assert (told.cash[0].kind, told.cash[0].amount) == ("Dividends", Decimal("12.5"))
     assert told.positions is not None
-    assert [(row.quantity, row.value) for row in told.positions] == [(-3, -183)]
+    assert [(row.quantity, row.value) for row in told.positions] == [(Decimal(-3), Decimal(-183))]
     assert told.equity is not None
     assert told.equity[0].total == Decimal("1000000.25")
 
@@ -238,6 +247,118 @@ def test_it_is_told_whose_order_is_missing_here(reference: str, whose: Whose) ->
     assert (row.finding, row.whose) == (Finding.MISSING_HERE, whose)
 
 
+def recorded(*fills: Fill) -> RecordedOrder:
+    """Return an order of the journal with these fills."""
+    first = fills[0]
+    report = OrderReport(
+        order_id=first.order_id,
+        status=OrderStatus.FILLED,
+        timestamp=first.time,
+        contract=first.contract,
+        action=first.action,
+        quantity=Decimal(10),
+        order_type=OrderType.MARKET,
+        time_in_force=TimeInForce.DAY,
+        limit_price=None,
+        stop_price=None,
+        filled_quantity=Decimal(10),
+        remaining_quantity=Decimal(0),
+        avg_fill_price=first.price,
+        commission=first.commission,
+        account="DU1234567",
+        order_ref="ibc-abc",
+        client_order_id=None,
+        client_id=ClientId(1),
+        perm_id=None,
+        disposition=next(iter(SendDisposition)),
+        fills=fills,
+    )
+    return RecordedOrder(report=report, created=first.time, is_own=True, is_open=False)
+
+
+def fill(**more: Any) -> Fill:
+    """Return the fill that `TRADE` tells."""
+    told: dict[str, Any] = {
+        "exec_id": ExecId("0000e0d5.1.01"),
+        "order_id": OrderId(1),
+        "perm_id": None,
+        "client_id": ClientId(1),
+        "contract": Contract(symbol="AAPL"),
+        "action": Action.BUY,
+        "quantity": Decimal(10),
+        "price": Decimal("100.5"),
+        "time": datetime(2026, 3, 4, 17, tzinfo=UTC),
+        "commission": Decimal("1.25"),
+        "commission_currency": "USD",
+        **more,
+    }
+    return Fill(**told)
+
+
+@pytest.mark.parametrize(
+    ("more", "findings", "later"),
+    [
+        ({}, [Finding.MISSING_THERE], 0),
+        ({"account": "DU7654321"}, [], 0),
+        ({"quantity": Decimal(0)}, [], 0),
+        ({"time": datetime(2026, 3, 3, 17, tzinfo=UTC)}, [], 0),
+        ({"time": datetime(2026, 3, 6, 17, tzinfo=UTC)}, [], 0),
+        # the days are New York's: this is the evening before, and this the last one
+        ({"time": datetime(2026, 3, 4, 3, tzinfo=UTC)}, [], 0),
+        ({"time": datetime(2026, 3, 6, 0, tzinfo=UTC)}, [], 1),
+        ({"time": datetime(2026, 3, 5, 21, 59, tzinfo=UTC)}, [Finding.MISSING_THERE], 0),
+        ({"time": datetime(2026, 3, 5, 0, tzinfo=UTC)}, [Finding.MISSING_THERE], 0),
+    ],
+)
+def test_a_fill_of_these_days_and_this_account_must_be_in_the_statement(
+    more: dict[str, Any], findings: list[Finding], later: int
+) -> None:
+    (told,) = parse_flex(trades())
+    check = check_flex(told, [recorded(fill(**more))])
+    assert [row.finding for row in check] == findings
+    assert all((row.whose, row.here) == (Whose.OURS, "10 at 100.5") for row in check)
+    assert check.later == later
+
+
+def test_what_came_after_the_statement_was_written_is_not_missing() -> None:
+    told = parse_flex(document("<Trades/>", whenGenerated="20260304;110000"))
+    assert check_flex(told, [recorded(fill())]).is_clean
+
+
+@pytest.mark.parametrize(
+    ("more", "findings"),
+    [
+        ({}, []),
+        ({"commission": Decimal("1.2549")}, []),
+        ({"commission": Decimal("1.256")}, [Finding.COMMISSION]),
+        ({"commission": None}, [Finding.COMMISSION]),
+        ({"commission_currency": "EUR"}, [Finding.COMMISSION]),
+        ({"action": Action.SELL}, [Finding.QUANTITY]),
+        ({"price": Decimal("100.51")}, [Finding.PRICE]),
+        ({"time": datetime(2026, 3, 4, 17, 0, 1, tzinfo=UTC)}, []),
+        ({"time": datetime(2026, 3, 4, 18, tzinfo=UTC)}, [Finding.TIME]),
+        ({"exec_id": ExecId("0000e0d5.1.02")}, [Finding.REVISION]),
+    ],
+)
+def test_what_both_have_is_compared(more: dict[str, Any], findings: list[Finding]) -> None:
+    (told,) = parse_flex(trades(TRADE))
+    check = check_flex(told, [recorded(fill(**more))])
+    assert (check.matched, [row.finding for row in check]) == (1, findings)
+
+
+def test_an_advisers_execution_is_compared_in_each_account() -> None:
+    other = TRADE.replace("DU1234567", "DU7654321").replace('quantity="10"', 'quantity="4"')
+    statements = (
+        *parse_flex(trades(TRADE)),
+        *parse_flex(document(f"<Trades>{other}</Trades>", accountId="DU7654321")),
+    )
+    fills = (fill(account="DU1234567"), fill(account="DU7654321", quantity=Decimal(4)))
+    check = check_flex(statements, [recorded(*fills)])
+    assert (check.is_clean, check.matched, check.accounts) == (True, 2, ("DU1234567", "DU7654321"))
+    alone = check_flex(statements, [recorded(fills[0])])
+    assert [(row.finding, row.account) for row in alone] == [(Finding.MISSING_HERE, "DU7654321")]
+
+
 def test_what_no_order_did_is_counted_and_not_compared() -> None:
     (told,) = parse_flex(trades(TRADE.replace("0000e0d5.1.01", "")))
     check = check_flex(told, ())
@@ -258,7 +379,7 @@ def test_our_references_are_known_by_their_beginning() -> None:
     ],
 )
 async def test_a_download_that_cannot_be_is_refused_before_a_byte_is_sent(
-    more: dict[str, str], said: str
+    more: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=said) as caught:
         await fetch_flex(**{"token": "sesame", "query": "1", **more})
