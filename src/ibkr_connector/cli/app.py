@@ -25,6 +25,7 @@ from . import (
     check,
     config,
     doctor,
+    flex,
     instruments,
     kill,
     metrics,
@@ -75,6 +76,7 @@ account.register(app)
 alerts.register(app)
 config.register(app)
 doctor.register(app)
+flex.register(app)
 kill.register(app)
 paid_in.register(app)
 order.register(app)

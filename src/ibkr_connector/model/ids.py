@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NewType
 
-__all__ = ["ClientId", "ConId", "ExecId", "OrderId", "PermId", "RequestId"]
+__all__ = ["ClientId", "ConId", "ExecId", "OrderId", "PermId", "RequestId", "exec_base"]
 
 ClientId = NewType("ClientId", int)
 """Names one API connection at the gateway; orders belong to the client id that sent them."""
@@ -23,3 +23,11 @@ RequestId = NewType("RequestId", int)
 
 ExecId = NewType("ExecId", str)
 """Execution id; a correction has the same text with another number after the last dot."""
+
+
+def exec_base(exec_id: ExecId) -> tuple[str, int]:
+    """Split an execution id into what stays and the revision that a correction raises."""
+    base, dot, revision = exec_id.rpartition(".")
+    if not dot or not revision.isdecimal():
+        return exec_id, 0
+    return base, int(revision)

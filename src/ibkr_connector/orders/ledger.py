@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from ibkr_connector.gateway.port import BrokerOrder
-from ibkr_connector.model.ids import ClientId, ExecId, OrderId, PermId
+from ibkr_connector.model.ids import ClientId, ExecId, OrderId, PermId, exec_base
 from ibkr_connector.model.orders import Fill, SendDisposition, Transition
 
 from .entry import ZERO, OrderEntry, evolve
@@ -409,14 +409,6 @@ _RECORD: Final[Mapping[type[Any], Callable[[Ledger, Any], None]]] = MappingProxy
         **dict.fromkeys((Decided, Refused, Denied, Drifted, Opened), Ledger._record_nothing),
     }
 )
-
-
-def exec_base(exec_id: ExecId) -> tuple[str, int]:
-    """Split an execution id into what stays and the revision that a correction raises."""
-    base, dot, revision = exec_id.rpartition(".")
-    if not dot or not revision.isdecimal():
-        return exec_id, 0
-    return base, int(revision)
 
 
 def _may_be(
