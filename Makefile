@@ -17,52 +17,73 @@ component := tests/component
 kills := $(addprefix $(component)/orders/test_,$(addsuffix .py,exactly_once_machine exactly_once_kills \
   orders_and_kills orders_and_disks))
 cuts := $(addprefix $(component)/orders/test_,$(addsuffix .py,orders_on_the_wire any_order_on_the_wire))
-desk := tests/unit/orders $(addprefix $(component)/orders/test_,$(addsuffix .py,bad_inputs brackets_on_the_wire))
+desk := tests/unit/orders $(component)/orders/test_brackets_on_the_wire.py
 orders := $(filter-out $(kills) $(cuts) $(desk),$(wildcard $(component)/orders/test_*.py))
-lines := tests/unit/resilience tests/unit/gateway tests/unit/simulator/wire $(component)/gateway
+clients := $(wildcard tests/unit/simulator/wire/test_*_ib_async.py)
+lines := tests/unit/resilience tests/unit/gateway $(component)/gateway \
+  $(filter-out $(clients),$(wildcard tests/unit/simulator/wire/test_*.py))
 simulator := $(component)/simulator tests/conformance
 storms := $(component)/chaos
 venue := tests/unit/simulator/exchange
-strangers := tests/foreign tests/wire
+strangers := tests/foreign tests/wire $(clients)
 doors := $(component)/cli
-pages := tests/docs
+# whatever needs a Jupyter kernel shares one that is loaded
+pages := tests/docs $(component)/notebooks
 bridge := $(component)/bridge tests/unit/bridge
 watchers := $(addprefix $(component)/,account alerts doctor) tests/unit/account tests/unit/alarms
 links := $(component)/connector $(component)/supervisor
 spec := tests/spec
 MEASURED := desk lines
 ELSEWHERE := $(kills) $(cuts) $(desk) $(orders) $(lines) $(simulator) $(storms) $(venue) $(strangers) \
-  $(doors) $(pages) $(bridge) $(watchers) $(links) $(spec) $(component)/orders tests/unit/simulator tests/component tests/unit tests/kit tests/typing
+  $(doors) $(pages) $(bridge) $(watchers) $(links) $(spec) $(component)/orders tests/unit/simulator tests/unit/simulator/wire tests/component tests/unit tests/kit tests/typing
 others := $(filter-out $(ELSEWHERE) %.py %.md %.txt %__pycache__,$(wildcard tests/* $(component)/* \
   tests/unit/* tests/unit/simulator/*)) $(filter-out $(ELSEWHERE),$(wildcard tests/unit/test_*.py \
   tests/unit/simulator/test_*.py))
 PARTS := orders others kills desk lines bridge watchers pages doors links strangers simulator spec storms cuts venue
-# asyncio's debug mode says of each callback who made it, which costs more than these tests do
-quick := kills cuts desk orders lines
+# asyncio's debug mode says of each callback who made it, which costs a tenth of the time; it is on where
+# threads and connections come and go
+quick := $(filter-out links storms,$(PARTS))
 
 # the programs that tests start would be compiled anew each time
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo foreign test check format lint types contracts spelling tests parts coverage bench soak docs limits lock clean
+.PHONY: help setup browser demo foreign test check format lint types contracts spelling tests parts coverage bench soak docs limits lock clean
 
 help:  ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
 
-setup: .venv/.ready $(FOREIGNERS)  ## build the virtual environments, if they are not up to date
+setup: .venv/.ready $(FOREIGNERS) browser  ## build the virtual environments, if they are not up to date
 
-.venv/.ready: requirements/dev.txt pyproject.toml
+# uv fetches and unpacks many at a time; whoever has an index that only pip is told of falls back to pip
+define install
+$(BIN)/uv pip install --quiet --system-certs --python $(1) $(2) \
+  || $(BIN)/python -m pip --python $(1) install $(QUIETLY) $(2)
+endef
+LOCKED := --no-deps --require-hashes --requirement
+
+.venv/.installer: requirements/installer.txt
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install $(QUIETLY) --no-deps --require-hashes -r requirements/dev.txt
-	$(BIN)/python -m pip install $(QUIETLY) --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip install $(QUIETLY) $(LOCKED) $<
+	@touch $@
+
+.venv/.ready: .venv/.installer requirements/dev.txt pyproject.toml
+	$(call install,$(BIN)/python,$(LOCKED) requirements/dev.txt)
+	$(call install,$(BIN)/python,--no-deps --no-build-isolation --editable .)
 	@touch $@
 
 # ib_insync brings another `eventkit`, ibapi another licence, nautilus_trader half a gigabyte and
 # another ibapi: none of them may enter ours
-$(FOREIGN)/%/.ready: requirements/foreign-%.txt
-	$(PYTHON) -m venv --clear $(FOREIGN)/$*
-	$(FOREIGN)/$*/bin/python -m pip install $(QUIETLY) --no-deps --require-hashes -r $<
+$(FOREIGN)/%/.ready: requirements/foreign-%.txt .venv/.installer
+	$(PYTHON) -m venv --clear --without-pip $(FOREIGN)/$*
+	$(call install,$(FOREIGN)/$*/bin/python,$(LOCKED) $<)
 	@touch $@
+
+# the dashboard is tried in Debian's Chromium; where it cannot be had, those tests say so and are skipped
+browser:
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+	  && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } \
+	  || echo 'no chromium here: install it (apt-get install chromium) to try the dashboard in a browser'
 
 demo: .venv/.ready  ## trade against the simulator; GATEWAY=HOST:PORT shows it on a paper gateway
 	$(BIN)/ibkr demo $(if $(GATEWAY),--gateway $(GATEWAY))
@@ -133,9 +154,9 @@ docs: .venv/.ready  ## build the documentation into site/
 limits:  ## known limits, from the comments that name them
 	@grep -rnE '\*limit\*' src | sed 's/: *#/: /'
 
-lock:  ## renew the locks (needs uv)
-	uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links --universal --python-version 3.11 --no-header -o requirements/dev.txt
-	cd requirements && for f in ibapi ib_insync nautilus; do uv pip compile foreign-$$f.in --generate-hashes --no-emit-index-url --no-emit-find-links --universal --python-version 3.11 --no-header -o foreign-$$f.txt; done
+lock: .venv/.installer  ## renew the locks
+	$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links --universal --python-version 3.11 --no-header -o requirements/dev.txt
+	cd requirements && for f in installer foreign-ibapi foreign-ib_insync foreign-nautilus; do ../$(BIN)/uv pip compile $$f.in --generate-hashes --no-emit-index-url --no-emit-find-links --universal --python-version 3.11 --no-header -o $$f.txt; done
 
 clean:  ## remove what the other targets made
 	rm -rf .venv $(FOREIGN) site dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -9,11 +9,17 @@ Measure and print.
     python -m benchmarks reconnect [--rounds N] [--json]
     python -m benchmarks history [--rounds N] [--json]
     python -m benchmarks streams [--rounds N] [--json]
+    python -m benchmarks bridge [--rounds N] [--json]
+    python -m benchmarks clients [--rounds N] [--only SCENE ...] [--json | --write]
+    python -m benchmarks memory [--ticks N] [--json | --write]
+    python -m benchmarks release [--rounds N]
     python -m benchmarks simulator [NAME ...] [--profile] [--json]
 
 The connector is measured beside bare ib_async, in turns, against one gateway, and what counts are
 the ratios; `orders` is the whole desk beside bare `placeOrder`, and where the time goes. Without a
 name both are. `history` is bars to a frame beside `util.df`, `streams` ticks to a reader,
+`clients` all of that and more beside other clients too, each a program of its own, `memory` what
+ten million ticks leave behind, `release` both of them, kept as this version's and on the page,
 `reconnect` the way from a socket that is back to `ready`, `instruments` a thousand of them out of
 the registry, `overhead` what logs, metrics and spans cost. The simulator is measured against what
 it promises. All but the first exit with 1 when a target is missed.
@@ -40,6 +46,12 @@ import ib_async
 
 from ibkr_connector import IBKRConnector, Settings, limit_order
 
+from .bridge import compare as requests
+from .bridge import report as requests_report
+from .clients.page import store
+from .clients.page import table as clients_table
+from .clients.run import SCENES
+from .clients.run import compare as clients
 from .desk import compare
 from .desk import report as desk_report
 from .gateway import BLAST, BLAST_CON_ID, BLAST_TICKS, running
@@ -47,6 +59,9 @@ from .history import compare as frames
 from .history import report as frames_report
 from .instruments import compare as registered
 from .instruments import report as registered_report
+from .memory import TICKS as FLOOD
+from .memory import compare as remembered
+from .memory import report as memory_report
 from .overhead import compare as watched
 from .overhead import report as watched_report
 from .reconnect import compare as reconnects
@@ -215,12 +230,16 @@ def main() -> int:
         "what",
         nargs="?",
         choices=[
+            "bridge",
+            "clients",
             "connector",
             "history",
             "instruments",
+            "memory",
             "orders",
             "overhead",
             "reconnect",
+            "release",
             "simulator",
             "streams",
         ],
@@ -228,7 +247,15 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(FIGURES))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--profile", action="store_true", help="look into what misses its target")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=[scene.name for scene in SCENES],
+        help="of clients, these alone",
+    )
+    parser.add_argument("--ticks", type=int, default=FLOOD, help="of memory")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--write", action="store_true", help="keep it, and write the page anew")
     arguments = parser.parse_args()
     unknown = set(arguments.names) - FIGURES.keys()
     if unknown:
@@ -237,6 +264,10 @@ def main() -> int:
         return _simulator(
             tuple(arguments.names), with_profile=arguments.profile, is_json=arguments.json
         )
+    if arguments.what == "bridge":
+        return _bridge(arguments.rounds, is_json=arguments.json)
+    if arguments.what in {"clients", "memory", "release"}:
+        return _kept(arguments)
     if arguments.what == "streams":
         return _streams(arguments.rounds, is_json=arguments.json)
     if arguments.what == "history":
@@ -285,6 +316,29 @@ def _overhead(rounds: int, *, is_json: bool) -> int:
     rows = {f"{call} {mode}": ratio for (call, mode), ratio in found.ratios.items()}
     print(json.dumps(rows) if is_json else watched_report(found))
     return 0 if found.is_met else 1
+
+
+def _bridge(rounds: int, *, is_json: bool) -> int:
+    found = requests(rounds)
+    print(json.dumps(dict(found.rates)) if is_json else requests_report(found))
+    return 0 if found.is_met else 1
+
+
+def _kept(arguments: argparse.Namespace) -> int:
+    is_release = arguments.what == "release"
+    told, memory = None, None
+    if arguments.what != "memory":
+        only = arguments.only or [scene.name for scene in SCENES]
+        scenes = tuple(scene for scene in SCENES if scene.name in only)
+        told = clients(arguments.rounds, scenes=scenes)
+        print(json.dumps(told, indent=1) if arguments.json else clients_table(told))
+    if arguments.what != "clients":
+        memory = remembered(arguments.ticks)
+        rows = {way: dataclasses.asdict(one) for way, one in memory.items()}
+        print(json.dumps(rows) if arguments.json else memory_report(memory))
+    if is_release or arguments.write:
+        store(told, memory)
+    return 0 if memory is None or all(one.is_flat for one in memory.values()) else 1
 
 
 def _streams(rounds: int, *, is_json: bool) -> int:

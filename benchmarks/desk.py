@@ -26,6 +26,7 @@ import ib_async
 from ibkr_connector import Action, IBKRConnector, Settings, limit_order
 from ibkr_connector.loops import loop_factory
 
+from .floor import Floor
 from .gateway import HELD_ASK
 from .leg import BARE, OURS, Leg
 from .stages import Stages
@@ -85,6 +86,7 @@ class Comparison:
     second), `ratios` the medians of the turns' ratios, `stages` the seconds of each stage of an
     order that is placed alone, `legs` the processor time of the gateway's leg of such an order.
     `loop` is the event loop of the connector's thread; bare ib_async runs on asyncio's own.
+    `floors` has, by figure, the ratios of the hop alone and of hop and disk, see `floor.py`.
     """
 
     values: Mapping[str, tuple[float, float]]
@@ -92,6 +94,7 @@ class Comparison:
     stages: Mapping[str, float]
     legs: Mapping[str, float]
     loop: str
+    floors: Mapping[str, tuple[float, float]]
 
     def missed(self) -> tuple[str, ...]:
         """Return the figures whose target is missed."""
@@ -103,6 +106,17 @@ class _Side(Protocol):
     async def close(self) -> None: ...
     async def place(self, *, fills: bool) -> None: ...
     async def clear(self) -> None: ...
+
+
+class _OnFloor:
+    """Nothing but a hop, and a flush where a path is given, before bare ib_async."""
+
+    def __init__(self, port: int, *, client_id: int, path: Path | None = None) -> None:
+        self._floor = Floor(port, client_id=client_id, path=path)
+        self.open, self.close, self.clear = self._floor.open, self._floor.close, self._floor.clear
+
+    async def place(self, *, fills: bool) -> None:
+        await self._floor.place(price=_price(fills=fills), fills=fills)
 
 
 class _Bare:
@@ -167,10 +181,8 @@ class _Desk:
 
     async def place(self, *, fills: bool) -> None:
         order = limit_order("AAPL", Action.BUY, 1, limit_price=_price(fills=fills))
-        report = await self._ib.place_order(order)
-        if fills:
-            await self._ib.wait_for_fill(report.order_id)
-        else:
+        report = await self._ib.place_order(order, wait="filled" if fills else "submitted")
+        if not fills:
             self._resting.append(report.order_id)
 
     async def clear(self) -> None:
@@ -213,6 +225,7 @@ async def _compare(
                 await sides[1].clear()
         for side in sides:
             await side.close()
+        floors = await _floors(port, once, turns=turns, path=Path(directory) / "floor.sqlite3")
         legs[BARE] = await _leg(BARE, _Bare(port), alone)
         legs[OURS] = await _leg(OURS, _Desk(port, Path(directory)), alone)
     return Comparison(
@@ -227,7 +240,30 @@ async def _compare(
         stages=stages.medians(),
         legs=legs,
         loop=sides[1].loop,
+        floors=floors,
     )
+
+
+async def _floors(
+    port: int, once: Callable[[_Side, Figure], Awaitable[float]], *, turns: int, path: Path
+) -> dict[str, tuple[float, float]]:
+    """Return how many times as long as bare ib_async a hop takes, and a hop and a flush."""
+    figures = [figure for figure in FIGURES if not figure.is_rate]
+    found: dict[str, list[tuple[float, float]]] = {figure.name: [] for figure in figures}
+    sides = (_Bare(port), _OnFloor(port, client_id=3), _OnFloor(port, client_id=4, path=path))
+    for side in sides:
+        await side.open()
+    for turn in range(turns + 1):
+        for figure in figures:
+            bare, hop, disk = [await once(side, figure) for side in sides]
+            if turn:  # in the first is paid what is paid once
+                found[figure.name].append((hop / bare, disk / bare))
+    for side in sides:
+        await side.close()
+    return {
+        name: (statistics.median(hop for hop, _ in pairs), statistics.median(d for _, d in pairs))
+        for name, pairs in found.items()
+    }
 
 
 async def _leg(name: str, side: _Side, alone: int) -> float:
@@ -281,6 +317,12 @@ def report(found: Comparison) -> str:
             f"{figure.name:30}{shown[0]}{shown[1]}{found.ratios[figure.name]:>8.2f}"
             f"  {sign} {figure.target:.2f} {verdict}"
         )
+    lines += ["", "times bare ib_async, by nothing but what every such connector has"]
+    lines += [f"{'':30}{'a hop':>13}{'and a flush':>13}{'connector':>13}"]
+    lines += [
+        f"{name:30}{hop:>13.2f}{disk:>13.2f}{found.ratios[name]:>13.2f}"
+        for name, (hop, disk) in found.floors.items()
+    ]
     whole = sum(found.stages.values())
     lines += ["", "one order, acknowledged, by stage"]
     lines += [

@@ -18,10 +18,10 @@ from typing import Any, Final
 
 from ibkr_connector.gateway.session import Session
 from ibkr_connector.orders.admission import Admission
+from ibkr_connector.orders.dispatch import Dispatch
 from ibkr_connector.orders.hearing import Hearing
 from ibkr_connector.orders.journal import Journal
 from ibkr_connector.orders.placing import Placing
-from ibkr_connector.resilience.pipeline import Pipeline
 
 __all__ = ["STAGES", "Stages"]
 
@@ -29,7 +29,7 @@ _DOORS: Final[tuple[tuple[type[Any], str, str], ...]] = (
     (Placing, "place", "place"),
     (Admission, "check_risk", "risk"),
     (Journal, "append", "journal"),
-    (Pipeline, "run", "pipeline"),
+    (Dispatch, "_hand_over", "hand over"),
     (Session, "send_orders", "write"),
     (Hearing, "apply", "hear"),
 )
@@ -40,9 +40,10 @@ STAGES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "hop in": ("called", "place in"),
         "reading, validation": ("place in", "risk in"),
         "risk": ("risk in", "risk out"),
-        "intent, task": ("risk out", "journal in"),
-        "journal on disk": ("journal in", "pipeline in"),
-        "pipeline": ("pipeline in", "write in"),
+        "intent": ("risk out", "journal in"),
+        "to the disk": ("journal in", "journal out"),
+        "on disk, pipeline meanwhile": ("journal out", "hand over in"),
+        "last checks": ("hand over in", "write in"),
         "socket write": ("write in", "write out"),
         "gateway": ("write out", "hear in"),
         "evidence, answer": ("hear in", "place out"),

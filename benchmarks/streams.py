@@ -77,11 +77,12 @@ def _contracts(count: int) -> list[tuple[int, str]]:
 
 
 async def _serve(symbols: int, ticks: int) -> None:
-    followed: dict[int, list[int]] = {}
+    # the session is kept with its requests, so that its id is given to no other
+    followed: dict[int, tuple[ClientSession, list[int]]] = {}
 
     def follow(session: ClientSession, request: ReqMarketData, now: datetime) -> None:
         del now
-        known = followed.setdefault(id(session), [])
+        _, known = followed.setdefault(id(session), (session, []))
         known.append(request.request_id)
         if len(known) < symbols:
             return

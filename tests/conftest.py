@@ -9,14 +9,15 @@ import warnings
 from collections.abc import Generator
 
 import pytest
-from hypothesis import settings
+from hypothesis import is_hypothesis_test, settings
 
 from kit.postgres import postgres_url
 
 __all__ = ["postgres_url"]
 
-# a shared machine may pause for longer than any deadline: what is slow is seen elsewhere
-settings.register_profile("default", deadline=None)
+# a shared machine may pause for longer than any deadline: what is slow is seen elsewhere; the
+# proofs of the order path ask for their hundred themselves
+settings.register_profile("default", deadline=None, max_examples=40)
 settings.register_profile("soak", deadline=None, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
@@ -52,3 +53,21 @@ def pytest_runtest_protocol(
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 gc.collect()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """
+    Count no branches of a property, unless it is marked as the only test of most of them.
+
+    Its examples run the same code hundreds of times: counting makes that last ten times as long.
+    """
+    counting = coverage.Coverage.current() if (coverage := sys.modules.get("coverage")) else None
+    repeats = is_hypothesis_test(getattr(item, "obj", None))
+    if counting is None or not repeats or item.get_closest_marker("counted"):
+        return (yield)
+    counting.stop()
+    try:
+        return (yield)
+    finally:
+        counting.start()

@@ -30,6 +30,9 @@ from ibkr_connector.simulator.quirks import QUIRKS
 from ibkr_connector.simulator.scenario import ACTIONS, Scenario
 from ibkr_connector.simulator.server import DEFAULT_START, GatewaySimulator
 
+from .commands import command_page
+from .troubleshooting import troubleshooting_page
+
 __all__ = ["PAGES", "main"]
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
@@ -366,6 +369,8 @@ def openapi_page() -> str:
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "reference/settings.md": settings_page,
     "reference/codes.md": codes_page,
+    "reference/troubleshooting-codes.md": troubleshooting_page,
+    "reference/command-line.md": command_page,
     "reference/faults.md": faults_page,
     "reference/quirks.md": quirks_page,
     "reference/scenario.md": scenario_page,

@@ -33,6 +33,7 @@ class Signal(Enum):
     FLAT = "flat"
 
 
+# --8<-- [start:trend]
 @dataclass
 class Trend:
     """The strategy: prices in, a wish out. It knows no broker, so it is tested with a list."""
@@ -53,6 +54,9 @@ class Trend:
         if self._seen <= self.warm_up:
             return None
         return Signal.LONG if self._averages[0] > self._averages[1] else Signal.FLAT
+
+
+# --8<-- [end:trend]
 
 
 async def prices(ib: IBKRConnector, symbol: str) -> AsyncIterator[Decimal]:
@@ -78,6 +82,7 @@ class Desk:
         rows = await self.ib.get_positions()
         return sum((row.quantity for row in rows if row.symbol == self.symbol), Decimal(0))
 
+    # --8<-- [start:desk]
     async def follow(self, wish: Signal, price: Decimal) -> None:
         """Bring what is held to what is wished."""
         held = await self.held()
@@ -93,6 +98,8 @@ class Desk:
         except OrderUncertainError as unknown:
             # it may be there: the desk goes on asking, and so nothing else is placed meanwhile
             await self.ib.wait_for_fill(unknown.order_id, timeout_s=60)
+
+    # --8<-- [end:desk]
 
     async def _enter(self, price: Decimal) -> None:
         bars = await self.ib.get_historical_data(self.symbol, duration="2 M", bar_size="1 day")

@@ -1,8 +1,9 @@
 """
 What becomes of calls and of orders' news: counts, lines of the log, spans.
 
-Owns: what each is called and which fields it has. It is told afterwards, on a thread of its own,
-with the order as it stood then; nothing here is in the way of an order.
+Owns: what each is called and which fields it has. To count is a few additions, which are made where
+the news is heard: to hand it to another thread would cost more than they do. Lines and spans are
+made afterwards, on a thread of their own, with the order as it stood then.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from .errors import IBKRError
+from .model.advisor import is_advisors_own
+from .model.orders import Fill
 from .model.preview import Verdict
 from .observe.counts import Counts
 from .observe.spans import OrderSaid, RequestSaid, Spans
@@ -23,7 +26,15 @@ from .orders.notes import Charged, Denied, Filled, Moved, Note, Refused
 from .orders.states import CLOSED, EVIDENCE, Event, State
 from .resilience.events import EventKind, PipelineEvent
 
-__all__ = ["CALLS_LOG", "ORDERS_LOG", "CallNews", "Chronicle", "OrderNews"]
+__all__ = [
+    "CALLS_LOG",
+    "ORDERS_LOG",
+    "CallNews",
+    "Chronicle",
+    "OrderNews",
+    "count_call",
+    "count_note",
+]
 
 CALLS_LOG: Final = logging.getLogger("ibkr_connector.calls")
 ORDERS_LOG: Final = logging.getLogger("ibkr_connector.orders")
@@ -47,12 +58,11 @@ class OrderNews:
     """
     A note, and its order as it stood then; `None` for what is of no order.
 
-    `corrects` tells that the execution in it takes the place of an earlier one.
+    `context` is the caller's trace context, where spans are made of his own steps.
     """
 
     note: Note
     entry: OrderEntry | None
-    corrects: bool
     context: Any
 
 
@@ -61,12 +71,10 @@ class Chronicle:
     Takes news; all calls on one thread.
 
     Args:
-        counts: What is counted; `None` counts nothing.
         spans: What makes spans, if any.
     """
 
-    def __init__(self, counts: Counts | None, spans: Spans | None) -> None:
-        self._counts = counts
+    def __init__(self, spans: Spans | None) -> None:
         self._spans = spans
 
     def take(self, news: CallNews | Sequence[OrderNews]) -> None:
@@ -84,8 +92,6 @@ class Chronicle:
 
     def _call(self, news: CallNews) -> None:
         event = news.event
-        if self._counts is not None:
-            _count_call(self._counts, event)
         if self._spans is not None:
             self._spans.request(_request_said(news), news.context)
         if event.kind is not EventKind.RETRYING and CALLS_LOG.isEnabledFor(logging.DEBUG):
@@ -105,8 +111,6 @@ class Chronicle:
 
     def _order(self, news: OrderNews, entry: OrderEntry) -> None:
         note = news.note
-        if self._counts is not None:
-            _count_order(self._counts, news, entry)
         _log_order(note, entry)
         if self._spans is not None and entry.is_own:
             said = _order_said(note, entry)
@@ -114,11 +118,6 @@ class Chronicle:
                 self._spans.order(said, news.context)
 
     def _denied(self, note: Denied) -> None:
-        broken = [one.rule for one in note.rules if one.verdict is Verdict.BROKEN]
-        if self._counts is not None:
-            self._counts.denied.add(note.error)
-            for rule in broken:
-                self._counts.denials.add(rule)
         _tell(
             ORDERS_LOG,
             logging.WARNING,
@@ -127,11 +126,16 @@ class Chronicle:
             correlation_id=note.correlation_id,
             error=note.error,
             client_order_id=note.client_order_id,
-            rules=broken,
+            rules=_broken(note),
         )
 
 
-def _count_call(counts: Counts, event: PipelineEvent) -> None:
+def _broken(note: Denied) -> list[str]:
+    return [one.rule for one in note.rules if one.verdict is Verdict.BROKEN]
+
+
+def count_call(counts: Counts, event: PipelineEvent) -> None:
+    """Count what the pipeline told of a call."""
     name, error = event.name, event.error
     if event.kind is EventKind.RETRYING:
         counts.retries.add(name)
@@ -170,27 +174,53 @@ def _request_said(news: CallNews) -> RequestSaid:
     )
 
 
-def _count_order(counts: Counts, news: OrderNews, entry: OrderEntry) -> None:
-    note = news.note
-    if isinstance(note, Moved):
+def count_note(counts: Counts, note: Note, entry: OrderEntry | None, *, corrects: bool) -> None:
+    """
+    Count what was written down.
+
+    Args:
+        counts: Where.
+        note: What.
+        entry: Its order as it stands now; `None` for what is of no order.
+        corrects: Whether the execution in it takes the place of an earlier one.
+    """
+    if isinstance(note, Denied):
+        counts.denied.add(note.error)
+        for rule in _broken(note):
+            counts.denials.add(rule)
+    elif entry is None:
+        return
+    elif isinstance(note, Moved):
         _count_step(counts, note, entry)
     elif isinstance(note, Filled):
-        fill = note.fill
-        if not fill.quantity:
-            counts.corrections.add("busted")
-        elif news.corrects:
-            counts.corrections.add("corrected")
-        else:
-            kind = fill.contract.security_type.value
-            counts.fills.add(kind, fill.action.value.lower(), _origin(entry))
-            if entry.is_own and len(entry.fills) == 1 and not fill.recovered:
-                acked = next((t.time for t in entry.transitions if t.event in _ACKS), note.at)
-                counts.filled.observe(_seconds(acked, note.at))
+        _count_fill(counts, note, entry, corrects=corrects)
     elif isinstance(note, Charged):
-        if note.commission is not None:
+        charged = next((one for one in entry.fills if one.exec_id == note.exec_id), None)
+        if note.commission is not None and not (charged and _is_block(entry, charged)):
             counts.commissions.add(note.currency, by=float(note.commission))
     elif isinstance(note, Refused):
         counts.anomalies.add()
+
+
+def _count_fill(counts: Counts, note: Filled, entry: OrderEntry, *, corrects: bool) -> None:
+    fill = note.fill
+    # of a divided order the whole is told, and then each part: the parts are what is counted
+    is_counted = not _is_block(entry, fill)
+    if not fill.quantity:
+        counts.corrections.add("busted", by=is_counted)
+    elif corrects:
+        counts.corrections.add("corrected", by=is_counted)
+    else:
+        kind = fill.contract.security_type.value
+        counts.fills.add(kind, fill.action.value.lower(), _origin(entry), by=is_counted)
+        if entry.is_own and len(entry.fills) == 1 and not fill.recovered:
+            acked = next((t.time for t in entry.transitions if t.event in _ACKS), note.at)
+            counts.filled.observe(_seconds(acked, note.at))
+
+
+def _is_block(entry: OrderEntry, fill: Fill) -> bool:
+    """Whether it is an execution of a divided order as a whole, whose parts are told too."""
+    return entry.terms.is_divided and is_advisors_own(fill.account)
 
 
 def _count_step(counts: Counts, note: Moved, entry: OrderEntry) -> None:

@@ -275,6 +275,12 @@ class IBKRConnector:
             readonly=settings.readonly,
         )
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether a logged-in session exists; to be asked as often as you like."""
+        engine = None if self._runtime is None else self._runtime.engine
+        return engine is not None and engine.is_connected
+
     def get_connection_health(self) -> dict[str, Any]:
         """Return the connection status as a plain dict of JSON's own types."""
         status = self.get_connection_status()

@@ -62,7 +62,7 @@ from .model.account import AccountSummary, Position
 from .model.capabilities import Capabilities
 from .model.contracts import Contract
 from .model.market import BarSeries, DataType
-from .model.status import ConnectionState, ConnectionStatus, DriftStatus
+from .model.status import CONNECTED, ConnectionState, ConnectionStatus, DriftStatus
 from .observe.services import Service
 from .orders.closing import Closing
 from .orders.desk import DeskTiming, OrdersDesk
@@ -94,6 +94,7 @@ from .tuning import (
     pipeline_tuning,
     supervisor_timing,
 )
+from .warming import warm_up
 
 __all__ = ["Engine"]
 
@@ -126,6 +127,7 @@ class Engine:
         self.journal = self._journal = journal
         self._closing: asyncio.Task[None] | None = None
         self._drift: DriftWatch | None = None
+        self._warming: asyncio.Task[None] | None = None
         self._api_is_readonly = False
         self._link = GatewayLink(is_fresh=lambda: self._supervisor.is_fresh())
         self.pipeline = self._pipeline = Pipeline(clock=clock, tuning=pipeline_tuning(settings))
@@ -231,6 +233,7 @@ class Engine:
             rules=self.rules,
             clock=clock,
             request=lambda call: self.request("shortable", call, policy="quote"),
+            is_block=lambda execution: self.orders.is_block(execution),
         )
         self.orders = OrdersDesk(
             gateway=self._link,
@@ -242,6 +245,7 @@ class Engine:
             facts=self._facts,
             kill=kill.state,
             steps=PriceSteps(self.catalogue.bands, clock).of,
+            advisors=self.account.advisor,
             accounts=lambda: self.accounts,
             account=settings.account_id,
             readonly=settings.readonly,
@@ -276,6 +280,7 @@ class Engine:
             ),
             look=self._take_paid_in,
             is_ready=lambda: self._supervisor.state is ConnectionState.READY,
+            accounts=lambda: self.accounts,
         )
         self._address = address_of(settings, may_change_id=lambda: not self.orders.open_count)
         self._supervisor: Supervisor[Session] = Supervisor(
@@ -348,6 +353,9 @@ class Engine:
         await self._supervisor.start()
         self._pool.start()
         self._drift = self._drift or self.orders.watch_drift(self._link.positions)
+        if self._warming is None:
+            later = warm_up(self._clock, readonly=self._settings.readonly)
+            self._warming = asyncio.create_task(later, name="ibkr-warm-up")
 
     async def wait_ready(self, timeout_s: float | None) -> None:
         """Wait until the supervisor says ready."""
@@ -364,6 +372,9 @@ class Engine:
         async with AsyncExitStack() as parts:
             if self._capture.is_on:
                 parts.push_async_callback(self.stop_capture)
+            if self._warming is not None:
+                parts.push_async_callback(asyncio.wait, [self._warming])
+                parts.callback(self._warming.cancel)
             parts.push_async_callback(self._journal.aclose)
             parts.push_async_callback(self.registry.aclose)
             parts.push_async_callback(self._pipeline.aclose)
@@ -389,6 +400,11 @@ class Engine:
         """The accounts of the login; empty without a session."""
         session = self._link.session
         return session.info.accounts if session is not None else ()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether a logged-in session exists; costs less than the whole picture."""
+        return self._supervisor.state in CONNECTED
 
     def status(self) -> ConnectionStatus:
         """Take a picture of the connection; safe from any thread, since it only reads."""

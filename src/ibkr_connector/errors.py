@@ -33,6 +33,7 @@ The families say whose move it is, the leaves say what happened:
     │   ├── OrderNotFoundError
     │   └── OrderStateError
     └── AccountError
+        └── FlexError
 
 Policies (retry, breaker, the caller's own loop) read the facts, never the type and never the text.
 A fact that is `None` is not known, and whoever must decide treats "not known" as "no".
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from .model.contracts import Contract
     from .model.orders import OrderReport, SendDisposition, Violation
     from .model.preview import RuleVerdict
+    from .model.statements import FlexReason
 
 __all__ = [
     "AccountError",
@@ -59,6 +61,7 @@ __all__ = [
     "ConnectionLostError",
     "ContractError",
     "ContractNotFoundError",
+    "FlexError",
     "GatewayUnavailableError",
     "HistoricalDataError",
     "IBKRConnectionError",
@@ -373,3 +376,25 @@ class AccountError(IBKRError):
     """The account data asked for is not available."""
 
     replay_safe = False
+
+
+class FlexError(AccountError):
+    """
+    IB's Flex web service gives no statement.
+
+    `reason` says why, as in `"token expired"`; `flex_code` is the service's own number, `None` when
+    it named none. It is no TWS code.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        reason: FlexReason | None = None,
+        flex_code: int | None = None,
+        hint: str | None = None,
+        disposition: SendDisposition | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, disposition=disposition)
+        self.reason = reason
+        self.flex_code = flex_code

@@ -245,12 +245,15 @@ _TAGS: Final[Mapping[str, str]] = {
 def _accounts(engine: Observed, *, show: bool) -> Iterator[Family]:
     summaries: dict[str, AccountSummary] = {}
     held: Rows = []
+    daily: Rows = []
     for account, name in _names(engine.accounts, show=show).items():
         try:
-            summaries[name] = engine.account.summary(account)
-            held.append(((name,), len(engine.account.positions(account))))
+            summary = summaries[name] = engine.account.summary(account)
+            held.append(((name,), engine.account.view.count(account)))
         except AccountError:
             continue  # not told yet: no figure is better than a wrong one
+        if (gain := engine.account.daily_pnl(account)) is not None:
+            daily.append(((name, summary.currency), float(gain)))
     for metric, (attribute, text) in _FIGURES.items():
         yield told(
             f"ibkr_account_{metric}",
@@ -283,6 +286,13 @@ def _accounts(engine: Observed, *, show: bool) -> Iterator[Family]:
             "account",
             "currency",
         )
+    yield told(
+        "ibkr_account_daily_pnl",
+        "Gain or loss of the day in the base currency: IB's where somebody follows it, or ours.",
+        daily,
+        "account",
+        "currency",
+    )
     yield told("ibkr_account_positions", "Contracts that are held.", held, "account")
     yield told(
         "ibkr_account_timestamp_seconds",

@@ -2,7 +2,8 @@
 A bounded letter box from the I/O loop to one reader on whatever loop he has.
 
 Owns: that what is put in on one thread comes out in order on another, that no more than `capacity`
-letters wait, and that the reader's loop is woken once for a batch and not once for each letter.
+letters wait, and that the reader's loop is woken once for a batch and not once for each letter, nor
+for each reader.
 Refuses to know: what the letters are. What to do when the box is full, and which letter may take
 the place of an older one, is for whoever makes the box to say.
 """
@@ -11,9 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from typing import Generic, TypeVar
 
 __all__ = ["Mailbox"]
@@ -51,7 +52,7 @@ class Mailbox(Generic[T]):
         self._lock = threading.Lock()
         self._letters: deque[T] = deque()
         self._dropped: tuple[int, T, T] | None = None
-        self._waiter: tuple[asyncio.AbstractEventLoop, asyncio.Future[None]] | None = None
+        self._waiter: _Waiter | None = None
         self._closed = False
         self._error: BaseException | None = None
         self.conflated = 0
@@ -138,7 +139,7 @@ class Mailbox(Generic[T]):
                 # Looked at again under the lock: a letter may have come since.
                 if self._letters or self._closed:
                     continue
-                self._waiter = (loop, woken)
+                self._waiter = (loop, _bell_of(loop), woken)
             await woken
         return letters
 
@@ -160,16 +161,58 @@ class Mailbox(Generic[T]):
             self._dropped = (count + 1, first, letter)
 
 
-def _wake(waiter: tuple[asyncio.AbstractEventLoop, asyncio.Future[None]] | None) -> None:
+class _Bell:
+    """
+    Wakes those who wait on one loop, all who got something since it last came round at once.
+
+    To wake a loop is a write to a pipe and the other thread's turn, far dearer than any letter.
+    """
+
+    __slots__ = ("__weakref__", "_is_rung", "_woken")
+
+    def __init__(self) -> None:
+        self._woken: deque[asyncio.Future[None]] = deque()
+        self._is_rung = False
+
+    def ring(self, loop: asyncio.AbstractEventLoop, woken: asyncio.Future[None]) -> None:
+        """Wake one, from any thread."""
+        self._woken.append(woken)
+        if not self._is_rung:
+            self._is_rung = True
+            try:
+                loop.call_soon_threadsafe(self._wake_all)
+            except RuntimeError:
+                # The reader's loop is closed: then there is nobody left to wake.
+                self._woken.clear()
+
+    def _wake_all(self) -> None:
+        # Lowered before anybody is looked for: who is added from now on rings again.
+        self._is_rung = False
+        while self._woken:
+            _resolve(self._woken.popleft())
+
+
+_Waiter = tuple[asyncio.AbstractEventLoop, _Bell, asyncio.Future[None]]
+
+_BELLS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Bell] = weakref.WeakKeyDictionary()
+"""One for each loop; each is made, and looked for, on the thread of its own loop."""
+
+
+def _bell_of(loop: asyncio.AbstractEventLoop) -> _Bell:
+    bell = _BELLS.get(loop)
+    if bell is None:
+        bell = _BELLS[loop] = _Bell()
+    return bell
+
+
+def _wake(waiter: _Waiter | None) -> None:
     if waiter is None:
         return
-    loop, woken = waiter
+    loop, bell, woken = waiter
     if _running_loop() is loop:
         _resolve(woken)
-        return
-    # The reader's loop may be closed: then there is nobody left to wake.
-    with suppress(RuntimeError):
-        loop.call_soon_threadsafe(_resolve, woken)
+    else:
+        bell.ring(loop, woken)
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

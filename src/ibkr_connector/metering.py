@@ -3,8 +3,8 @@ What a connector does, counted, logged and traced: the one listener of calls and
 
 Owns: what is listened to, and when that begins and ends; and what a scrape is answered with. It
 hears through the hooks that are there for everybody, on the I/O loop, and does there no more than
-put what it heard into a queue. What becomes of it is for `chronicle.py` to say, on a thread of its
-own; what is so at the moment of a scrape is for `gauges.py` to read.
+count; where lines or spans are wanted it puts what it heard into a queue. What becomes of it is for
+`chronicle.py` to say; what is so at the moment of a scrape is for `gauges.py` to read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,15 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from .chronicle import CALLS_LOG, ORDERS_LOG, CallNews, Chronicle, OrderNews
+from .chronicle import (
+    CALLS_LOG,
+    ORDERS_LOG,
+    CallNews,
+    Chronicle,
+    OrderNews,
+    count_call,
+    count_note,
+)
 from .clock import Clock, SystemClock
 from .gauges import Observed, build, connection, picture, unconnected
 from .observe.counts import Counts
@@ -88,7 +96,7 @@ class Metering:
         self._engine, self._loop = engine, asyncio.get_running_loop()
         self._scribe = Scribe(
             "ibkr-scribe",
-            Chronicle(self._counts, self._spans).take,
+            Chronicle(self._spans).take,
             later=self._loop.call_later,
         )
         self._thread = threading.get_ident()
@@ -125,28 +133,33 @@ class Metering:
         """Take what the pipeline tells."""
         if event.kind is EventKind.CIRCUIT or event.kind is EventKind.SLOWED:
             return
+        if self._counts is not None:
+            count_call(self._counts, event)
         spans = self._spans
-        task = 0 if spans is None else id(asyncio.current_task())
-        context = None if spans is None else spans.context()
-        self._put(CallNews(event, self._clock.utcnow(), task, context))
+        if spans is not None or CALLS_LOG.isEnabledFor(logging.DEBUG):
+            task = 0 if spans is None else id(asyncio.current_task())
+            context = None if spans is None else spans.context()
+            self._put(CallNews(event, self._clock.utcnow(), task, context))
 
     def noted(self, notes: Sequence[Note], ledger: Ledger) -> None:
         """Take what was written down of one message; it is in the ledger already."""
-        spans = self._spans
-        if self._counts is None and spans is None and not ORDERS_LOG.isEnabledFor(logging.INFO):
-            notes = [note for note in notes if _is_loud(note)]
-            if not notes:
-                return
+        counts, spans = self._counts, self._spans
+        tells_all = spans is not None or ORDERS_LOG.isEnabledFor(logging.INFO)
         news = []
         for note in notes:
-            corrects = (
-                isinstance(note, Filled) and ledger.replaced_by(note.fill.exec_id) is not None
-            )
-            context = None
-            if spans is not None and isinstance(note, Moved) and note.event in _OF_THE_CALLER:
-                context = spans.context()
-            news.append(OrderNews(note, ledger.entry(note.key), corrects, context))
-        self._put(news)
+            entry = ledger.entry(note.key)
+            if counts is not None:
+                corrects = (
+                    isinstance(note, Filled) and ledger.replaced_by(note.fill.exec_id) is not None
+                )
+                count_note(counts, note, entry, corrects=corrects)
+            if tells_all or _is_loud(note):
+                context = None
+                if spans is not None and isinstance(note, Moved) and note.event in _OF_THE_CALLER:
+                    context = spans.context()
+                news.append(OrderNews(note, entry, context))
+        if news:
+            self._put(news)
 
     def _put(self, news: CallNews | Sequence[OrderNews]) -> None:
         if self._scribe is not None:
@@ -176,8 +189,6 @@ class Metering:
 
     def _families(self) -> Iterator[Family]:
         yield from build()
-        if self._scribe is not None:
-            self._scribe.flush()
         if self._counts:
             yield from self._counts.families()
         engine, loop = self._engine, self._loop

@@ -16,9 +16,9 @@ from .account.desk import AccountDesk
 from .clock import Clock
 from .errors import AccountError, IBKRError
 from .gateway.borrowing import can_be_borrowed
-from .gateway.port import Execution, GatewayEvent, PositionRow, SessionEnded
+from .gateway.port import Execution, GatewayEvent, HoldingsTold, PositionRow, SessionEnded
 from .gateway.times import BadTimeError
-from .instruments.hours import hours_of
+from .instruments.hours import Stretch, hours_of
 from .market.desk import MarketDesk
 from .model.account import Position
 from .model.contracts import Action, ContractDetails, SecurityType
@@ -33,6 +33,7 @@ from .orders.rule_book import RuleBook
 __all__ = ["RuleFacts"]
 
 _PAUSE_S: Final = 0.1
+_MOST_STRETCHES: Final = 1024
 
 
 class RuleFacts:
@@ -47,7 +48,9 @@ class RuleFacts:
         rules: RuleBook,
         clock: Clock,
         request: Callable[[Callable[[Any], Awaitable[bool | None]]], Awaitable[bool | None]],
+        is_block: Callable[[Execution], bool] = lambda execution: False,
     ) -> None:
+        self._is_block = is_block
         self._market = market
         self._request = request
         self._account = account
@@ -55,15 +58,22 @@ class RuleFacts:
         self._rules = rules
         self._clock = clock
         self._unshown = Unshown()
+        # what was said of a contract's hours, and how long it holds; held with its details, so
+        # that an id is their own
+        self._stretches: dict[tuple[int, bool], tuple[ContractDetails, Stretch]] = {}
 
     def note(self, event: GatewayEvent) -> None:
         """Follow which executions the positions do not show yet."""
         if isinstance(event, Execution):
             # the legs of a combination are told too, and they are what is held
-            if event.contract.security_type is not SecurityType.COMBO:
+            is_combo = event.contract.security_type is SecurityType.COMBO
+            if not is_combo and not self._is_block(event):
                 self._unshown.executed(event.account, self._fill(event))
         elif isinstance(event, PositionRow):
-            self._unshown.told(event.account, event.contract.con_id, event.quantity)
+            self._unshown.told(*event.key, event.quantity)
+        elif isinstance(event, HoldingsTold):
+            held = event.positions.items()
+            self._unshown.told_all({key: row.quantity for key, row in held})
         elif isinstance(event, SessionEnded):
             self._unshown.session_ended()
 
@@ -135,7 +145,8 @@ class RuleFacts:
             worth, power = None, None
         else:
             worth, power = summary.total_value, summary.buying_power
-            self.observe(account)
+            if worth is not None:
+                self._equity.observe(account, worth, self._rules.limits_of_account(account))
         is_known = worth is not None and self._account.view.knows_positions
         marks = self._equity.marks(account)
         now = self._clock.utcnow()
@@ -176,7 +187,15 @@ class RuleFacts:
 
     def is_open(self, details: ContractDetails, *, extended: bool) -> bool | None:
         """Tell whether a market is open now, in all of its hours or the regular ones."""
+        now, asked = self._clock.utcnow(), (id(details), extended)
+        known = self._stretches.get(asked)
+        if known is not None and known[0] is details and known[1].start <= now < known[1].end:
+            return known[1].is_open
         try:
-            return hours_of(details, regular=not extended).is_open(self._clock.utcnow())
+            stretch = hours_of(details, regular=not extended).stretch_at(now)
         except BadTimeError:
             return None
+        if len(self._stretches) >= _MOST_STRETCHES:
+            self._stretches.clear()
+        self._stretches[asked] = details, stretch
+        return stretch.is_open

@@ -68,7 +68,10 @@ class Runtime:
         await asyncio.to_thread(self._metering.close)
 
     async def _open(self) -> Engine:
-        # ib_async takes a third of a second to import: paid here, once, off the caller's loop
+        # most of a second to import: paid here, once, off the caller's loop
+        from .gateway.lean import import_ib_async  # noqa: PLC0415
+
+        import_ib_async()
         from .engine import Engine  # noqa: PLC0415
 
         engine = await Engine.open(self._settings)

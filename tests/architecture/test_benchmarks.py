@@ -10,6 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from benchmarks.bridge import PATHS, Requests
+from benchmarks.bridge import compare as requests
+from benchmarks.bridge import report as requests_report
 from benchmarks.desk import FIGURES as DESK_FIGURES
 from benchmarks.desk import compare
 from benchmarks.desk import report as desk_report
@@ -64,7 +67,9 @@ def test_the_desk_is_compared_with_bare_ib_async_stage_by_stage(
     assert found.ratios.keys() == {figure.name for figure in DESK_FIGURES}
     assert all(ratio > 0 for ratio in found.ratios.values())
     assert all(seconds > 0 for seconds in (*found.stages.values(), *found.legs.values()))
-    shown = (*found.ratios, *found.stages, *found.legs, "the gateway leg")
+    assert found.floors.keys() == {figure.name for figure in DESK_FIGURES if not figure.is_rate}
+    assert all(ratio > 0 for pair in found.floors.values() for ratio in pair)
+    shown = (*found.ratios, *found.stages, *found.legs, "the gateway leg", "and a flush")
     assert all(name in desk_report(found) for name in shown)
 
 
@@ -74,6 +79,25 @@ def test_a_latency_is_bounded_from_above_and_a_rate_from_below() -> None:
     assert not latency.is_met(latency.target + 0.01)
     assert rate.is_met(rate.target)
     assert not rate.is_met(rate.target - 0.01)
+
+
+def test_requests_are_told_in_answers_a_second() -> None:
+    rates = dict.fromkeys(PATHS, 500.0)
+    found = Requests(rates=rates, cpu_ms=dict.fromkeys(PATHS, 1.0))
+    assert found.is_met
+    assert "met" in requests_report(found)
+    slow = replace(found, rates={**rates, "a quote that is followed": 499.0})
+    assert not slow.is_met
+    assert "MISSED" in requests_report(slow)
+
+
+@pytest.mark.skipif(
+    os.environ.get("HYPOTHESIS_PROFILE") != "soak", reason="a bridge and a gateway take a while"
+)
+def test_requests_are_answered_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IBKR_CONFIG_DIR", str(tmp_path))
+    found = requests(1, seconds=0.1, connections=2)
+    assert all(rate > 0 for rate in found.rates.values())
 
 
 def test_the_way_back_to_ready_is_told_in_times_of_a_bare_connect() -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ibkr_connector import IBKRConnector, Settings
+from kit.ports import held_port
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +43,7 @@ def make_connector(tmp_path: Path) -> Callable[..., IBKRConnector]:
 
 
 @pytest.fixture
-def free_port() -> int:
-    """Return a port at which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
+def free_port() -> Iterator[int]:
+    """Return a port at which nobody listens, and nobody else will."""
+    with held_port() as port:
+        yield port

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import os
 import subprocess
@@ -11,9 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tools.commands import commands
 
+from ibkr_connector.bridge import BridgeSettings
+from ibkr_connector.cli.options import EXIT_USAGE
 from ibkr_connector.simulator import HostedSimulator
 from ibkr_connector.simulator.scenario import Scenario, read_scenario
+from kit.forked import Loaded
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
@@ -21,17 +26,21 @@ LIVELY = datetime(2026, 11, 18, 15, tzinfo=UTC)
 """Half an hour after the open of a Wednesday: at night or on a weekend hardly anything trades."""
 
 
-def run(arguments: list[str], folder: Path) -> str:
+LOADED = Loaded(
+    "ibkr_connector.engine",
+    "ibkr_connector.facades",
+    "ibkr_connector.simulator.server",
+    "apprise",
+    "exchange_calendars",
+    "opentelemetry.sdk.trace.export",
+    "pandas",
+    "pytest",
+)
+
+
+def run(program: list[str], folder: Path) -> str:
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("IBKR_", "MAX_", "COVERAGE"))}
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env={**clean, "XDG_STATE_HOME": str(folder)},
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
+    done = LOADED.run(program, environment={**clean, "XDG_STATE_HOME": str(folder)}, folder=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -40,6 +49,18 @@ def run(arguments: list[str], folder: Path) -> str:
     ("name", "says"),
     [
         ("quote_and_order.py", ["live", "1 submitted ibc", "cancelled"]),
+        (
+            "tutorial.py",
+            [
+                "above their mean:",
+                "MAX_ORDER_SIZE passed 10 of 25000",
+                "refused: MAX_ORDER_SIZE limit 25000",
+                "filled 10 at",
+                "the same order: True",
+                "intended: BUY 10 AAPL",
+                "left: 0",
+            ],
+        ),
         ("orders.py", ["trailing: submitted", "exit: submitted", "when: submitted", "none left"]),
         ("streams.py", ["quote EUR", "LIVE", "3 bids 3 asks", "bar 1 min final", "NOSUCHTHING"]),
         (
@@ -132,7 +153,9 @@ def test_a_program_runs(
     ],
 )
 def test_the_tests_for_users_pass(name: str, says: str, tmp_path: Path) -> None:
-    assert says in run(["-m", "pytest", "-q", str(EXAMPLES / name)], tmp_path)
+    # what is loaded already asserts nothing in these tests' own words
+    quiet = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    assert says in run(["-m", "pytest", "-q", *quiet, str(EXAMPLES / name)], tmp_path)
 
 
 def test_a_gateway_lives_on_the_loop_of_its_program(tmp_path: Path) -> None:
@@ -174,6 +197,20 @@ def test_a_shell_is_enough_to_drive_a_gateway(tmp_path: Path) -> None:
     assert all(answer["ok"] for answer in answers)
     assert [position["quantity"] for position in answers[4]["result"]] == ["5"]
     assert answers[-1]["id"] == "at the end"
+
+
+def test_the_unit_starts_a_command_that_there_is() -> None:
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]  # as its documentation says
+    unit.read(EXAMPLES / "ibkr-serve.service")
+    service = unit["Service"]
+    program, command, *arguments = service["ExecStart"].split()
+    assert program.endswith("/ibkr")
+    known = {name for one in commands()[f"ibkr {command}"].params for name in one.opts}
+    assert {word for word in arguments if word.startswith("--")} <= known
+    assert int(service["RestartPreventExitStatus"]) == EXIT_USAGE
+    stopped = BridgeSettings.model_fields["shutdown_s"].default
+    assert int(service["TimeoutStopSec"]) > stopped
 
 
 def test_the_scenario_is_one() -> None:

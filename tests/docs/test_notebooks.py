@@ -13,6 +13,9 @@ from nbclient import NotebookClient
 
 from ibkr_connector.simulator import HostedSimulator
 from ibkr_connector.simulator.scenario import Scenario
+from kit.notebooks import kernel
+
+__all__ = ["kernel"]
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 LIVELY = datetime(2026, 11, 18, 15, tzinfo=UTC)
@@ -51,6 +54,7 @@ async def test_a_notebook_runs_from_top_to_bottom(
     pictures: int,
     says: str,
     make_ibkr_gateway: Callable[..., HostedSimulator],
+    kernel: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -59,7 +63,7 @@ async def test_a_notebook_runs_from_top_to_bottom(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)  # type: ignore[no-untyped-call]  # nbformat is untyped
     client = NotebookClient(
-        notebook, timeout=200, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
+        notebook, timeout=200, kernel_name=kernel, resources={"metadata": {"path": tmp_path}}
     )
     await client.async_execute()
     html = "".join(shown(notebook, "text/html"))

@@ -9,6 +9,8 @@ from typing import Final
 import pytest
 
 from ibkr_connector import IBKRConnector, Settings
+from ibkr_connector.settings.bridge import BridgeSettings, bridge_variable
+from ibkr_connector.settings.manual import MODELS, entries
 
 ROOT: Final = Path(__file__).parents[2]
 EXAMPLES: Final = ROOT / "docs" / "examples"
@@ -24,6 +26,7 @@ LANGUAGES: Final = {
     ".py": {"python"},
     ".yaml": {"yaml"},
     ".sh": {"sh", "console", "bash", "shell"},
+    ".service": {"ini"},
     "": {"dockerfile", "Dockerfile", "text", "docker"},
 }
 
@@ -88,3 +91,21 @@ def test_every_call_that_a_page_names_exists(tmp_path: Path) -> None:
             if not callable(found):
                 missing.add((str(page.relative_to(ROOT)), f"ib{path}"))
     assert missing == set()
+
+
+CHOOSERS: Final = {"IBKR_PROFILE", "IBKR_CONFIG_DIR", "IBKR_SOAK_MINUTES", "IBKR_SOAK_WRITES"}
+"""What is read before there are settings, or by the tests alone."""
+
+
+def test_every_variable_that_a_page_names_is_read() -> None:
+    known = {name for model in MODELS.values() for row in entries(model) for name in row.variables}
+    known |= {bridge_variable(name) for name in BridgeSettings.model_fields} | CHOOSERS
+    files = [*PAGES, *(file for file in (ROOT / "deploy").iterdir() if file.is_file())]
+    files += [file for file in EXAMPLES.iterdir() if file.is_file()]
+    unknown = {
+        (str(file.relative_to(ROOT)), name)
+        for file in files
+        for name in re.findall(r"\bIBKR_[A-Z_]*[A-Z]\b", file.read_text("utf-8"))
+        if name not in known
+    }
+    assert unknown == set()

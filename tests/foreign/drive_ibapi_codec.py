@@ -76,12 +76,13 @@ class Wire:
 
 
 def hear(version, frames):
+    # one for all, as in a connection: to make a decoder is to look at every callback
+    decoder = Decoder(Wrapper(), version)
     heard = []
     for fields in frames:
-        wrapper = Wrapper()
-        decoder = Decoder(wrapper, version)
+        decoder.wrapper.calls = calls = []
         decoder.interpret([field.encode() for field in fields[1:]], int(fields[0]))
-        heard.append(wrapper.calls)
+        heard.append(calls)
     return heard
 
 

@@ -53,7 +53,7 @@ class AlertService:
     @property
     def url(self) -> str:
         """Where to, in Apprise's form; the path stands for a secret."""
-        return f"json://127.0.0.1:{self.port}/sesame-secret?rto=5&cto=5"
+        return f"json://127.0.0.1:{self.port}/sesame-secret?rto=60&cto=60"
 
     @property
     def text(self) -> str:
@@ -64,7 +64,7 @@ class AlertService:
         """How often each step of each alert was told."""
         return Counter(re.findall(r"\balert (\w+) (raised|cleared|reminded)\b", self.text))
 
-    def wait_for(self, count: int, *, heard: bool = False, timeout_s: float = 30.0) -> None:
+    def wait_for(self, count: int, *, heard: bool = False, timeout_s: float = 60.0) -> None:
         """Wait until so many messages were taken, or heard."""
         with self._changed:
             met = self._changed.wait_for(
@@ -92,7 +92,7 @@ class AlertService:
                 self.taken.append(body)
             self._changed.notify_all()
         if mode == "hang":
-            self._released.wait(30)
+            self._released.wait(60)
             request.close_connection = True
         elif mode == "lost":
             request.close_connection = True

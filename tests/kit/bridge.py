@@ -107,6 +107,8 @@ class Served:
             open_timeout=PATIENCE_S,
             # who has not read all that came would wait for an answer to its goodbye
             close_timeout=0.1,
+            # on a machine that is busy an answer to a ping may take long
+            ping_interval=None,
             compression=None,
             proxy=None,
             **more,

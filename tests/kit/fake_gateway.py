@@ -230,6 +230,9 @@ class FakeGateway:
     async def confirm_alive(self) -> None:
         """Say nothing: it lives."""
 
+    def prepare_order(self, ticket: OrderTicket) -> None:
+        """Nothing is to be prepared."""
+
     async def send_order(self, ticket: OrderTicket) -> None:
         """Take an order, or a change of one."""
         await self._enter("send_order")

@@ -22,7 +22,7 @@ from kit.leaks import nothing_left
 from kit.order_steps import TraderStep
 from kit.order_trader import Trader
 
-__all__ = ["DeadError", "MortalTrader"]
+__all__ = ["DeadError", "MortalTrader", "loaded"]
 
 _LIMIT_S: Final = 60.0
 
@@ -46,7 +46,7 @@ class MortalTrader:
         """Begin a life; one that is killed while it begins has been one, too."""
         self.lives += 1
         self._pipe, other = multiprocessing.Pipe()
-        process = _context().Process(
+        process = loaded().Process(
             target=_live, args=(other, self.port, str(self.folder)), daemon=True
         )
         process.start()
@@ -117,7 +117,8 @@ class MortalTrader:
         return answer
 
 
-def _context() -> ForkServerContext:
+def loaded() -> ForkServerContext:
+    """Return what makes processes that have imported everything already."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     # the server finds what it is to import by the environment that it is started in, once

@@ -46,6 +46,7 @@ NOON: Final = datetime(2026, 3, 4, 17, 0, tzinfo=UTC)
 SPEED: Final = 40.0
 """Of the trader's clock: a deadline of 10 s passes in a quarter of one."""
 
+_UNDIVIDED: Final = frozenset({"cash_quantity", "exercise"})
 _RULES: Final = "max_order_size: 1000\n"
 _LIMIT_S: Final = 120.0
 """Of the machine's clock: after it, what should have come to pass will not."""
@@ -64,6 +65,8 @@ class Trader:
     clock: JumpyClock = field(default_factory=lambda: JumpyClock(NOON, speed=SPEED))
     asked: dict[str, dict[str, Any]] = field(default_factory=dict)
     heard: list[OrderReport] = field(default_factory=list)
+    among: str | None = None
+    """An advisor's group, among which every order is divided that can be."""
     engine: Engine = field(init=False)
 
     # --- life -----------------------------------------------------------------------------------
@@ -196,6 +199,9 @@ class Trader:
     def _keyed(self, **asked: Any) -> dict[str, Any]:
         key = f"k{len(self.asked)}"
         order = {"symbol": "AAPL", "client_order_id": key, **asked}
+        if self.among is not None:
+            alone = _UNDIVIDED.intersection(order)
+            order |= {"account": "DU1"} if alone else {"allocation": self.among}
         with self._keys.open("a") as keys:
             keys.write(json.dumps(order) + "\n")
         self.asked[key] = order

@@ -122,6 +122,9 @@ class OrderVenue:
     async def confirm_alive(self) -> None:
         return
 
+    def prepare_order(self, ticket: OrderTicket) -> None:
+        return
+
     async def send_order(self, ticket: OrderTicket) -> None:
         self._check()
         self.on_send(ticket)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+
+from kit.ports import held_port
 
 __all__ = ["HAS_DRIVER", "find_postgres", "on_a_server", "postgres_server", "postgres_url"]
 
@@ -45,17 +46,15 @@ def postgres_server(programs: Path) -> Iterator[str]:
             cwd=folder,
             stdout=subprocess.DEVNULL,
         )
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories="
-        control: list[Path | str] = [programs / "pg_ctl", "-D", data, "-w", "-s"]
-        log = Path(folder) / "log"
-        subprocess.run([*control, "-l", log, "-o", options, "start"], check=True, user=user)
-        try:
-            yield f"postgresql://tester:secret@127.0.0.1:{port}/postgres"
-        finally:
-            subprocess.run([*control, "-m", "immediate", "stop"], check=True, user=user)
+        with held_port() as port:
+            options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories="
+            control: list[Path | str] = [programs / "pg_ctl", "-D", data, "-w", "-s"]
+            log = Path(folder) / "log"
+            subprocess.run([*control, "-l", log, "-o", options, "start"], check=True, user=user)
+            try:
+                yield f"postgresql://tester:secret@127.0.0.1:{port}/postgres"
+            finally:
+                subprocess.run([*control, "-m", "immediate", "stop"], check=True, user=user)
 
 
 PROGRAMS = find_postgres()

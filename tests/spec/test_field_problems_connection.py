@@ -71,7 +71,8 @@ ROWS: Final = MappingProxyType(
             "component.connector.test_threads_and_loops:"
             "test_eight_threads_and_three_loops_at_once_get_right_answers",
             "component.connector.test_threads_and_loops:test_asyncio_run_works_twice_in_a_row",
-            "component.connector.test_notebook:test_a_notebook_connects_asks_and_connects_again",
+            "component.notebooks.test_connector_in_a_notebook:"
+            "test_a_notebook_connects_asks_and_connects_again",
         ),
         20: ("test_row_20_a_competing_session_is_one_event_and_at_most_one_question_a_minute",),
         21: (

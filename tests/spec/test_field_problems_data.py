@@ -411,7 +411,7 @@ async def test_row_12_history_that_hangs_or_fails_is_an_error_of_its_own_and_nev
             await ib.get_historical_data("AAPL", **wish)
         gateway.do(lambda sim: sim.inject(IgnoreRequest(on="ReqHistoricalData")))
         # whoever gives up leaves nothing behind, and the next one is answered
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             hung = asyncio.ensure_future(ib.get_historical_data("AAPL", **wish))
             while len(asked(gateway, "ReqHistoricalData")) < 2:
                 await ib.pacing_status()

@@ -380,8 +380,11 @@ async def test_field_problem_13_an_order_without_an_answer_is_asked_for_and_call
     async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
         gw.inject(IgnoreRequest(on="PlaceOrder", times=1))
         before = sum(type(one.request).__name__ == "ReqAllOpenOrders" for one in gw.log)
+        placing = asyncio.ensure_future(desk.desk.place(LIMIT, timeout_s=60))
+        await desk.until(lambda: bool(frames(gw)))
+        desk.clock.leap(60)
         with pytest.raises(OrderUncertainError, match="has not answered"):
-            await desk.desk.place(LIMIT, timeout_s=0.2)
+            await placing
         [report] = desk.desk.orders()
         assert report.disposition is SendDisposition.SENT
         await desk.desk.reconcile()
@@ -574,11 +577,14 @@ async def test_field_problem_30_with_two_accounts_an_order_must_name_one(tmp_pat
 async def test_field_problem_30_a_group_of_accounts_is_refused_beside_an_account_and_without(
     tmp_path: Path, group: str
 ) -> None:
-    # *limit*: orders for groups of accounts are not taken at all, so none can contradict an account
     async with GatewaySimulator(accounts=TWO) as gw, wire(gw, tmp_path / "j") as desk:
         for order in (LIMIT | {group: "all"}, LIMIT | {group: "all", "account": "DU1"}):
-            with pytest.raises(OrderValidationError, match=f"unknown key '{group}'"):
+            with pytest.raises(OrderValidationError, match=f"unknown key '{group}'; did you mean"):
                 await desk.desk.place(order)
+        with pytest.raises(OrderValidationError, match="'DU1' and the group 'all' exclude"):
+            await desk.desk.place(LIMIT | {"allocation": "all", "account": "DU1"})
+        with pytest.raises(OrderValidationError, match="name an account instead"):
+            await desk.desk.place(LIMIT | {"allocation": "all"})
         assert frames(gw) == []
 
 

@@ -14,17 +14,23 @@ from typing import Any, cast
 
 import pytest
 
+from ibkr_connector.chronicle import count_note
 from ibkr_connector.errors import RequestTimeoutError, RiskLimitError
 from ibkr_connector.gateway.port import CommissionReported, Execution
 from ibkr_connector.gauges import Observed
 from ibkr_connector.market.totals import StreamTotals
 from ibkr_connector.metering import Metering
-from ibkr_connector.model.ids import ExecId
+from ibkr_connector.model.advisor import Allocation
+from ibkr_connector.model.ids import ClientId, ExecId
+from ibkr_connector.model.orders import OrderTerms
+from ibkr_connector.observe.counts import Counts
 from ibkr_connector.orders.ledger import Ledger
-from ibkr_connector.orders.notes import Note
+from ibkr_connector.orders.meeting import fill_of
+from ibkr_connector.orders.notes import Charged, Filled, Intended, Note
 from ibkr_connector.resilience.operation import ENDPOINTS, Operation
 from ibkr_connector.settings import Settings
-from kit.order_desk import Bench, bench, buy
+from kit.order_desk import NOON, Bench, bench, buy, ticket
+from kit.order_told import execution
 
 
 @asynccontextmanager
@@ -112,6 +118,34 @@ async def test_corrections_busts_and_rebates_count_as_what_they_are(tmp_path: Pa
         assert count(metering, "ibkr_commissions_paid", "USD") == 1.25
 
 
+def test_of_a_divided_order_the_parts_are_counted_and_the_whole_is_not() -> None:
+    counts, ledger = Counts(), Ledger()
+    of_group = replace(
+        ticket(quantity=10), account="", terms=OrderTerms(allocation=Allocation(group="Core"))
+    )
+    ledger.record(Intended(at=NOON, key="ibc-a", client_id=ClientId(1), ticket=of_group))
+
+    def told(account: str, exec_id: str, quantity: int) -> None:
+        fill = fill_of(execution(exec_id, quantity, account=account))
+        charge = Charged(
+            at=NOON, key="ibc-a", exec_id=fill.exec_id, commission=Decimal(1), currency="USD",
+            realized_pnl=None,
+        )  # fmt: skip
+        for note in (Filled(at=NOON, key="ibc-a", fill=fill), charge)[: 1 + bool(quantity)]:
+            ledger.record(note)
+            count_note(counts, note, ledger.get("ibc-a"), corrects=False)
+
+    told("DF1000000", "w.01.01", 10)
+    told("DU1", "a.01.01", 4)
+    told("DU2", "b.01.01", 6)
+    told("DF1000000", "w.01.02", 0)
+    assert counts.fills.rows() == [(("STK", "buy", "own"), 2)]
+    assert counts.commissions.rows() == [(("USD",), 2)]
+    assert sum(count for _, count in counts.corrections.rows()) == 0
+    # how long it took to be filled is known from its first execution, whichever that is
+    assert sum(sum(found) for _, found, _ in counts.filled.rows()) == 1
+
+
 async def test_an_order_without_an_answer_is_an_uncertainty_and_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -120,7 +154,7 @@ async def test_an_order_without_an_answer_is_an_uncertainty_and_a_warning(
         at.venue.tell(at.venue.held[report.order_ref], "Bewitched")
         at.venue.cut()
         placed = asyncio.create_task(at.desk.place(buy(1)))
-        await asyncio.wait([placed], timeout=1)
+        await asyncio.wait([placed])
         assert count(metering, "ibkr_order_anomalies") == 1
         assert isinstance(placed.exception(), Exception)
     assert "the broker said what cannot be: Bewitched" in caplog.text

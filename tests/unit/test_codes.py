@@ -29,6 +29,7 @@ RAISED_BY_US = {
     errors.MarketDataError,
     errors.OrderError,
     errors.CircuitOpenError,
+    errors.FlexError,
     errors.RequestTimeoutError,
     errors.WrongThreadError,
     errors.AmbiguousContractError,

@@ -146,3 +146,33 @@ def test_every_letter_is_read_or_counted(steps: list[bool], capacity: int) -> No
     assert len(read) + counted == written
     assert read == sorted(read)
     assert counted == letters.dropped
+
+
+async def test_readers_of_one_loop_are_woken_together() -> None:
+    loop: Any = asyncio.get_running_loop()
+    rung: list[Any] = []
+    stock = loop.call_soon_threadsafe
+
+    def ring(*call: Any) -> Any:
+        rung.append(call)
+        return stock(*call)
+
+    boxes = [box() for _ in range(3)]
+
+    def put_all() -> None:
+        for number, one in enumerate(boxes):
+            one.put(number)
+
+    loop.call_soon_threadsafe = ring
+    try:
+        for turn in (1, 2):
+            readers = [asyncio.create_task(one.get_all()) for one in boxes]
+            await asyncio.sleep(0)
+            writer = threading.Thread(target=put_all)
+            writer.start()
+            # the loop stands still meanwhile, so that all three come before it can look
+            writer.join()
+            assert await asyncio.gather(*readers) == [[0], [1], [2]]
+            assert len(rung) == turn
+    finally:
+        loop.call_soon_threadsafe = stock

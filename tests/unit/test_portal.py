@@ -46,7 +46,7 @@ class Work:
         raise AssertionError("never reached")
 
     async def until_begun(self) -> None:
-        await asyncio.to_thread(self.begun.wait, 5.0)
+        await asyncio.to_thread(self.begun.wait, 60.0)
 
 
 async def thread_name() -> str:
@@ -131,8 +131,10 @@ async def test_of_many_that_come_together_the_first_go_on_before_the_last_begin(
     assert steps.index("0 goes on") < steps.index(f"{many - 1} begins")
 
 
-async def _held_by(gate: threading.Event) -> None:
+async def _held_by(gate: threading.Event, entered: threading.Event | None = None) -> None:
     # keeps the loop itself, so that all the others come together
+    if entered is not None:
+        entered.set()
     gate.wait(60.0)
 
 
@@ -163,8 +165,9 @@ async def test_a_portal_that_stops_begins_nothing_more_of_what_came_together(
     async def work(number: int) -> None:
         begun.append(number)
 
-    gate = threading.Event()
-    held = asyncio.create_task(portal.call(lambda: _held_by(gate)))
+    gate, entered = threading.Event(), threading.Event()
+    held = asyncio.create_task(portal.call(lambda: _held_by(gate, entered)))
+    await asyncio.to_thread(entered.wait, 60.0)
     callers = [asyncio.create_task(portal.call(partial(work, number))) for number in range(200)]
     await asyncio.sleep(0)
     portal.stop(0.0)
@@ -195,9 +198,9 @@ async def test_an_impatient_caller_is_passed_on_each_time(portal: Portal) -> Non
                 first.set()
 
     caller = asyncio.create_task(portal.call(stubborn))
-    await asyncio.to_thread(begun.wait, 5.0)
+    await asyncio.to_thread(begun.wait, 60.0)
     caller.cancel()
-    await asyncio.to_thread(first.wait, 5.0)
+    await asyncio.to_thread(first.wait, 60.0)
     assert not caller.done()
     caller.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -214,7 +217,7 @@ async def test_a_caller_cancelled_as_his_result_arrives_stays_cancelled(portal: 
     # While this thread is held up here, the portal answers: first the result is queued at this
     # loop, then the caller is cancelled, before he could look at it.
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(portal.run, thread_name).result(5.0)
+        pool.submit(portal.run, thread_name).result(60.0)
     asyncio.get_running_loop().call_soon(caller.cancel)
     with pytest.raises(asyncio.CancelledError):
         await caller
@@ -305,7 +308,7 @@ async def test_work_that_will_not_end_does_not_hold_the_stop_up(
                 continue
 
     caller = asyncio.create_task(portal.call(stubborn))
-    await asyncio.to_thread(begun.wait, 5.0)
+    await asyncio.to_thread(begun.wait, 60.0)
     await asyncio.to_thread(portal.stop, 0.3)
     with pytest.raises(NotConnectedError):
         await caller
@@ -412,7 +415,7 @@ print("done", flush=True)
         [sys.executable, "-X", "dev", "-c", script],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=True,
     )
     assert "done" in ended.stdout

@@ -8,6 +8,7 @@ from its standard input, and prints one.
 """
 
 import enum
+import functools
 import inspect
 import json
 import sys
@@ -63,9 +64,15 @@ for name, method in inspect.getmembers(EWrapper, inspect.isfunction):
         setattr(Ear, name, hearing(name, list(inspect.signature(method).parameters)[1:]))
 
 
+@functools.cache
+def listening(version):
+    """As in a connection one decoder hears everything: to make one looks at every callback."""
+    return Decoder(Ear(), version)
+
+
 def hear(version, payload):
-    ear = Ear()
-    decoder = Decoder(ear, version)
+    decoder = listening(version)
+    decoder.wrapper.calls = calls = []
     message, _, rest = payload.partition(b"\0")
     fields = comm.read_fields(rest)
     info = decoder.msgId2handleInfo[int(message)]
@@ -76,7 +83,7 @@ def hear(version, payload):
         source = iter(fields)
         info.processMeth(decoder, source)
         left = len(list(source))
-    return [ear.calls, left]
+    return [calls, left]
 
 
 class Wire:

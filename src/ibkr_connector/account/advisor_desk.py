@@ -14,7 +14,7 @@ from typing import TypeVar
 from ibkr_connector.clock import Clock
 from ibkr_connector.gateway.account_port import AccountAsking, AdvisorList, ModelPositionRow
 from ibkr_connector.model.account import AccountSummary, FigureSource, Position
-from ibkr_connector.model.advisor import AdvisorGroup
+from ibkr_connector.model.advisor import AdvisorGroup, SoftDollarTier
 from ibkr_connector.resilience.operation import ENDPOINTS, Operation
 from ibkr_connector.resilience.pipeline import Pipeline
 
@@ -66,6 +66,10 @@ class AdvisorDesk:
         """Return the family code of each account that has one."""
         pairs = await self._run("family_codes", lambda: self._gateway().family_codes())
         return {account: code for account, code in pairs if code}
+
+    async def soft_dollar_tiers(self) -> tuple[SoftDollarTier, ...]:
+        """Return the tiers of the login's soft-dollar contracts."""
+        return await self._run("soft_dollar_tiers", lambda: self._gateway().soft_dollar_tiers())
 
     # --- models ---------------------------------------------------------------------------------
 

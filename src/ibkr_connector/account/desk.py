@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.errors import AccountError, NotConnectedError
@@ -21,26 +21,29 @@ from ibkr_connector.gateway.port import (
     CommissionReported,
     Execution,
     GatewayEvent,
+    HoldingsTold,
     PortfolioRow,
     PositionRow,
     SessionEnded,
 )
 from ibkr_connector.model.account import AccountSummary, PnLCheck, Position, ProfitAndLoss
 from ibkr_connector.model.account_changes import AccountChange
-from ibkr_connector.model.analytics import Exposure
 from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.ids import ConId
 from ibkr_connector.resilience.operation import ENDPOINTS, Operation
 from ibkr_connector.resilience.pipeline import Pipeline
 
 from .advisor_desk import AdvisorDesk
-from .analytics import exposure
 from .changes import BUFFER, ChangeFeed
+from .late_reader import LateReader
 from .pnl import PnLDesk, Told
 from .reckoning import DayBook, reckon
 from .stream import Seat
 from .view import AccountView
 from .windows import Windows
+
+if TYPE_CHECKING:
+    from ibkr_connector.model.analytics import Exposure
 
 __all__ = ["AccountDesk", "choose_account"]
 
@@ -87,6 +90,7 @@ class AccountDesk:
         self._preset = preset
         self._resolve = resolve
         self.view = AccountView()
+        self._late = LateReader()
         self.changes = ChangeFeed()
         self.day = DayBook()
         self.pnl = PnLDesk(gateway=gateway, pipeline=pipeline, clock=clock, currency=self._currency)
@@ -132,6 +136,17 @@ class AccountDesk:
                 self.on_touched(event.account)
                 if isinstance(event, PositionRow):
                     self.windows.note(event.account)
+            case HoldingsTold() if self.changes.is_heard:
+                for position in event.positions.values():
+                    self.apply(position)
+                for line in event.lines.values():
+                    self.apply(line)
+            case HoldingsTold():
+                self.view.apply(event, now)
+                for account in event.accounts:
+                    self.on_touched(account)
+                    if event.positions:
+                        self.windows.note(account)
             case Execution():
                 self.day.execution(event, now)
             case CommissionReported():
@@ -184,6 +199,7 @@ class AccountDesk:
             )
         )
         self.view.replace_portfolio(account, rows, self._clock.utcnow())
+        self._late.begin(self.view.rows)
         self.on_touched(account)
 
     def _touched(self) -> None:
@@ -310,6 +326,8 @@ class AccountDesk:
 
     def exposure(self, account: str) -> Exposure:
         """Return what an account holds at market prices."""
+        from .analytics import exposure  # noqa: PLC0415  # for whoever asks
+
         summary = self.summary(account)
         return exposure(
             account,
@@ -322,6 +340,7 @@ class AccountDesk:
 
     async def aclose(self) -> None:
         """End every stream; idempotent."""
+        self._late.close()
         self.changes.close()
         await self.windows.aclose()
         await self.pnl.aclose()
@@ -353,6 +372,11 @@ def choose_account(asked: str | None, preset: str | None, accounts: tuple[str, .
     Raises:
         AccountError: The login has several and none was named, or the named one is not among them.
     """
+    if asked is not None and not isinstance(asked, str):
+        raise AccountError(
+            f"account must be text; got {asked!r}",
+            hint="the account comes first; name the times, as in equity_history(start=...)",
+        )
     wanted = asked or preset
     if wanted is None:
         if len(accounts) == 1:

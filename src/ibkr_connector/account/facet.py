@@ -17,22 +17,22 @@ from ibkr_connector.model.account import (
 )
 from ibkr_connector.model.account_changes import AccountChange
 from ibkr_connector.model.account_history import EquityHistory, KeepingState, PositionHistory
-from ibkr_connector.model.advisor import AdvisorGroup
-from ibkr_connector.model.analytics import (
-    Concentration,
-    DailyPnL,
-    Drawdown,
-    Exposure,
-    ReturnSeries,
-)
+from ibkr_connector.model.advisor import AdvisorGroup, SoftDollarTier
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.ids import ConId
 
-from .analytics import concentration, daily_pnl, drawdown, returns
 from .changes import BUFFER
 from .stream import AccountStream, Seat, TakeSeat
 
 if TYPE_CHECKING:
+    from ibkr_connector.model.analytics import (
+        Concentration,
+        DailyPnL,
+        Drawdown,
+        Exposure,
+        ReturnSeries,
+    )
+
     from .desk import AccountDesk
     from .keeper import AccountKeeper
 
@@ -215,20 +215,21 @@ class Portfolio:
 
     async def equity_history(
         self,
+        account: str | None = None,
+        *,
         start: datetime | None = None,
         end: datetime | None = None,
-        *,
-        account: str | None = None,
     ) -> EquityHistory:
         """
         Return what an account was worth over time, and what was paid in and out.
 
         Args:
+            account: May be left out where there is one.
             start: Aware; from the beginning when not given.
             end: Aware, not included; until now when not given.
-            account: May be left out where there is one.
 
         Raises:
+            AccountError: No such account.
             ConfigurationError: The database cannot be used.
 
         Source: our database, written at changes, `account_history_s` apart, and at each day's end.
@@ -239,10 +240,10 @@ class Portfolio:
 
     async def position_history(
         self,
+        account: str | None = None,
+        *,
         start: datetime | None = None,
         end: datetime | None = None,
-        *,
-        account: str | None = None,
         con_id: int | None = None,
     ) -> PositionHistory:
         """Return what an account held over time, or of one contract; as `equity_history`."""
@@ -269,41 +270,49 @@ class Portfolio:
 
     async def concentration(self, account: str | None = None) -> Concentration:
         """Return how unevenly that is spread over symbols: weights, HHI, the largest."""
+        from .analytics import concentration  # noqa: PLC0415  # for whoever asks
+
         return concentration(await self.exposure(account))
 
     async def returns(
         self,
+        account: str | None = None,
+        *,
         start: datetime | None = None,
         end: datetime | None = None,
-        *,
-        account: str | None = None,
     ) -> ReturnSeries:
         """
         Return time-weighted returns by day, from the history that is kept.
 
         Money that `adjust_equity` or `ibkr paid-in` told of is neither gain nor loss.
         """
-        return returns(await self.equity_history(start, end, account=account))
+        from .analytics import returns  # noqa: PLC0415  # as above
+
+        return returns(await self.equity_history(account, start=start, end=end))
 
     async def drawdown(
         self,
+        account: str | None = None,
+        *,
         start: datetime | None = None,
         end: datetime | None = None,
-        *,
-        account: str | None = None,
     ) -> Drawdown:
         """Return how far an account was below its highest, at each point and at most."""
-        return drawdown(await self.equity_history(start, end, account=account))
+        from .analytics import drawdown  # noqa: PLC0415  # as above
+
+        return drawdown(await self.equity_history(account, start=start, end=end))
 
     async def daily_pnl(
         self,
+        account: str | None = None,
+        *,
         start: datetime | None = None,
         end: datetime | None = None,
-        *,
-        account: str | None = None,
     ) -> DailyPnL:
         """Return realised and unrealised gains by day, from the history that is kept."""
-        return daily_pnl(await self.equity_history(start, end, account=account))
+        from .analytics import daily_pnl  # noqa: PLC0415  # as above
+
+        return daily_pnl(await self.equity_history(account, start=start, end=end))
 
     # --- advisors and models --------------------------------------------------------------------
 
@@ -347,6 +356,14 @@ class Portfolio:
     async def families(self) -> Mapping[str, str]:
         """Return the family code of each account that has one. Source: `reqFamilyCodes` (80)."""
         return await self._hop(lambda engine: engine.account.advisor.families())
+
+    async def soft_dollar_tiers(self) -> tuple[SoftDollarTier, ...]:
+        """
+        Return the tiers of the login's soft-dollar contracts, for orders; empty without a contract.
+
+        Source: `reqSoftDollarTiers` (79). Replay: safe. Cost: 1 message.
+        """
+        return await self._hop(lambda engine: engine.account.advisor.soft_dollar_tiers())
 
     async def models(self, account: str | None = None) -> tuple[str, ...]:
         """

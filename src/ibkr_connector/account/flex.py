@@ -24,14 +24,16 @@ from xml.parsers import expat
 from ibkr_connector.errors import AccountError, ConfigurationError
 from ibkr_connector.model.ids import ConId, ExecId
 from ibkr_connector.model.statements import (
+    FlexBalance,
     FlexCash,
+    FlexCommission,
     FlexEquity,
     FlexPosition,
     FlexStatement,
     FlexTrade,
 )
 
-from .flex_values import DateForms, read_date, read_moment, read_number, read_whole
+from .flex_values import NOTHING, DateForms, read_date, read_moment, read_number, read_whole
 
 __all__ = ["FlexStatement", "FlexTrade", "parse_flex", "read_flex"]
 
@@ -43,9 +45,28 @@ _EXECUTION: Final = "EXECUTION"
 _CANCELLED: Final = "(Ca.)"
 """What IB writes behind BUY or SELL of a row that takes a trade back."""
 
+_BASE: Final = "BASE_SUMMARY"
+"""What IB writes as the currency of a sum over all of them."""
+
+_SECTIONS: Final = frozenset(
+    {
+        "Trades",
+        "TradeConfirms",
+        "CashTransactions",
+        "OpenPositions",
+        "EquitySummaryInBase",
+        "UnbundledCommissionDetails",
+        "CashReport",
+    }
+)
+
 
 def read_flex(
-    path: Path | str, *, zone: str = "America/New_York", largest: int = LARGEST
+    path: Path | str,
+    *,
+    zone: str = "America/New_York",
+    dates: str = "",
+    largest: int = LARGEST,
 ) -> tuple[FlexStatement, ...]:
     """
     Read a file of statements, one for each account in it; blocks.
@@ -53,6 +74,8 @@ def read_flex(
     Args:
         path: What Client Portal or the web service wrote, as XML.
         zone: Time zone of the times in it: that of the account's statements, by default IB's own.
+        dates: Form of its dates when the query writes them with slashes: `MM/dd/yyyy` or
+            `dd/MM/yyyy`; all other forms are known by themselves.
         largest: Bytes that it may have.
 
     Raises:
@@ -68,7 +91,7 @@ def read_flex(
             f"the statement {place} cannot be opened: {error.strerror}",
             hint="name the XML file of a Flex query that you have downloaded",
         ) from error
-    return parse_flex(data, place=str(place), zone=zone, largest=largest)
+    return parse_flex(data, place=str(place), zone=zone, dates=dates, largest=largest)
 
 
 def parse_flex(
@@ -76,6 +99,7 @@ def parse_flex(
     *,
     place: str = "statement",
     zone: str = "America/New_York",
+    dates: str = "",
     largest: int = LARGEST,
 ) -> tuple[FlexStatement, ...]:
     """
@@ -83,14 +107,14 @@ def parse_flex(
 
     Raises:
         AccountError: It holds no statements, or something in it cannot be read.
-        ConfigurationError: There is no such time zone.
+        ConfigurationError: There is no such time zone, or no such form of dates.
     """
     if len(data) > largest:
         raise AccountError(
             f"{place} has more than {largest} bytes",
             hint="ask for fewer days or sections, or pass a larger `largest`",
         )
-    return _Reading(place, DateForms.of(zone)).read(data)
+    return _Reading(place, DateForms.of(zone, dates)).read(data)
 
 
 @dataclass(slots=True)
@@ -102,8 +126,12 @@ class _Open:
     trades: list[FlexTrade] = field(default_factory=list)
     is_coarse: bool = False
     cash: list[FlexCash] = field(default_factory=list)
+    cash_sums: list[FlexCash] = field(default_factory=list)
     positions: list[FlexPosition] = field(default_factory=list)
+    has_lots: bool = False
     equity: list[FlexEquity] = field(default_factory=list)
+    commissions: list[FlexCommission] = field(default_factory=list)
+    balances: list[FlexBalance] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +151,7 @@ class _Row:
         """Return what the first of them says, `None` when none of them is there."""
         for name in names:
             text = self.told.get(name, "").strip()
-            if not text:
+            if text in NOTHING:
                 continue
             try:
                 return read(text)
@@ -137,6 +165,12 @@ class _Row:
 
     def number(self, *names: str) -> Decimal | None:
         return self.value(read_number, *names)
+
+    def cost(self, *names: str) -> Decimal | None:
+        """Return the sum of what was paid under these names: the file has it as a loss."""
+        told = [value for name in names if (value := self.number(name)) is not None]
+        # no minus before a zero
+        return Decimal(0) - sum(told, Decimal(0)) if told else None
 
     def con_id(self) -> ConId | None:
         number = self.value(read_whole, "conid")
@@ -158,6 +192,7 @@ class _Reading:
         self._depth = 0
         self._open: _Open | None = None
         self._done: list[FlexStatement] = []
+        self._count: int | None = None
 
     def read(self, data: bytes) -> tuple[FlexStatement, ...]:
         parser = expat.ParserCreate()
@@ -172,6 +207,11 @@ class _Reading:
                 f"{self._place} is no XML to its end: {error}",
                 hint="download it again, with XML as the form of the query",
             ) from None
+        if self._count not in (None, len(self._done)):
+            raise AccountError(
+                f"{self._place} should hold {self._count} statements, and holds {len(self._done)}",
+                hint="download it again from IB",
+            )
         return tuple(self._done)
 
     def _refuse(self, *_: Any) -> NoReturn:
@@ -193,7 +233,9 @@ class _Reading:
                 hint="download it again from IB",
             )
         row = _Row(self._place, name, told, self._forms)
-        if name == "FlexStatement":
+        if name == "FlexStatements":
+            self._count = row.value(read_whole, "count")
+        elif name == "FlexStatement":
             self._open = _Open(row)
         elif self._open is not None:
             _take(row, self._open)
@@ -208,10 +250,8 @@ class _Reading:
 def _take(row: _Row, into: _Open) -> None:
     account = row.text("accountId") or into.row.text("accountId")
     match row.element:
-        case "Trades" | "TradeConfirms" | "CashTransactions" | "OpenPositions":
-            into.has.add(row.element)
-        case "EquitySummaryInBase":
-            into.has.add(row.element)
+        case section if section in _SECTIONS:
+            into.has.add(section)
         case "Trade" | "TradeConfirm":
             if row.text("levelOfDetail").upper() in {"", _EXECUTION}:
                 into.trades.append(_trade(row, account))
@@ -219,12 +259,29 @@ def _take(row: _Row, into: _Open) -> None:
                 into.is_coarse = True
         case "Order" | "SymbolSummary" | "AssetSummary":
             into.is_coarse = True
-        case "CashTransaction":
-            into.cash.append(_cash(row, account))
+        case "CashTransaction" if row.text("currency") != _BASE:
+            # a query may ask for both: the sums repeat what the details say
+            is_sum = row.text("levelOfDetail").upper() == "SUMMARY"
+            (into.cash_sums if is_sum else into.cash).append(_cash(row, account))
         case "OpenPosition":
             # lots repeat what the summary of a position says
             if row.text("levelOfDetail").upper() in {"", "SUMMARY"}:
                 into.positions.append(_position(row, account))
+            else:
+                into.has_lots = True
+        case "UnbundledCommissionDetail":
+            into.commissions.append(_commission(row, account))
+        case "CashReportCurrency":
+            currency = row.text("currency")
+            into.balances.append(
+                FlexBalance(
+                    account=account,
+                    currency="BASE" if currency == _BASE else currency,
+                    start=row.number("startingCash"),
+                    end=row.number("endingCash"),
+                    settled=row.number("endingSettledCash"),
+                )
+            )
         case "EquitySummaryByReportDateInBase":
             into.equity.append(
                 FlexEquity(
@@ -242,6 +299,7 @@ def _take(row: _Row, into: _Open) -> None:
 def _closed(one: _Open) -> FlexStatement:
     row, has = one.row, one.has
     is_told = bool({"Trades", "TradeConfirms"} & has) and (bool(one.trades) or not one.is_coarse)
+    has_positions = "OpenPositions" in has and (bool(one.positions) or not one.has_lots)
     return FlexStatement(
         account=row.text("accountId"),
         from_date=row.day("fromDate"),
@@ -249,21 +307,23 @@ def _closed(one: _Open) -> FlexStatement:
         generated=row.moment("whenGenerated"),
         zone=row.forms.zone,
         trades=tuple(one.trades) if is_told else None,
-        cash=tuple(one.cash) if "CashTransactions" in has else None,
-        positions=tuple(one.positions) if "OpenPositions" in has else None,
+        cash=tuple(one.cash or one.cash_sums) if "CashTransactions" in has else None,
+        positions=tuple(one.positions) if has_positions else None,
         equity=tuple(one.equity) if "EquitySummaryInBase" in has else None,
+        commissions=tuple(one.commissions) if "UnbundledCommissionDetails" in has else None,
+        balances=tuple(one.balances) if "CashReport" in has else None,
     )
 
 
 def _trade(row: _Row, account: str) -> FlexTrade:
     side = row.text("buySell").upper()
     quantity = row.number("quantity")
-    is_cancel = _CANCELLED.upper() in side
+    is_cancel = _CANCELLED.upper() in side or row.text("transactionType").endswith("Cancel")
     if quantity is not None and not is_cancel and side.startswith("SELL"):
         quantity = -abs(quantity)
-    paid = row.number("ibCommission", "commission")
     time = row.moment("dateTime")
-    if time is None and (clock := row.text("tradeTime")) and (day := row.text("tradeDate")):
+    clock, day = row.text("tradeTime"), row.text("tradeDate")
+    if time is None and clock not in NOTHING and day not in NOTHING:
         joined = {"tradeDate and tradeTime": f"{day};{clock}"}
         time = _Row(row.place, row.element, joined, row.forms).moment(*joined)
     return FlexTrade(
@@ -276,15 +336,16 @@ def _trade(row: _Row, account: str) -> FlexTrade:
         quantity=quantity,
         price=row.number("tradePrice", "price"),
         proceeds=row.number("proceeds"),
-        commission=None if paid is None else -paid if paid else Decimal(0),
+        commission=row.cost("ibCommission" if row.told.get("ibCommission") else "commission"),
         commission_currency=row.text("ibCommissionCurrency", "commissionCurrency"),
         exec_id=ExecId(row.text("ibExecID", "execID")),
         order_id=row.text("ibOrderID", "orderID"),
         order_ref=row.text("orderReference"),
         time=time,
         day=row.day("tradeDate", "dateTime"),
-        exchange=row.text("exchange"),
+        exchange="" if row.text("exchange") in NOTHING else row.text("exchange"),
         is_cancel=is_cancel,
+        fx_to_base=row.number("fxRateToBase"),
     )
 
 
@@ -298,6 +359,8 @@ def _cash(row: _Row, account: str) -> FlexCash:
         day=row.day("dateTime", "reportDate"),
         symbol=row.text("symbol"),
         description=row.text("description"),
+        transaction_id=row.text("transactionID"),
+        fx_to_base=row.number("fxRateToBase"),
     )
 
 
@@ -313,4 +376,24 @@ def _position(row: _Row, account: str) -> FlexPosition:
         price=row.number("markPrice"),
         value=row.number("positionValue"),
         day=row.day("reportDate"),
+        avg_price=row.number("costBasisPrice"),
+        fx_to_base=row.number("fxRateToBase"),
+    )
+
+
+def _commission(row: _Row, account: str) -> FlexCommission:
+    return FlexCommission(
+        account=account,
+        con_id=row.con_id(),
+        symbol=row.text("symbol"),
+        currency=row.text("currency"),
+        total=row.cost("totalCommission"),
+        broker=row.cost("brokerExecutionCharge", "brokerClearingCharge"),
+        exchange=row.cost("thirdPartyExecutionCharge", "thirdPartyClearingCharge"),
+        regulatory=row.cost("thirdPartyRegulatoryCharge"),
+        other=row.cost("other"),
+        order_ref=row.text("orderReference"),
+        trade_id=row.text("tradeID"),
+        time=row.moment("dateTime"),
+        day=row.day("dateTime"),
     )

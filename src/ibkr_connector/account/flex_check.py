@@ -119,9 +119,9 @@ def check_flex(
             if _may_be_later(one, covering):
                 later += 1
             else:
-                pairs.missing_there(one, covering.account)
+                pairs.missing_there(one, one.account or covering.account)
     return FlexCheck(
-        accounts=tuple(dict.fromkeys(one.account for one in told)),
+        accounts=tuple(dict.fromkeys(account for one in told for account in one.accounts)),
         matched=pairs.matched,
         differences=tuple(pairs.differences),
         totals=tuple(pairs.totals[currency] for currency in sorted(pairs.totals)),
@@ -196,7 +196,7 @@ def _covering(one: _Here, told: Iterable[FlexStatement]) -> FlexStatement | None
     for statement in told:
         assert statement.from_date is not None  # checked before
         assert statement.to_date is not None
-        if one.account not in {statement.account, ""}:
+        if one.account not in {*statement.accounts, ""}:
             continue
         day = one.fill.time.astimezone(ZoneInfo(statement.zone)).date()
         generated = statement.generated or datetime.max.replace(tzinfo=UTC)

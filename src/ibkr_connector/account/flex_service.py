@@ -1,7 +1,7 @@
 """
 Download a statement from IB's Flex web service: ask for it, wait until it is written, take it.
 
-Owns: the two requests, what the service's error numbers mean, and how long it is waited for. The
+Owns: the two requests, and how long it is waited for; `codes.flex` says what its numbers mean. The
 token is a secret: it goes to IB's own hosts over TLS only, redirections are not followed, and no
 error names it.
 Refuses to know: what a statement says (`flex`).
@@ -13,8 +13,12 @@ one more for each wait; IB allows one a second and ten a minute for each token.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from http.client import HTTPException
+from sys import version_info
+from types import MappingProxyType
 from typing import Any, Final, NoReturn
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urlsplit
@@ -24,7 +28,13 @@ from xml.parsers import expat
 from pydantic import SecretStr
 
 from ibkr_connector.clock import Clock, SystemClock
-from ibkr_connector.errors import AccountError, ConfigurationError, RequestTimeoutError
+from ibkr_connector.codes.flex import flex_row
+from ibkr_connector.errors import (
+    AccountError,
+    ConfigurationError,
+    FlexError,
+    RequestTimeoutError,
+)
 from ibkr_connector.settings import resolve_secret
 
 from .flex import LARGEST
@@ -35,46 +45,23 @@ FLEX_URL: Final = "https://ndcdyn.interactivebrokers.com/AccountManagement/FlexW
 
 _IB: Final = ".interactivebrokers.com"
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-_AGENT: Final = "ibkr-connector (Java)"
-"""The service answers nobody who does not say what he is."""
+_AGENT: Final = f"Python/{version_info.major}.{version_info.minor}"
+"""The service answers nobody who does not say what he is, and in this form."""
 
 _SILENT: Final = "it went silent"
 _FIRST_WAIT_S: Final = 1.0
 _LONGEST_WAIT_S: Final = 20.0
 _CHUNK: Final = 64 * 1024
-
-_WAITS: Final = {
-    "1001": 5.0,
-    "1004": 5.0,
-    "1005": 5.0,
-    "1006": 5.0,
-    "1007": 5.0,
-    "1008": 5.0,
-    "1009": 10.0,
-    "1018": 10.0,
-    "1019": _FIRST_WAIT_S,
-    "1021": 5.0,
-}
-"""What passes by itself, and the seconds after which it is asked again at the earliest."""
-
-_REMEDIES: Final = {
-    "1003": "there is no statement of these days: ask for others",
-    "1010": "the query is of an old kind: write it anew in Client Portal",
-    "1011": "switch the Flex web service on in Client Portal, under Settings",
-    "1012": "the token has expired: make a new one in Client Portal, under Flex Web Service",
-    "1013": "the token is bound to another address: make one for this machine's",
-    "1014": "there is no such query: its number stands beside it in Client Portal",
-    "1015": "the token is not valid: copy it again from Client Portal, under Flex Web Service",
-    "1016": "the account is not valid for this query",
-    "1017": "the statement was not kept: ask for it again",
-    "1020": "the service could not make anything of the request: check token and query",
-}
+_MOST_DAYS: Final = timedelta(days=365)
+_NO_MORE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 async def fetch_flex(
     *,
     token: str | SecretStr,
     query: str | int,
+    from_date: date | None = None,
+    to_date: date | None = None,
     deadline_s: float = 120.0,
     url: str = FLEX_URL,
     clock: Clock | None = None,
@@ -85,12 +72,15 @@ async def fetch_flex(
     Args:
         token: Of the web service: itself, `env:NAME`, `file:PATH` or `keyring:SERVICE/USER`.
         query: Number of the query in Client Portal.
+        from_date: First day, instead of the query's own; both or none, and a year at most.
+        to_date: Last day.
         deadline_s: Seconds for all of it; IB writes a long statement in minutes.
         url: Where the service is; plain HTTP is accepted on the loopback only.
         clock: By which is waited; the machine's when not given.
 
     Raises:
-        AccountError: The service refuses, or answers what is no statement.
+        FlexError: The service refuses; `reason` says why, `flex_code` is its number.
+        AccountError: Nothing came of it, or what is no statement.
         ConfigurationError: Token, query or URL cannot be.
         RequestTimeoutError: The statement was not written in time, or nobody answered.
     """
@@ -105,10 +95,11 @@ async def fetch_flex(
             f"the query is {query!r}, which is no number",
             hint="its number stands beside it in Client Portal, under Flex Queries",
         )
+    days = _days(from_date, to_date)
     base = _checked(url.rstrip("/"))
     time = clock or SystemClock()
     service = _Service(secret, base, time, time.monotonic() + deadline_s, deadline_s)
-    accepted = await service.ask(f"{base}/SendRequest", number)
+    accepted = await service.ask(f"{base}/SendRequest", number, days)
     reference = accepted.told.get("ReferenceCode", "")
     if not reference:
         raise AccountError(
@@ -144,32 +135,35 @@ class _Service:
     end: float
     deadline_s: float
 
-    async def ask(self, url: str, what: str) -> _Answer:
+    async def ask(self, url: str, what: str, more: Mapping[str, str] = _NO_MORE) -> _Answer:
         """Ask until the answer is no 'not yet'."""
         wait, code = _FIRST_WAIT_S, ""
         while True:
             if self.clock.monotonic() >= self.end:
                 self._late(f"its last answer was {code}" if code else "nobody answered")
-            answer = _read(await asyncio.to_thread(self._get, url, what))
+            answer = _read(await asyncio.to_thread(self._get, url, {"q": what, **more}))
             code = answer.told.get("ErrorCode", "")
             if not code and answer.told.get("Status", "Success") == "Success":
                 return answer
-            if code not in _WAITS:
+            row = flex_row(code)
+            if row.wait_s is None:
                 said = answer.told.get("ErrorMessage", "") or answer.told.get("Status", "")
-                raise AccountError(
+                raise FlexError(
                     f"the statement service refuses with {code or 'no number'}: "
                     f"{self._hidden(said)[:200]}",
-                    hint=_REMEDIES.get(code, "IB's page on the Flex Web Service lists its numbers"),
+                    reason=row.reason,
+                    flex_code=int(code) if code.isdecimal() else None,
+                    hint=row.remedy,
                 )
-            pause = max(wait, _WAITS[code])
+            pause = max(wait, row.wait_s)
             if self.clock.monotonic() + pause >= self.end:
-                self._late(f"its last answer was {code}")
+                self._late(f"its last answer was {code}: {row.reason}")
             await self.clock.sleep(pause)
             wait = min(wait * 2, _LONGEST_WAIT_S)
 
-    def _get(self, url: str, what: str) -> bytes:
+    def _get(self, url: str, asked: Mapping[str, str]) -> bytes:
         """Send one request, on a thread of its own; blocks."""
-        query = urlencode({"t": self.token.get_secret_value().strip(), "q": what, "v": 3})
+        query = urlencode({"t": self.token.get_secret_value().strip(), "v": 3, **asked})
         request = Request(f"{url}?{query}", headers={"User-Agent": _AGENT})
         handlers: list[Any] = [_NoRedirect()]
         if urlsplit(url).hostname in _LOOPBACK:
@@ -226,6 +220,17 @@ class _NoRedirect(HTTPRedirectHandler):
 
     def redirect_request(self, *_: Any) -> None:
         return None
+
+
+def _days(first: date | None, last: date | None) -> Mapping[str, str]:
+    if first is None and last is None:
+        return _NO_MORE
+    if first is None or last is None or not first <= last <= first + _MOST_DAYS:
+        raise ConfigurationError(
+            f"the days are {first} to {last}",
+            hint="give both or none, the first before the last, and a year at most",
+        )
+    return {"fd": f"{first:%Y%m%d}", "td": f"{last:%Y%m%d}"}
 
 
 def _checked(url: str) -> str:

@@ -9,12 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, select
-
 from ibkr_connector.errors import AccountError
 from ibkr_connector.model.account_history import EquityHistory, PositionHistory
-from ibkr_connector.storage.database import open_database
-from ibkr_connector.storage.schema import equity_snapshots
+from ibkr_connector.storage.database import Connection, open_database
 
 from . import store
 
@@ -72,8 +69,8 @@ async def _read(place: Path | str, read: Callable[[Connection], T]) -> T:
 
 
 def _chosen(connection: Connection, account: str | None) -> str:
-    found = select(equity_snapshots.c.account).distinct().order_by(equity_snapshots.c.account)
-    known = list(connection.execute(found).scalars())
+    found = connection.read("SELECT DISTINCT account FROM equity_snapshots ORDER BY account")
+    known = [row["account"] for row in found]
     if account in known:
         return str(account)
     if account is None and len(known) == 1:

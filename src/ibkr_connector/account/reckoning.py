@@ -16,6 +16,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from ibkr_connector.gateway.blocks import without_blocks
 from ibkr_connector.gateway.port import CommissionReported, Execution
 from ibkr_connector.model.account import FigureSource, Position, ProfitAndLoss
 from ibkr_connector.model.contracts import Contract, SecurityType
@@ -79,7 +80,7 @@ class DayBook:
         """Return what an account has traded today, by contract."""
         self._turn(now)
         found: dict[ConId | None, Traded] = {}
-        for one in self._executions.values():
+        for one in without_blocks(self._executions.values()):
             if one.account == account:
                 con_id = one.contract.con_id
                 found[con_id] = self._with(found.get(con_id), one)

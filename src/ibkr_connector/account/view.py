@@ -8,15 +8,19 @@ answers in, so that what a reconnect brings and what a quiet afternoon brings go
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from operator import itemgetter
+from typing import Final
 
 from ibkr_connector.errors import AccountError
+from ibkr_connector.gateway.holdings import quantity_of
 from ibkr_connector.gateway.port import (
     AccountValueChanged,
     GatewayEvent,
+    HoldingKey,
+    HoldingsTold,
     PortfolioRow,
     PositionRow,
     SessionEnded,
@@ -35,11 +39,7 @@ from .figures import balances_of, base_currency, plain_tag, rate_of, segments_of
 
 __all__ = ["AccountView"]
 
-
-@dataclass(slots=True)
-class _Cached:
-    row: PositionRow
-    as_of: datetime
+_account: Final = itemgetter(0)
 
 
 class AccountView:
@@ -48,14 +48,18 @@ class AccountView:
     def __init__(self) -> None:
         self._values: dict[str, dict[tuple[str, str], AccountValue]] = {}
         self._values_as_of: dict[str, tuple[datetime, FigureSource]] = {}
-        self._positions: dict[tuple[str, ConId | None], _Cached] = {}
+        self._positions: dict[HoldingKey, PositionRow] = {}
+        self._as_of: dict[HoldingKey, datetime] = {}
         self._owners: Counter[str] = Counter()
         self.knows_positions = False
         """Whether the session that goes on has told all of them."""
         self._were_told = False
-        self._portfolio: dict[tuple[str, ConId | None], tuple[PortfolioRow, datetime]] = {}
+        self._portfolio: dict[HoldingKey, PortfolioRow] = {}
+        self._shown_at: dict[HoldingKey, datetime] = {}
         # the price of a contract is the same whichever account's window shows it
-        self._prices: dict[ConId | None, tuple[Decimal, datetime]] = {}
+        self._prices: dict[ConId | None, PortfolioRow] = {}
+        self._priced_at: dict[ConId | None, datetime] = {}
+        self._newest_price: datetime | None = None
         # an order asks for all of this, and what it asks for changes every few minutes
         self._summaries: dict[str, AccountSummary] = {}
         self._rates: dict[tuple[str, str], Decimal | None] = {}
@@ -69,9 +73,10 @@ class AccountView:
             case PositionRow():
                 self._keep_position(event, now)
             case PortfolioRow():
-                self._held.clear()
-                self._portfolio[event.account, event.contract.con_id] = (event, now)
-                self._note_price(event, now)
+                self._keep_line(event, now)
+            case HoldingsTold(positions=positions, lines=lines):
+                self._keep_positions(positions, now)
+                self._keep_lines(lines, now)
             case SessionEnded():
                 self.knows_positions = False
             case _:
@@ -96,22 +101,24 @@ class AccountView:
         """Start again from a complete answer: what is not in it is no longer held."""
         self.knows_positions = self._were_told = True
         self._positions.clear()
+        self._as_of.clear()
         self._owners.clear()
         self._held.clear()
-        for row in rows:
-            self._keep_position(row, now)
+        self._keep_positions({row.key: row for row in rows}, now)
 
     def replace_portfolio(self, account: str, rows: Iterable[PortfolioRow], now: datetime) -> None:
         """Start one account's market values again from a complete answer; what is known ages on."""
         self._held.clear()
-        known = {key: kept for key, kept in self._portfolio.items() if key[0] == account}
-        for key in known:
-            del self._portfolio[key]
-        for row in rows:
-            before = known.get((account, row.contract.con_id))
-            as_of = before[1] if before is not None and before[0] == row else now
-            self._portfolio[account, row.contract.con_id] = (row, as_of)
-            self._note_price(row, as_of)
+        known, told = self._portfolio, {row.key: row for row in rows}
+        others = {key: row for key, row in known.items() if key[0] != account}
+        self._portfolio = {**others, **told}
+        for key, row in told.items():
+            before = known.get(key)
+            # most often it is the very row that has come as an event
+            if before is not row:
+                if before != row:
+                    self._shown_at[key] = now
+                self._note_price(row, self._shown_at[key])
 
     def summary(self, account: str) -> AccountSummary:
         """
@@ -138,18 +145,23 @@ class AccountView:
     @property
     def held(self) -> dict[tuple[str, ConId | None], Position]:
         """What all accounts hold as far as was told, by account and contract."""
-        return {key: self._position(cached) for key, cached in self._positions.items()}
+        return {key: self._position(row) for key, row in self._positions.items()}
 
     def held_of(self, con_id: ConId | None) -> dict[tuple[str, ConId | None], Position]:
         """As `held`, of one contract."""
         keys = [(owner, con_id) for owner in self.owners]
         known = [(key, self._positions.get(key)) for key in keys]
-        return {key: self._position(cached) for key, cached in known if cached is not None}
+        return {key: self._position(row) for key, row in known if row is not None}
 
     @property
     def owners(self) -> frozenset[str]:
         """The accounts that hold anything."""
         return frozenset(owner for owner, count in self._owners.items() if count)
+
+    @property
+    def rows(self) -> list[PositionRow | PortfolioRow]:
+        """What was told of positions last, as it was told."""
+        return [*self._positions.values(), *self._portfolio.values()]
 
     def value(self, like: AccountValue) -> AccountValue | None:
         """Return the figure as it is known that another one is the news of."""
@@ -189,20 +201,28 @@ class AccountView:
         Raises:
             AccountError: They have never been read: no rows are no answer.
         """
+        self._need_positions()
+        held = self._held.get(account)
+        if held is None:
+            held = self._held[account] = tuple(
+                self._position(row)
+                for (owner, _), row in self._positions.items()
+                if account is None or owner == account
+            )
+        return held
+
+    def count(self, account: str) -> int:
+        """Return how many contracts an account holds any of; as `positions`, and costs nothing."""
+        self._need_positions()
+        return self._owners[account]
+
+    def _need_positions(self) -> None:
         if not self._were_told:
             raise AccountError(
                 "the positions have not been read yet",
                 hint="wait until `degraded_by` names them no longer",
                 replay_safe=True,
             )
-        held = self._held.get(account)
-        if held is None:
-            held = self._held[account] = tuple(
-                self._position(cached)
-                for (owner, _), cached in self._positions.items()
-                if account is None or owner == account
-            )
-        return held
 
     def exchange_rate(self, account: str, currency: str) -> Decimal | None:
         """Return how much one unit of `currency` is in the account's base currency."""
@@ -221,27 +241,66 @@ class AccountView:
         self._values_as_of[value.account] = (now, value.source)
 
     def _keep_position(self, row: PositionRow, now: datetime) -> None:
-        key = (row.account, row.contract.con_id)
+        key = row.key
         self._held.clear()
-        if row.quantity == 0:
+        if not row.quantity:
             if self._positions.pop(key, None) is not None:
-                self._owners[row.account] -= 1
+                self._owners[key[0]] -= 1
+            self._as_of.pop(key, None)
             self._portfolio.pop(key, None)
+            self._shown_at.pop(key, None)
         else:
             if key not in self._positions:
-                self._owners[row.account] += 1
-            self._positions[key] = _Cached(row, now)
+                self._owners[key[0]] += 1
+            self._positions[key] = row
+            self._as_of[key] = now
+
+    def _keep_positions(self, rows: Mapping[HoldingKey, PositionRow], now: datetime) -> None:
+        if not all(map(quantity_of, rows.values())):
+            for row in rows.values():
+                self._keep_position(row, now)
+            return
+        self._held.clear()
+        known = self._positions
+        fresh = [key for key in rows if key not in known] if known else rows
+        self._owners.update(map(_account, fresh))
+        known.update(rows)
+        self._as_of.update(dict.fromkeys(rows, now))
+
+    def _keep_lines(self, rows: Mapping[HoldingKey, PortfolioRow], now: datetime) -> None:
+        self._held.clear()
+        self._portfolio.update(rows)
+        self._shown_at.update(dict.fromkeys(rows, now))
+        if self._newest_price is None or self._newest_price <= now:
+            priced = {key[1]: row for key, row in rows.items() if row.has_price}
+            self._prices.update(priced)
+            self._priced_at.update(dict.fromkeys(priced, now))
+            self._newest_price = now
+        else:
+            for row in rows.values():
+                self._note_price(row, now)
+
+    def _keep_line(self, row: PortfolioRow, now: datetime) -> None:
+        self._held.clear()
+        key = row.key
+        self._portfolio[key] = row
+        self._shown_at[key] = now
+        self._note_price(row, now)
 
     def _note_price(self, row: PortfolioRow, now: datetime) -> None:
-        if row.market_price is not None:
-            known = self._prices.get(row.contract.con_id)
-            if known is None or known[1] <= now:
-                self._prices[row.contract.con_id] = (row.market_price, now)
+        if row.has_price:
+            con_id = row.key[1]
+            known_at = self._priced_at.get(con_id)
+            if known_at is None or known_at <= now:
+                self._prices[con_id] = row
+                self._priced_at[con_id] = now
+                if self._newest_price is None or self._newest_price < now:
+                    self._newest_price = now
 
-    def _position(self, cached: _Cached) -> Position:
-        row = cached.row
-        shown, _ = self._portfolio.get((row.account, row.contract.con_id), (None, None))
-        price, priced_at = self._prices.get(row.contract.con_id, (None, None))
+    def _position(self, row: PositionRow) -> Position:
+        key = row.key
+        shown, con_id = self._portfolio.get(key), key[1]
+        priced, priced_at = self._prices.get(con_id), self._priced_at.get(con_id)
         # a market value that was computed for another quantity would be a wrong number
         fresh = shown if shown is not None and shown.quantity == row.quantity else None
         multiplier = row.contract.multiplier or Decimal(1)
@@ -251,8 +310,8 @@ class AccountView:
             quantity=row.quantity,
             avg_cost=row.average_cost,
             avg_price=row.average_cost / multiplier,
-            as_of=cached.as_of,
-            current_price=price,
+            as_of=self._as_of[key],
+            current_price=None if priced is None else priced.market_price,
             price_as_of=priced_at,
             market_value=fresh.market_value if fresh is not None else None,
             unrealized_pnl=fresh.unrealized_pnl if fresh is not None else None,

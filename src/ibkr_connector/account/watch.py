@@ -57,6 +57,8 @@ def looked_at(seen: AccountSeen, rule: Callable[[AlertKind], Rule]) -> Iterator[
     worth, excess = summary.total_value, summary.excess_liquidity
     cushion = None if worth is None or excess is None or worth <= 0 else excess / worth
     account = summary.account
+    # an account with nothing in it, as an advisor's own is, owes no margin
+    is_empty = excess == 0 and summary.maintenance_margin == 0
     yield _figure(
         rule(_K.MARGIN_CUSHION),
         _K.MARGIN_CUSHION,
@@ -69,7 +71,7 @@ def looked_at(seen: AccountSeen, rule: Callable[[AlertKind], Rule]) -> Iterator[
         rule(_K.MARGIN_CALL),
         _K.MARGIN_CALL,
         summary,
-        value=excess,
+        value=None if is_empty else excess,
         text=f"excess liquidity of {account} is below zero: the broker may liquidate",
         remedy="close something, or pay in, at once",
     )
@@ -142,7 +144,7 @@ def _day_trades(summary: AccountSummary) -> Measured:
             remedy="hold what you open until the next day, or bring the account above 25,000 USD",
             severity=Severity.WARNING,
         ),
-        value=_YES if left == 0 else _NO,
+        value=None if left is None else _YES if left == 0 else _NO,
     )
 
 

@@ -56,6 +56,7 @@ class Windows:
         self._holds = holds
         self._clock = clock
         self._stale: set[str] = set()
+        self._refused: set[str] = set()
         self._wake = asyncio.Event()
         self._timers = Timers(clock)
         self._turn = asyncio.Lock()
@@ -71,21 +72,26 @@ class Windows:
         """
         Read every window, the main one last.
 
-        One that TWS refuses beside the main one is gone without: it shows none of another account
-        while another program of the login has that of the main one open (TWS 2101). *Limit*: what
-        such an account holds has no price then.
+        One that TWS refuses is gone without, and asked for again in each round: TWS shows none
+        while another client of the login has that of another account open (2101: ib_insync issue
+        197 and its pull request 204, IbPy issue 12), and a second program must not fail for that.
+        Figures and positions come by other ways. *Limit*: what such an account holds has no price
+        then, and its segments are not told; `IBKR_ACCOUNT_ID` of the same account in all programs
+        of a login avoids it.
 
         Raises:
-            IBKRError: The main one could not be read, or there is no connection.
+            IBKRError: That of the only account could not be read, or there is no connection.
         """
         async with self._turn:
             self._stale.clear()
+            self._refused.clear()
             for account in sorted(self._accounts(), key=lambda name: name == self.main):
                 try:
                     await self._read(account)
                 except AccountError as error:
-                    if account == self.main:
+                    if len(self._accounts()) == 1:
                         raise
+                    self._refused.add(account)
                     _log.warning("the window of an account is not shown: %s", error)
         if self._task is None and len(self._accounts()) > 1:
             self._task = asyncio.get_running_loop().create_task(self._run(), name="ibkr-windows")
@@ -110,7 +116,7 @@ class Windows:
                 with self._timers.limit(self._clock.monotonic() + ROUND_S):
                     await self._wake.wait()
             except TimeoutError:
-                self._stale |= self._holds()
+                self._stale |= self._holds() | self._refused
             else:
                 await self._clock.sleep(SETTLE_S)
             self._wake.clear()
@@ -121,11 +127,14 @@ class Windows:
             main, known = self.main, set(self._accounts())
             stale = sorted((self._stale & known) - {main})
             self._stale.clear()
-            if main is None or not stale:
+            if main is None or not (stale or main in self._refused):
                 return
             for account in (*stale, main):
                 try:
                     await self._read(account)
+                    self._refused.discard(account)
                 except IBKRError as error:
+                    if isinstance(error, AccountError):
+                        self._refused.add(account)
                     # without a session all are read when it is back; otherwise in the next round
                     _log.info("the window of an account was not read: %s", error)

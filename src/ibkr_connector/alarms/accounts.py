@@ -30,7 +30,7 @@ from ibkr_connector.orders.equity_store import EquityStore
 from ibkr_connector.settings.alerts import AlertSettings
 from ibkr_connector.storage.file_lock import FileLock
 
-__all__ = ["AccountSource", "restriction"]
+__all__ = ["ANY_ACCOUNT", "AccountSource", "restriction"]
 
 _log = logging.getLogger("ibkr_connector.alerts")
 
@@ -40,7 +40,8 @@ _WITH_MARKS: Final = (_K.DAILY_LOSS, _K.DAILY_PROFIT, _K.DRAWDOWN)
 _NAMED: Final = re.compile(r"Account:\s*(\w+)")
 _RESTRICTED: Final = ("restricted", "liquidation only", "closing only", "closing-only")
 _REMEMBERED: Final = 1000
-_ANY: Final = "account"
+ANY_ACCOUNT: Final = "account"
+"""The key of what is heard of an account without its name, when there are several."""
 
 
 class AccountSource:
@@ -125,14 +126,14 @@ class AccountSource:
 
     def _is_held(self, account: str) -> bool | None:
         try:
-            return any(row.quantity for row in self._desk.positions(account))
+            return self._desk.view.count(account) > 0
         except AccountError:
             return None
 
     def _notice(self, effect: AccountEffect, notice: GatewayNotice) -> Finding:
         named = _NAMED.search(notice.text)
         accounts = self._accounts()
-        key = named[1] if named else (accounts[0] if len(accounts) == 1 else _ANY)
+        key = named[1] if named else (accounts[0] if len(accounts) == 1 else ANY_ACCOUNT)
         is_urgent = effect is AccountEffect.LIQUIDATION_NEAR
         return Finding(
             kind=_K.MARGIN_CALL if is_urgent else _K.MARGIN_CUSHION,
@@ -147,14 +148,16 @@ def restriction(account: str, reason: str) -> Finding | None:
     """
     Return what a rejection says of the account itself; `None` when it speaks of the order alone.
 
-    *limit*: by words of an English TWS; IB has no code for it.
+    *limit*: by words of an English TWS; IB has no code for it, and no public source records what it
+    says of a restricted account: "restricted", "liquidation only" and "closing only" are assumed,
+    as in what IB writes of a stock that it has in closing-only mode.
     """
     said = reason.lower()
     if "account" not in said or not any(word in said for word in _RESTRICTED):
         return None
     return Finding(
         kind=_K.ACCOUNT_RESTRICTED,
-        key=account or _ANY,
+        key=account or ANY_ACCOUNT,
         text=f"the broker lets {account or 'the account'} do less: {reason}",
         remedy="look at the account in Client Portal, and ask IB",
     )

@@ -1,9 +1,10 @@
 """
 What an alert does by itself: engage the kill switch, and have it cancel or flatten.
 
-Owns: that one alert acts once, also over a restart, and that a connector which is read-only does
-nothing. What is cancelled and closed goes the kill switch's own way: through the desk, its journal
-and its log, by the connector of this state directory that is ready first.
+Owns: that one alert acts once, also over a restart, in the account alone that it is about, and that
+a connector which is read-only does nothing. What is cancelled and closed goes the kill switch's own
+way: through the desk, its journal and its log, by the connector of this state directory that is
+ready first.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ from collections.abc import Callable
 
 from ibkr_connector.errors import ConfigurationError
 from ibkr_connector.model.alerts import Alert
+from ibkr_connector.observe.alerts import REST
 from ibkr_connector.observe.logs import mask_accounts
 from ibkr_connector.orders.kill_switch import KillState, KillSwitch
 from ibkr_connector.settings.alert_rules import AlertAction, Rule
+
+from .accounts import ANY_ACCOUNT
 
 __all__ = ["Actions"]
 
@@ -44,13 +48,18 @@ class Actions:
             return f"nothing ({action.value} was asked for, and the connector is read-only)"
         cause = f"alert {alert.kind.value} of {mask_accounts(alert.key)}"
         cancel, flatten = action is AlertAction.CANCEL, action is AlertAction.FLATTEN
+        accounts = _accounts_of(alert)
         state = self._kill.state()
-        if state is not None and state.reason.startswith(cause) and not _is_more(state, action):
+        is_same = state is not None and state.reason.startswith(cause)
+        if state is not None and is_same and not _is_more(state, action, accounts):
             # the run that raised it ended before it could write down that it had acted
             return f"{action.value} (engaged already)"
         try:
             self._kill.engage(
-                f"{cause}: {mask_accounts(alert.text)}", cancel=cancel, flatten=flatten
+                f"{cause}: {mask_accounts(alert.text)}",
+                cancel=cancel,
+                flatten=flatten,
+                accounts=accounts,
             )
         except ConfigurationError as error:
             _log.critical("alert %s could NOT act (%s): %s", alert.alert_id, action.value, error)
@@ -59,8 +68,20 @@ class Actions:
         return action.value
 
 
-def _is_more(state: KillState, action: AlertAction) -> bool:
+def _accounts_of(alert: Alert) -> tuple[str, ...]:
+    """Return the account that an alert is about; nothing when it does not say which."""
+    first = alert.key.partition(" ")[0]
+    return () if first in {"", ANY_ACCOUNT, REST} else (first,)
+
+
+def _is_more(state: KillState, action: AlertAction, accounts: tuple[str, ...]) -> bool:
     """Whether an action asks for more than the engaged switch was asked for."""
     if action is AlertAction.FLATTEN:
-        return not state.flatten
-    return action is AlertAction.CANCEL and not state.cancel
+        return not state.flatten or not _covers(state.flatten_in, accounts)
+    if action is AlertAction.CANCEL:
+        return not state.cancel or not _covers(state.cancel_in, accounts)
+    return False
+
+
+def _covers(asked: tuple[str, ...], accounts: tuple[str, ...]) -> bool:
+    return not asked or (bool(accounts) and set(accounts) <= set(asked))

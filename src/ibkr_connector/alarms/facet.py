@@ -78,11 +78,17 @@ class Alerts:
             limit: How many at most.
 
         Raises:
-            ConfigurationError: There is no such kind, or the database cannot be used.
+            ConfigurationError: There is no such kind, the time has no zone, or the database cannot
+                be used.
 
         Source: the database; what was over 90 days ago is let go. Cost: none.
         """
         wanted = None if kind is None else kind_of(kind)
+        if since is not None and since.utcoffset() is None:
+            raise ConfigurationError(
+                f"since is {since}, which names no time zone",
+                hint="as in datetime(2026, 3, 4, tzinfo=UTC)",
+            )
         return await self._hop(
             lambda engine: engine.alert_records.history(since=since, kind=wanted, limit=limit)
         )

@@ -18,7 +18,7 @@ from typing import Any, Final
 from ibkr_connector.clock import Clock
 from ibkr_connector.model.alerts import Severity
 from ibkr_connector.observe.allowance import Allowance
-from ibkr_connector.observe.messages import Message, digest_of
+from ibkr_connector.observe.messages import LONGEST, Message, digest_of
 from ibkr_connector.observe.services import NotTold, Teller
 from ibkr_connector.resilience.backoff import delay
 from ibkr_connector.settings.alerts import AlertRoute
@@ -129,7 +129,9 @@ class Lane:
         now = self._clock.utcnow()
         message = batch[0].message
         if len(batch) > 1:
-            message = digest_of([one.message for one in batch], since=batch[0].created_at)
+            message = digest_of(
+                [one.message for one in batch], since=min(one.created_at for one in batch)
+            )
         try:
             await self._teller.tell(message)
         except NotTold as error:
@@ -197,7 +199,8 @@ class Lane:
         if self._has_place or self._allowance.take(now, is_urgent=is_urgent):
             self._has_place = True
             if len(waiting) > PILE or any(one.is_held for one in waiting):
-                return waiting
+                # one digest may not hold them all, and the next has to wait for a place
+                return sorted(waiting, key=lambda one: not _is_urgent(one.message))[:LONGEST]
             return waiting[:1]
         if urgent is not None and self._allowance.take(now, is_urgent=True):
             self._has_place = True

@@ -18,8 +18,6 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final, Protocol
 
-from sqlalchemy import Connection
-
 from ibkr_connector.clock import Clock
 from ibkr_connector.errors import IBKRError
 from ibkr_connector.model.alerts import Alert, AlertChange, AlertStep, Receipt
@@ -27,6 +25,7 @@ from ibkr_connector.observe.messages import message_of
 from ibkr_connector.observe.services import Service, Teller
 from ibkr_connector.orders.jobs import Jobs
 from ibkr_connector.settings.alerts import AlertRoute
+from ibkr_connector.storage.statements import Connection
 
 from . import store
 from .lanes import Backoff, Lane

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from ibkr_connector.model.alerts import Alert, AlertKind, Receipt
+from ibkr_connector.storage.statements import Connection
 
 from . import store
 from .outbox import RunWork

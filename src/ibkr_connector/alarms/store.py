@@ -1,7 +1,7 @@
 """
 Alerts and their deliveries in the database: written before anybody is told, read after a restart.
 
-Pieces of work on one SQLAlchemy connection each; who runs them decides when and how often.
+Pieces of work on one connection each; who runs them decides when and how often.
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, RowMapping, delete, select, update
-
 from ibkr_connector.model.alerts import Alert, AlertKind, AlertStep, Receipt, Severity
 from ibkr_connector.observe.messages import Message
-from ibkr_connector.storage.schema import alert_deliveries, alerts
+from ibkr_connector.storage.statements import Connection, Row, insert, upsert
+from ibkr_connector.storage.tables import ALERT_DELIVERIES, ALERTS
 
 __all__ = [
     "Delivery",
@@ -72,17 +71,14 @@ def put_alert(connection: Connection, alert: Alert, owner: str) -> None:
     row = {name: alert[name] for name in names}
     row |= {"kind": alert.kind.value, "severity": alert.severity.value, "subject": alert.key}
     row["owner"] = owner
-    is_meant = alerts.c.alert_id == alert.alert_id
-    if not connection.execute(update(alerts).where(is_meant).values(row)).rowcount:
-        connection.execute(alerts.insert().values(row))
+    upsert(connection, ALERTS, [row])
 
 
 def put_deliveries(connection: Connection, deliveries: Sequence[Delivery], owner: str) -> None:
     """Write what routes are to be told."""
-    if not deliveries:
-        return
-    connection.execute(
-        alert_deliveries.insert(),
+    insert(
+        connection,
+        ALERT_DELIVERIES,
         [
             {
                 "delivery_id": one.delivery_id,
@@ -106,25 +102,34 @@ def put_deliveries(connection: Connection, deliveries: Sequence[Delivery], owner
 
 def mark(connection: Connection, deliveries: Sequence[Delivery]) -> None:
     """Write how deliveries stand."""
-    for one in deliveries:
-        connection.execute(
-            update(alert_deliveries)
-            .where(alert_deliveries.c.delivery_id == one.delivery_id)
-            .values(
-                attempts=one.attempts,
-                problem=one.problem,
-                delivered_at=one.delivered_at,
-                digest=one.digest,
-            )
-        )
+    if not deliveries:
+        return
+    connection.write_all(
+        """
+        UPDATE alert_deliveries SET attempts = :attempts, problem = :problem,
+            delivered_at = :delivered_at, digest = :digest
+        WHERE delivery_id = :delivery_id
+        """,
+        [
+            {
+                "delivery_id": one.delivery_id,
+                "attempts": one.attempts,
+                "problem": one.problem,
+                "delivered_at": one.delivered_at,
+                "digest": one.digest,
+            }
+            for one in deliveries
+        ],
+    )
 
 
 def active(connection: Connection, owner: str | None) -> list[Alert]:
     """Return the alerts that go on, the oldest first."""
-    asked = select(alerts).where(alerts.c.cleared_at.is_(None)).order_by(alerts.c.raised_at)
-    if owner is not None:
-        asked = asked.where(alerts.c.owner == owner)
-    return [_alert(row) for row in connection.execute(asked).mappings()]
+    mine, values = _where(owner=owner)
+    rows = connection.read(
+        f"SELECT * FROM alerts WHERE cleared_at IS NULL {mine} ORDER BY raised_at", **values
+    )
+    return [_alert(row) for row in rows]
 
 
 def history(
@@ -136,49 +141,64 @@ def history(
     limit: int = 100,
 ) -> list[Alert]:
     """Return alerts, the newest first."""
-    asked = select(alerts).order_by(alerts.c.raised_at.desc(), alerts.c.alert_id).limit(limit)
-    if owner is not None:
-        asked = asked.where(alerts.c.owner == owner)
-    if kind is not None:
-        asked = asked.where(alerts.c.kind == kind.value)
-    if since is not None:
-        asked = asked.where(alerts.c.raised_at >= since)
-    return [_alert(row) for row in connection.execute(asked).mappings()]
+    meant, values = _where(owner=owner, kind=kind and kind.value, since=since)
+    rows = connection.read(
+        f"SELECT * FROM alerts WHERE TRUE {meant} ORDER BY raised_at DESC, alert_id LIMIT :limit",
+        limit=limit,
+        **values,
+    )
+    return [_alert(row) for row in rows]
 
 
 def outstanding(connection: Connection, owner: str | None) -> list[Delivery]:
     """Return what was not told yet, the oldest first."""
-    asked = (
-        select(alert_deliveries)
-        .where(alert_deliveries.c.delivered_at.is_(None))
-        .order_by(alert_deliveries.c.created_at, alert_deliveries.c.delivery_id)
+    mine, values = _where(owner=owner)
+    rows = connection.read(
+        f"""
+        SELECT * FROM alert_deliveries WHERE delivered_at IS NULL {mine}
+        ORDER BY created_at, delivery_id
+        """,
+        **values,
     )
-    if owner is not None:
-        asked = asked.where(alert_deliveries.c.owner == owner)
-    return [_delivery(row) for row in connection.execute(asked).mappings()]
+    return [_delivery(row) for row in rows]
 
 
 def receipts(
     connection: Connection, *, owner: str | None = None, limit: int = 100
 ) -> list[Receipt]:
     """Return what became of deliveries, the newest first."""
-    asked = (
-        select(alert_deliveries)
-        .order_by(alert_deliveries.c.created_at.desc(), alert_deliveries.c.delivery_id)
-        .limit(limit)
+    mine, values = _where(owner=owner)
+    rows = connection.read(
+        f"""
+        SELECT * FROM alert_deliveries WHERE TRUE {mine}
+        ORDER BY created_at DESC, delivery_id LIMIT :limit
+        """,
+        limit=limit,
+        **values,
     )
-    if owner is not None:
-        asked = asked.where(alert_deliveries.c.owner == owner)
-    return [_delivery(row).receipt for row in connection.execute(asked).mappings()]
+    return [_delivery(row).receipt for row in rows]
 
 
 def forget(connection: Connection, before: datetime) -> None:
     """Let go what was over, and told, before a time."""
-    connection.execute(delete(alerts).where(alerts.c.cleared_at < before))
-    connection.execute(delete(alert_deliveries).where(alert_deliveries.c.delivered_at < before))
+    connection.write("DELETE FROM alerts WHERE cleared_at < :before", before=before)
+    connection.write("DELETE FROM alert_deliveries WHERE delivered_at < :before", before=before)
 
 
-def _alert(row: RowMapping) -> Alert:
+_CONDITIONS: Final = {
+    "owner": "AND owner = :owner",
+    "kind": "AND kind = :kind",
+    "since": "AND raised_at >= :since",
+}
+
+
+def _where(**given: object) -> tuple[str, dict[str, object]]:
+    """Return the conditions that were given, and their values."""
+    values = {name: value for name, value in given.items() if value is not None}
+    return " ".join(_CONDITIONS[name] for name in values), values
+
+
+def _alert(row: Row) -> Alert:
     known = {name: row[name] for name in Alert.__dataclass_fields__ if name not in _OTHER}
     return Alert(
         kind=AlertKind(row["kind"]),
@@ -188,7 +208,7 @@ def _alert(row: RowMapping) -> Alert:
     )
 
 
-def _delivery(row: RowMapping) -> Delivery:
+def _delivery(row: Row) -> Delivery:
     severity = Severity(row["severity"])
     message = Message(title=row["title"], body=row["body"], severity=severity)
     return Delivery(

@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Final
 
 from fastapi import FastAPI, Request, Response
@@ -20,19 +21,30 @@ from ibkr_connector.connector import IBKRConnector
 from ibkr_connector.errors import IBKRError
 from ibkr_connector.settings.bridge import BridgeSettings
 
-from . import older, probes
+from . import dashboard, older, probes
 from .described import describe
 from .guard import Guard, Refused
+from .plain import JSON
 from .problems import Kind, of_error, of_mistakes, problem
 from .running import Bridge
 from .tokens import TokenBook
-from .v1 import routers
+from .v1 import others as others_of_v1
+from .v1 import quotes as quotes_of_v1
 
 __all__ = ["ROUTERS", "bare_app", "make_app"]
 
 _log = logging.getLogger("ibkr_connector.bridge")
 
-ROUTERS: Final = (probes.router, older.router, *routers)
+ROUTERS: Final = (quotes_of_v1, older.router, probes.router, *others_of_v1)
+"""They are asked in turn for each request, so what is called most comes first."""
+
+_ALLOWED: Final = (
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-None-Match",
+    "X-Request-ID",
+)
 _EXPOSED: Final = ("ETag", "Location", "Retry-After", "X-Request-ID", "Link")
 
 
@@ -62,7 +74,7 @@ def make_app(
             CORSMiddleware,
             allow_origins=settings.allowed_origins,
             allow_methods=("GET", "POST", "PATCH", "DELETE"),
-            allow_headers=("Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID"),
+            allow_headers=_ALLOWED,
             expose_headers=_EXPOSED,
             max_age=600,
         )
@@ -81,7 +93,7 @@ def bare_app(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
     )
-    for router in ROUTERS:
+    for router in (*ROUTERS, dashboard.router):
         app.include_router(router)
     describe(app, ROUTERS)
     return app
@@ -109,7 +121,7 @@ class _Unwrapped:
             await self._app(scope, receive, watched)
         except Exception:
             identity = scope["state"]["request_id"]
-            _log.exception("%s %s has failed, id %s", scope["method"], scope["path"], identity)
+            _log.exception("%s %r has failed, id %s", scope["method"], scope["path"], identity)
             if begun:
                 raise
             answer = problem(
@@ -127,7 +139,13 @@ async def _of_ours(request: Request, error: Exception) -> Response:
 
 async def _of_mistakes(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return of_mistakes(error.errors(), correlation_id=request.state.request_id)
+    kind = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+    is_json = kind == JSON or kind.endswith("+json")
+    return of_mistakes(
+        error.errors(),
+        correlation_id=request.state.request_id,
+        hint=None if is_json else f"a body is JSON: send it with Content-Type: {JSON}",
+    )
 
 
 async def _of_refusal(request: Request, error: Exception) -> Response:
@@ -141,12 +159,18 @@ async def _of_refusal(request: Request, error: Exception) -> Response:
     )
 
 
+_WHAT: Final = MappingProxyType(
+    {404: "there is no such path", 405: "this path has no such method"},
+)
+
+
 async def _of_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     phrase = HTTPStatus(error.status_code).phrase
     return problem(
         Kind(error.status_code, phrase.lower().replace(" ", "-"), phrase),
-        str(error.detail),
+        _WHAT.get(error.status_code, str(error.detail)),
         correlation_id=request.state.request_id,
+        facts={"hint": "GET /openapi.json describes every path and its methods"},
         headers=error.headers,
     )

@@ -104,7 +104,7 @@ def of(model: Any, says: str, *, status: int = 200) -> dict[int | str, dict[str,
     return {status: {"model": model, "description": says}}
 
 
-def unchanged_or(request: Request, body: bytes) -> Response:
+def unchanged_or(request: Request, body: bytes, *, media_type: str = JSON) -> Response:
     """Return an answer with its mark, or only that it is what the caller has already."""
     mark = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     known = [
@@ -113,4 +113,5 @@ def unchanged_or(request: Request, body: bytes) -> Response:
     ]
     if mark in known or "*" in known:
         return Response(status_code=304, headers={"ETag": mark})
-    return Response(body, media_type=JSON, headers={"ETag": mark, "Cache-Control": "no-cache"})
+    headers = {"ETag": mark, "Cache-Control": "no-cache", "Vary": "Accept"}
+    return Response(body, media_type=media_type, headers=headers)

@@ -57,6 +57,11 @@ class _Size(_Body):
     algo: Parts | None = None
     cash_quantity: Number | None = None
     exercise: dict[str, Any] | None = None
+    allocation: Word | dict[str, Any] | None = Field(
+        default=None, description="An advisor's group, by its name or as `Allocation`."
+    )
+    model: Word | None = Field(default=None, description="An advisor's model.")
+    soft_dollar_tier: dict[str, Any] | None = None
 
     def said(self) -> dict[str, Any]:
         """Return what was said, and nothing of what was not."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
@@ -13,7 +14,7 @@ from .asking import _Needs
 from .guard import OPEN
 from .problems import PROBLEM_JSON, problem_schema
 
-__all__ = ["describe", "scope_of"]
+__all__ = ["EXAMPLES", "describe", "scope_of"]
 
 _ABOUT: Final = """\
 Trades over one connection to TWS or IB Gateway.
@@ -26,6 +27,27 @@ numbers. Times are ISO text in UTC. Everything that goes wrong is `application/p
 `/v1/ws` is a WebSocket of topics and `/ws/quotes/{symbol}` one of a single symbol; see
 `docs/how-to/bridge.md` for their messages.
 """
+
+
+_LIMIT: Final = {"symbol": "AAPL", "action": "BUY", "quantity": "10", "limit_price": "187.50"}
+_BRACKET: Final = {**_LIMIT, "take_profit": "195.00", "stop_loss": "182.00"}
+
+EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+    {
+        "CandleWish": {"duration": "1 D", "bar_size": "1 hour"},
+        "OrderBody": {**_LIMIT, "order_type": "LMT"},
+        "PlaceBody": {**_LIMIT, "order_type": "LMT", "client_order_id": "mine-1"},
+        "BracketBody": _BRACKET,
+        "PlaceBracketBody": {**_BRACKET, "client_order_id": "mine-2"},
+        "ChangeBody": {"limit_price": "188.00"},
+        "Settling": {"why": "the statement of 18 November has it as cancelled"},
+        "Engage": {"reason": "the strategy does what it should not", "cancel": True},
+        "Payment": {"amount": "1000.00"},
+        "SilenceWish": {"for_s": 3600, "kind": "connection_lost", "reason": "gateway update"},
+        "DownloadWish": {"symbols": ["AAPL", "EUR.USD"], "duration": "1 Y", "bar_size": "1 hour"},
+    }
+)
+"""What to send, by the name of the body."""
 
 
 def scope_of(route: APIRoute) -> str | None:
@@ -60,6 +82,8 @@ def _description(app: FastAPI, routers: Sequence[APIRouter]) -> dict[str, Any]:
     }
     schemas = parts.setdefault("schemas", {})
     schemas["Problem"] = problem_schema()
+    for name, example in EXAMPLES.items():
+        schemas[name]["examples"] = [dict(example)]
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     problem = {

@@ -34,6 +34,10 @@ __all__ = ["OPEN", "SUBPROTOCOL", "Guard", "Refused", "request_id_of"]
 OPEN: Final = frozenset({"/health", "/livez", "/readyz"})
 """What anybody may ask: whether it lives and whether it is ready, and nothing of the account."""
 
+_PAGE: Final = "/"
+_FILES: Final = "/dashboard/"
+"""Of the dashboard: files of the package, which hold nothing of the account."""
+
 SUBPROTOCOL: Final = "ibkr.v1"
 """What a browser's WebSocket names beside `bearer.TOKEN`, since it can send no header."""
 
@@ -44,9 +48,11 @@ _FAILURES_PER_S: Final = 1.0
 _FAILURES: Final = 20
 _ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _TRACE: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
-_NO_STORE: Final = (
+_ALWAYS: Final = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
+    # some answers are texts of others, such as IB's XML: no browser may find a program in one
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
 
 
@@ -113,13 +119,15 @@ class Guard:
         self._check_host(headers)
         self._check_page(scope, headers)
         address = str((scope.get("client") or ("nobody",))[0])
-        if scope["path"] in OPEN and scope["type"] == "http":
+        if scope["type"] == "http" and (scope["path"] in OPEN or _is_of_the_page(scope)):
             caller = Caller(name="anybody", scopes=frozenset())
         elif self._tokens.is_needed:
             caller = self._bearer(headers, address)
         else:
             # only a loopback address can be listened on without tokens
             caller = Caller(name="local", scopes=EVERYTHING)
+        if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
+            raise _no_text()
         if wait_s := self._rates.wait_s(f"{caller.name} {address}"):
             raise Refused(
                 Kind(429, "too-many-requests", "Too many requests"),
@@ -132,13 +140,22 @@ class Guard:
         """Refuse a name that is not ours: a page whose name was turned to our address has one."""
         named = headers.getlist("host")
         host = _host_of(named[0]) if len(named) == 1 else ""
-        if host in self._hosts or _is_address(host):
+        if host in self._hosts or self._is_ours(host):
             return
         raise Refused(
             Kind(421, "wrong-host", "Called by a name that is not known"),
             f"this bridge does not go by the name {host[:64]!r}",
             hint="call it by its address, or add the name to IBKR_BRIDGE_ALLOWED_HOSTS",
         )
+
+    def _is_ours(self, host: str) -> bool:
+        """A page cannot have an address for its name, so an address is no name turned to us."""
+        try:
+            address = ipaddress.ip_address(host.strip("[]"))
+        except ValueError:
+            return False
+        # a page of anybody reaches this machine by 0.0.0.0, and a browser does not say from where
+        return self._tokens.is_needed or not address.is_unspecified
 
     def _check_page(self, scope: Scope, headers: Headers) -> None:
         """Refuse what a page of another site makes a browser send."""
@@ -150,6 +167,9 @@ class Guard:
         else:
             # a picture or a link of another site sends no origin; browsers say this instead
             allowed = headers.get("sec-fetch-site", "none") in {"none", "same-origin"}
+            # the dashboard may be linked to: it is shown by itself, and in no frame
+            is_link = headers.get("sec-fetch-dest") == "document" and scope["path"] == _PAGE
+            allowed = allowed or (is_link and _is_of_the_page(scope))
         if not allowed:
             raise Refused(
                 Kind(403, "wrong-origin", "Called by a page of another site"),
@@ -206,6 +226,8 @@ class Guard:
                 Kind(408, "too-slow", "The body does not come"),
                 f"the body has not come within {_BODY_S:g} s",
             ) from error
+        if b"\x00" in body or b"\\u0000" in body:
+            raise _no_text()
         given = False
 
         async def replay() -> Message:
@@ -218,6 +240,14 @@ class Guard:
         return replay
 
 
+def _no_text() -> Refused:
+    """TWS ends each of its fields with a NUL, so that no text of a request can have one."""
+    return Refused(
+        Kind(422, "invalid-request", "The request makes no sense"),
+        "it has a NUL character in it, and no text of TWS can have one",
+    )
+
+
 def request_id_of(headers: Mapping[str, str]) -> str:
     """Return the id that a request brings, or a new one; what is no id is passed by."""
     brought = headers.get("x-request-id", "")
@@ -226,6 +256,12 @@ def request_id_of(headers: Mapping[str, str]) -> str:
     if traced := _TRACE.fullmatch(headers.get("traceparent", "")):
         return traced[1]
     return secrets.token_hex(6)
+
+
+def _is_of_the_page(scope: Scope) -> bool:
+    path: str = scope["path"]
+    is_of_it = path == _PAGE or path.startswith(_FILES)
+    return is_of_it and scope.get("method") in {"GET", "HEAD"}
 
 
 def _token_of(headers: Headers) -> str:
@@ -245,21 +281,12 @@ def _host_of(named: str) -> str:
     return host.partition(":")[0]
 
 
-def _is_address(host: str) -> bool:
-    """A page cannot have an address for its name, so an address is no name turned to us."""
-    try:
-        ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return True
-
-
 def _marked(send: Send, identity: str) -> Send:
     async def marked(message: Message) -> None:
         if message["type"] in {"http.response.start", "websocket.http.response.start"}:
             headers = [*message.get("headers", []), (b"x-request-id", identity.encode())]
             said = {name for name, _ in headers}
-            headers += [one for one in _NO_STORE if one[0] not in said]
+            headers += [one for one in _ALWAYS if one[0] not in said]
             message = {**message, "headers": headers}
         await send(message)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 
-from fastapi import APIRouter, WebSocket
+from fastapi import APIRouter, Response, WebSocket
 
 from .asking import ADMIN, READ, TRADE, House, Key, OrderNumber, Symbol, Who
 from .bodies import PlaceBody
@@ -22,6 +22,8 @@ from .older_form import (
     OlderQuote,
 )
 from .placing import place
+from .plain import answer
+from .ranges import check_range
 from .sockets import follow_one
 from .welcome import welcome
 
@@ -46,17 +48,19 @@ async def disconnect(house: House) -> Health:
     return house.health()
 
 
-@router.get("/quotes/{symbol}", dependencies=[READ])
-async def get_quote(symbol: Symbol, house: House) -> OlderQuote:
+@router.get("/quotes/{symbol}", dependencies=[READ], response_model=OlderQuote)
+async def get_quote(symbol: Symbol, house: House) -> Response:
     """Return a quote, at most a second old."""
     quote, _ = await house.quotes.get(symbol, max_age_s=house.settings.quote_max_age_s)
-    return OlderQuote.of(quote, symbol)
+    return answer(OlderQuote.of(quote, symbol))
 
 
 @router.post("/candles/{symbol}", dependencies=[READ])
 async def get_candles(symbol: Symbol, house: House, wish: CandleWish | None = None) -> Candles:
     """Return historical bars, oldest first."""
     wish = wish or CandleWish()
+    now = house.clock.utcnow()
+    check_range(wish.bar_size, duration=wish.duration, start=None, end=now)
     series = await house.ib.get_historical_data(
         symbol, duration=wish.duration, bar_size=wish.bar_size
     )

@@ -26,7 +26,7 @@ async def place(
     An order that is still open when the time is over is no failure: it is there, and goes on.
     """
     order = body.order(key)
-    _log.info("%s asks for an order: %s %s", who.name, order.get("action"), order.get("symbol"))
+    _log.info("%s asks for an order: %r %r", who.name, order.get("action"), order.get("symbol"))
     try:
         report = await house.ib.place_order(
             order, wait=body.wait, timeout_s=body.timeout_s, token=body.token
@@ -43,7 +43,7 @@ async def place_bracket(
 ) -> BracketReport:
     """Place a bracket, and return the reports of its three orders."""
     bracket = body.order(key)
-    _log.info("%s asks for a bracket: %s", who.name, bracket.get("symbol"))
+    _log.info("%s asks for a bracket: %r", who.name, bracket.get("symbol"))
     return await house.ib.place_bracket(
         bracket, wait=body.wait, timeout_s=body.timeout_s, token=body.token
     )

@@ -33,6 +33,7 @@ __all__ = [
     "of_mistakes",
     "problem",
     "problem_schema",
+    "told_of",
 ]
 
 PROBLEM_JSON: Final = "application/problem+json"
@@ -82,6 +83,7 @@ TABLE: Final[Mapping[type[IBKRError], Kind]] = MappingProxyType(
         errors.OrderNotFoundError: Kind(404, "order-not-found", "No such order"),
         errors.OrderStateError: Kind(409, "order-state", "Not in the state that it is in"),
         errors.AccountError: Kind(409, "account", "These figures cannot be had"),
+        errors.FlexError: Kind(502, "statement", "IB's statement service gives no statement"),
     }
 )
 
@@ -124,6 +126,12 @@ def of_error(error: IBKRError, *, correlation_id: str) -> Response:
     )
 
 
+def told_of(error: IBKRError) -> dict[str, Any]:
+    """Return an error as part of an answer about several things: the problem, read."""
+    said: dict[str, Any] = json.loads(bytes(of_error(error, correlation_id="").body))
+    return said
+
+
 _GONE: Final = frozenset({SendDisposition.SENT, SendDisposition.MAYBE_WRITTEN})
 
 
@@ -154,7 +162,9 @@ def problem(
     )
 
 
-def of_mistakes(mistakes: Sequence[Mapping[str, Any]], *, correlation_id: str) -> Response:
+def of_mistakes(
+    mistakes: Sequence[Mapping[str, Any]], *, correlation_id: str, hint: str | None = None
+) -> Response:
     """Return what is wrong with a request, field by field, without what was sent."""
     listed = [
         {"field": ".".join(str(part) for part in one["loc"]), "mistake": one["msg"]}
@@ -165,7 +175,7 @@ def of_mistakes(mistakes: Sequence[Mapping[str, Any]], *, correlation_id: str) -
         Kind(422, "invalid-request", "The request makes no sense"),
         said or "the request makes no sense",
         correlation_id=correlation_id,
-        facts={"mistakes": listed},
+        facts={"hint": hint, "mistakes": listed},
     )
 
 

@@ -18,6 +18,9 @@ __all__ = ["QuoteCache"]
 
 _SYMBOLS: Final = 1024
 
+_AHEAD: Final = 0.5
+"""From which part of its age on a quote that is asked for again is renewed ahead."""
+
 
 class QuoteCache:
     """
@@ -48,7 +51,7 @@ class QuoteCache:
         Raises:
             IBKRError: There is none; everybody who waits for it is told the same.
         """
-        if not self._ib.get_connection_status().is_connected:
+        if not self._ib.is_connected:
             # what was known before is no quote
             raise NotConnectedError("there is no connection to take quotes from")
         streamed = self._hub.newest_quote(symbol)
@@ -58,7 +61,14 @@ class QuoteCache:
         if known is not None:
             age_s = self._clock.monotonic() - known[0]
             if age_s <= max_age_s:
+                if age_s >= max_age_s * _AHEAD:
+                    # the next one is asked for in time, so that nobody waits while it is asked
+                    self._asked_for(symbol)
                 return known[1], age_s
+        return await asyncio.shield(self._asked_for(symbol)), 0.0
+
+    def _asked_for(self, symbol: str) -> asyncio.Future[Quote]:
+        """Return the question of now, which is put if it is not."""
         asked = self._asked.get(symbol)
         if asked is None:
             asked = self._asked[symbol] = asyncio.get_running_loop().create_future()
@@ -66,7 +76,7 @@ class QuoteCache:
             task = self._tasks.create_task(self._ask(symbol, asked), context=Context())
             self._asking.add(task)
             task.add_done_callback(self._asking.discard)
-        return await asyncio.shield(asked), 0.0
+        return asked
 
     async def aclose(self) -> None:
         """Ask no more; who still waits is told that the bridge ends."""

@@ -22,6 +22,7 @@ from ibkr_connector.model.status import ConnectionState
 from ibkr_connector.settings.bridge import BridgeSettings
 
 from .hub import Hub
+from .jobs import Downloads
 from .older_form import Health
 from .problems import kind_of
 from .quotes import QuoteCache
@@ -66,6 +67,7 @@ class Bridge:
         self._tasks: asyncio.TaskGroup | None = None
         self._hub: Hub | None = None
         self._quotes: QuoteCache | None = None
+        self._downloads: Downloads | None = None
 
     @property
     def hub(self) -> Hub:
@@ -79,6 +81,12 @@ class Bridge:
         assert self._quotes is not None, "the lifespan has not begun"
         return self._quotes
 
+    @property
+    def downloads(self) -> Downloads:
+        """Downloads that go on by themselves."""
+        assert self._downloads is not None, "the lifespan has not begun"
+        return self._downloads
+
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         """Run until the server ends."""
@@ -89,6 +97,7 @@ class Bridge:
                 self.ib, clock=self.clock, keep=self.settings.replay_events, tasks=tasks
             )
             self._quotes = QuoteCache(self.ib, hub=self._hub, clock=self.clock, tasks=tasks)
+            self._downloads = Downloads(self.ib, clock=self.clock, tasks=tasks)
             if self.settings.auto_connect:
                 self._begin_connecting()
             try:
@@ -98,6 +107,7 @@ class Bridge:
                 await self._stop_connecting()
                 self._hub.close()
                 await self._quotes.aclose()
+                await self._downloads.aclose()
                 await self.ib.disconnect()
 
     def say_goodbye(self) -> None:

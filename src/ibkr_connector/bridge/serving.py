@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from fastapi import FastAPI
 from ibkr_connector.errors import ConfigurationError
 from ibkr_connector.settings.bridge import BridgeSettings
 
+from .certificate import Certificate
 from .running import Bridge
 
 __all__ = ["BridgeServer", "listen", "make_server"]
@@ -23,6 +25,8 @@ __all__ = ["BridgeServer", "listen", "make_server"]
 _SOCKET_MESSAGE: Final = 16_384
 _GOODBYE_S: Final = 2.0
 _BACKLOG: Final = 256
+_LOOK_TICKS: Final = 100
+"""How often the certificate is looked at, in ticks of uvicorn, of which ten are a second."""
 
 
 class BridgeServer(uvicorn.Server):
@@ -32,6 +36,7 @@ class BridgeServer(uvicorn.Server):
     Args:
         config: Of uvicorn.
         bridge: What is served.
+        certificate: What it shows, where there is TLS.
         on_ready: Told host and port when it accepts connections.
     """
 
@@ -40,10 +45,12 @@ class BridgeServer(uvicorn.Server):
         config: uvicorn.Config,
         *,
         bridge: Bridge,
+        certificate: Certificate | None = None,
         on_ready: Callable[[str, int], None] | None = None,
     ) -> None:
         super().__init__(config)
         self._bridge = bridge
+        self._certificate = certificate
         self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -52,6 +59,12 @@ class BridgeServer(uvicorn.Server):
         if self.started and self._on_ready is not None:
             host, port = self.servers[0].sockets[0].getsockname()[:2]
             self._on_ready(str(host), int(port))
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look at the certificate now and then; return whether the server is to end."""
+        if self._certificate is not None and counter % _LOOK_TICKS == 0:
+            self._certificate.look()
+        return await super().on_tick(counter)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -116,7 +129,13 @@ def make_server(
     on_ready: Callable[[str, int], None] | None = None,
     **more: Any,
 ) -> BridgeServer:
-    """Make a server of an application; `more` goes to uvicorn's configuration."""
+    """
+    Make a server of an application; `more` goes to uvicorn's configuration.
+
+    Raises:
+        ConfigurationError: Certificate and key cannot be used together, or not with the password.
+    """
+    password = settings.tls_key_password
     config = uvicorn.Config(
         app,
         ws="websockets-sansio",
@@ -136,7 +155,17 @@ def make_server(
         proxy_headers=False,
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
+        ssl_keyfile_password=None if password is None else password.get_secret_value(),
         workers=1,
         **more,
     )
-    return BridgeServer(config, bridge=app.state.bridge, on_ready=on_ready)
+    try:
+        config.load()
+    except ssl.SSLError as error:
+        raise ConfigurationError(
+            f"certificate {settings.tls_certificate} and key {settings.tls_key} cannot be used: "
+            f"{error.reason or error}",
+            hint="both are PEM, belong together, and the key may need IBKR_BRIDGE_TLS_KEY_PASSWORD",
+        ) from error
+    certificate = None if config.ssl is None else Certificate(config.ssl, settings)
+    return BridgeServer(config, bridge=app.state.bridge, certificate=certificate, on_ready=on_ready)

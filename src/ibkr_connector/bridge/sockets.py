@@ -19,10 +19,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 import ibkr_connector
 
-from .hub import OLDER, TopicName, UnknownTopicError
 from .limits import Buckets
 from .plain import utc_text
 from .running import Bridge
+from .topic_names import OLDER, TopicName, UnknownTopicError
 from .topics import Missed, Place, Topic
 
 __all__ = ["GOING_AWAY", "follow_one", "follow_topics"]

@@ -21,7 +21,7 @@ from ibkr_connector.errors import ConfigurationError
 from ibkr_connector.settings.bridge import BridgeSettings, ScopeName, check_token
 from ibkr_connector.settings.secrets import too_open
 
-__all__ = ["EVERYTHING", "Caller", "Scope", "TokenBook", "read_tokens"]
+__all__ = ["EVERYTHING", "Caller", "Scope", "TokenBook", "mark_of", "read_tokens"]
 
 _log = logging.getLogger("ibkr_connector.bridge")
 
@@ -83,7 +83,7 @@ class TokenBook:
         self._looked_at = clock.monotonic()
         self.problem = ""
         if self._path is not None:
-            self._mark = _mark_of(self._path)
+            self._mark = mark_of(self._path)
             self._of_file = read_tokens(self._path)
 
     @property
@@ -106,7 +106,7 @@ class TokenBook:
         if self._path is None or now - self._looked_at < _LOOK_S:
             return
         self._looked_at = now
-        mark = _mark_of(self._path)
+        mark = mark_of(self._path)
         if mark == self._mark:
             return
         self._mark = mark
@@ -192,7 +192,8 @@ def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
-def _mark_of(path: Path) -> object:
+def mark_of(path: Path) -> object:
+    """Return what tells a file from the one that was there before it."""
     try:
         seen = path.stat()
     except OSError:

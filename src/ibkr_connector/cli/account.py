@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Final
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from ibkr_connector.clock import SystemClock
@@ -70,7 +71,7 @@ def show_account(
     as_json: Json = False,
 ) -> None:
     """Show the figures of the account."""
-    settings = settings_of(profile, host=host, port=port, client_id=client_id)
+    settings = settings_of(profile, as_json=as_json, host=host, port=port, client_id=client_id)
     named = account or settings.account_id
 
     async def ask(ib: IBKRConnector) -> AsyncIterator[object]:
@@ -106,7 +107,7 @@ def show_positions(
     as_json: Json = False,
 ) -> None:
     """Show what is held."""
-    settings = settings_of(profile, host=host, port=port, client_id=client_id)
+    settings = settings_of(profile, as_json=as_json, host=host, port=port, client_id=client_id)
     named = account or settings.account_id
 
     async def ask(ib: IBKRConnector) -> AsyncIterator[object]:
@@ -215,7 +216,7 @@ def _exposure(held: Exposure, by: By) -> Table:
         f"exposure, {held.currency}, leverage {leverage}", by.value, "long", "short", "net"
     )
     for part in held.by_asset_class if by is By.CLASS else held.by_symbol:
-        table.add_row(part.name, *map(_money, (part.long, part.short, part.net)))
+        table.add_row(escape(part.name), *map(_money, (part.long, part.short, part.net)))
     return table
 
 
@@ -235,7 +236,7 @@ def _held(history: PositionHistory) -> Table:
     for point in history.points[-_LAST:]:
         table.add_row(
             f"{point.at:%Y-%m-%d %H:%M:%S}",
-            point.local_symbol or point.symbol,
+            escape(point.local_symbol or point.symbol),
             f"{point.quantity:,}",
             "-" if point.price is None else str(point.price),
             _money(point.market_value),
@@ -247,7 +248,7 @@ def _position_gains(rows: Sequence[Any]) -> Table:
     table = _made("profit and loss", "contract", "daily", "unrealized", "realized", "value")
     for row in rows:
         figures = (row.daily, row.unrealized, row.realized, row.market_value)
-        table.add_row(row.contract.text, *map(_money, figures))
+        table.add_row(escape(row.contract.text), *map(_money, figures))
     return table
 
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from ibkr_connector.alarms.build import open_services, owner_of, sender_of
@@ -179,7 +180,8 @@ def _table(found: tuple[Alert, ...]) -> Table:
         until = "" if one.cleared_at is None else f"{one.cleared_at:%Y-%m-%d %H:%M:%S}"
         since = f"{one.raised_at:%Y-%m-%d %H:%M:%S}"
         about, what = mask_accounts(one.key), mask_accounts(one.text)
-        table.add_row(since, until, one.severity, one.kind, about, str(one.count), what)
+        seen = str(one.count)
+        table.add_row(since, until, one.severity, one.kind, escape(about), seen, escape(what))
     return table
 
 
@@ -187,7 +189,8 @@ def _receipts(receipts: tuple[Receipt, ...]) -> Table:
     table = Table("route", "message", "told", "attempts", "problem")
     for one in receipts:
         told = "no" if one.delivered_at is None else f"{one.delivered_at:%Y-%m-%d %H:%M:%S}"
-        table.add_row(one.route, one.title, told, str(one.attempts), one.problem)
+        title, problem = escape(one.title), escape(one.problem)
+        table.add_row(escape(one.route), title, told, str(one.attempts), problem)
     return table
 
 

@@ -40,6 +40,8 @@ from .demo import DemoPlan, run_demo
 from .options import (
     EXIT_FAILED,
     EXIT_USAGE,
+    KEPT_ELSEWHERE,
+    OF_A_GATEWAY,
     ClientId,
     Contract,
     Host,
@@ -102,7 +104,11 @@ def status(
     async def ask(ib: IBKRConnector) -> object:
         return ib.get_connection_status()
 
-    _with_gateway(ask, settings_of(profile, host=host, port=port, client_id=client_id), as_json)
+    _with_gateway(
+        ask,
+        settings_of(profile, as_json=as_json, host=host, port=port, client_id=client_id),
+        as_json,
+    )
 
 
 @app.command()
@@ -115,7 +121,7 @@ def quote(
     as_json: Json = False,
 ) -> None:
     """Show a quote."""
-    settings = settings_of(profile, host=host, port=port, client_id=client_id)
+    settings = settings_of(profile, as_json=as_json, host=host, port=port, client_id=client_id)
     _with_gateway(lambda ib: ib.get_quote(contract), settings, as_json)
 
 
@@ -134,7 +140,7 @@ def bars(
     as_json: Json = False,
 ) -> None:
     """Show historical bars, of any length."""
-    settings = settings_of(profile, host=host, port=port, client_id=client_id)
+    settings = settings_of(profile, as_json=as_json, host=host, port=port, client_id=client_id)
     # the bar is for whoever looks on, not for what reads the output
     with shown_progress(console=Console(stderr=True)) as tell:
         _with_gateway(
@@ -168,7 +174,7 @@ def orders(
     as_json: Json = False,
 ) -> None:
     """Show open orders and those of today, from the journal; needs no gateway."""
-    path = journal or _journal_place(settings_of(profile, client_id=client_id))
+    path = journal or _journal_place(settings_of(profile, as_json=as_json, client_id=client_id))
     code = 0
     try:
         if verify:
@@ -202,7 +208,7 @@ def cancel(
     """Cancel an order, or all of this client id, and show what became of them."""
     if (order_id is None) == (not everything):
         raise typer.BadParameter("name one order id, or say --all")
-    settings = settings_of(profile, host=host, port=port, client_id=client_id)
+    settings = settings_of(profile, as_json=as_json, host=host, port=port, client_id=client_id)
 
     async def session() -> int:
         async with IBKRConnector.create(settings) as ib:
@@ -228,7 +234,7 @@ def settle(
     as_json: Json = False,
 ) -> None:
     """End an uncertain order on your word, once TWS or the statement shows that it is over."""
-    settings = settings_of(profile, host=host, port=port, client_id=client_id)
+    settings = settings_of(profile, as_json=as_json, host=host, port=port, client_id=client_id)
 
     async def session() -> int:
         async with IBKRConnector.create(settings) as ib:
@@ -269,7 +275,12 @@ def demo(
         plan = DemoPlan(host=host, port=port, client_id=client_id, ask=ask)
         # paper is not a wish here: the connector refuses a live account before any order
         settings = settings_of(
-            None, paper_trading=True, readonly=False, client_id=client_id, state_dir=Path(state)
+            None,
+            without=KEPT_ELSEWHERE if gateway else (*KEPT_ELSEWHERE, *OF_A_GATEWAY),
+            paper_trading=True,
+            readonly=False,
+            client_id=client_id,
+            state_dir=Path(state),
         )
         try:
             report = asyncio.run(run_demo(plan, settings, renderer))

@@ -199,13 +199,16 @@ async def run_check(plan: CheckPlan, settings: Settings) -> tuple[Check, ...]:
     """
     async with IBKRConnector.create(settings) as ib:
         guide = _Guide(ib, plan)
+        before = ib.get_connection_status()
         quote = await guide.look()
         if not settings.readonly and quote is not None and await guide.ask_first():
             await guide.rest(quote)
             await guide.trade()
         left = ib.get_connection_status()
-        guide.note("nothing is left working", left.open_orders == 0, f"{left.open_orders} open")
-        guide.note("nothing is uncertain", left.uncertain_orders == 0)
+        # what somebody had open before is none of this
+        open_now = f"{left.open_orders} open, {before.open_orders} before"
+        guide.note("nothing is left working", left.open_orders <= before.open_orders, open_now)
+        guide.note("nothing is uncertain", left.uncertain_orders <= before.uncertain_orders)
     return tuple(guide.checks)
 
 

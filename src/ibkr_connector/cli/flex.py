@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -45,7 +46,14 @@ def flex(
     save: Annotated[Path | None, typer.Option(help="Keep what was downloaded in FILE.")] = None,
     deadline_s: Annotated[float, typer.Option("--deadline", help="Seconds to wait.")] = 120.0,
     url: Annotated[str, typer.Option(help="Address of the service.")] = FLEX_URL,
+    first: Annotated[
+        str | None, typer.Option("--from", help="First day, instead of the query's: YYYY-MM-DD.")
+    ] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last day.")] = None,
     zone: Annotated[str, typer.Option(help="Time zone of the statement.")] = "America/New_York",
+    dates: Annotated[
+        str, typer.Option(help="Form of dates with slashes: MM/dd/yyyy or dd/MM/yyyy.")
+    ] = "",
     journal: Annotated[
         Path | None, typer.Option(help="A journal file instead of the profile's.")
     ] = None,
@@ -58,16 +66,21 @@ def flex(
     renderer = Renderer(as_json=as_json)
     try:
         if file is not None:
-            statements = read_flex(file, zone=zone)
+            statements = read_flex(file, zone=zone, dates=dates)
         else:
             data = asyncio.run(
                 fetch_flex(
-                    token=_reference(token), query=query or "", deadline_s=deadline_s, url=url
+                    token=_reference(token),
+                    query=query or "",
+                    from_date=_day(first, "--from"),
+                    to_date=_day(last, "--to"),
+                    deadline_s=deadline_s,
+                    url=url,
                 )
             )
             if save is not None:
                 _save(save, data)
-            statements = parse_flex(data, zone=zone)
+            statements = parse_flex(data, zone=zone, dates=dates)
         told = check_flex(statements, read_orders(journal or _place(profile, as_json=as_json)))
     except IBKRError as error:
         renderer.fail(error)
@@ -80,6 +93,15 @@ def flex(
         _show(renderer, told, statements)
     if not told.is_clean:
         raise typer.Exit(EXIT_FAILED)
+
+
+def _day(text: str | None, option: str) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{option} is {text!r}, which is no day", hint="write it as 2026-03-04"
+        ) from error
 
 
 def _reference(token: str | None) -> str:

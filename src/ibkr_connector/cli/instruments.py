@@ -6,9 +6,10 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from ibkr_connector.clock import SystemClock
@@ -19,20 +20,15 @@ from ibkr_connector.model.record import Record
 from ibkr_connector.model.registry import Instrument
 from ibkr_connector.settings import Settings
 
-from .options import UNWATCHED, of_a_command
+from .options import EXIT_FAILED, EXIT_USAGE, UNWATCHED, Json, Profile, of_a_command
 from .render import Renderer
 
 __all__ = ["register"]
 
 T = TypeVar("T")
 
-EXIT_FAILED: Final = 1
-EXIT_USAGE: Final = 2
 
 instruments = typer.Typer(help="Your instruments, by ids of your own.", no_args_is_help=True)
-
-Profile = Annotated[str | None, typer.Option(help="Profile of the settings.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -50,7 +46,8 @@ def list_(profile: Profile = None, as_json: Json = False) -> None:
     table = Table("id", "contract", "con id", "qualified", "note")
     for one in found:
         asked = "" if one.qualified_at is None else f"{one.qualified_at:%Y-%m-%d %H:%M}"
-        table.add_row(one.instrument_id, str(one.contract), str(one.con_id or ""), asked, one.note)
+        cells = (one.instrument_id, str(one.contract), str(one.con_id or ""), asked, one.note)
+        table.add_row(*map(escape, cells))
     Renderer().console.print(table)
 
 
@@ -73,13 +70,15 @@ def show(
     if as_json:
         _print({**_plain(known), "history": [_plain(change) for change in history]})
         return
-    renderer.console.print(f"  [bold]{known.instrument_id}[/] {known.contract}")
+    renderer.console.print(
+        f"  [bold]{escape(known.instrument_id)}[/] {escape(str(known.contract))}"
+    )
     for name in ("con_id", "note", "registered_at", "updated_at", "qualified_at"):
         if known[name]:
-            renderer.console.print(f"  {name:<14} {known[name]}")
+            renderer.console.print(f"  {name:<14} {escape(str(known[name]))}")
     for change in history:
         what = f"{change.field}: {change.old or '-'} -> {change.new or '-'}"
-        renderer.console.print(f"  {change.at:%Y-%m-%d %H:%M} {change.subject} {what}")
+        renderer.console.print(escape(f"  {change.at:%Y-%m-%d %H:%M} {change.subject} {what}"))
 
 
 @instruments.command("import")
@@ -96,7 +95,7 @@ def import_(
         renderer = Renderer()
         renderer.show(f"{len(report.imported)} written, {len(report.unchanged)} known as they are")
         for problem in report.problems:
-            renderer.console.print(f"  {problem}", soft_wrap=True)
+            renderer.console.print(escape(f"  {problem}"), soft_wrap=True)
     raise typer.Exit(EXIT_FAILED if report.problems else 0)
 
 
@@ -142,7 +141,7 @@ def resolve(
         renderer.fail(several)
         if not as_json:
             for one in several.candidates:
-                renderer.console.print(f"  #{one.con_id} {one.local_symbol} {one}")
+                renderer.console.print(escape(f"  #{one.con_id} {one.local_symbol} {one}"))
         raise typer.Exit(EXIT_FAILED) from several
     except IBKRError as error:
         renderer.fail(error)
@@ -150,10 +149,10 @@ def resolve(
     if as_json:
         _print(_plain(details))
         return
-    renderer.console.print(f"  [bold]#{details.contract.con_id}[/] {details.contract}")
+    renderer.console.print(f"  [bold]#{details.contract.con_id}[/] {escape(str(details.contract))}")
     for name in ("long_name", "min_tick", "size_increment", "last_trade_date", "time_zone_id"):
         if details[name]:
-            renderer.console.print(f"  {name:<16} {details[name]}")
+            renderer.console.print(f"  {name:<16} {escape(str(details[name]))}")
 
 
 def _with_registry(profile: str | None, do: Callable[[Any], Awaitable[T]], *, as_json: bool) -> T:

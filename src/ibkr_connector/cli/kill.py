@@ -46,6 +46,10 @@ def kill(
             help="Cancel the orders of ALL programs of this login, and those entered in TWS.",
         ),
     ] = False,
+    account: Annotated[
+        list[str] | None,
+        typer.Option(help="Cancel and close in this account alone; may be said several times."),
+    ] = None,
     release: Annotated[bool, typer.Option("--release", help="Let orders go again.")] = False,
     show: Annotated[bool, typer.Option("--show", help="Only tell whether it is engaged.")] = False,
     connect: Annotated[
@@ -59,6 +63,8 @@ def kill(
     renderer = Renderer(as_json=as_json)
     if (release or show) and (cancel or flatten or everyone or connect or (release and show)):
         raise typer.BadParameter("--release and --show stand alone")
+    if account and (everyone or not (cancel or flatten)):
+        raise typer.BadParameter("--account says where to --cancel or --flatten")
     try:
         # the rules' files may be what is broken: stopping must not need them
         settings = of_a_command(
@@ -77,7 +83,9 @@ def kill(
         if release:
             switch.release()
         elif not show:
-            switch.engage(reason, cancel=cancel, flatten=flatten, everyone=everyone)
+            switch.engage(
+                reason, cancel=cancel, flatten=flatten, everyone=everyone, accounts=account or ()
+            )
             problems: tuple[str, ...] = ()
             if everyone and not as_json:
                 renderer.show(_WARNING)
@@ -117,6 +125,10 @@ async def _carried_out(
         await clock.sleep(_LOOK_S)
     again = "--flatten" if state is not None and state.flatten else "--cancel"
     again += " --everyone" if state is not None and state.everyone else ""
+    if state is not None and not state.everyone:
+        # who follows the advice must not close what was to be kept
+        within = state.flatten_in if state.flatten else state.cancel_in
+        again += "".join(f" --account {one}" for one in within)
     return (
         "nobody has done what was asked for yet: it is done by the next connector of this profile "
         f"that is ready, or now by `ibkr kill {again} --connect`",
@@ -135,6 +147,8 @@ def _show(
                 "cancel": state is not None and state.cancel,
                 "flatten": state is not None and state.flatten,
                 "everyone": state is not None and state.everyone,
+                "cancel_in": [] if state is None else list(state.cancel_in),
+                "flatten_in": [] if state is None else list(state.flatten_in),
                 "done": state is not None and state.done_at is not None,
                 "problems": list(problems),
             }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, Final
 
 import typer
@@ -14,8 +16,15 @@ from ibkr_connector.settings.alerts import AlertSettings
 from .render import Renderer
 
 __all__ = [
+    "EXIT_CODES",
+    "EXIT_DECLINED",
+    "EXIT_DEFECT",
     "EXIT_FAILED",
+    "EXIT_FINE",
+    "EXIT_OPEN",
     "EXIT_USAGE",
+    "KEPT_ELSEWHERE",
+    "OF_A_GATEWAY",
     "UNWATCHED",
     "Account",
     "ClientId",
@@ -29,11 +38,35 @@ __all__ = [
     "settings_of",
 ]
 
+EXIT_FINE: Final = 0
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
+EXIT_DECLINED: Final = 3
+EXIT_OPEN: Final = 4
+EXIT_DEFECT: Final = 70
+
+EXIT_CODES: Final[Mapping[int, str]] = MappingProxyType(
+    {
+        EXIT_FINE: "it is done; of a check: all of it holds",
+        EXIT_FAILED: "it failed, or something that was looked at does not hold; the error says why",
+        EXIT_USAGE: "nothing was done: the command line or the configuration is wrong",
+        EXIT_DECLINED: "`order`: you were asked, and did not say yes; nothing was sent",
+        EXIT_OPEN: "`order`: the order is at the broker, or may be, and is not yet what was waited "
+        "for; do not place it again",
+        EXIT_DEFECT: "a defect of this program; the log has the traceback at the level `DEBUG`",
+        130: "Ctrl-C",
+    }
+)
+"""What the exit codes of all commands mean."""
 
 UNWATCHED: Final = AlertSettings(enabled=False)
 """Nothing is watched."""
+
+KEPT_ELSEWHERE: Final = ("journal_url", "database_url", "history_dir")
+"""Places of the settings outside `state_dir`: what is only tried must not be written there."""
+
+OF_A_GATEWAY: Final = ("account_id", "ibc_log", "ibc_command_port")
+"""What the settings say of a real gateway, and of no simulated one."""
 
 Account = Annotated[str | None, typer.Option(help="Account, when the login has several.")]
 ClientId = Annotated[int | None, typer.Option(help="Client id of the API connection.")]
@@ -55,18 +88,23 @@ def of_a_command(settings: Settings) -> Settings:
 
 
 def settings_of(
-    profile: str | None, *, as_json: bool = False, alerts: bool = False, **overrides: Any
+    profile: str | None,
+    *,
+    as_json: bool = False,
+    alerts: bool = False,
+    without: Iterable[str] = (),
+    **overrides: Any,
 ) -> Settings:
     """
     Load the settings of a profile with what the command line says; a fault ends the program.
 
     Without `alerts` nothing is watched: a command beside the running program must neither wake
-    anybody nor act, and its end is no lost connection.
+    anybody nor act, and its end is no lost connection. What is named in `without` is not set,
+    whatever environment and files say.
     """
+    said = {name: value for name, value in overrides.items() if value is not None}
     try:
-        settings = Settings.load(
-            profile, **{name: value for name, value in overrides.items() if value is not None}
-        )
+        settings = Settings.load(profile, **{**said, **dict.fromkeys(without)})
     except ConfigurationError as error:
         Renderer(as_json=as_json).fail(error)
         raise typer.Exit(EXIT_USAGE) from error

@@ -28,7 +28,10 @@ from ibkr_connector.orders.waiting import Wait, as_waiting
 from ibkr_connector.settings import Settings
 
 from .options import (
+    EXIT_DECLINED,
     EXIT_FAILED,
+    EXIT_FINE,
+    EXIT_OPEN,
     EXIT_USAGE,
     Account,
     ClientId,
@@ -42,11 +45,6 @@ from .options import (
 from .render import Renderer
 
 __all__ = ["register"]
-
-EXIT_FINE: Final = 0
-EXIT_DECLINED: Final = 3
-EXIT_OPEN: Final = 4
-"""The order is at the broker, or may be, and is not (yet) what was waited for."""
 
 _COLOURS: Final = {Verdict.BROKEN: "red", Verdict.PASSED: "green"}
 _WORDS: Final = {"yes": True, "true": True, "no": False, "false": False}
@@ -264,6 +262,8 @@ async def _session(asked: _Asked, *, places: bool) -> int:
         elif not (places and seen.is_allowed):
             asked.renderer.show({"preview": _plain(seen)})
         if not seen.is_allowed:
+            if places and not asked.as_json:
+                asked.renderer.lines("  [red]refused[/]: nothing was sent")
             return EXIT_FAILED
         if not places:
             return EXIT_FINE

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.markup import escape
 from rich.table import Table
 
@@ -25,6 +26,9 @@ from ibkr_connector.orders.history import (
     read_orders,
 )
 from ibkr_connector.orders.journal import Place, check
+from ibkr_connector.storage.writer import no_journal
+
+from .options import EXIT_FAILED, EXIT_FINE
 
 __all__ = [
     "cancel_orders",
@@ -37,8 +41,6 @@ __all__ = [
     "verify_journal",
 ]
 
-EXIT_FINE: Final = 0
-EXIT_BROKEN: Final = 1
 _RECENT: Final = 50
 
 CancelOne = Callable[[int], Awaitable[OrderReport]]
@@ -144,7 +146,7 @@ def verify_journal(path: Place, *, as_json: bool) -> int:
         ConfigurationError: There is no journal at all.
     """
     if isinstance(path, Path) and not path.is_file():
-        raise ConfigurationError(f"there is no journal at {path}")
+        raise no_journal(path)
     try:
         chain = check(path)
     except ConfigurationError as error:
@@ -152,7 +154,7 @@ def verify_journal(path: Place, *, as_json: bool) -> int:
             _print_json({"journal": str(path), "sound": False, "problem": error.message})
         else:
             Console(highlight=False).print(f"[red]unreadable[/]: {escape(error.message)}")
-        return EXIT_BROKEN
+        return EXIT_FAILED
     sound = chain.first_broken is None
     if as_json:
         _print_json(
@@ -175,7 +177,7 @@ def verify_journal(path: Place, *, as_json: bool) -> int:
             "before it: it was changed, or entries were removed or put in",
             soft_wrap=True,
         )
-    return EXIT_FINE if sound else EXIT_BROKEN
+    return EXIT_FINE if sound else EXIT_FAILED
 
 
 async def cancel_orders(
@@ -213,7 +215,7 @@ def show_cancelled(
             )
         if not reports and not failures:
             console.print("  no open orders of this client")
-    return EXIT_BROKEN if failures else EXIT_FINE
+    return EXIT_FAILED if failures else EXIT_FINE
 
 
 def open_ids(path: Place, *, client_id: int) -> tuple[int, ...]:
@@ -231,8 +233,11 @@ def _changed(order: RecordedOrder) -> datetime:
 
 def _orders_table(rows: Iterable[tuple[OrderReport, bool]]) -> Table:
     table = Table(title="orders", title_justify="left", box=None)
-    for name in ("id", "client", "order", "status", "filled", "price", "commission", "changed"):
-        table.add_column(name, justify="right" if name in ("id", "client", "filled") else "left")
+    for name in ("id", "client", "order", "status", "filled", "price", "fee", "changed"):
+        justify: JustifyMethod = "left" if name in ("client", "order", "status") else "right"
+        # on a narrow terminal the order is broken into lines, and no figure
+        is_order = name == "order"
+        table.add_column(name, justify=justify, no_wrap=not is_order, overflow="fold")
     for report, is_own in rows:
         limit = "" if report.limit_price is None else f" {report.limit_price}"
         size = size_text(report.quantity, report.cash_quantity, form=",")
@@ -243,11 +248,17 @@ def _orders_table(rows: Iterable[tuple[OrderReport, bool]]) -> Table:
             escape(what),
             str(report.status),
             f"{report.filled_quantity:,}",
-            "-" if report.avg_fill_price is None else f"{report.avg_fill_price:.5f}",
+            "-" if report.avg_fill_price is None else _price(report.avg_fill_price),
             "-" if report.commission is None else str(report.commission),
             f"{report.timestamp:%m-%d %H:%M:%S}",
         )
     return table
+
+
+def _price(average: Decimal) -> str:
+    """Write an average to a hundredth of a cent, without the zeros that say nothing."""
+    text = f"{average:.5f}"
+    return text[:-3] if text.endswith("000") else text
 
 
 def _print_history(history: OrderHistory) -> None:
@@ -255,7 +266,7 @@ def _print_history(history: OrderHistory) -> None:
     order = history.order
     size = size_text(order.quantity, order.cash_quantity)
     console.print(
-        f"order {order.order_id} ({order.order_ref or order.perm_id}): "
+        f"order {order.order_id} ({escape(order.order_ref or str(order.perm_id))}): "
         f"[bold]{order.status}[/], {order.filled_quantity} of {size} filled",
         soft_wrap=True,
     )
@@ -268,7 +279,7 @@ def _print_history(history: OrderHistory) -> None:
         for rule in step.rules:
             console.print(f"          [dim]{escape(rule.sentence)}[/]", soft_wrap=True)
     if history.namesakes:
-        console.print(f"  [dim]of the same number: {', '.join(history.namesakes)}[/]")
+        console.print(f"  [dim]of the same number: {escape(', '.join(history.namesakes))}[/]")
 
 
 def _row(order: RecordedOrder) -> dict[str, Any]:

@@ -50,11 +50,12 @@ class Renderer:
             case OrderReport():
                 self.console.print(f"  [bold]order {thing.order_id}[/] {_order_line(thing)}")
             case IBKRError():
-                self.console.print(f"  [yellow]{type(thing).__name__}[/]: {thing}")
+                self.console.print(f"  [yellow]{type(thing).__name__}[/]: {escape(str(thing))}")
             case tuple():
                 self._positions(thing)
             case _:
-                self.console.print(str(thing))
+                # what was written by people or by the broker may have brackets of its own
+                self.console.print(escape(str(thing)))
 
     def heading(self, text: str) -> None:
         """Print the title of a part; nothing when programs read."""
@@ -84,7 +85,7 @@ class Renderer:
             return
         for what, held, detail in checks:
             mark = "[green]held[/]  " if held else "[red]failed[/]"
-            self.console.print(f"  {mark} {what}{f' ({detail})' if detail else ''}")
+            self.console.print(f"  {mark} {escape(what + (f' ({detail})' if detail else ''))}")
 
     def _print_json(self, thing: object) -> None:
         if isinstance(thing, IBKRError):
@@ -100,7 +101,7 @@ class Renderer:
     def _fields(self, title: str, rows: Iterable[tuple[str, object]]) -> None:
         table = Table(title=title, title_justify="left", show_header=False, box=None)
         for name, value in rows:
-            table.add_row(f"  {name}", "-" if value is None else str(value))
+            table.add_row(f"  {name}", "-" if value is None else escape(str(value)))
         self.console.print(table)
 
     def _bars(self, series: BarSeries) -> None:
@@ -125,7 +126,7 @@ class Renderer:
             if isinstance(row, Position):
                 price, gain = row.current_price, row.unrealized_pnl
                 table.add_row(
-                    str(row.contract),
+                    escape(str(row.contract)),
                     f"{row.quantity:,}",
                     f"{row.avg_price:.5f}",
                     "-" if price is None else str(price),
@@ -194,10 +195,10 @@ def _account_rows(account: AccountSummary) -> Iterable[tuple[str, object]]:
 def _order_line(order: OrderReport) -> str:
     price = "at the market" if order.limit_price is None else f"limit {order.limit_price}"
     size = size_text(order.quantity, order.cash_quantity, form=",")
-    text = f"{order.action} {size} {order.symbol} {price}: [bold]{order.status}[/]"
+    text = f"{order.action} {size} {escape(order.symbol)} {price}: [bold]{order.status}[/]"
     if order.filled_quantity:
         text += f", {order.filled_quantity:,} filled at {order.avg_fill_price}"
-    return text + (f", {order.reason}" if order.reason else "")
+    return text + (f", {escape(order.reason)}" if order.reason else "")
 
 
 def _plain(value: object) -> object:

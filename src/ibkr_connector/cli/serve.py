@@ -15,11 +15,21 @@ from rich.console import Console
 from ibkr_connector.bridge import BridgeSettings, create_app, missing_extra
 from ibkr_connector.connector import IBKRConnector
 from ibkr_connector.errors import ConfigurationError, IBKRError
+from ibkr_connector.loops import loop_factory
 from ibkr_connector.observe.logs import configure_logging
 from ibkr_connector.settings import Settings
+from ibkr_connector.settings.alerts import AlertSettings
 from ibkr_connector.settings.bridge_load import older_overrides
 
-from .options import EXIT_FAILED, EXIT_USAGE, ClientId, Json, Profile
+from .options import (
+    EXIT_FAILED,
+    EXIT_USAGE,
+    KEPT_ELSEWHERE,
+    OF_A_GATEWAY,
+    ClientId,
+    Json,
+    Profile,
+)
 from .render import Renderer
 from .sim import address
 
@@ -107,7 +117,9 @@ def _run(settings: Settings, bridge: BridgeSettings, *, as_json: bool) -> None:
             )
 
     socket = listen(bridge)
-    asyncio.run(make_server(app, bridge, on_ready=tell).serve(sockets=[socket]))
+    server = make_server(app, bridge, on_ready=tell)
+    with asyncio.Runner(loop_factory=loop_factory(settings.event_loop)) as runner:
+        runner.run(server.serve(sockets=[socket]))
 
 
 def _simulated(stack: ExitStack) -> dict[str, Any]:
@@ -120,7 +132,7 @@ def _simulated(stack: ExitStack) -> dict[str, Any]:
 
     options = SimulatorOptions(port=0)
     hosted = stack.enter_context(GatewaySimulator.in_thread(lambda: make_simulator(options)))
-    # its orders end with it, so their journal does too
+    # its orders end with it, so their journal does too, and it has nothing to do with a real one's
     state = stack.enter_context(tempfile.TemporaryDirectory(prefix="ibkr-serve-"))
     return {
         "host": hosted.host,
@@ -129,6 +141,8 @@ def _simulated(stack: ExitStack) -> dict[str, Any]:
         "readonly": False,
         "state_dir": Path(state),
         "reset_windows": "none",
+        "alerts": AlertSettings(),
+        **dict.fromkeys((*KEPT_ELSEWHERE, *OF_A_GATEWAY)),
     }
 
 

@@ -7,12 +7,14 @@ What is drawn is a picture (`Seen`) that was taken first, so that drawing asks n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Final
 
 import typer
+from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
@@ -27,14 +29,20 @@ from ibkr_connector.model.alerts import Alert, Severity
 from ibkr_connector.model.market import Quote
 from ibkr_connector.model.orders import OrderReport, size_text
 from ibkr_connector.model.pacing import PacingStatus
-from ibkr_connector.model.status import BreakerState, ConnectionState, ConnectionStatus
+from ibkr_connector.model.record import Record
+from ibkr_connector.model.status import (
+    BreakerState,
+    ConnectionState,
+    ConnectionStatus,
+    FarmState,
+)
 from ibkr_connector.model.streams import Gap
 from ibkr_connector.observe.logs import mask_accounts
 
-from .options import EXIT_FAILED, ClientId, Host, Port, Profile, settings_of
+from .options import EXIT_FAILED, ClientId, Host, Json, Port, Profile, settings_of
 from .render import Renderer
 
-__all__ = ["Seen", "picture", "register"]
+__all__ = ["Seen", "document", "picture", "register"]
 
 _COLOURS: Final = {Severity.INFO: "cyan", Severity.WARNING: "yellow", Severity.CRITICAL: "red"}
 _NOTHING: Final = "-"
@@ -126,40 +134,65 @@ def picture(seen: Seen) -> RenderableType:
     return Group(*parts)
 
 
+def document(seen: Seen) -> dict[str, object]:
+    """Return what was seen for programs; what could not be had is `None`."""
+
+    def rows(records: Iterable[Record] | None) -> list[dict[str, object]] | None:
+        return None if records is None else [record.as_dict() for record in records]
+
+    return {
+        "status": seen.status.as_dict(),
+        "pacing": None if seen.pacing is None else seen.pacing.as_dict(),
+        "quotes": {
+            symbol: None if found is None else {type(found).__name__: found.as_dict()}
+            for symbol, found in seen.quotes.items()
+        },
+        "positions": rows(seen.positions),
+        "orders": rows(seen.orders),
+        "profit": rows(seen.profit),
+        "alerts": rows(seen.alerts),
+        "problems": list(seen.problems),
+    }
+
+
 def _head(seen: Seen) -> RenderableType:
-    status = seen.status
+    """Say how it stands in a few lines, which a narrow terminal breaks between the facts."""
+    status, pacing = seen.status, seen.pacing
     good = status.state is ConnectionState.READY
-    grid = Table.grid(padding=(0, 3))
     why = f" ({', '.join(status.degraded_by)})" if status.degraded_by else ""
     beat = _NOTHING if status.heartbeat_rtt_ms is None else f"{status.heartbeat_rtt_ms:.0f} ms"
-    grid.add_row(
-        f"[bold {'green' if good else 'red'}]{status.state}{why}[/]",
+    connection = [
         f"{status.mode}{', read-only' if status.readonly else ''}",
         f"{status.host}:{status.port}",
         f"heartbeat {beat}",
         f"{status.reconnect_count} reconnects",
-    )
-    open_circuits = [
-        f"{name} {state}"
-        for name, state in status.breakers.items()
-        if state is not BreakerState.CLOSED
+        f"farms {_but(status.farms, FarmState.OK, 'ok')}",
     ]
-    pacing = seen.pacing
-    grid.add_row(
-        f"circuits {', '.join(open_circuits) or 'closed'}",
-        "" if pacing is None else f"messages {pacing.used} of {pacing.budget_now} a second",
-        "" if pacing is None else f"history {pacing.history.used} of {pacing.history.limit_now}",
-        f"kill switch {status.kill_switch or 'released'}",
-        f"{status.uncertain_orders} uncertain",
+    work = [f"circuits {_but(status.breakers, BreakerState.CLOSED, 'closed')}"]
+    if pacing is not None:
+        work.append(f"messages {pacing.used} of {pacing.budget_now} a second")
+        work.append(f"history {pacing.history.used} of {pacing.history.limit_now}")
+    work.append(f"{status.uncertain_orders} orders uncertain")
+    state = Text(f"{status.state}{why}", style=f"bold {'green' if good else 'red'}")
+    return Group(
+        Columns([state, *map(Text, connection)], padding=(0, 3)),
+        Columns(map(Text, work), padding=(0, 3)),
+        Text(mask_accounts(status.kill_switch or "the kill switch is released")),
     )
-    return grid
+
+
+def _but(states: Mapping[str, str], usual: str, word: str) -> str:
+    """Name what is not as usual, or say that all of it is."""
+    if not states:
+        return _NOTHING
+    return ", ".join(f"{name} {state}" for name, state in states.items() if state != usual) or word
 
 
 def _quotes(quotes: dict[str, Quote | Gap | None]) -> Table:
     table = _table("quotes", ("symbol", "bid", "ask", "last", "change", "data", "at"))
     for symbol, quote in quotes.items():
         if not isinstance(quote, Quote):
-            why = "waiting" if quote is None else f"gap: {quote.reason}"
+            why = "waiting" if quote is None else escape(f"gap: {quote.reason}")
             table.add_row(escape(symbol), *[_NOTHING] * 4, why, _NOTHING)
             continue
         change = _NOTHING
@@ -256,22 +289,26 @@ def watch(
     host: Host = None,
     port: Port = None,
     client_id: ClientId = None,
+    as_json: Json = False,
 ) -> None:
     """Watch the connection, quotes, positions, orders and alerts; places nothing."""
-    settings = settings_of(profile, readonly=True, host=host, port=port, client_id=client_id)
+    settings = settings_of(
+        profile, as_json=as_json, readonly=True, host=host, port=port, client_id=client_id
+    )
+    renderer = Renderer(as_json=as_json)
 
     async def session() -> None:
         clock, console = SystemClock(), Console()
         async with IBKRConnector.create(settings) as ib:
             watched = Watch(ib, symbols or ())
             following = asyncio.create_task(watched.follow())
+            end = None if seconds is None else clock.monotonic() + seconds
             try:
-                with Live(console=console, screen=console.is_terminal, auto_refresh=False) as live:
-                    end = None if seconds is None else clock.monotonic() + seconds
+                with _screen(renderer, console, as_json=as_json) as show:
                     while end is None or clock.monotonic() < end:
-                        live.update(picture(await watched.look()), refresh=True)
+                        show(await watched.look())
                         await clock.sleep(every)
-                    live.update(picture(await watched.look()), refresh=True)
+                    show(await watched.look())
             finally:
                 following.cancel()
                 await asyncio.gather(following, return_exceptions=True)
@@ -279,7 +316,19 @@ def watch(
     try:
         asyncio.run(session())
     except IBKRError as error:
-        Renderer().fail(error)
+        renderer.fail(error)
         raise typer.Exit(EXIT_FAILED) from error
     except KeyboardInterrupt:
         raise typer.Exit from None
+
+
+@contextmanager
+def _screen(
+    renderer: Renderer, console: Console, *, as_json: bool
+) -> Iterator[Callable[[Seen], None]]:
+    """Lend what shows a picture: a screen that is drawn anew, or a line for programs."""
+    if as_json:
+        yield lambda seen: renderer.show(document(seen))
+        return
+    with Live(console=console, screen=console.is_terminal, auto_refresh=False) as live:
+        yield lambda seen: live.update(picture(seen), refresh=True)

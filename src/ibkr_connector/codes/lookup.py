@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import groupby
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Final
 
@@ -35,8 +37,10 @@ __all__ = [
     "stream_effect",
 ]
 
+_CODE_OF: Final = attrgetter("code")
+
 _BY_CODE: Final[Mapping[int, tuple[CodeRow, ...]]] = MappingProxyType(
-    {code: tuple(row for row in TABLE if row.code == code) for code in {row.code for row in TABLE}}
+    {code: tuple(rows) for code, rows in groupby(sorted(TABLE, key=_CODE_OF), key=_CODE_OF)}
 )
 
 _WARNINGS: Final = range(2100, 2200)

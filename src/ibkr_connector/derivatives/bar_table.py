@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
-
-from ibkr_connector.instruments.records import upsert
 from ibkr_connector.model.futures import FetchedFuture
-from ibkr_connector.storage.schema import future_bars
+from ibkr_connector.storage.statements import Connection, upsert
+from ibkr_connector.storage.tables import FUTURE_BARS
 
 __all__ = ["store_bars"]
 
@@ -25,21 +23,18 @@ def store_bars(
     now: datetime,
 ) -> list[int]:
     """Write bars, over those that are there; return how many of each future were not."""
-    future_bars.create(connection, checkfirst=True)
+    connection.make(FUTURE_BARS)
     counts = []
     for one in fetched:
-        mine = (
-            (future_bars.c.con_id == one.contract.con_id)
-            & (future_bars.c.bar_size == bar_size)
-            & (future_bars.c.what_to_show == what_to_show)
-        )
-        count = select(func.count()).select_from(future_bars).where(mine)
-        before = connection.execute(count).scalar_one()
+        mine = {
+            "con_id": one.contract.con_id,
+            "bar_size": bar_size,
+            "what_to_show": what_to_show,
+        }
+        before = _count(connection, **mine)
         rows = [
             {
-                "con_id": one.contract.con_id,
-                "bar_size": bar_size,
-                "what_to_show": what_to_show,
+                **mine,
                 "start": bar.timestamp,
                 "symbol": one.symbol,
                 "contract_month": one.contract.expiry[:6],
@@ -53,6 +48,17 @@ def store_bars(
             for bar in one.bars
         ]
         for at in range(0, len(rows), _TOGETHER):
-            upsert(connection, future_bars, rows[at : at + _TOGETHER])
-        counts.append(connection.execute(count).scalar_one() - before)
+            upsert(connection, FUTURE_BARS, rows[at : at + _TOGETHER])
+        counts.append(_count(connection, **mine) - before)
     return counts
+
+
+def _count(connection: Connection, **mine: object) -> int:
+    (found,) = connection.read(
+        """
+        SELECT count(*) AS bars FROM future_bars
+        WHERE con_id = :con_id AND bar_size = :bar_size AND what_to_show = :what_to_show
+        """,
+        **mine,
+    )
+    return int(found["bars"])

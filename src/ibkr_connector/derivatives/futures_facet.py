@@ -20,6 +20,7 @@ from ibkr_connector.model.futures import (
     RollNotice,
 )
 
+from .bar_table import store_bars
 from .config import IBKRFuturesServiceConfig
 from .roll_watch import RollWatch
 
@@ -278,8 +279,6 @@ async def _today(engine: Parts) -> date:
 async def _keep(
     registry: Registry, config: IBKRFuturesServiceConfig, fetched: Sequence[FetchedFuture]
 ) -> Sequence[int]:
-    from .bar_table import store_bars  # noqa: PLC0415  # SQLAlchemy takes its time to load
-
     return await registry.work(
         partial(
             store_bars,
@@ -294,11 +293,12 @@ async def _keep(
 async def _written(
     session: Any, fetched: Sequence[FetchedFuture], config: IBKRFuturesServiceConfig
 ) -> Sequence[int]:
-    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415  # as above
+    # who has a session has imported it, which takes half a second
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
     from sqlalchemy.ext.asyncio import AsyncSession  # noqa: PLC0415
     from sqlalchemy.orm import Session  # noqa: PLC0415
 
-    from .bar_table import store_bars  # noqa: PLC0415
+    from ibkr_connector.storage.servers import Foreign  # noqa: PLC0415
 
     work = partial(
         store_bars,
@@ -309,9 +309,9 @@ async def _written(
     )
     try:
         if isinstance(session, AsyncSession):
-            return await session.run_sync(lambda plain: work(plain.connection()))
+            return await session.run_sync(lambda plain: work(Foreign(plain.connection())))
         if isinstance(session, Session):
-            return work(session.connection())
+            return work(Foreign(session.connection()))
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
         raise ConfigurationError(f"the bars cannot be stored: {cause}") from error

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from ibkr_connector.gateway.client import GatewayClient
 from ibkr_connector.gateway.frames import FrameError, Framer, frame
 
 __all__ = ["Answer", "Knock", "knock"]
@@ -59,6 +58,11 @@ class Knock:
 
 async def knock(host: str, port: int, *, within_s: float) -> Knock:
     """Knock once; never raises for want of an answer."""
+    # ib_async takes a third of a second to import, and most commands of `ibkr` need none; and here
+    # nobody waits for an answer yet
+    from ibkr_connector.gateway.client import GatewayClient  # noqa: PLC0415
+
+    versions = b"v%d..%d" % (GatewayClient.MinClientVersion, GatewayClient.MaxClientVersion)
     try:
         async with asyncio.timeout(within_s):
             reader, writer = await asyncio.open_connection(host, port)
@@ -71,7 +75,7 @@ async def knock(host: str, port: int, *, within_s: float) -> Knock:
     except OSError as error:
         return Knock(answer=Answer.UNREACHABLE, detail=error.strerror or str(error))
     try:
-        return await _greeted(reader, writer, within_s=within_s)
+        return await _greeted(reader, writer, versions=versions, within_s=within_s)
     finally:
         writer.close()
         with suppress(OSError):
@@ -79,10 +83,9 @@ async def knock(host: str, port: int, *, within_s: float) -> Knock:
 
 
 async def _greeted(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, within_s: float
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, versions: bytes, within_s: float
 ) -> Knock:
     framer, heard = Framer(), b""
-    versions = b"v%d..%d" % (GatewayClient.MinClientVersion, GatewayClient.MaxClientVersion)
     try:
         async with asyncio.timeout(within_s):
             writer.write(b"API\0" + frame(versions))

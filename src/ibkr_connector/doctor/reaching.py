@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
-from ibkr_connector.gateway.capabilities import CLIENT_VERSION
-from ibkr_connector.gateway.client import GatewayClient
 from ibkr_connector.gateway.times import BadTimeError, zone_of_greeting
 from ibkr_connector.model.status import Application, TradingMode
 from ibkr_connector.settings import Settings, standard_port
@@ -104,6 +102,10 @@ async def examine_ports(
 
 def examine_greeting(settings: Settings, found: Knock) -> tuple[Finding, ...]:
     """Say what the greeting tells: the version, and whose clock the gateway goes by."""
+    # as in `knocking`
+    from ibkr_connector.gateway.capabilities import CLIENT_VERSION  # noqa: PLC0415
+    from ibkr_connector.gateway.client import GatewayClient  # noqa: PLC0415
+
     version = found.server_version or 0
     update = "update TWS or IB Gateway, or take its 'latest' instead of 'stable' version"
     oldest = GatewayClient.MinClientVersion

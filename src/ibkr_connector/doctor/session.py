@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.codes import LinkEffect, SessionEffect, farm_effect, link_effect, session_effect
@@ -19,12 +19,14 @@ from ibkr_connector.errors import (
     RequestTimeoutError,
 )
 from ibkr_connector.gateway.port import GatewayEvent, GatewayNotice, SessionInfo
-from ibkr_connector.gateway.session import Session
 from ibkr_connector.model.ids import ClientId
 from ibkr_connector.model.status import FarmState
 from ibkr_connector.settings import Settings, check_accounts
 
 from .findings import Check, Finding, menu, ok, problem, warning
+
+if TYPE_CHECKING:
+    from ibkr_connector.gateway.session import Session
 
 __all__ = [
     "Visit",
@@ -78,6 +80,9 @@ async def _session(
     def heard(event: GatewayEvent) -> None:
         if isinstance(event, GatewayNotice):
             notices.append(event)
+
+    # ib_async takes a third of a second to import, and most commands of `ibkr` need none
+    from ibkr_connector.gateway.session import Session  # noqa: PLC0415
 
     session = await Session.open(
         host=settings.host,

@@ -90,7 +90,7 @@ def client_settings(config: Mapping[str, Any]) -> Settings:
                 f"api.endpoint is {values['host']!r}", hint="expected: HOST or HOST:PORT"
             )
         values["host"] = host.strip("[]")
-        if int(values.setdefault("port", port)) != int(port):
+        if str(values.setdefault("port", port)) != port:
             raise ConfigurationError(
                 f"api.endpoint names port {port}, api.port {values['port']}", hint="keep one"
             )

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from ibkr_connector.errors import AccountError
 from ibkr_connector.model.account import AccountValue, FigureSource
+from ibkr_connector.model.advisor import SoftDollarTier
 
 from . import translate
 from .account_port import AdvisorList, ModelPositionRow
@@ -37,6 +38,7 @@ _POSITION: Final = 71
 _POSITION_END: Final = 72
 _VALUE: Final = 73
 _VALUE_END: Final = 74
+_TIERS: Final = 77
 _FAMILY: Final = 78
 _REPLACED: Final = 103
 
@@ -64,6 +66,7 @@ class AccountQuestions:
             (_VALUE, 2, self._value),
             (_VALUE_END, 2, self._end),
             (_REPLACED, 1, self._end),
+            (_TIERS, 1, self._tiers),
         ):
             handlers[number] = self._taking(handlers[number], at, take)
         handlers[_RECEIVE_FA] = self._with(handlers[_RECEIVE_FA], self._received)
@@ -109,6 +112,17 @@ class AccountQuestions:
     async def family_codes(self) -> tuple[tuple[str, str], ...]:
         """Return which accounts belong together: pairs of account and code."""
         return tuple(await self._family.ask(self._client.reqFamilyCodes))
+
+    async def soft_dollar_tiers(self) -> tuple[SoftDollarTier, ...]:
+        """Return the tiers of the login's soft-dollar contracts."""
+        return tuple(
+            await ask(
+                self._client,
+                self._requests,
+                "soft_dollar_tiers",
+                send=self._client.reqSoftDollarTiers,
+            )
+        )
 
     async def _asked(
         self, name: str, send: Callable[[Any], None], stop: Callable[[Any], None]
@@ -176,6 +190,15 @@ class AccountQuestions:
                 account, tag, value, currency=currency, source=FigureSource.MODEL
             )
         )
+
+    def _tiers(self, number: int, fields: list[str]) -> None:
+        rows = self._requests.collector(number)
+        if rows is None:
+            return
+        for at in range(3, 3 + 3 * int(fields[2]), 3):
+            name, value, shown = fields[at : at + 3]
+            rows.append(SoftDollarTier(name=name, value=value, display_name=shown))
+        self._requests.end(number)
 
     def _end(self, number: int, _: list[str]) -> None:
         self._requests.end(number)

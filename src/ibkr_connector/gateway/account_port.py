@@ -14,6 +14,7 @@ from typing import Protocol
 
 from ibkr_connector.errors import IBKRError
 from ibkr_connector.model.account import AccountValue
+from ibkr_connector.model.advisor import SoftDollarTier
 from ibkr_connector.model.ids import ConId
 
 from .port import PositionRow
@@ -134,4 +135,8 @@ class AccountAsking(Protocol):
 
     async def family_codes(self) -> tuple[tuple[str, str], ...]:
         """Return which accounts belong together: pairs of account and code."""
+        ...
+
+    async def soft_dollar_tiers(self) -> tuple[SoftDollarTier, ...]:
+        """Return the tiers of the login's soft-dollar contracts."""
         ...

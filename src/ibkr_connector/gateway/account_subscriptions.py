@@ -86,7 +86,7 @@ class AccountSubscriptions:
         async with self._window_turn:
             if self._window_account != account:
                 await self._open_window(account)
-        return tuple(row for row in self._wrapper.window_rows.values() if row.account == account)
+        return tuple(row for key, row in self._wrapper.window_rows.items() if key[0] == account)
 
     async def _open_summary(self) -> None:
         self._wrapper.summary.clear()

@@ -134,9 +134,15 @@ class Tap:
         for payload in self._framer.feed(data):
             self._note("client", payload)
 
+    @property
+    def hears(self) -> bool:
+        """Whether it makes anything of what it is told now."""
+        return self._is_opening or self._capture.is_on
+
     def received(self, payload: bytes) -> None:
         """Take one message of the gateway."""
-        self._note("gateway", payload)
+        if self._is_opening or self._capture.is_on:
+            self._note("gateway", payload)
 
     def ended(self, *, by_us: bool) -> None:
         """The socket is gone."""
@@ -148,7 +154,7 @@ class Tap:
         return tuple(self._opening)
 
     def _note(self, sender: str, payload: bytes | None, *, is_hello: bool = False) -> None:
-        if not self._is_opening and not self._capture.is_on:
+        if not self.hears:
             return
         said = _Said(sender, self._capture.now(), payload, is_hello)
         if self._is_opening:

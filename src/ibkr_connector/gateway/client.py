@@ -15,8 +15,7 @@ import contextlib
 import logging
 import socket
 from collections.abc import Callable, Iterator
-from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ib_async.client import Client
 from ib_async.connection import Connection
@@ -31,12 +30,18 @@ from ibkr_connector.errors import (
 from ibkr_connector.model.orders import SendDisposition
 
 from .capture import Tap
+from .collector import undisturbed
 from .decoder import UNREADABLE, HonestDecoder
 from .fast_decoder import FastDecoder
 from .fields import encode
 from .frames import FrameError, Framer, frame
 from .outlet import Outlet
+from .phase import Phase
 from .port import DisconnectReason
+from .runs import LEAST, runs_of
+
+if TYPE_CHECKING:
+    from .wide_reads import Sieve
 
 __all__ = ["GatewayClient", "Phase"]
 
@@ -59,20 +64,13 @@ _CALL_OFF: Final = frozenset({2, 11, 25, 51, 56, 57, 90, 98})
 """Messages that end a request by its own id (ibapi message.py): nobody waits for their effect."""
 
 
-class Phase(StrEnum):
-    """How far the connecting got; each silence has its own meaning."""
+_LONG: Final = 256
+"""No message is as long as this that has a lane, but for bars."""
 
-    NAME = "name"
-    """Resolving the name and opening the TCP connection."""
+_BARS: Final = b"17\0"
 
-    GREETING = "greeting"
-    """Connected; the gateway has not told its version yet."""
-
-    LOGIN = "login"
-    """Greeted; the gateway has not named the accounts and the next order id yet."""
-
-    OPEN = "open"
-    CLOSED = "closed"
+_MANY: Final = 256
+"""Messages of one read from which on the collector of cycles had better wait."""
 
 
 class Socket(Connection):
@@ -165,6 +163,7 @@ class GatewayClient(Client):
         self.greeting = ""
         self.throttled = 0
         self._framer = Framer()
+        self.sieve: Sieve | None = None
         self._on_end = on_end
         self._held: list[str] | None = None
         self._defer: Callable[[str], None] | None = None
@@ -251,30 +250,67 @@ class GatewayClient(Client):
     def _on_bytes(self, data: bytes) -> None:
         self._numBytesRecv += len(data)
         self.wrapper.tcpDataArrived()
+        is_thick = not self._apiReady or (self._tap is not None and self._tap.hears)
         try:
-            payloads = self._framer.feed(data)
+            payloads = self._framer.feed(data, None if is_thick else self._thin)
         except FrameError as exc:
             self.refuse(_no_gateway(str(exc)))
             self.end(DisconnectReason.PEER, str(exc))
             return
+        self._numMsgRecv += len(payloads)
+        in_runs = len(payloads) >= LEAST and not is_thick and self.wrapper.takes_runs
+        read = self._read_runs if in_runs else self._read
+        if len(payloads) < _MANY:
+            hears_on = read(payloads)
+        else:
+            with undisturbed():
+                hears_on = read(payloads)
+        if hears_on:
+            self.wrapper.tcpDataProcessed()
+
+    def _read(self, payloads: list[bytes]) -> bool:
+        """Take messages one by one; tell whether the session hears what follows them."""
         wrapper, tap = self.wrapper, self._tap
+        is_heard = tap is not None and tap.hears
+        # a lane calls nobody, so only what takes the long way can have changed any of this
+        is_ready, lane_of = self._apiReady, self.decoder.lanes.get
         for payload in payloads:
             # a session that has ended, or a login that has been given up, hears no more
-            if not self._apiReady and (self.phase is Phase.CLOSED or self._ready.done()):
-                return
-            if tap is not None:
+            if not is_ready and (self.phase is Phase.CLOSED or self._ready.done()):
+                return False
+            if is_heard and tap is not None:
                 tap.received(payload)
+            if is_ready:
+                if len(payload) < _LONG:
+                    parts = payload.split(b"\0")
+                    lane = lane_of(parts[0])
+                    if lane is not None and lane(parts):
+                        continue
+                elif payload.startswith(_BARS) and self.decoder.bars_lane(payload):
+                    continue
             fields = payload.decode(errors="backslashreplace").split("\0")
             fields.pop()
-            self._numMsgRecv += 1
             try:
-                if self._apiReady or self._shake_hands(fields):
+                if is_ready or self._shake_hands(fields):
                     self.decoder.decode(fields)
             except UNREADABLE as exc:
                 wrapper.unreadable(fields, exc)
             # Outside of the net above: what the sink raises is no fault of the message.
             wrapper.deliver()
-        wrapper.tcpDataProcessed()
+            is_ready = self._apiReady
+            is_heard = tap is not None and tap.hears
+        return True
+
+    def _read_runs(self, payloads: list[bytes]) -> bool:
+        """As `_read`, but those that are alike together, where that is possible."""
+        return all(self.decoder.take_run(run) or self._read(run) for run in runs_of(payloads))
+
+    def _thin(self, data: bytes) -> tuple[list[bytes], int] | None:
+        """Leave out what a later message of a large read replaces."""
+        if self.sieve is None or (thinned := self.sieve.thin(data)) is None:
+            return None
+        self._numMsgRecv += thinned.passed_over
+        return thinned.payloads, thinned.stop
 
     # --- out ------------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from ib_async.contract import ContractDetails
 from ib_async.decoder import Decoder
 
 from .data_answers import with_data_answers
+from .lanes import Lane
 
 __all__ = ["UNREADABLE", "HonestDecoder"]
 
@@ -49,10 +50,19 @@ class HonestDecoder(Decoder):
     def __init__(self, wrapper: Any, server_version: int) -> None:
         super().__init__(wrapper, server_version)
         self.handlers = with_data_answers(self.handlers, wrapper)
+        self.lanes: dict[bytes, Lane] = {}
 
     def begin(self, server_version: int) -> None:
         """Read messages of this version; called once, when the gateway has greeted."""
         self.serverVersion = server_version
+
+    def bars_lane(self, payload: bytes) -> bool:
+        """Take a long message of bars as bytes; tell whether that was possible."""
+        return False
+
+    def take_run(self, run: list[bytes]) -> bool:
+        """Take messages of one kind at once, with what follows; tell whether that was possible."""
+        return False
 
     def decode(self, fields: list[str]) -> None:
         """

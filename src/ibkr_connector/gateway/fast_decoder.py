@@ -13,16 +13,18 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ib_async.objects import PortfolioItem, Position
-
 from . import readings
+from .bar_columns import BarRows
 from .decoder import UNREADABLE, HonestDecoder
-from .hatch_bars import WIDTH, bars
-from .hatch_ticks import HatchTicks
+from .hatch_bars import WIDTH, bars, bars_of_payload
+from .hatch_ticks import hatch_lanes
 from .plain_orders import plain_order
+from .port import HoldingsTold
+from .runs import LEAST, POSITION, WINDOW, read_lines, read_positions
 
 __all__ = ["FastDecoder"]
 
+_BAR_HEAD: Final = 5
 _EXECUTION_FIELDS: Final = 31
 _EXECUTION_GREW_AT: Final = 178
 _COMMISSION_FIELDS: Final = 8
@@ -39,11 +41,7 @@ class FastDecoder(HonestDecoder):
         self._status_the_long_way = self.handlers[3]
         self.handlers[3] = self.order_status
         self.handlers[6] = self.account_value
-
-    def begin(self, server_version: int) -> None:
-        """Read messages of this version, those of the escape hatch before all others."""
-        super().begin(server_version)
-        HatchTicks(self.wrapper, self.handlers)
+        self.lanes = hatch_lanes(wrapper)
 
     def openOrder(self, fields: list[str]) -> None:
         """Read an order as the broker describes it."""
@@ -85,21 +83,62 @@ class FastDecoder(HonestDecoder):
         """Read what an account holds of one contract."""
         if len(fields) != _POSITION_FIELDS:
             super().position(fields)
-            return
-        row, contract = readings.position(fields)
-        size, cost = fields[14:]
-        kept = Position(row.account, contract.ib(), float(size or 0), float(cost or 0))
-        self.wrapper.position_seen(row, kept)
+        else:
+            row = readings.position(fields)
+            self.wrapper.position_seen(row, readings.ib_position(fields))
 
     def updatePortfolio(self, fields: list[str]) -> None:
         """Read one line of the account window."""
-        figures = fields[_FIGURES_OF_PORTFOLIO]
-        if len(fields) != _PORTFOLIO_FIELDS or "" in figures:
+        if len(fields) != _PORTFOLIO_FIELDS or "" in fields[_FIGURES_OF_PORTFOLIO]:
             super().updatePortfolio(fields)
-            return
-        row, contract = readings.portfolio(fields)
-        kept = PortfolioItem._make((contract.ib(), *map(float, figures), row.account))
-        self.wrapper.portfolio_seen(row, kept)
+        else:
+            row = readings.portfolio(fields)
+            self.wrapper.portfolio_seen(row, readings.ib_item(fields))
+
+    def take_run(self, run: list[bytes]) -> bool:
+        """Take messages that came one behind the other, when they are a run of holdings."""
+        wrapper = self.wrapper
+        if len(run) < LEAST or not wrapper.takes_runs:
+            return False
+        if run[0].startswith(POSITION):
+            if (positions := read_positions(run)) is None:
+                return False
+            wrapper.held.many(positions)
+            wrapper.late_positions.keep_rows(positions)
+            wrapper.emit(HoldingsTold(positions=positions))
+        else:
+            if not run[0].startswith(WINDOW) or (lines := read_lines(run)) is None:
+                return False
+            wrapper.window_rows.update(lines)
+            wrapper.window.many(lines)
+            wrapper.late_lines.keep_rows(lines)
+            wrapper.emit(HoldingsTold(lines=lines))
+        wrapper.deliver()
+        return True
+
+    def bars_lane(self, payload: bytes) -> bool:
+        """Take bars as bytes, ours and those of the escape hatch, when all is as it should be."""
+        wrapper = self.wrapper
+        try:
+            _, number, start, end, count, _ = payload.split(b"\0", _BAR_HEAD)
+            request_id, how_many = int(number), int(count)
+            # the number of the message, and a NUL behind each of the five
+            at = 2 + len(number) + len(start) + len(end) + len(count) + _BAR_HEAD
+            container = wrapper.rows_of(request_id)
+            if isinstance(rows := wrapper.requests.collector(request_id), list):
+                zone = wrapper.login_zone
+                rows.append(BarRows.of_payload(payload, start=at, count=how_many, login_zone=zone))
+            elif container is None or (found := bars_of_payload(payload, at, how_many)) is None:
+                return False
+            else:
+                container.extend(found)
+        except UNREADABLE:
+            return False
+        if container is None:
+            wrapper.requests.end(request_id)
+        else:
+            wrapper.historicalDataEnd(request_id, start.decode(), end.decode())
+        return True
 
     def historicalData(self, fields: list[str]) -> None:
         """Read bars: of our own requests as they are, for the escape hatch column by column."""

@@ -45,7 +45,10 @@ _FAMILY: Final[Mapping[str, type[IBKRError]]] = MappingProxyType(
         "account_summary": AccountError,
         "contract_details": ContractError,
         **dict.fromkeys(
-            ("portfolio", "positions", "pnl", "advisor", "model_positions", "model_values"),
+            (
+                *("portfolio", "positions", "pnl", "advisor", "model_positions", "model_values"),
+                "soft_dollar_tiers",
+            ),
             AccountError,
         ),
         "quote": MarketDataError,

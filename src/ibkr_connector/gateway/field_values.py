@@ -8,6 +8,8 @@ functions are pure, so a text that was read before need not be read anew.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
@@ -17,10 +19,20 @@ from ib_async.util import UNSET_DOUBLE
 
 from ibkr_connector.model.contracts import Contract
 
-from . import translate
+from .described import shared
 from .figures import decimal_or_none, integer, positive, quantity
 
-__all__ = ["Described", "amount", "described", "held", "number", "price", "size", "whole"]
+__all__ = [
+    "Described",
+    "amount",
+    "contract_said",
+    "described",
+    "held",
+    "number",
+    "price",
+    "size",
+    "whole",
+]
 
 _ZERO: Final = Decimal(0)
 _TEXTS: Final = 8192
@@ -33,6 +45,10 @@ _CONTRACTS: Final = 16384
 @lru_cache(_TEXTS)
 def amount(text: str) -> Decimal | None:
     """Read a figure whose empty text is zero."""
+    # digits that a double holds exactly are what comes out of one: the way through it is longer
+    short = text.rstrip("0").rstrip(".") if "." in text else text
+    if len(short) <= _EXACT and _PLAIN.fullmatch(short):
+        return Decimal(short)
     return decimal_or_none(float(text or 0))
 
 
@@ -60,23 +76,44 @@ def number(text: str) -> int | None:
     return integer(int(text or 0))
 
 
+def contract_said(texts: Sequence[str], *, is_window: bool = False) -> tuple[Any, ...]:
+    """Return what the eleven fields of a contract say, as `described.py` takes it."""
+    con_id, symbol, kind, expiry, strike, right, multiplier, place, currency, local, trading = texts
+    exchange, primary = ("", place) if is_window else (place, "")
+    return (
+        *(kind, int(con_id or 0), symbol, expiry, float(strike or 0), right, multiplier),
+        *(exchange, primary, currency, local, trading),
+    )
+
+
+_EXACT: Final = 16
+"""Of so many letters at most fifteen are digits, or fourteen without a dot."""
+
+_PLAIN: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,13})(?:\.[0-9]*[1-9])?")
+
 _KINDS: Final = 128
+_PRIMARY: Final = "primaryExchange"
 
 
 class Described:
     """A contract as a message describes it: our record, and fresh objects of ib_async's."""
 
-    __slots__ = ("_kind", "_values", "record")
+    __slots__ = ("_kind", "_place", "_texts", "_values", "record")
 
-    def __init__(self, source: Any) -> None:
-        self.record: Contract = translate.contract(source)
-        typed = _typed(source.secType)
-        self._kind = type(typed)
-        self._values = {**vars(source), "secType": typed.secType}
+    def __init__(self, texts: tuple[str, ...], place: str) -> None:
+        self.record: Contract = shared(contract_said(texts, is_window=place == _PRIMARY))
+        self._texts, self._place = texts, place
+        self._kind: type | None = None
+        self._values: dict[str, Any] = {}
 
     def ib(self) -> Any:
         """Make an object as ib_async would have: its users may change theirs."""
-        made = object.__new__(self._kind)
+        if self._kind is None:
+            source = _source(self._texts, self._place)
+            typed = _typed(source.secType)
+            self._values = {**vars(source), "secType": typed.secType}
+            self._kind = type(typed)
+        made: Any = object.__new__(self._kind)
         made.__dict__.update(self._values)
         made.comboLegs = []
         return made
@@ -96,30 +133,28 @@ def described(texts: tuple[str, ...]) -> Described:
     Raises:
         ValueError: A number that is none, or a security type that has no name here.
     """
-    return _described(texts, "exchange")
+    return Described(texts, "exchange")
 
 
 @lru_cache(_CONTRACTS)
 def held(texts: tuple[str, ...]) -> Described:
     """Read those of the account window, which name the primary exchange in place of the other."""
-    return _described(texts, "primaryExchange")
+    return Described(texts, _PRIMARY)
 
 
-def _described(texts: tuple[str, ...], place: str) -> Described:
+def _source(texts: tuple[str, ...], place: str) -> Any:
     con_id, symbol, kind, expiry, strike, right, multiplier, exchange, *names = texts
     currency, local_symbol, trading_class = names
-    return Described(
-        ib_async.contract.Contract(
-            conId=int(con_id or 0),
-            symbol=symbol,
-            secType=kind,
-            lastTradeDateOrContractMonth=expiry,
-            strike=float(strike or 0),
-            right=right,
-            multiplier=multiplier,
-            currency=currency,
-            localSymbol=local_symbol,
-            tradingClass=trading_class,
-            **{place: exchange},  # type: ignore[arg-type]  # the name of a text field
-        )
+    return ib_async.contract.Contract(
+        conId=int(con_id or 0),
+        symbol=symbol,
+        secType=kind,
+        lastTradeDateOrContractMonth=expiry,
+        strike=float(strike or 0),
+        right=right,
+        multiplier=multiplier,
+        currency=currency,
+        localSymbol=local_symbol,
+        tradingClass=trading_class,
+        **{place: exchange},  # type: ignore[arg-type]  # the name of a text field
     )

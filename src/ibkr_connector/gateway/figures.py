@@ -13,6 +13,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Final
 
 __all__ = [
+    "NO_ID",
     "UNSET_TEXTS",
     "decimal_or_none",
     "figure",
@@ -26,7 +27,8 @@ _UNSET_DOUBLE: Final = Decimal("1.7976931348623157E308")
 _UNSET_WHOLE: Final = frozenset(
     map(Decimal, ("2147483647", "9223372036854775807", "-9223372036854775808"))
 ) | {Decimal(repr(9223372036854775807.0)), Decimal(repr(-9223372036854775808.0))}
-_UNSET_INT: Final = 2147483647
+NO_ID: Final = frozenset({0, 2147483647})
+"""Numbers that stand for no id: zero, and the unset number."""
 
 UNSET_TEXTS: Final = frozenset(
     {"1.7976931348623157E308", "1.7976931348623157e+308", "2147483647", "9223372036854775807"}
@@ -93,4 +95,4 @@ def tick_price(price: float, size: float) -> Decimal | None:
 def integer(number: int | str) -> int | None:
     """Return an id, `None` for zero and for the unset number."""
     value = int(number or 0)
-    return None if value in (0, _UNSET_INT) else value
+    return None if value in NO_ID else value

@@ -1,139 +1,260 @@
 """
-Ticks for the tickers of the escape hatch, from the fields to the same `Ticker` in one step.
+Ticks for the tickers of the escape hatch, from bytes of the wire to the same `Ticker` in one step.
 
-What ib_async's decoder and wrapper do in five calls for each tick is done here in one, for the
-ticks that come most: bid, ask and last with their sizes, and trades one by one. All others, and
-whatever is out of the ordinary, take the long way. The tests hold both against one another.
+What ib_async's decoder and wrapper do in five calls for each tick, and with a text for each field,
+is done here in one and without: for bid, ask and last with their sizes, for trades one by one, and
+for the rows of an order book. All others, and whatever is out of the ordinary, take the long way.
+The tests hold both against one another.
 
-Source: ib_async wrapper.py, `priceSizeTick`, `tickSize` and `tickByTickAllLast`.
+Source: ib_async wrapper.py, `priceSizeTick`, `tickSize`, `tickByTickAllLast` and
+`updateMktDepthL2`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
-from ib_async.objects import TickAttribLast, TickByTickAllLast, TickData
+from ib_async.objects import (
+    DOMLevel,
+    MktDepthData,
+    TickAttribLast,
+    TickByTickAllLast,
+    TickData,
+)
 
-__all__ = ["HatchTicks"]
+from .lanes import Lane, Remembered
 
-Handler = Callable[[list[str]], None]
+__all__ = ["hatch_lanes"]
 
-_PRICE_FIELDS: Final = 7
-_SIZE_FIELDS: Final = 5
-_TRADE_FIELDS: Final = 9
+_PRICE_PARTS: Final = 8
+_SIZE_PARTS: Final = 6
+_TRADE_PARTS: Final = 10
+_ROW_PARTS: Final = 9
+_ROW_OF_MAKER_PARTS: Final = 11
+_DELETE: Final = 2
 
-_BIDS: Final = frozenset({1, 66})
-_ASKS: Final = frozenset({2, 67})
-_LASTS: Final = frozenset({4, 68})
-_BID_SIZES: Final = frozenset({0, 69})
-_ASK_SIZES: Final = frozenset({3, 70})
-_TRADES: Final = frozenset({"1", "2"})
+_BID, _ASK, _LAST = range(3)
+_PRICES: Final = {
+    b"1": (1, _BID), b"66": (66, _BID), b"2": (2, _ASK), b"67": (67, _ASK),
+    b"4": (4, _LAST), b"68": (68, _LAST),
+}  # fmt: skip
+_SIZES: Final = {b"0": (0, _BID), b"69": (69, _BID), b"3": (3, _ASK), b"70": (70, _ASK)}
+_TRADES: Final = {b"1": 1, b"2": 2}
+
+_TEXTS: Final = 1024
 
 _tuple: Final = tuple.__new__
 """Makes a named tuple without a call into Python; the names are those of its class."""
 
 
-class HatchTicks:
-    """Stands before the handlers of messages 1, 2 and 99."""
+def _text(part: bytes) -> str:
+    return part.decode(errors="backslashreplace")
 
-    def __init__(self, wrapper: Any, handlers: dict[int, Handler]) -> None:
-        self._wrapper = wrapper
-        self._no_price = wrapper.defaultEmptyPrice
-        self._no_size = wrapper.defaultEmptySize
-        self._other_price, handlers[1] = handlers[1], self.price
-        self._other_size, handlers[2] = handlers[2], self.size
-        self._other_trade, handlers[99] = handlers[99], self.trade
 
-    def price(self, fields: list[str]) -> None:
-        """Take a price with its size."""
-        wrapper = self._wrapper
-        tickers = wrapper.reqId2Ticker
-        if not tickers or len(fields) != _PRICE_FIELDS or not fields[4]:
-            self._other_price(fields)
-            return
-        ticker = tickers.get(int(fields[2]))
+def _marks(part: bytes) -> tuple[bool, bool]:
+    mask = int(part)
+    return bool(mask & 1), bool(mask & 2)
+
+
+def _figure(part: bytes) -> float:
+    return float(part or 0)
+
+
+# Closures: what a lane needs is at hand without a look into an object. A lane changes nothing
+# before it has read everything.
+
+
+def _price_lane(wrapper: Any, numbers: Remembered[int], figures: Remembered[float]) -> Lane:
+    no_price, no_size = wrapper.defaultEmptyPrice, wrapper.defaultEmptySize
+    kinds_of = _PRICES.get
+
+    def price(parts: list[bytes]) -> bool:
+        if len(parts) != _PRICE_PARTS:
+            return False
+        _, _, number, kind_part, price_part, size_part, _, rest = parts
+        kinds = kinds_of(kind_part)
+        if kinds is None or rest or not price_part:
+            return False
+        try:
+            ticker = wrapper.reqId2Ticker.get(numbers[number])
+            price, size = figures[price_part], figures[size_part]
+        except ValueError:
+            return False
         if ticker is None:
-            self._other_price(fields)
-            return
-        kind, price, size = int(fields[3]), float(fields[4]), float(fields[5] or 0)
-        if kind in _BIDS:
+            return False
+        kind, side = kinds
+        if side == _BID:
             if size == 0:
-                price, size = self._no_price, self._no_size
+                price, size = no_price, no_size
             ticker.prevBid, ticker.prevBidSize = ticker.bid, ticker.bidSize
             ticker.bid, ticker.bidSize = price, size
-        elif kind in _ASKS:
+        elif side == _ASK:
             if size == 0:
-                price, size = self._no_price, self._no_size
+                price, size = no_price, no_size
             ticker.prevAsk, ticker.prevAskSize = ticker.ask, ticker.askSize
             ticker.ask, ticker.askSize = price, size
-        elif kind in _LASTS:
+        else:
             # an index that swings around zero has no close, and -1 is a value of it
             if price == -1 and size == 0 and ticker.close > 0:
-                price, size = self._no_price, self._no_size
+                price, size = no_price, no_size
             ticker.prevLast, ticker.prevLastSize = ticker.last, ticker.lastSize
             ticker.last, ticker.lastSize = price, size
-        else:
-            self._other_price(fields)
-            return
+        ticks = ticker.ticks
+        if not ticks:
+            wrapper.pendingTickers.add(ticker)
         if price or size:
-            ticker.ticks.append(_tuple(TickData, (wrapper.lastTime, kind, price, size)))
-        wrapper.pendingTickers.add(ticker)
+            ticks.append(_tuple(TickData, (wrapper.lastTime, kind, price, size)))
+        return True
 
-    def size(self, fields: list[str]) -> None:
-        """Take a size alone."""
-        wrapper = self._wrapper
-        tickers = wrapper.reqId2Ticker
-        ticker = None
-        if tickers and len(fields) >= _SIZE_FIELDS:
-            ticker = tickers.get(int(fields[2] or 0))
+    return price
+
+
+def _size_lane(wrapper: Any, numbers: Remembered[int], figures: Remembered[float]) -> Lane:
+    no_price, no_size = wrapper.defaultEmptyPrice, wrapper.defaultEmptySize
+    kinds_of = _SIZES.get
+
+    def size(parts: list[bytes]) -> bool:
+        if len(parts) != _SIZE_PARTS:
+            return False
+        _, _, number, kind_part, size_part, rest = parts
+        kinds = kinds_of(kind_part)
+        if kinds is None or rest:
+            return False
+        try:
+            ticker = wrapper.reqId2Ticker.get(numbers[number])
+            size = figures[size_part]
+        except ValueError:
+            return False
         if ticker is None:
-            self._other_size(fields)
-            return
-        kind, size = int(fields[3] or 0), float(fields[4] or 0)
-        if kind in _BID_SIZES:
+            return False
+        kind, side = kinds
+        if side == _BID:
             if size == ticker.bidSize:
-                return
+                return True
             ticker.prevBidSize = ticker.bidSize
             if size == 0:
-                price = ticker.bid = self._no_price
-                ticker.bidSize = self._no_size
+                price = ticker.bid = no_price
+                ticker.bidSize = no_size
             else:
                 price, ticker.bidSize = ticker.bid, size
-        elif kind in _ASK_SIZES:
+        else:
             if size == ticker.askSize:
-                return
+                return True
             ticker.prevAskSize = ticker.askSize
             if size == 0:
-                price = ticker.ask = self._no_price
-                ticker.askSize = self._no_size
+                price = ticker.ask = no_price
+                ticker.askSize = no_size
             else:
                 price, ticker.askSize = ticker.ask, size
-        else:
-            self._other_size(fields)
-            return
+        ticks = ticker.ticks
+        if not ticks:
+            wrapper.pendingTickers.add(ticker)
         if price or size:
-            ticker.ticks.append(_tuple(TickData, (wrapper.lastTime, kind, price, size)))
-        wrapper.pendingTickers.add(ticker)
+            ticks.append(_tuple(TickData, (wrapper.lastTime, kind, price, size)))
+        return True
 
-    def trade(self, fields: list[str]) -> None:
-        """Take one trade of those that are told one by one."""
-        wrapper = self._wrapper
-        tickers = wrapper.reqId2Ticker
-        ticker = None
-        if tickers and len(fields) == _TRADE_FIELDS and fields[2] in _TRADES:
-            ticker = tickers.get(int(fields[1]))
+    return size
+
+
+def _trade_lane(wrapper: Any, numbers: Remembered[int], figures: Remembered[float]) -> Lane:
+    """Take trades that are told one by one."""
+    no_price, no_size = wrapper.defaultEmptyPrice, wrapper.defaultEmptySize
+    kind_of = _TRADES.get
+    texts, marks_of = Remembered(_text, most=_TEXTS), Remembered(_marks, most=_TEXTS)
+
+    def trade(parts: list[bytes]) -> bool:
+        if len(parts) != _TRADE_PARTS:
+            return False
+        _, number, kind_part, moment, price_part, size_part, marks, exchange, conditions, rest = (
+            parts
+        )
+        kind = kind_of(kind_part)
+        if kind is None or rest or not price_part or not size_part:
+            return False
+        try:
+            ticker = wrapper.reqId2Ticker.get(numbers[number])
+            # nobody keeps the moment, and yet must it be a number
+            numbers[moment]
+            price, size, marked = figures[price_part], figures[size_part], marks_of[marks]
+        except ValueError:
+            return False
         if ticker is None:
-            self._other_trade(fields)
-            return
-        _, _, kind, moment, price_text, size_text, marks, exchange, conditions = fields
-        # nobody keeps the moment, and yet must it be a number
-        _, mask, price, size = int(moment), int(marks), float(price_text), float(size_text)
-        attributes = TickAttribLast(bool(mask & 1), bool(mask & 2))
+            return False
         if price == -1 and size == 0:
-            price, size = self._no_price, self._no_size
+            price, size = no_price, no_size
         ticker.prevLast, ticker.prevLastSize = ticker.last, ticker.lastSize
         ticker.last, ticker.lastSize = price, size
-        said = (int(kind), wrapper.lastTime, price, size, attributes, exchange, conditions)
-        ticker.tickByTicks.append(_tuple(TickByTickAllLast, said))
+        told = ticker.tickByTicks
+        if not told:
+            wrapper.pendingTickers.add(ticker)
+        # each has marks of its own, as they can be changed
+        attributes, moment_read = TickAttribLast(*marked), wrapper.lastTime
+        exchange_name, said = texts[exchange], texts[conditions]
+        seen = (kind, moment_read, price, size, attributes, exchange_name, said)
+        told.append(_tuple(TickByTickAllLast, seen))
+        return True
+
+    return trade
+
+
+def _row_lanes(
+    wrapper: Any, numbers: Remembered[int], figures: Remembered[float]
+) -> tuple[Lane, Lane]:
+    """Take rows of an order book: those of one exchange, and those that name a maker."""
+    texts = Remembered(_text, most=_TEXTS)
+
+    def change(number: bytes, row: list[bytes], maker_part: bytes) -> bool:
+        place_part, operation_part, side_part, price_part, size_part = row
+        try:
+            ticker = wrapper.reqId2Ticker.get(numbers[number])
+            place, operation = numbers[place_part], numbers[operation_part]
+            side, price, size = numbers[side_part], figures[price_part], figures[size_part]
+        except ValueError:
+            return False
+        if ticker is None:
+            return False
+        maker = texts[maker_part]
+        book = ticker.domBidsDict if side else ticker.domAsksDict
+        if 0 <= operation < _DELETE:
+            book[place] = _tuple(DOMLevel, (price, size, maker))
+        elif operation == _DELETE:
+            size = 0
+            gone = book.pop(place, None)
+            if gone is not None:
+                price = gone.price
+        # the lists are made anew, for whoever has kept the last ones
+        if side:
+            ticker.domBids = list(book.values())
+        else:
+            ticker.domAsks = list(book.values())
+        told = (wrapper.lastTime, place, maker, operation, side, price, size)
+        ticker.domTicks.append(_tuple(MktDepthData, told))
         wrapper.pendingTickers.add(ticker)
+        return True
+
+    def row(parts: list[bytes]) -> bool:
+        if len(parts) != _ROW_PARTS or parts[8]:
+            return False
+        return change(parts[2], parts[3:8], b"")
+
+    def row_of_maker(parts: list[bytes]) -> bool:
+        if len(parts) != _ROW_OF_MAKER_PARTS or parts[10]:
+            return False
+        _, _, number, place, maker, *rest, is_smart, _ = parts
+        # nobody keeps whether it is of all exchanges, and yet must it be a number
+        return is_smart.isdigit() and change(number, [place, *rest], maker)
+
+    return row, row_of_maker
+
+
+def hatch_lanes(wrapper: Any) -> dict[bytes, Lane]:
+    """Return the lanes of messages 1, 2, 12, 13 and 99 that lead to the tickers of ib_async."""
+    numbers, figures = Remembered(int), Remembered(_figure)
+    row, row_of_maker = _row_lanes(wrapper, numbers, figures)
+    return {
+        b"1": _price_lane(wrapper, numbers, figures),
+        b"2": _size_lane(wrapper, numbers, figures),
+        b"12": row,
+        b"13": row_of_maker,
+        b"99": _trade_lane(wrapper, numbers, figures),
+    }

@@ -10,6 +10,7 @@ object holds, are made only when somebody reads that log.
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from typing import Any
 
@@ -18,7 +19,9 @@ from ib_async.wrapper import RequestError, Wrapper
 
 from ibkr_connector.codes import Ends, Scope, lookup
 
+from . import readings
 from .hatch import Hatch
+from .late_table import LateTable
 
 __all__ = ["IBTables"]
 
@@ -78,13 +81,40 @@ class IBTables(Wrapper):
 
     # --- tables ---------------------------------------------------------------------------------
 
+    @property
+    def hears_holdings(self) -> bool:
+        """Whether somebody at the escape hatch, or a log, wants each row of what is held."""
+        return bool(
+            len(self.ib.positionEvent)
+            or len(self.ib.updatePortfolioEvent)
+            or "positions" in self._results
+            or self._logger.isEnabledFor(logging.INFO)
+        )
+
+    # The tables are fields of the base class, which its `reset` assigns.
+
+    @property
+    def positions(self) -> dict[str, dict[int, Position]]:
+        """ib_async's table of positions."""
+        return self.late_positions.look()
+
+    @positions.setter
+    def positions(self, table: dict[str, dict[int, Position]]) -> None:
+        self.late_positions = LateTable(table, readings.ib_position)
+
+    @property
+    def portfolio(self) -> dict[str, dict[int, PortfolioItem]]:
+        """ib_async's table of the lines of account windows."""
+        return self.late_lines.look()
+
+    @portfolio.setter
+    def portfolio(self, table: dict[str, dict[int, PortfolioItem]]) -> None:
+        self.late_lines = LateTable(table, readings.ib_item)
+
     def keep_position(self, position: Position) -> None:
         """Enter a position, or strike it out when it is closed."""
-        held = self.positions[position.account]
-        if position.position == 0:
-            held.pop(position.contract.conId, None)
-        else:
-            held[position.contract.conId] = position
+        held, con_id = position.position != 0, position.contract.conId
+        self.late_positions.keep(position.account, con_id, position, is_held=held)
         self._logger.info("position: %s", position)
         results = self._results.get("positions")
         if results is not None:
@@ -93,10 +123,7 @@ class IBTables(Wrapper):
 
     def keep_portfolio(self, item: PortfolioItem) -> None:
         """Enter a line of the account window, or strike it out when the position is closed."""
-        window = self.portfolio[item.account]
-        if item.position == 0:
-            window.pop(item.contract.conId, None)
-        else:
-            window[item.contract.conId] = item
+        held, con_id = item.position != 0, item.contract.conId
+        self.late_lines.keep(item.account, con_id, item, is_held=held)
         self._logger.info("updatePortfolio: %s", item)
         self.ib.updatePortfolioEvent.emit(item)

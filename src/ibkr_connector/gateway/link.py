@@ -19,6 +19,7 @@ from ibkr_connector.model.preview import WhatIf
 from .account_asking import AccountQuestions
 from .account_port import PnLLine, PnLListener, PnLRequest
 from .data_calls import DataCalls
+from .plain_tickets import prepare
 from .port import (
     BrokerOrder,
     CompletedOrder,
@@ -173,6 +174,11 @@ class GatewayLink:
             disposition=SendDisposition.UNSENT,
             hint="it hangs, or the way to it is cut; the connection is being checked",
         )
+
+    def prepare_order(self, ticket: OrderTicket) -> None:
+        """Put an order into its words, if there is a session that knows how."""
+        if self._session is not None:
+            prepare(ticket, self._session.info.server_version)
 
     async def send_order(self, ticket: OrderTicket) -> None:
         """Write one order and return when its bytes have left the process."""

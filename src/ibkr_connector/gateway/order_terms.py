@@ -13,9 +13,11 @@ from operator import attrgetter
 from typing import Any, Final
 
 import ib_async.contract
+import ib_async.objects
 import ib_async.order
 
 from ibkr_connector.errors import OrderValidationError
+from ibkr_connector.model.advisor import Allocation, AllocationMethod, SoftDollarTier
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.ids import ConId
 from ibkr_connector.model.orders import (
@@ -76,7 +78,8 @@ _STOPS: Final = frozenset(
 _EXTRAS: Final = attrgetter(
     "goodTillDate", "goodAfterTime", "allOrNone", "displaySize", "hidden", "ocaGroup",
     "triggerMethod", "algoStrategy", "conditions", "conditionsCancelOrder", "conditionsIgnoreRth",
-    "smartComboRoutingParams", "orderComboLegs",
+    "smartComboRoutingParams", "orderComboLegs", "faGroup", "faProfile", "modelCode",
+    "softDollarTier.name",
 )  # fmt: skip
 """What an order of side, quantity, type, price and time alone leaves empty."""
 
@@ -119,6 +122,11 @@ def write_terms(order: Any, terms: OrderTerms, *, stop: Decimal | None) -> None:
     _set(order, "cashQty", terms.cash_quantity)
     if terms.leg_prices:
         order.orderComboLegs = [IBLegPrice(price) for price in terms.leg_prices]
+    if terms.allocation is not None:
+        _write_allocation(order, terms.allocation)
+    order.modelCode = terms.model or ""
+    if (tier := terms.soft_dollar_tier) is not None:
+        order.softDollarTier = ib_async.objects.SoftDollarTier(tier.name, tier.value)
 
 
 def stop_price(order: Any) -> Any:
@@ -168,7 +176,46 @@ def read_terms(order: Any, *, login_zone: tzinfo) -> OrderTerms:
         ),
         leg_prices=_leg_prices(order.orderComboLegs),
         cash_quantity=positive(order.cashQty),
+        allocation=_allocation(order),
+        model=order.modelCode or None,
+        soft_dollar_tier=_tier(order.softDollarTier),
     )
+
+
+# --- advisors -----------------------------------------------------------------------------------
+
+
+def _write_allocation(order: Any, allocation: Allocation) -> None:
+    if allocation.is_profile:
+        order.faProfile = allocation.group
+        return
+    order.faGroup = allocation.group
+    order.faMethod = "" if allocation.method is None else allocation.method.value
+    if allocation.percentage is not None:
+        order.faPercentage = f"{allocation.percentage:f}"
+        # by how much positions change says how many units that are; a size of its own is none
+        order.totalQuantity = Decimal(0)
+
+
+def _allocation(order: Any) -> Allocation | None:
+    if not (order.faGroup or order.faProfile):
+        return None
+    try:
+        method = AllocationMethod(order.faMethod) if order.faMethod else None
+    except ValueError:
+        method = None
+    return Allocation(
+        group=order.faGroup or order.faProfile,
+        method=method,
+        percentage=decimal_or_none(order.faPercentage) if order.faPercentage else None,
+        is_profile=not order.faGroup,
+    )
+
+
+def _tier(tier: Any) -> SoftDollarTier | None:
+    if not tier.name:
+        return None
+    return SoftDollarTier(name=tier.name, value=tier.val, display_name=tier.displayName)
 
 
 # --- conditions ---------------------------------------------------------------------------------

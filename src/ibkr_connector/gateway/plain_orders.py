@@ -56,8 +56,8 @@ _SIZES: Final = (48, 52, 58)
 """Display size, smallest fill, trigger method."""
 _NO_SIZE: Final = frozenset({"", "0", _UNSET_INT})
 
-_EMPTY: Final = (19, 29, 35, 76, 82)
-"""OCA group, the two times, hedge, algorithm."""
+_EMPTY: Final = (19, 29, 31, 32, 34, 35, 76, 82, 111)
+"""OCA group, the two times, advisor's group and method, model, hedge, algorithm, soft dollars."""
 
 _FIGURES: Final = (75, 114)
 """The increment of a scale, the amount of cash."""

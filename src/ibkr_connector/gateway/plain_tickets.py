@@ -33,7 +33,7 @@ from . import translate
 from .fields import encode
 from .port import OrderTicket
 
-__all__ = ["order_message"]
+__all__ = ["order_message", "prepare"]
 
 _TYPES: Final = frozenset((OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT))
 _MORE_FIELDS_ON: Final = "IBKRATS"
@@ -62,11 +62,30 @@ _ANY: Final = OrderTicket(
 )
 
 _CONTRACTS: Final = 2048
+_MOST_READY: Final = 1024
+
+_READY: Final[dict[int, tuple[OrderTicket, int, str | None]]] = {}
+"""What was written ahead; held with its ticket, so that an id is nobody else's."""
+
 _YES_NO: Final = ("0", "1")
 
 
+def prepare(ticket: OrderTicket, version: int) -> None:
+    """Write the message of an order ahead of the moment at which it may be sent."""
+    if len(_READY) >= _MOST_READY:  # orders that were never sent
+        _READY.clear()
+    _READY[id(ticket)] = ticket, version, _written(ticket, version)
+
+
 def order_message(ticket: OrderTicket, version: int) -> str | None:
-    """Write the message of a plain order; `None` when it is not one, or cannot be written so."""
+    """Return the message of a plain order; `None` when it is not one, or cannot be written so."""
+    ready = _READY.pop(id(ticket), None)
+    if ready is not None and ready[0] is ticket and ready[1] == version:
+        return ready[2]
+    return _written(ticket, version)
+
+
+def _written(ticket: OrderTicket, version: int) -> str | None:
     contract = ticket.contract
     if (
         ticket.order_type not in _TYPES
@@ -74,9 +93,9 @@ def order_message(ticket: OrderTicket, version: int) -> str | None:
         or contract.security_type is SecurityType.COMBO
         or contract.legs
         or contract.exchange == _MORE_FIELDS_ON
-        or not _is_finite(ticket.quantity)
-        or not _is_finite(ticket.limit_price)
-        or not _is_finite(ticket.stop_price)
+        or not ticket.quantity.is_finite()
+        or (ticket.limit_price is not None and not ticket.limit_price.is_finite())
+        or (ticket.stop_price is not None and not ticket.stop_price.is_finite())
     ):
         return None
     # a strike may be written in several ways, and all of them are equal
@@ -88,12 +107,12 @@ def order_message(ticket: OrderTicket, version: int) -> str | None:
         {
             "orderId": str(ticket.order_id),
             "contract": of_what,
-            "action": ticket.action.value,
+            "action": ticket.action._value_,
             "totalQuantity": _digits(ticket.quantity),
-            "orderType": ticket.order_type.value,
+            "orderType": ticket.order_type._value_,
             "lmtPrice": _digits(ticket.limit_price),
             "auxPrice": _digits(ticket.stop_price),
-            "tif": ticket.time_in_force.value,
+            "tif": ticket.time_in_force._value_,
             "account": ticket.account,
             "orderRef": ticket.order_ref,
             "transmit": _YES_NO[ticket.transmit],
@@ -156,10 +175,6 @@ def _is_text(message: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _is_finite(number: Decimal | None) -> bool:
-    return number is None or number.is_finite()
 
 
 def _digits(number: Decimal | None) -> str:

@@ -23,6 +23,8 @@ from ibkr_connector.model.orders import Action, OrderTerms, OrderType, TimeInFor
 from ibkr_connector.model.preview import WhatIf
 from ibkr_connector.model.terms import NO_TERMS
 
+from .holdings import HoldingKey, HoldingsTold, PortfolioRow, PositionRow
+
 __all__ = [
     "AccountGateway",
     "AccountValueChanged",
@@ -34,6 +36,8 @@ __all__ = [
     "Execution",
     "GatewayEvent",
     "GatewayNotice",
+    "HoldingKey",
+    "HoldingsTold",
     "MarketGateway",
     "MessageUnreadable",
     "OpenOrderSeen",
@@ -219,30 +223,6 @@ class MessageUnreadable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PositionRow:
-    """What an account holds of one contract; `average_cost` includes multiplier and commission."""
-
-    account: str
-    contract: Contract
-    quantity: Decimal
-    average_cost: Decimal
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PortfolioRow:
-    """One line of the account window."""
-
-    account: str
-    contract: Contract
-    quantity: Decimal
-    market_price: Decimal | None
-    market_value: Decimal | None
-    average_cost: Decimal | None
-    unrealized_pnl: Decimal | None
-    realized_pnl: Decimal | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountValueChanged:
     """A figure of an account, from the summary or the account window."""
 
@@ -280,6 +260,7 @@ GatewayEvent = (
     | MessageUnreadable
     | PositionRow
     | PortfolioRow
+    | HoldingsTold
     | AccountValueChanged
     | SessionEnded
 )
@@ -395,21 +376,21 @@ class OrderGateway(Protocol):
         """
         ...
 
+    def prepare_order(self, ticket: OrderTicket) -> None:
+        """Make ready what can be of an order that is sent soon, silently and sending nothing."""
+
     async def send_order(self, ticket: OrderTicket) -> None:
         """
         Write one order and return when its bytes have left the process.
 
         Raises:
-            NotConnectedError: Nothing was handed to the socket (`disposition` is `unsent`).
+            NotConnectedError: Nothing was handed to the socket (`unsent`).
             ConnectionLostError: The socket ended meanwhile (`disposition` is `maybe_written`).
         """
         ...
 
     async def send_orders(self, tickets: Sequence[OrderTicket]) -> None:
-        """
-        Write several orders in one piece, nothing in between, and return as `send_order` does.
-        """
-        ...
+        """Write several orders in one piece, nothing between, and return as `send_order` does."""
 
     async def send_cancel(self, order_id: OrderId) -> None:
         """Write one cancellation; the broker's verdict comes as events. Safe to repeat."""

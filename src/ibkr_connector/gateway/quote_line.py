@@ -16,13 +16,24 @@ from typing import Any, Final
 
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.extras import QuoteExtras
+from ibkr_connector.model.making import quick
 from ibkr_connector.model.market import DataType, Quote
 
 from .computations import COMPUTED, DELAYED_COMPUTED, computed, with_computed
 from .extra_ticks import figures_of
 from .figures import decimal_or_none, quantity
+from .lanes import Remembered
 
-__all__ = ["QuoteTicks", "price_of", "size_of"]
+__all__ = [
+    "NO_PRICE",
+    "PRICES",
+    "PRICE_TICKS",
+    "SIZES",
+    "SIZE_TICKS",
+    "QuoteTicks",
+    "price_of",
+    "size_of",
+]
 
 # ibapi ticktype.py; 66 and above are the delayed ones. With the field of the size, where a price
 # comes with one.
@@ -44,8 +55,19 @@ _HALTED: Final = frozenset({"49", "90"})
 _DELAYED: Final = frozenset(
     {"66", "67", "68", "69", "70", "71", "72", "73", "74", "75", "76", "90"}
 )
-_NO_PRICE: Final = frozenset({Decimal(-1), Decimal(0)})
+NO_PRICE: Final = frozenset({Decimal(-1), Decimal(0)})
+"""What stands for no price where no size is with it."""
 
+
+PRICE_TICKS: Final[Mapping[bytes, tuple[str, str | None, bool]]] = MappingProxyType(
+    {kind.encode(): (*fields, kind in _DELAYED) for kind, fields in _PRICES.items()}
+)
+"""By the type of a tick as it is on the wire: where its price and size go, and if it is delayed."""
+
+SIZE_TICKS: Final[Mapping[bytes, tuple[str, bool]]] = MappingProxyType(
+    {kind.encode(): (field, kind in _DELAYED) for kind, field in _SIZES.items()}
+)
+"""The same for ticks that are a size alone."""
 
 _REMEMBERED: Final = 8_192
 """Texts whose figures are remembered: the same few prices and sizes come again and again."""
@@ -63,16 +85,37 @@ def size_of(text: str) -> Decimal | None:
     return quantity(text)
 
 
-class QuoteTicks:
-    """Gathers ticks; each call tells whether the quote may have changed."""
+def _price_part(part: bytes) -> Decimal | None:
+    return price_of(part.decode(errors="backslashreplace"))
 
-    __slots__ = ("_contract", "_delayed", "_extras", "_told", "_values")
+
+def _size_part(part: bytes) -> Decimal | None:
+    return size_of(part.decode(errors="backslashreplace"))
+
+
+PRICES: Final = Remembered(_price_part)
+"""Prices as `price_of` reads them, by the bytes of the wire."""
+
+SIZES: Final = Remembered(_size_part)
+"""Sizes as `size_of` reads them, by the bytes of the wire."""
+
+_quote: Final = quick(Quote)
+
+
+class QuoteTicks:
+    """
+    Gathers ticks; each call tells whether the quote may have changed.
+
+    `values` and `is_delayed` are filled by the lanes too, which have no time for a call.
+    """
+
+    __slots__ = ("_contract", "_extras", "_told", "is_delayed", "values")
 
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
         self._told: DataType | None = None
-        self._delayed = False
-        self._values: dict[str, Any] = {}
+        self.is_delayed = False
+        self.values: dict[str, Any] = {}
         self._extras: dict[str, Any] = {}
 
     def price(self, kind: str, price: str, size: str) -> bool:
@@ -81,12 +124,12 @@ class QuoteTicks:
         if field is None:
             return self.extra(kind, price)
         if kind in _DELAYED:
-            self._delayed = True
+            self.is_delayed = True
         name, sized = field
         value, amount = price_of(price), size_of(size)
         # -1 or 0 without a size is "no price", 0 with a size is one, as for combos (IB campus).
-        values = self._values
-        values[name] = None if not amount and value in _NO_PRICE else value
+        values = self.values
+        values[name] = None if not amount and value in NO_PRICE else value
         if sized is not None:
             values[sized] = amount or None
         return True
@@ -97,9 +140,9 @@ class QuoteTicks:
         if name is None:
             return self.extra(kind, size)
         if kind in _DELAYED:
-            self._delayed = True
+            self.is_delayed = True
         amount = size_of(size)
-        self._values[name] = amount if amount or name == "volume" else None
+        self.values[name] = amount if amount or name == "volume" else None
         return True
 
     def generic(self, kind: str, value: str) -> bool:
@@ -107,7 +150,7 @@ class QuoteTicks:
         if kind not in _HALTED:
             return self.extra(kind, value)
         number = decimal_or_none(value)
-        self._values["halted"] = None if number is None or number < 0 else number > 0
+        self.values["halted"] = None if number is None or number < 0 else number > 0
         return True
 
     def computation(self, kind: str, basis: str, figures: list[str]) -> bool:
@@ -116,8 +159,8 @@ class QuoteTicks:
         if of is None:
             return False
         if int(kind) in DELAYED_COMPUTED:
-            self._delayed = True
-        values = self._values
+            self.is_delayed = True
+        values = self.values
         values["greeks"] = with_computed(values.get("greeks"), of, computed(basis, figures))
         return True
 
@@ -127,7 +170,7 @@ class QuoteTicks:
         if told is None:
             return False
         self._extras.update(told)
-        self._values["extras"] = QuoteExtras(**self._extras)
+        self.values["extras"] = QuoteExtras(**self._extras)
         return True
 
     def data_type(self, number: str) -> None:
@@ -136,11 +179,11 @@ class QuoteTicks:
 
     def quote(self, now: datetime) -> Quote:
         """Return what is known now."""
-        return Quote(contract=self._contract, timestamp=now, data_type=self._source, **self._values)
+        return _quote(contract=self._contract, timestamp=now, data_type=self._source, **self.values)
 
     @property
     def _source(self) -> DataType:
         told = self._told
-        if told is not None and (not self._delayed or told > DataType.FROZEN):
+        if told is not None and (not self.is_delayed or told > DataType.FROZEN):
             return told
-        return DataType.DELAYED if self._delayed else DataType.LIVE
+        return DataType.DELAYED if self.is_delayed else DataType.LIVE

@@ -15,17 +15,35 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from ib_async.objects import PortfolioItem, Position
+
 from ibkr_connector.model.ids import ClientId, ExecId, OrderId, PermId
 
-from .field_values import Described, amount, described, held, number, size, whole
+from .described import unshared
+from .field_values import amount, contract_said, described, held, number, size, whole
+from .holdings import slot_setter
 from .port import Execution, OrderStatusSeen, PortfolioRow, PositionRow
 from .translate import SIDES
 
-__all__ = ["execution", "order_status", "portfolio", "position"]
+__all__ = [
+    "execution",
+    "fill_line",
+    "fill_position",
+    "ib_item",
+    "ib_position",
+    "order_status",
+    "portfolio",
+    "position",
+]
 
 _ZERO: Final = Decimal(0)
 _CONTRACT: Final = slice(3, 14)
 _WINDOW_CONTRACT: Final = slice(2, 13)
+_FIGURES: Final = slice(13, 19)
+
+# The slots of rows that are read late: a frozen record lets nobody else write them.
+_POSITION: Final = {name: slot_setter(PositionRow, name) for name in PositionRow.__slots__}
+_LINE: Final = {name: slot_setter(PortfolioRow, name) for name in PortfolioRow.__slots__}
 
 
 def order_status(fields: Sequence[str]) -> OrderStatusSeen:
@@ -84,7 +102,7 @@ def execution(fields: Sequence[str], *, time: datetime, recovered: bool) -> Exec
     )
 
 
-def position(fields: Sequence[str]) -> tuple[PositionRow, Described]:
+def position(fields: Sequence[str]) -> PositionRow:
     """
     Read what an account holds of one contract.
 
@@ -92,17 +110,15 @@ def position(fields: Sequence[str]) -> tuple[PositionRow, Described]:
         ValueError: Not as many fields as there should be, or one that is not what it should be.
     """
     _, _, account, *_, quantity, cost = fields
-    contract = described(tuple(fields[_CONTRACT]))
-    row = PositionRow(
+    return PositionRow(
         account=account,
-        contract=contract.record,
+        contract=described(tuple(fields[_CONTRACT])).record,
         quantity=size(quantity),
         average_cost=amount(cost) or _ZERO,
     )
-    return row, contract
 
 
-def portfolio(fields: Sequence[str]) -> tuple[PortfolioRow, Described]:
+def portfolio(fields: Sequence[str]) -> PortfolioRow:
     """
     Read one line of the account window.
 
@@ -110,10 +126,9 @@ def portfolio(fields: Sequence[str]) -> tuple[PortfolioRow, Described]:
         ValueError: Not as many fields as there should be, or one that is not what it should be.
     """
     *_, quantity, price, value, cost, unrealized, realized, account = fields
-    contract = held(tuple(fields[_WINDOW_CONTRACT]))
-    row = PortfolioRow(
+    return PortfolioRow(
         account=account,
-        contract=contract.record,
+        contract=held(tuple(fields[_WINDOW_CONTRACT])).record,
         quantity=size(quantity),
         market_price=amount(price),
         market_value=amount(value),
@@ -121,7 +136,42 @@ def portfolio(fields: Sequence[str]) -> tuple[PortfolioRow, Described]:
         unrealized_pnl=amount(unrealized),
         realized_pnl=amount(realized),
     )
-    return row, contract
+
+
+def fill_position(row: PositionRow) -> None:
+    """Read the rest of a row that keeps its message, which `position` can read."""
+    fields = row.raw.decode(errors="backslashreplace").split("\0")
+    _POSITION["account"](row, fields[2])
+    _POSITION["contract"](row, unshared(contract_said(fields[_CONTRACT])))
+    _POSITION["average_cost"](row, amount(fields[15]) or _ZERO)
+
+
+def fill_line(row: PortfolioRow, name: str) -> None:
+    """Read of a row that keeps its message, which `portfolio` can read, what goes with a name."""
+    fields = row.raw.decode(errors="backslashreplace").split("\0")
+    _LINE["account"](row, fields[19])
+    if name == "contract":
+        contract = unshared(contract_said(fields[_WINDOW_CONTRACT], is_window=True))
+        _LINE["contract"](row, contract)
+        return
+    _LINE["market_price"](row, amount(fields[14]))
+    _LINE["market_value"](row, amount(fields[15]))
+    _LINE["average_cost"](row, amount(fields[16]))
+    _LINE["unrealized_pnl"](row, amount(fields[17]))
+    _LINE["realized_pnl"](row, amount(fields[18]))
+
+
+def ib_position(fields: Sequence[str]) -> Position:
+    """Make ib_async's position of a message that `position` can read."""
+    quantity, cost = fields[14:]
+    held = described(tuple(fields[_CONTRACT])).ib()
+    return Position(fields[2], held, float(quantity or 0), float(cost or 0))
+
+
+def ib_item(fields: Sequence[str]) -> PortfolioItem:
+    """Make ib_async's line of the account window of a message that `portfolio` can read."""
+    contract = held(tuple(fields[_WINDOW_CONTRACT])).ib()
+    return PortfolioItem._make((contract, *map(float, fields[_FIGURES]), fields[19]))
 
 
 def _of_fill(price: str, filled: Decimal) -> Decimal | None:

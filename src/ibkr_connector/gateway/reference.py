@@ -13,7 +13,12 @@ from typing import Any, Final
 import ib_async.contract
 
 from ibkr_connector.errors import NoDataError, RequestTimeoutError
-from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
+from ibkr_connector.model.contracts import (
+    Contract,
+    ContractDetails,
+    ContractMatch,
+    SecurityType,
+)
 from ibkr_connector.model.derivatives import OptionClass
 from ibkr_connector.model.extras import QuoteExtra
 from ibkr_connector.model.greeks import Greeks
@@ -27,6 +32,7 @@ __all__ = [
     "futures_of",
     "implied_volatility",
     "market_rule",
+    "matching_symbols",
     "open_interest",
     "option_classes",
     "option_price",
@@ -61,6 +67,28 @@ async def market_rule(ib: Any, rule_id: int) -> tuple[PriceBand, ...]:
         if step is not None and step > 0:
             bands.append(PriceBand(low=low or Decimal(0), increment=step))
     return tuple(bands)
+
+
+async def matching_symbols(ib: Any, pattern: str) -> tuple[ContractMatch, ...]:
+    """
+    Ask which contracts have a symbol or a name that begins so.
+
+    Raises:
+        RequestTimeoutError: TWS did not answer; it is silent to searches that come too fast.
+    """
+    rows = await ib.reqMatchingSymbolsAsync(pattern)
+    if rows is None:
+        raise RequestTimeoutError(
+            f"the gateway did not answer the search for {pattern!r}", replay_safe=True
+        )
+    return tuple(
+        ContractMatch(
+            contract=translate.contract(row.contract),
+            name=row.contract.description,
+            derivatives=tuple(row.derivativeSecTypes),
+        )
+        for row in rows
+    )
 
 
 async def option_classes(ib: Any, contract: Contract) -> tuple[OptionClass, ...]:

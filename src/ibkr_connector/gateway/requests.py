@@ -9,7 +9,7 @@ Knows nothing of ib_async, of sockets or of what the rows mean.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Final, Generic, TypeVar
 
 from ibkr_connector.errors import IBKRError
@@ -176,6 +176,15 @@ class Listing(Generic[T]):
             # A repeated key moves to the end: the newest description of a thing is the last.
             self._rows.pop(key, None)
             self._rows[key] = row
+
+    def many(self, rows: Mapping[Hashable, T]) -> None:
+        """Keep rows that came one behind the other, as `row` does."""
+        if self._owed:
+            self._renounce_if_late()
+        if self._owed:
+            for key in self._rows.keys() & rows.keys():
+                del self._rows[key]
+            self._rows.update(rows)
 
     def end(self) -> None:
         """The end marker came."""

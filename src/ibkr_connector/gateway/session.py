@@ -42,6 +42,7 @@ from .data_calls import DataCalls
 from .exercise import exercise_fields
 from .faults import lost
 from .hatch import use_hatch
+from .holdings import quantity_of
 from .login import log_in
 from .outlet import Outlet
 from .plain_tickets import order_message
@@ -333,8 +334,7 @@ class Session:
 
     async def positions(self) -> tuple[PositionRow, ...]:
         """Return what every account holds; rows of closed positions are left out."""
-        rows = await self._wrapper.held.ask(self._client.reqPositions)
-        return tuple(row for row in rows if row.quantity)
+        return tuple(filter(quantity_of, await self._wrapper.held.ask(self._client.reqPositions)))
 
     async def portfolio(self, account: str) -> tuple[PortfolioRow, ...]:
         """

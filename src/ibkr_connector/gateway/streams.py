@@ -35,6 +35,7 @@ from .faults import request_error
 from .port import GatewayNotice
 from .quote_line import QuoteTicks, price_of, size_of
 from .snapshot import Snapshot
+from .stream_lanes import is_placed, stream_lanes
 from .stream_port import (
     BarBacklog,
     BarChange,
@@ -104,6 +105,7 @@ class Streams:
         self._clock = clock
         self._data_type: DataType | None = DataType.LIVE
         self._lines: dict[str, Line] = {}
+        self._by_wire: dict[bytes, Line] = {}
         self._touched: list[Line] = []
         self._now: datetime | None = None
         self._second = ("", datetime.fromtimestamp(0, UTC))
@@ -141,6 +143,7 @@ class Streams:
         """
         if request.kind is StreamKind.QUOTES:
             self.choose(request.data_type)
+        self._thin()
         line = Line(self, request, listener)
         self._ask(line, request.contract)
         return line
@@ -148,7 +151,7 @@ class Streams:
     def close(self, line: Line) -> None:
         """Call a stream off."""
         number, line.number = line.number, None
-        if number is None or self._lines.pop(str(number), None) is None:
+        if number is None or self._strike(str(number)) is None:
             return
         if self._client.isReady():
             # TWS answers a superfluous one with a harmless message (facts, codes 300 and 310).
@@ -165,6 +168,7 @@ class Streams:
         for line in self._lines.values():
             line.number = None
         self._lines.clear()
+        self._by_wire.clear()
         self._touched.clear()
 
     def _ask(self, line: Line, contract: Contract) -> None:
@@ -173,13 +177,17 @@ class Streams:
         asked = translate.ib_contract(contract) if request.kind.is_of_contract else None
         # In the table first: the answer must not find it empty, and an error leaves it as it was.
         line.number = number
-        self._lines[str(number)] = line
+        self._lines[str(number)] = self._by_wire[b"%d" % number] = line
         try:
             write(self._client, request, asked, number=number)
         except BaseException:
-            del self._lines[str(number)]
+            self._strike(str(number))
             line.number = None
             raise
+
+    def _strike(self, number: str) -> Line | None:
+        self._by_wire.pop(number.encode(), None)
+        return self._lines.pop(number, None)
 
     # --- what comes -----------------------------------------------------------------------------
 
@@ -215,7 +223,9 @@ class Streams:
         self._now = None
         if not self._touched:
             return
-        touched, self._touched = self._touched, []
+        touched = self._touched.copy()
+        # the lanes hold on to the list
+        self._touched.clear()
         for line in touched:
             line.is_touched = False
             if line.number is None:
@@ -260,6 +270,19 @@ class Streams:
             (99, 1, self._trade),
         ):
             self._intercept(number, at, take)
+        lanes = self._client.decoder.lanes
+        if lanes:
+            lanes.update(
+                stream_lanes(self._by_wire, self._touched, now=self._utcnow, others=dict(lanes))
+            )
+
+    def _thin(self) -> None:
+        """Leave out of large reads what nobody would see, from the first stream on."""
+        if self._client.decoder.lanes and self._client.sieve is None:
+            # numpy takes a tenth of a second to import, and who follows nothing needs none
+            from .wide_reads import Sieve  # noqa: PLC0415
+
+            self._client.sieve = Sieve(lambda key: is_placed(key, self._by_wire))
 
     def _intercept(self, number: int, at: int, take: Callable[[Line, list[str]], None]) -> None:
         handlers = self._client.decoder.handlers
@@ -405,7 +428,7 @@ class Streams:
     def _reroute(self, line: Line, fields: list[str]) -> None:
         # The data of a CFD are those of its underlying, and TWS wants to be asked for them (IB
         # campus: rerouteMktDataReq). The line keeps the name of what was asked for.
-        self._lines.pop(fields[1], None)
+        self._strike(fields[1])
         self._ask(
             line,
             Contract(symbol="", con_id=ConId(int(fields[2])), exchange=fields[3]),

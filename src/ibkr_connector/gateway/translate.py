@@ -6,6 +6,7 @@ Everything here is a pure function. What IB leaves open becomes `None` (numbers)
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, Final
@@ -20,7 +21,6 @@ from ibkr_connector.model.contracts import (
     Contract,
     ContractDetails,
     OpenClose,
-    Right,
     SecurityType,
 )
 from ibkr_connector.model.ids import ClientId, ConId, ExecId, OrderId, PermId
@@ -28,7 +28,7 @@ from ibkr_connector.model.market import Bar
 from ibkr_connector.model.orders import Action
 
 from .bonds import BONDS, bond_terms
-from .described import shared
+from .described import said_of, shared, unshared
 from .figures import UNSET_TEXTS, decimal_or_none, figure, integer, positive, quantity
 from .order_terms import read_terms, stop_price, write_terms
 from .port import (
@@ -41,7 +41,6 @@ from .port import (
     PortfolioRow,
     PositionRow,
 )
-from .security_types import security_type
 from .times import parse_time
 
 # Called with decimals where ib_async declares floats; `fields` writes them digit by digit.
@@ -73,7 +72,6 @@ SIDES: Final = {
     "SELL": Action.SELL,
     "SSHORT": Action.SELL,
 }
-_RIGHTS: Final = {"C": Right.CALL, "CALL": Right.CALL, "P": Right.PUT, "PUT": Right.PUT}
 
 NOT_SAID: Final = "?"
 """What TWS writes into fields of orders that this client may not see (ib_async wrapper.py)."""
@@ -89,27 +87,9 @@ def contract(source: Any) -> Contract:
     Raises:
         ValueError: A security type that has no name here.
     """
-    return shared(source, _contract)
-
-
-def _contract(source: Any) -> Contract:
-    kind = security_type(source.secType)
-    con_id = integer(source.conId)
-    return Contract(
-        symbol=source.symbol,
-        security_type=kind,
-        exchange=source.exchange,
-        currency=source.currency,
-        primary_exchange=source.primaryExchange,
-        con_id=None if con_id is None else ConId(con_id),
-        expiry=source.lastTradeDateOrContractMonth,
-        strike=positive(source.strike),
-        right=_RIGHTS.get(source.right),
-        multiplier=positive(source.multiplier),
-        local_symbol=source.localSymbol,
-        trading_class=source.tradingClass,
-        legs=tuple(map(_leg, source.comboLegs)) if source.comboLegs else (),
-    )
+    if not source.comboLegs:
+        return shared(said_of(source))
+    return replace(unshared(said_of(source)), legs=tuple(map(_leg, source.comboLegs)))
 
 
 def ib_contract(source: Contract) -> Any:

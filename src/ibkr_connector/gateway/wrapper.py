@@ -280,9 +280,14 @@ class GatewayWrapper(IBTables):
 
     def position_seen(self, row: PositionRow, kept: Position) -> None:
         """Take in a position, ours and as ib_async keeps it."""
-        self.held.row((row.account, row.contract.con_id), row)
+        self.held.row(row.key, row)
         self.emit(row)
         self.keep_position(kept)
+
+    @property
+    def takes_runs(self) -> bool:
+        """Whether lists of holdings are under way, and nobody wants each row of them by itself."""
+        return (self.held.is_awaited or self.window.is_awaited) and not self.hears_holdings
 
     def positionEnd(self) -> None:
         """All positions have been sent."""
@@ -341,7 +346,7 @@ class GatewayWrapper(IBTables):
 
     def portfolio_seen(self, row: PortfolioRow, kept: PortfolioItem) -> None:
         """Take in a line of the account window, ours and as ib_async keeps it."""
-        key = (row.account, row.contract.con_id)
+        key = row.key
         self.window_rows[key] = row
         self.window.row(key, row)
         self.emit(row)

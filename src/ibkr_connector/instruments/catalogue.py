@@ -14,9 +14,14 @@ from typing import Any, Final, Protocol, TypeVar
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.errors import ContractError, IBKRError
-from ibkr_connector.gateway.reference import market_rule
+from ibkr_connector.gateway.reference import market_rule, matching_symbols
 from ibkr_connector.gateway.times import BadTimeError
-from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
+from ibkr_connector.model.contracts import (
+    Contract,
+    ContractDetails,
+    ContractMatch,
+    SecurityType,
+)
 from ibkr_connector.model.instruments import PriceBand
 from ibkr_connector.model.registry import Instrument, Resolution
 
@@ -29,6 +34,9 @@ from .ticks import SizeRule, TickRule, market_rule_id, size_rule_of, tick_rule_o
 __all__ = ["Ask", "Catalogue"]
 
 T = TypeVar("T")
+
+_SEARCH_EVERY_S: Final = 1.0
+"""TWS wants a second between two searches (IB campus), and is silent to those that come sooner."""
 
 _RULES_FOR_S: Final = 7 * 86_400.0
 """How long market rules are good in a process that lives for months."""
@@ -57,10 +65,35 @@ class Catalogue:
         self._is_loaded = False
         self._loading = asyncio.Lock()
         self._asking: dict[int, asyncio.Lock] = {}
+        self._searching = asyncio.Lock()
+        self._search_from = clock.monotonic()
 
     async def details(self, description: Contract | str) -> ContractDetails:
         """Return the details of the one contract that fits."""
         return await self._resolver.resolve(description)
+
+    async def search(self, text: str) -> tuple[ContractMatch, ...]:
+        """
+        Return what has a symbol or a name that begins so, one search after the other.
+
+        Raises:
+            ContractError: There is nothing to search for.
+        """
+        pattern = text.strip()
+        if not pattern:
+            raise ContractError("an empty text finds nothing", hint="give part of a symbol or name")
+        async with self._searching:
+            wait_s = self._search_from - self._clock.monotonic()
+            if wait_s > 0:
+                await self._clock.sleep(wait_s)
+            try:
+                return await self._ask(
+                    "search",
+                    partial(matching_symbols, pattern=pattern),
+                    policy="matching_symbols",
+                )
+            finally:
+                self._search_from = self._clock.monotonic() + _SEARCH_EVERY_S
 
     async def hours(self, description: Contract | str, *, regular: bool) -> TradingHours:
         """

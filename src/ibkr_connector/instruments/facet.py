@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ibkr_connector.errors import ContractError
-from ibkr_connector.model.contracts import Contract, ContractDetails
+from ibkr_connector.model.contracts import Contract, ContractDetails, ContractMatch
 from ibkr_connector.model.registry import Change, ImportReport, Instrument, Resolution
 
 from .files import take_in, write_out
@@ -89,6 +89,21 @@ class Instruments:
         Source: the registry, or `reqContractDetails` (9). Replay: safe. Cost: 0 or 1 message.
         """
         return await self._hop(lambda engine: engine.catalogue.details(contract))
+
+    async def search(self, text: str) -> tuple[ContractMatch, ...]:
+        """
+        Return contracts whose symbol or name begins with a text; at most 16.
+
+        Searches go one after the other, a second apart, since TWS takes no more.
+
+        Raises:
+            ContractError: The text is empty.
+            RequestTimeoutError: TWS did not answer.
+
+        Source: `reqMatchingSymbols` (81), answered by message 79. Replay: safe. Cost: 1 message.
+        *limit*: it finds no options, futures or bonds; ask for those by their underlying.
+        """
+        return await self._hop(lambda engine: engine.catalogue.search(text))
 
     async def refresh(self, contract: Contract | str) -> ContractDetails:
         """Ask IB for the details again, whatever is known; `history` tells what has changed."""

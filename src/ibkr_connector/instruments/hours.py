@@ -15,13 +15,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from ibkr_connector.gateway.times import zone
 from ibkr_connector.model.contracts import ContractDetails
 from ibkr_connector.model.record import Record
 
-__all__ = ["TradingHours", "TradingSession", "hours_of", "is_open", "read_hours"]
+__all__ = ["Stretch", "TradingHours", "TradingSession", "hours_of", "is_open", "read_hours"]
+
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+_ALWAYS: Final = datetime.max.replace(tzinfo=UTC)
 
 _DAY: Final = re.compile(r"(\d{8}):(.+)", re.ASCII)
 _SPAN: Final = re.compile(r"(?:(\d{8}):)?(\d{4})-(?:(\d{8}):)?(\d{4})", re.ASCII)
@@ -44,6 +47,14 @@ class TradingSession(Record):
     def duration(self) -> timedelta:
         """How long it lasts, on the clock that knows no summer time."""
         return self.end - self.start
+
+
+class Stretch(NamedTuple):
+    """A time from `start` up to `end` in which trading is open, or is not, or nobody knows."""
+
+    start: datetime
+    end: datetime
+    is_open: bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +91,18 @@ class TradingHours(Record):
         if self.session_at(at) is not None:
             return True
         return False if self.knows(at) else None
+
+    def stretch_at(self, at: datetime) -> Stretch:
+        """Return what `is_open` says of a moment, with the time around it of which it says so."""
+        ends = [self.first, self.until]
+        for one in self.sessions:
+            ends += (one.start, one.end)
+        known = [end for end in ends if end is not None]
+        return Stretch(
+            start=max((end for end in known if end <= at), default=_NEVER),
+            end=min((end for end in known if end > at), default=_ALWAYS),
+            is_open=self.is_open(at),
+        )
 
     def next_open(self, at: datetime) -> datetime | None:
         """

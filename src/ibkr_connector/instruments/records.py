@@ -6,39 +6,22 @@ Nothing here awaits and nothing is kept between two calls; a piece of work is on
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from json import JSONEncoder
-from typing import Any, Final
-
-from sqlalchemy import (
-    JSON,
-    Connection,
-    Select,
-    Table,
-    Text,
-    bindparam,
-    cast,
-    delete,
-    exists,
-    func,
-    insert,
-    select,
-    update,
-)
-from sqlalchemy.dialects import postgresql, sqlite
+from typing import Final
 
 from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.instruments import PriceBand
 from ibkr_connector.model.registry import Change, Instrument
-from ibkr_connector.storage.schema import (
-    changes,
-    contracts,
-    descriptions,
-    instruments,
-    market_rules,
+from ibkr_connector.storage.statements import Connection, Row, insert, upsert
+from ibkr_connector.storage.tables import (
+    CHANGES,
+    CONTRACTS,
+    DESCRIPTIONS,
+    INSTRUMENTS,
+    MARKET_RULES,
 )
 
 from .codec import (
@@ -65,7 +48,6 @@ __all__ = [
     "put_instrument",
     "put_instruments",
     "recall",
-    "upsert",
 ]
 
 _TOLD: Final = (
@@ -104,8 +86,20 @@ class Recalled:
 def recall(connection: Connection, wanted: Sequence[Contract]) -> list[Recalled | None]:
     """Return what is known of each description, in their order."""
     keys = [key_of(one) for one in wanted]
-    rows = connection.execute(_recalling(connection.dialect.name), {"keys": _as_json(keys)})
-    found = {key: Recalled(details=read_details(text), qualified_at=at) for key, text, at in rows}
+    rows = connection.read(
+        f"""
+        SELECT descriptions.key, contracts.details, contracts.qualified_at
+        FROM descriptions JOIN contracts
+            ON contracts.con_id = descriptions.con_id
+            AND contracts.security_type = descriptions.security_type
+        WHERE descriptions.key IN ({connection.each("keys")})
+        """,
+        keys=_as_json(keys),
+    )
+    found = {
+        row["key"]: Recalled(details=read_details(row["details"]), qualified_at=row["qualified_at"])
+        for row in rows
+    }
     return [found.get(key) for key in keys]
 
 
@@ -123,8 +117,7 @@ def keep_findings(connection: Connection, findings: Sequence[Finding]) -> Sequen
         before = earlier.get(key_of(one.wanted))
         if before != one.details.contract.con_id:
             told += _moved(connection, one, before)
-    if told:
-        connection.execute(insert(changes), [change.as_dict() for change in told])
+    insert(connection, CHANGES, [change.as_dict() for change in told])
     rows = {
         _identity(one.details.contract): {
             "con_id": one.details.contract.con_id,
@@ -139,7 +132,7 @@ def keep_findings(connection: Connection, findings: Sequence[Finding]) -> Sequen
         }
         for one in singles
     }
-    upsert(connection, contracts, list(rows.values()))
+    upsert(connection, CONTRACTS, list(rows.values()))
     described = {
         key_of(contract): {
             "key": key_of(contract),
@@ -150,7 +143,7 @@ def keep_findings(connection: Connection, findings: Sequence[Finding]) -> Sequen
         for one in singles
         for contract in (one.wanted, one.details.contract)
     }
-    upsert(connection, descriptions, list(described.values()))
+    upsert(connection, DESCRIPTIONS, list(described.values()))
     return told
 
 
@@ -160,29 +153,30 @@ def prune(connection: Connection, before: datetime) -> int:
 
     Those of the user's own instruments stay, and so does all that ever became different.
     """
-    kept = select(instruments.c.con_id).where(instruments.c.con_id.is_not(None))
-    connection.execute(
-        delete(descriptions).where(
-            descriptions.c.qualified_at < before, descriptions.c.con_id.not_in(kept)
+    connection.write(
+        """
+        DELETE FROM descriptions WHERE qualified_at < :before AND con_id NOT IN (
+            SELECT con_id FROM instruments WHERE con_id IS NOT NULL
         )
+        """,
+        before=before,
     )
-    is_described = exists().where(
-        (descriptions.c.con_id == contracts.c.con_id)
-        & (descriptions.c.security_type == contracts.c.security_type)
-    )
-    gone = connection.execute(
-        delete(contracts).where(
-            contracts.c.qualified_at < before, contracts.c.con_id.not_in(kept), ~is_described
+    return connection.write(
+        """
+        DELETE FROM contracts WHERE qualified_at < :before AND con_id NOT IN (
+            SELECT con_id FROM instruments WHERE con_id IS NOT NULL
+        ) AND NOT EXISTS (
+            SELECT 1 FROM descriptions WHERE descriptions.con_id = contracts.con_id
+            AND descriptions.security_type = contracts.security_type
         )
+        """,
+        before=before,
     )
-    return gone.rowcount
 
 
 def put_instrument(connection: Connection, instrument: Instrument) -> bool:
     """Write an instrument under its id; tell whether anything became different."""
-    known = connection.execute(
-        select(instruments).where(instruments.c.instrument_id == instrument.instrument_id)
-    ).one_or_none()
+    known = _instruments(connection, instrument.instrument_id)
     (recalled,) = recall(connection, [instrument.description])
     con_id = instrument.con_id if recalled is None else recalled.details.contract.con_id
     new = {
@@ -190,34 +184,39 @@ def put_instrument(connection: Connection, instrument: Instrument) -> bool:
         "con_id": con_id,
         "note": instrument.note,
     }
-    if known is None:
-        connection.execute(
-            insert(instruments).values(
-                instrument_id=instrument.instrument_id,
-                created_at=instrument.registered_at,
-                updated_at=instrument.updated_at,
-                **new,
-            )
-        )
+    if not known:
+        made = {
+            "instrument_id": instrument.instrument_id,
+            "created_at": instrument.registered_at,
+            "updated_at": instrument.updated_at,
+            **new,
+        }
+        insert(connection, INSTRUMENTS, [made])
         return True
-    old = {name: getattr(known, name) for name in new}
+    old = {name: known[0][name] for name in new}
     if old == new:
         return False
-    for name, value in new.items():
-        if old[name] != value:
-            connection.execute(
-                insert(changes).values(
-                    at=instrument.updated_at,
-                    subject=instrument.instrument_id,
-                    field=name,
-                    old=_text(old[name]),
-                    new=_text(value),
-                )
-            )
-    connection.execute(
-        update(instruments)
-        .where(instruments.c.instrument_id == instrument.instrument_id)
-        .values(updated_at=instrument.updated_at, **new)
+    told = [
+        Change(
+            at=instrument.updated_at,
+            subject=instrument.instrument_id,
+            field=name,
+            old=_text(old[name]),
+            new=_text(value),
+        )
+        for name, value in new.items()
+        if old[name] != value
+    ]
+    insert(connection, CHANGES, [change.as_dict() for change in told])
+    connection.write(
+        """
+        UPDATE instruments SET description = :description, con_id = :con_id, note = :note,
+            updated_at = :updated_at
+        WHERE instrument_id = :instrument_id
+        """,
+        instrument_id=instrument.instrument_id,
+        updated_at=instrument.updated_at,
+        **new,
     )
     return True
 
@@ -229,37 +228,31 @@ def put_instruments(connection: Connection, made: Sequence[Instrument]) -> froze
 
 def drop_instrument(connection: Connection, instrument_id: str, at: datetime) -> bool:
     """Take an id out; tell whether it was there. What is known of its contract stays."""
-    gone = connection.execute(
-        delete(instruments).where(instruments.c.instrument_id == instrument_id)
+    gone = connection.write(
+        "DELETE FROM instruments WHERE instrument_id = :instrument_id", instrument_id=instrument_id
     )
-    if gone.rowcount:
-        connection.execute(
-            insert(changes).values(
-                at=at, subject=instrument_id, field="registered", old="yes", new="no"
-            )
-        )
-    return bool(gone.rowcount)
+    if gone:
+        told = Change(at=at, subject=instrument_id, field="registered", old="yes", new="no")
+        insert(connection, CHANGES, [told.as_dict()])
+    return bool(gone)
 
 
 def all_instruments(
     connection: Connection, instrument_id: str | None = None
 ) -> tuple[Instrument, ...]:
     """Return the instruments by their ids; one of them when it is named."""
-    wanted = select(instruments).order_by(instruments.c.instrument_id)
-    if instrument_id is not None:
-        wanted = wanted.where(instruments.c.instrument_id == instrument_id)
-    rows = connection.execute(wanted).all()
-    described = [read_contract(row.description) for row in rows]
+    rows = _instruments(connection, instrument_id)
+    described = [read_contract(row["description"]) for row in rows]
     known = recall(connection, described)
     return tuple(
         Instrument(
-            instrument_id=row.instrument_id,
+            instrument_id=row["instrument_id"],
             description=description,
             contract=description if qualified is None else qualified.details.contract,
-            con_id=row.con_id,
-            note=row.note,
-            registered_at=row.created_at,
-            updated_at=row.updated_at,
+            con_id=row["con_id"],
+            note=row["note"],
+            registered_at=row["created_at"],
+            updated_at=row["updated_at"],
             qualified_at=None if qualified is None else qualified.qualified_at,
         )
         for row, description, qualified in zip(rows, described, known, strict=True)
@@ -268,27 +261,27 @@ def all_instruments(
 
 def history_of(connection: Connection, subjects: Sequence[str]) -> tuple[Change, ...]:
     """Return what became different of some subjects, oldest first."""
-    rows = connection.execute(
-        select(changes).where(changes.c.subject.in_(subjects)).order_by(changes.c.change_id)
+    rows = connection.read(
+        f"""
+        SELECT * FROM instrument_changes WHERE subject IN ({connection.each("subjects")})
+        ORDER BY change_id
+        """,
+        subjects=_as_json(list(subjects)),
     )
-    return tuple(
-        Change(at=row.at, subject=row.subject, field=row.field, old=row.old, new=row.new)
-        for row in rows
-    )
+    return tuple(_change(row) for row in rows)
 
 
 def changes_since(connection: Connection, since: datetime | None) -> tuple[Change, ...]:
     """Return what became different of the user's instruments and of their contracts."""
-    named = select(instruments.c.instrument_id, instruments.c.con_id)
-    subjects = {text for row in connection.execute(named) for text in (row[0], f"#{row[1]}")}
-    wanted = select(changes).order_by(changes.c.change_id)
-    if since is not None:
-        wanted = wanted.where(changes.c.at >= since)
-    return tuple(
-        Change(at=row.at, subject=row.subject, field=row.field, old=row.old, new=row.new)
-        for row in connection.execute(wanted)
-        if row.subject in subjects
-    )
+    named = connection.read("SELECT instrument_id, con_id FROM instruments")
+    subjects = {text for row in named for text in (row["instrument_id"], f"#{row['con_id']}")}
+    if since is None:
+        rows = connection.read("SELECT * FROM instrument_changes ORDER BY change_id")
+    else:
+        rows = connection.read(
+            "SELECT * FROM instrument_changes WHERE at >= :since ORDER BY change_id", since=since
+        )
+    return tuple(_change(row) for row in rows if row["subject"] in subjects)
 
 
 def keep_bands(
@@ -297,40 +290,29 @@ def keep_bands(
     """Write the price bands of a market rule."""
     upsert(
         connection,
-        market_rules,
+        MARKET_RULES,
         [{"rule_id": rule_id, "bands": bands_json(bands), "asked_at": at}],
     )
 
 
 def all_bands(connection: Connection, since: datetime) -> dict[int, tuple[PriceBand, ...]]:
     """Return the market rules that were asked for since then."""
-    rows = connection.execute(select(market_rules).where(market_rules.c.asked_at >= since))
-    return {row.rule_id: read_bands(row.bands) for row in rows}
+    rows = connection.read("SELECT * FROM market_rules WHERE asked_at >= :since", since=since)
+    return {row["rule_id"]: read_bands(row["bands"]) for row in rows}
 
 
-@lru_cache
-def _recalling(dialect: str) -> Select[Any]:
-    """
-    Return the one question for any number of descriptions, made once.
+def _instruments(connection: Connection, instrument_id: str | None) -> list[Row]:
+    if instrument_id is None:
+        return connection.read("SELECT * FROM instruments ORDER BY instrument_id")
+    return connection.read(
+        "SELECT * FROM instruments WHERE instrument_id = :instrument_id",
+        instrument_id=instrument_id,
+    )
 
-    Their keys go as one value, a list in JSON: a value for each would be bound by itself, and
-    databases take some thousand at most.
-    """
-    listed = bindparam("keys", type_=Text())
-    each = (
-        func.json_array_elements_text(cast(listed, JSON))
-        if dialect == "postgresql"
-        else func.json_each(listed)
-    ).table_valued("value")
-    return (
-        select(descriptions.c.key, contracts.c.details, contracts.c.qualified_at)
-        .select_from(each)
-        .join(descriptions, descriptions.c.key == each.c.value)
-        .join(
-            contracts,
-            (contracts.c.con_id == descriptions.c.con_id)
-            & (contracts.c.security_type == descriptions.c.security_type),
-        )
+
+def _change(row: Row) -> Change:
+    return Change(
+        at=row["at"], subject=row["subject"], field=row["field"], old=row["old"], new=row["new"]
     )
 
 
@@ -341,21 +323,22 @@ def _identity(contract: Contract) -> tuple[int | None, str]:
 def _known_details(
     connection: Connection, findings: Sequence[Finding]
 ) -> dict[tuple[int | None, str], ContractDetails]:
-    rows = connection.execute(
-        select(contracts.c.con_id, contracts.c.security_type, contracts.c.details).where(
-            contracts.c.con_id.in_([one.details.contract.con_id for one in findings])
-        )
+    rows = connection.read(
+        f"""
+        SELECT con_id, security_type, details FROM contracts
+        WHERE con_id IN (SELECT CAST(value AS BIGINT) FROM ({connection.each("ids")}) AS listed)
+        """,
+        ids=_as_json([one.details.contract.con_id for one in findings]),
     )
-    return {(row.con_id, row.security_type): read_details(row.details) for row in rows}
+    return {(row["con_id"], row["security_type"]): read_details(row["details"]) for row in rows}
 
 
 def _known_ids(connection: Connection, findings: Sequence[Finding]) -> dict[str, int]:
-    rows = connection.execute(
-        select(descriptions.c.key, descriptions.c.con_id).where(
-            descriptions.c.key.in_([key_of(one.wanted) for one in findings])
-        )
+    rows = connection.read(
+        f"SELECT key, con_id FROM descriptions WHERE key IN ({connection.each('keys')})",
+        keys=_as_json([key_of(one.wanted) for one in findings]),
     )
-    return {row.key: row.con_id for row in rows}
+    return {row["key"]: row["con_id"] for row in rows}
 
 
 def _changes_of(finding: Finding, before: ContractDetails | None) -> Iterator[Change]:
@@ -380,30 +363,22 @@ def _moved(connection: Connection, finding: Finding, before: int | None) -> Iter
     """Note that a description means another contract, or one for the first time."""
     description, con_id = contract_json(finding.wanted), finding.details.contract.con_id
     if before is not None:
-        named = connection.execute(
-            select(instruments.c.instrument_id).where(instruments.c.description == description)
-        ).scalars()
-        for subject in (*named, f"#{before}"):
+        named = connection.read(
+            "SELECT instrument_id FROM instruments WHERE description = :description",
+            description=description,
+        )
+        for subject in (*(row["instrument_id"] for row in named), f"#{before}"):
             yield Change(
                 at=finding.at, subject=subject, field="con_id", old=_text(before), new=_text(con_id)
             )
-    connection.execute(
-        update(instruments)
-        .where(instruments.c.description == description)
-        .values(con_id=con_id, updated_at=finding.at)
-    )
-
-
-def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows, over those with the same key."""
-    if not rows:
-        return
-    dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
-    keys = [column.name for column in table.primary_key]
-    statement = dialect.insert(table)
-    rest = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=keys, set_=rest), [dict(row) for row in rows]
+    connection.write(
+        """
+        UPDATE instruments SET con_id = :con_id, updated_at = :at
+        WHERE description = :description
+        """,
+        con_id=con_id,
+        at=finding.at,
+        description=description,
     )
 
 

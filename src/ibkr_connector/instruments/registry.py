@@ -17,8 +17,6 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-from sqlalchemy import Connection
-
 from ibkr_connector.clock import Clock
 from ibkr_connector.errors import ContractError, IBKRError
 from ibkr_connector.gateway.times import BadTimeError
@@ -31,7 +29,7 @@ from ibkr_connector.model.registry import (
     ImportReport,
     Instrument,
 )
-from ibkr_connector.storage.database import Database, open_database
+from ibkr_connector.storage.database import Connection, Database, open_database
 
 from . import records
 from .hours import hours_of
@@ -44,9 +42,6 @@ __all__ = ["Registry"]
 T = TypeVar("T")
 
 _log = logging.getLogger("ibkr_connector.instruments")
-
-_PATIENCE_S: Final = 2.0
-"""How long trading waits for the database before it goes on without."""
 
 _AGAIN_AFTER_S: Final = 60.0
 _RULES_FOR: Final = timedelta(days=7)
@@ -72,12 +67,16 @@ class Registry:
         place: The file, or the URL of a server.
         clock: Tells how old what is known is.
         max_age_s: How long what IB said of a contract is good; 0 asks anew in every run.
+        patience_s: How long trading waits for the database before it goes on without.
     """
 
-    def __init__(self, place: Path | str, *, clock: Clock, max_age_s: float) -> None:
+    def __init__(
+        self, place: Path | str, *, clock: Clock, max_age_s: float, patience_s: float = 2.0
+    ) -> None:
         self._place = place
         self._clock = clock
         self._max_age = timedelta(seconds=max_age_s)
+        self._patience_s = patience_s
         self._opening: asyncio.Task[Database] | None = None
         self._ids: dict[str, Instrument] | None = None
         self._notes: list[Finding] = []
@@ -291,9 +290,7 @@ class Registry:
     def _failed(opening: asyncio.Task[Database]) -> bool:
         return opening.cancelled() or opening.exception() is not None
 
-    async def _guarded(
-        self, asking: Awaitable[T], *, patience_s: float | None = _PATIENCE_S
-    ) -> T | None:
+    async def _guarded(self, asking: Awaitable[T], *, is_awaited: bool = True) -> T | None:
         """Do it if the database lets; otherwise say so once and go on."""
         now = self._clock.monotonic()
         if self._trouble is not None and now < self._trouble.until:
@@ -301,11 +298,12 @@ class Registry:
                 asking.close()
             return None
         try:
-            async with asyncio.timeout(patience_s):
+            async with asyncio.timeout(self._patience_s if is_awaited else None):
                 answer = await asking
         except (IBKRError, TimeoutError) as error:
             if self._trouble is None:
-                _log.error("instruments are resolved without their registry: %s", error)
+                why = error if isinstance(error, IBKRError) else "its database does not answer"
+                _log.error("instruments are resolved without their registry: %s", why)
             self._trouble = _Trouble(until=now + _AGAIN_AFTER_S)
             return None
         if self._trouble is not None:
@@ -318,7 +316,7 @@ class Registry:
             while self._notes:
                 notes, self._notes = self._notes[:_TOGETHER], self._notes[_TOGETHER:]
                 keep = self._run(partial(records.keep_findings, findings=notes))
-                for change in await self._guarded(keep, patience_s=None) or ():
+                for change in await self._guarded(keep, is_awaited=False) or ():
                     if change.kind is ChangeKind.OTHER_CONTRACT:
                         _log.warning(
                             "the instrument %s is the contract %s now, and was %s",
@@ -338,7 +336,7 @@ class Registry:
         self._pruned_at = now
         before = now - max(_KEPT_FOR, 2 * self._max_age)
         gone = await self._guarded(
-            self._run(partial(records.prune, before=before)), patience_s=None
+            self._run(partial(records.prune, before=before)), is_awaited=False
         )
         if gone:
             _log.info("%d contracts that nobody asks for any more were let go", gone)

@@ -16,9 +16,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final
-
-import yaml
+from typing import TYPE_CHECKING, Any, Final
 
 from ibkr_connector.errors import ContractError
 from ibkr_connector.model.contracts import ComboLeg, Contract, Right, SecurityType
@@ -26,6 +24,9 @@ from ibkr_connector.model.ids import ConId
 from ibkr_connector.model.registry import BadLine, Instrument
 
 from .text import contract_text, parse_contract
+
+if TYPE_CHECKING:
+    import yaml
 
 __all__ = ["COLUMNS", "Row", "SheetFormat", "format_of", "read_sheet", "write_sheet"]
 
@@ -100,6 +101,8 @@ def write_sheet(instruments: Sequence[Instrument], form: SheetFormat) -> str:
     said = [{name: cell for name, cell in row.items() if cell} for row in rows]
     if form is SheetFormat.JSON:
         return json.dumps(said, indent=1, ensure_ascii=False) + "\n"
+    import yaml  # noqa: PLC0415  # whoever exchanges no files does not wait for it
+
     return yaml.safe_dump(said, sort_keys=False, allow_unicode=True)
 
 
@@ -246,6 +249,8 @@ def _csv_lines(text: str) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _yaml_lines(text: str) -> Iterator[tuple[int, dict[str, str]]]:
+    import yaml  # noqa: PLC0415  # as above
+
     # every JSON text is a YAML text, and this way each row knows its line
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)

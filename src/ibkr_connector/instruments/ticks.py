@@ -88,7 +88,10 @@ class TickRule(Record):
     def is_legal(self, price: Number) -> bool:
         """Tell whether an order may have this price."""
         exact = number(price)
-        return self._down(exact) == exact
+        if exact < 0:
+            return self._down(exact) == exact
+        # it lies in its band, so it is the highest step of it that is not above it, or none is
+        return _multiple(exact, self.bands[self._band(exact)].increment, ROUND_FLOOR) == exact
 
     def next_above(self, price: Number) -> Decimal:
         """Return the lowest legal price above a price."""
@@ -110,6 +113,8 @@ class TickRule(Record):
         return -self.next_above(-number(price))
 
     def _band(self, size: Decimal) -> int:
+        if len(self.bands) == 1:
+            return 0
         return max(0, bisect_right(self.bands, size, key=lambda band: band.low) - 1)
 
     def _down(self, price: Decimal) -> Decimal:

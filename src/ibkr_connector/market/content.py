@@ -105,11 +105,15 @@ class _Quotes:
         return () if self._last is None else (self._last,)
 
 
+_TOLD_EACH: Final = (Trade, Headline)
+"""As a tuple: it is looked at for every trade, and a union takes ten times as long."""
+
+
 class _Each:
     """Trades, and headlines: each is told, and none is kept for who comes later."""
 
     def take(self, item: StreamItem, tell: Tell) -> None:
-        assert isinstance(item, Trade | Headline)
+        assert isinstance(item, _TOLD_EACH)
         tell(item)
 
     def flush(self, now: datetime, tell: Tell) -> None:

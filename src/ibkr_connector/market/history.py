@@ -172,10 +172,7 @@ class HistoryDesk:
             )
         columns = BarColumns.merged(found.parts)
         if not columns:
-            raise NoDataError(
-                f"no bars of {plan.key.bar_size} of {plan.contract} between "
-                f"{plan.start:%Y-%m-%d %H:%M} and {plan.end:%Y-%m-%d %H:%M} UTC"
-            )
+            raise _nothing_in(plan, plan.start)
         start, told = plan.start, Expected(sessions=None, calendar="not asked for")
         if wish.check or plan.days:
             told = await expected(
@@ -193,6 +190,8 @@ class HistoryDesk:
             )
             start = max(start, begun[plan.days - 1]) if len(begun) >= plan.days else start
             columns = columns.between(on_the_grid(start, bar_size=plan.key.bar_size), plan.end)
+            if not columns:
+                raise _nothing_in(plan, start)
         gaps = None
         if wish.check and sessions is not None:
             until = min(plan.end, moment(columns.timestamp[-1]) + _size(plan.key.bar_size))
@@ -321,6 +320,13 @@ class HistoryDesk:
 def _comes_up_to_now(contract: Contract, show: str) -> bool:
     # TWS 10339 for continuous futures
     return show in _WITHOUT_END or contract.security_type is SecurityType.CONTINUOUS_FUTURE
+
+
+def _nothing_in(plan: _Plan, start: datetime) -> NoDataError:
+    return NoDataError(
+        f"no bars of {plan.key.bar_size} of {plan.contract} between "
+        f"{start:%Y-%m-%d %H:%M} and {plan.end:%Y-%m-%d %H:%M} UTC"
+    )
 
 
 def _size(bar_size: str) -> timedelta:

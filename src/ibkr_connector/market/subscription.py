@@ -94,6 +94,7 @@ class Subscription:
         "_on_broken",
         "_on_fault",
         "_on_heard",
+        "_pause_s",
         "_totals",
         "_whole_until",
         "asked",
@@ -143,6 +144,7 @@ class Subscription:
         self.refusal: IBKRError | None = None
         self._clock = clock
         self._totals = totals or KindTotals()
+        self._pause_s = _PAUSES.get(request.kind)
         self._on_fault = on_fault
         self._on_broken = on_broken
         self._on_heard = on_heard
@@ -269,7 +271,7 @@ class Subscription:
             self._end_silence()
         if self._gap is not None or self.is_contested or not self.has_data:
             self._hear_again()
-        elif self._has_paused():
+        elif self._pause_s is not None and self._has_paused(self._pause_s):
             self.suspect()
             self.heard_at = self._clock.monotonic()
         if self._is_suspected:
@@ -298,12 +300,9 @@ class Subscription:
         """Take a message about the line."""
         self._on_fault(self, fault)
 
-    def _has_paused(self) -> bool:
+    def _has_paused(self, pause_s: float) -> bool:
         """Whether it was silent while another login had data; TWS tells of quotes alone."""
-        pause_s = _PAUSES.get(self.request.kind)
-        if pause_s is None or not self._is_competing():
-            return False
-        return self._clock.monotonic() - self.heard_at > pause_s
+        return self._is_competing() and self._clock.monotonic() - self.heard_at > pause_s
 
     def _hear_again(self) -> None:
         self.has_data = True

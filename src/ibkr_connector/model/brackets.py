@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Final
 
 from .orders import Action, OrderReport, OrderRequest, OrderType, TimeInForce
 from .record import Record
@@ -40,7 +41,7 @@ class BracketRequest(Record):
             action=Action.SELL if entry.action is Action.BUY else Action.BUY,
             stop_price=None,
             time_in_force=self.exit_time_in_force,
-            **dict(NO_TERMS),
+            **{**dict(NO_TERMS), **{name: getattr(entry, name) for name in _SHARED}},
         )
         profit = replace(
             leave,
@@ -70,6 +71,10 @@ class BracketReport(Record):
     def orders(self) -> tuple[OrderReport, OrderReport, OrderReport]:
         """The three of them, the entry first."""
         return self.entry, self.take_profit, self.stop_loss
+
+
+_SHARED: Final = ("allocation", "model", "soft_dollar_tier")
+"""The terms of an entry that its exits have too: what was divided is closed as it was divided."""
 
 
 def _child_key(entry: OrderRequest, what: str) -> str | None:

@@ -18,6 +18,7 @@ __all__ = [
     "ComboLeg",
     "Contract",
     "ContractDetails",
+    "ContractMatch",
     "OpenClose",
     "Right",
     "SecurityType",
@@ -242,6 +243,21 @@ class ContractDetails(Record):
     suggested_size_increment: Decimal | None = None
     security_ids: tuple[tuple[str, str], ...] = ()
     bond: BondTerms | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractMatch(Record):
+    """
+    A contract that a search found.
+
+    `name` is the company's or the fund's where IB tells it, `derivatives` which kinds of
+    derivatives there are on it, as in `("OPT", "FUT")`. The contract has its id, but no exchange to
+    send orders to: look it up by `#` and the id.
+    """
+
+    contract: Contract
+    name: str = ""
+    derivatives: tuple[str, ...] = ()
 
 
 def _word(kind: type[StrEnum], said: object) -> StrEnum:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import Any, Final, Protocol
 
+from .advisor import Allocation, SoftDollarTier
 from .algos import Algo
 from .contracts import Action, Contract
 from .ids import ClientId, ExecId, OrderId, PermId
@@ -181,6 +182,10 @@ class OrderRequest(Record):
             place of a `quantity`: `MKT` and `LMT` orders for currency pairs, and to buy crypto.
         exercise: Exercise so many options that are held, or let them lapse; nothing is sold. Say
             `exercise` or `lapse` of `ibkr_connector.build`.
+        allocation: An advisor's group among whose accounts it is divided, in place of an `account`.
+            With a method that says it, `quantity` is left out.
+        model: An advisor's model for which it is; then `account` is the advisor's own.
+        soft_dollar_tier: A tier of a soft-dollar contract; `soft_dollar_tiers` lists them.
     """
 
     contract: Contract | str
@@ -215,12 +220,24 @@ class OrderRequest(Record):
     algo: Algo | None = None
     cash_quantity: Decimal | None = None
     exercise: Exercise | None = None
+    allocation: Allocation | None = None
+    model: str | None = None
+    soft_dollar_tier: SoftDollarTier | None = None
 
     @property
     def terms(self) -> OrderTerms:
         """Everything beyond side, size, limit, stop and time in force, as one record."""
         said = _SAID(self)
         return NO_TERMS if said == _NOTHING else OrderTerms(**dict(zip(_TERMS, said, strict=True)))
+
+    @property
+    def is_advised(self) -> bool:
+        """Whether it names anything that an advisor has set up: a group, a model, a tier."""
+        return (
+            self.allocation is not None
+            or self.model is not None
+            or self.soft_dollar_tier is not None
+        )
 
     @property
     def symbol(self) -> str:
@@ -290,6 +307,9 @@ class OrderReport(Record):
     `order_ref` is the unique reference that the order carries at the broker. An order of another
     program may have a type or a time in force that this package does not place: then it is IB's
     word for it.
+
+    Of an order that is divided among accounts `account` is empty, or the advisor's own, and `fills`
+    are those of its accounts; until they are told, those of the order as a whole.
 
     The `quantity` of an order for an amount of cash is 0 until the broker calls it filled, and then
     what it came to; until then its `remaining_quantity` is reckoned.

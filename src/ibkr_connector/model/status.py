@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from .record import Record
 
 __all__ = [
+    "CONNECTED",
     "Application",
     "BreakerState",
     "CircuitStatus",
@@ -50,6 +52,10 @@ class ConnectionState(StrEnum):
     LOGIN_NEEDED = "login_needed"
     """As `WAITING`, until somebody logs the gateway in."""
     STOPPED = "stopped"
+
+
+CONNECTED: Final = frozenset({ConnectionState.READY, ConnectionState.DEGRADED})
+"""Where there is a logged-in session."""
 
 
 class BreakerState(StrEnum):
@@ -190,4 +196,4 @@ class ConnectionStatus(Record):
     @property
     def is_connected(self) -> bool:
         """Whether a logged-in session exists (ready or degraded)."""
-        return self.state in (ConnectionState.READY, ConnectionState.DEGRADED)
+        return self.state in CONNECTED

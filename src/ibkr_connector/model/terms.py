@@ -8,6 +8,7 @@ from decimal import Decimal
 from enum import IntEnum, StrEnum
 from typing import Final, Literal
 
+from .advisor import Allocation, SoftDollarTier
 from .algos import Algo
 from .contracts import Contract, SecurityType
 from .record import Record
@@ -193,6 +194,14 @@ class OrderTerms(Record):
     algo: Algo | None = None
     cash_quantity: Decimal | None = None
     exercise: Exercise | None = None
+    allocation: Allocation | None = None
+    model: str | None = None
+    soft_dollar_tier: SoftDollarTier | None = None
+
+    @property
+    def is_divided(self) -> bool:
+        """Whether what is filled goes to several accounts: those of a group, or of a model."""
+        return self.allocation is not None or self.model is not None
 
 
 NO_TERMS: Final = OrderTerms()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import Final
 
 __all__ = ["correlation", "current_correlation_id"]
@@ -22,8 +20,7 @@ def current_correlation_id() -> str:
     return _current.get()
 
 
-@contextmanager
-def correlation(call_id: str | None = None) -> Iterator[str]:
+class correlation:  # noqa: N801  # reads as what it does, and is cheaper than a generator
     """
     Give the calls within one id; inside another call, that call's id goes on.
 
@@ -34,13 +31,25 @@ def correlation(call_id: str | None = None) -> Iterator[str]:
     Raises:
         ValueError: `call_id` is none.
     """
-    if call_id is not None and not _SOUND.fullmatch(call_id):
-        raise ValueError(f"a correlation id has 1 to 64 visible ASCII characters, got {call_id!r}")
-    if call_id is None and (current := _current.get()):
-        yield current
-        return
-    token = _current.set(call_id or secrets.token_hex(6))
-    try:
-        yield _current.get()
-    finally:
-        _current.reset(token)
+
+    __slots__ = ("_id", "_token")
+
+    def __init__(self, call_id: str | None = None) -> None:
+        if call_id is not None and not _SOUND.fullmatch(call_id):
+            raise ValueError(
+                f"a correlation id has 1 to 64 visible ASCII characters, got {call_id!r}"
+            )
+        self._id = call_id
+        self._token: Token[str] | None = None
+
+    def __enter__(self) -> str:
+        if self._id is None and (current := _current.get()):
+            return current
+        call_id = self._id or os.urandom(6).hex()
+        self._token = _current.set(call_id)
+        return call_id
+
+    def __exit__(self, *_: object) -> None:
+        if self._token is not None:
+            _current.reset(self._token)
+            self._token = None

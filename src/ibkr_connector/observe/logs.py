@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
@@ -40,6 +41,8 @@ _IB_ASYNC: Final = logging.getLogger("ib_async")
 _NAME: Final = "ibkr_connector.configured"
 _PLAIN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 """What every record has; the rest are its fields."""
+
+_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 _leveled: set[str] = set()
 
@@ -146,6 +149,7 @@ class _Formatter(logging.Formatter):
     def __init__(self, form: str, *, show_accounts: bool) -> None:
         super().__init__()
         self._hides = not show_accounts
+        self._is_text = form != "json"
         self._render = _renderer(form)
 
     def format(self, record: logging.LogRecord) -> str:
@@ -167,9 +171,19 @@ class _Formatter(logging.Formatter):
         if record.stack_info:
             event["stack"] = record.stack_info
         event = masked(event, accounts=self._hides)
+        if self._is_text:
+            # fields are written as they stand in a program; the sentence itself is not
+            event["event"] = _on_one_line(str(event["event"]))
         line = self._render(None, "", event)
         text = line.decode() if isinstance(line, bytes) else line
         return mask_accounts(text) if self._hides else text
+
+
+def _on_one_line(text: str) -> str:
+    """Escape what would begin a line: the reason that somebody gives could forge one of ours."""
+    if text.isprintable():
+        return text
+    return _CONTROLS.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def _renderer(form: str) -> Render:

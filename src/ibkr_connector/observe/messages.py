@@ -11,10 +11,10 @@ from ibkr_connector.model.alerts import Alert, AlertChange, AlertStep, Severity
 
 from .logs import mask_accounts
 
-__all__ = ["Message", "digest_of", "message_of"]
+__all__ = ["LONGEST", "Message", "digest_of", "message_of"]
 
-_LONGEST: Final = 40
-"""So many lines of a digest are written out."""
+LONGEST: Final = 40
+"""So many messages make one digest at most: what is more goes in the next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,14 +60,12 @@ def message_of(change: AlertChange, *, sender: str, show_accounts: bool = False)
 
 
 def digest_of(messages: Sequence[Message], *, since: datetime) -> Message:
-    """Write many messages as one; every title is in it, up to 40, and how many more there are."""
+    """Write many messages as one; each of them is named in it."""
     worst = max((message.severity for message in messages), key=lambda one: one.rank)
     lines = [f"held back since {since:%Y-%m-%d %H:%M:%S} UTC, because there were too many:"]
-    for message in messages[:_LONGEST]:
+    for message in messages:
         first, *_, last = message.body.splitlines()
         lines.append(f"- {message.title}: {first} ({last.rpartition(', ')[2]})")
-    if (more := len(messages) - _LONGEST) > 0:
-        lines.append(f"and {more} more; `ibkr alerts list` shows all")
     return Message(
         title=f"[{worst.value}] {len(messages)} alerts", body="\n".join(lines), severity=worst
     )

@@ -111,6 +111,9 @@ def service_of(name: str, route: AlertRoute) -> Service:
         # its plug-ins import modules that Python will drop one day
         warnings.simplefilter("ignore", DeprecationWarning)
         target = apprise.Apprise.instantiate(url, suppress_exceptions=True)
+        if target is not None and "overflow=" not in url:
+            # what is longer than a service takes would be refused for ever
+            target.overflow_mode = apprise.OverflowMode.SPLIT
     if target is None:
         scheme = url.partition("://")[0]
         raise ConfigurationError(

@@ -8,12 +8,10 @@ order is examined.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
-from typing import Final
 
 from ibkr_connector.errors import (
-    IBKRError,
     NotConnectedError,
     OrderValidationError,
     ReadOnlyError,
@@ -21,29 +19,26 @@ from ibkr_connector.errors import (
     TradingHaltedError,
 )
 from ibkr_connector.gateway.port import OrderTicket
+from ibkr_connector.model.advisor import AdvisorGroup
 from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.orders import OrderRequest, SendDisposition
 from ibkr_connector.model.preview import RuleVerdict, Verdict, WhatIf
 
+from .advice import Advice, Advisors, NoAdvisors
+from .cases import Cases, Examined
+from .division import Division
 from .entry import OrderEntry
-from .exposure import Exposure, group_of
+from .exposure import Exposure
+from .gathering import Gathering
+from .judging import all_close, decide_all, verdicts_of_all
 from .kill_switch import KillState
 from .ledger import Ledger
 from .price_steps import StepSource, no_steps
 from .risk import (
-    Case,
     FactSource,
     LimitSource,
     RiskFacts,
-    RiskLimits,
-    closes,
-    decide,
-    needs_facts,
-    needs_of,
     order_value,
-    sized,
-    verdicts,
-    with_filled,
 )
 from .states import State
 from .validation import check_against, same_order
@@ -53,21 +48,7 @@ __all__ = ["JOURNAL_FAILED", "Admission", "Examined", "placed_before"]
 JOURNAL_FAILED = "the journal cannot be written"
 """The reason that only a restart lifts."""
 
-_MARGIN_WITHIN_S: Final = 3.0
-"""How long an order waits for the broker's margins, where a rule asks for them."""
-
 Resolve = Callable[[Contract | str], Awaitable[ContractDetails]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Examined:
-    """A request that makes sense for its contract, with what the rules need to know."""
-
-    request: OrderRequest
-    contract: Contract
-    account: str
-    facts: RiskFacts
-    limits: RiskLimits
 
 
 class Admission:
@@ -86,20 +67,22 @@ class Admission:
         margins: Callable[..., Awaitable[WhatIf]],
         kill: Callable[[], KillState | None] | None = None,
         steps: StepSource = no_steps,
+        advisors: Advisors | None = None,
     ) -> None:
         self.resolve = resolve
+        self._advice = Advice(advisors=advisors or NoAdvisors(), accounts=accounts, facts=facts)
         self._steps = steps
         self._limits = limits
-        self._facts = facts
+        self._gathering = Gathering(facts=facts, limits=limits, margins=margins)
         self._accounts = accounts
         self._account = account
         self._readonly = readonly
-        self._margins = margins
         self._kill = kill or (lambda: None)
         self.pending: Callable[[str], OrderTicket | None] = lambda key: None
         """Tells what an open order may have become by a change that nobody has confirmed."""
         self._ledger = ledger
         self._exposure = Exposure(ledger=ledger, facts=facts, pending=lambda key: self.pending(key))
+        self._cases = Cases(ledger=ledger, limits=limits, exposure=self._exposure)
         self._halts: dict[str, None] = {}
 
     def suspend(self, reason: str) -> None:
@@ -167,13 +150,22 @@ class Admission:
             ContractError: There is no such contract, or there are several.
         """
         details = await self.resolve(request.contract)
+        if request.is_advised:
+            return await self._examine_advised(request, details, with_margin=with_margin)
+        return await self._examine_one(request, details, with_margin=with_margin)
+
+    async def _examine_one(
+        self, request: OrderRequest, details: ContractDetails, *, with_margin: bool
+    ) -> Examined:
         account = self._choose_account(request)
         check_against(request, details, await self._steps(request, details))
         limits = self._limits.limits_for(details.contract, account)
-        facts = await self._gather_facts(request, details, account, limits=limits)
+        facts = await self._gathering.of_account(request, details, account, limits=limits)
         asks = with_margin and request.exercise is None  # which the broker's what-if does not know
-        if asks and needs_of(request, limits).margin:
-            facts = await self._with_margin(facts, request, details.contract, account=account)
+        if asks and limits.check_buying_power:
+            facts = await self._gathering.with_margin(
+                facts, request, details.contract, account=account
+            )
         return Examined(
             request=request,
             contract=details.contract,
@@ -181,6 +173,50 @@ class Admission:
             facts=facts,
             limits=limits,
         )
+
+    async def _examine_advised(
+        self, request: OrderRequest, details: ContractDetails, *, with_margin: bool
+    ) -> Examined:
+        """Examine an order that names a group, a model or a tier, which are looked up first."""
+        group = await self._advice.group(request)
+        if group is None and request.model is None:
+            return await self._examine_one(request, details, with_margin=with_margin)
+        contract = details.contract
+        if group is None:
+            account = self._choose_account(
+                replace(request, account=self._advice.account_for_model(request))
+            )
+            division = self._advice.members(account)
+            gathered = await self._gathering.of_each(request, details, division)
+        else:
+            account, division, gathered = "", *await self._divide(request, details, group)
+            if not request.quantity and division.quantity is not None:
+                request = replace(request, quantity=division.quantity)
+        check_against(request, details, await self._steps(request, details))
+        # limit: the broker is not asked for margins: what its figures are of, of a divided order,
+        # is told nowhere; the rules go by each account's buying power
+        return Examined(
+            request=request,
+            contract=contract,
+            account=account,
+            facts=gathered[0],
+            limits=self._limits.limits_for(contract, account),
+            division=division,
+            of_accounts=gathered,
+        )
+
+    async def _divide(
+        self, request: OrderRequest, details: ContractDetails, group: AdvisorGroup
+    ) -> tuple[Division, tuple[RiskFacts, ...]]:
+        """Work out who gets how much, for which a price may be needed, and gather their facts."""
+        everyone = Division(accounts=group.accounts)
+        gathered = await self._gathering.of_each(
+            request, details, everyone, price=not request.quantity
+        )
+        known = replace(request, contract=details.contract)
+        division = self._advice.division(known, group, gathered[0])
+        by_account = dict(zip(everyone.accounts, gathered, strict=True))
+        return division, tuple(by_account[account] for account in division.accounts)
 
     def _choose_account(self, request: OrderRequest) -> str:
         accounts = tuple(self._accounts())
@@ -200,31 +236,6 @@ class Admission:
                 hint="get_connection_status().accounts lists them",
             )
         return chosen
-
-    async def _gather_facts(
-        self, request: OrderRequest, details: ContractDetails, account: str, *, limits: RiskLimits
-    ) -> RiskFacts:
-        if not needs_facts(limits) and request.cash_quantity is None:
-            return RiskFacts()
-        try:
-            return await self._facts.facts(
-                details,
-                account=account,
-                needs=needs_of(_in(details.contract, request), limits),
-                extended=request.outside_regular_hours,
-            )
-        except IBKRError as error:
-            # not knowing breaks the rules that need to know, and they say so
-            return RiskFacts(missing=str(error))
-
-    async def _with_margin(
-        self, facts: RiskFacts, request: OrderRequest, contract: Contract, *, account: str
-    ) -> RiskFacts:
-        try:
-            margin = await self._margins(request, contract, account, timeout_s=_MARGIN_WITHIN_S)
-        except IBKRError as error:
-            return replace(facts, missing=facts.missing or str(error))
-        return replace(facts, margin=margin)
 
     def check_risk(
         self,
@@ -249,14 +260,12 @@ class Admission:
             TradingHaltedError: The kill switch is engaged, and this is not known to close.
             RiskLimitError: With every broken rule.
         """
-        case = self._case(examined, replacing=replacing)
-        if entry is not None:
-            case = with_filled(case, entry.request.action, entry.request.quantity)
+        cases = self._cases.of(examined, replacing=replacing, entry=entry)
         killed = self._kill()
-        if killed is not None and not closes(case):
+        if killed is not None and not all_close(cases):
             raise _killed(killed)
         # with the switch engaged nothing may stand between a position and its end
-        violations, rules = decide(case) if killed is None else ((), (_waived(killed),))
+        violations, rules = decide_all(cases) if killed is None else ((), (_waived(killed),))
         if violations:
             raise RiskLimitError(
                 "; ".join(str(violation) for violation in violations),
@@ -265,7 +274,7 @@ class Admission:
                 disposition=SendDisposition.UNSENT,
             )
         if not is_dry:
-            self._exposure.placed(case)
+            self._exposure.placed(cases[0])
         return rules
 
     def verdicts(
@@ -280,42 +289,19 @@ class Admission:
 
         `replacing` and `entry` are as for `check_risk`.
         """
-        case, killed = self._case(examined, replacing=replacing), self._kill()
-        if entry is not None:
-            case = with_filled(case, entry.request.action, entry.request.quantity)
+        cases, killed = self._cases.of(examined, replacing=replacing, entry=entry), self._kill()
         halts = [reason for reason in self.halted_by if killed is None or reason != killed.sentence]
-        if killed is not None and closes(case):
+        if killed is not None and all_close(cases):
             # nothing but the halts stands between a position and its end
             return (_trading(halts),)
         if killed is not None:
             halts.append(killed.sentence)
-        rows = (_trading(halts), *verdicts(case))
+        rows = (_trading(halts), *verdicts_of_all(cases))
         return tuple(sorted(rows, key=lambda row: row.verdict is not Verdict.BROKEN))
 
     def worth(self, examined: Examined) -> Decimal | None:
         """Return the most that an order can be worth in the base currency, `None` if unknown."""
-        return order_value(self._case(examined))
-
-    def _case(self, examined: Examined, *, replacing: str | None = None) -> Case:
-        limits = self._limits.limits_for(examined.contract, examined.account)
-        changed = None if replacing is None else self._ledger.get(replacing)
-        parent = None if changed is None else self._exposure.open_parent(changed)
-        without = [one.key for one in (changed, parent) if one is not None]
-        case = Case(
-            request=sized(examined.request, examined.facts),
-            contract=examined.contract,
-            account=examined.account,
-            limits=limits,
-            facts=examined.facts,
-            book=self._exposure.book(examined.account, limits, without=without),
-            is_change=changed is not None,
-            filled=Decimal(0) if changed is None else changed.filled,
-            group="" if changed is None else group_of(changed),
-        )
-        if parent is None:
-            return case
-        # as when it was placed: an exit is judged as if its entry were filled
-        return with_filled(case, parent.action, parent.remaining)
+        return order_value(self._cases.of(examined)[0])
 
 
 def placed_before(ledger: Ledger, request: OrderRequest, contract: Contract) -> OrderEntry | None:
@@ -338,11 +324,6 @@ def placed_before(ledger: Ledger, request: OrderRequest, contract: Contract) -> 
             hint="use a new client_order_id for a new order",
         )
     return entry
-
-
-def _in(contract: Contract, request: OrderRequest) -> OrderRequest:
-    """Return the request with its legs known, if it has any."""
-    return replace(request, contract=contract) if contract.legs else request
 
 
 def _was_unsent(entry: OrderEntry) -> bool:

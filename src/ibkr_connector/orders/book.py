@@ -83,11 +83,13 @@ class Book:
         self.journal.post(notes)
         self.feed.tell(notes, self.ledger)
         for key in dict.fromkeys([note.key for note in notes]):
-            if key not in self.ledger:
+            entry = self.ledger.entry(key)
+            if entry is None:
                 continue
-            self.wake(key)
+            if key in self._waiting:
+                self.wake(key)
             for watch in self.watchers:
-                watch(self.ledger.get(key))
+                watch(entry)
             if self._on_report is not None:
                 self._on_report(self.ledger.get(key).report())
         return seen

@@ -89,6 +89,12 @@ def check_bracket(bracket: BracketRequest) -> None:
         )
     if bracket.entry.exercise is not None:
         faults.append("exercise does not go with a bracket: it is no order that a price ends")
+    allocation = bracket.entry.allocation
+    if allocation is not None and allocation.percentage is not None:
+        faults.append(
+            "allocation.percentage does not go with a bracket: what its exits would change by it "
+            "is another position than the entry's; divide by another method"
+        )
     if not faults:
         faults += _order_of_prices(bracket)
     if faults:

@@ -44,7 +44,8 @@ def size_faults(request: OrderRequest) -> Iterator[str]:
     if cash is None:
         if not is_finite(request.quantity):
             yield f"quantity must be a finite Decimal; got {request.quantity!r}"
-        elif request.quantity <= 0:
+        elif request.quantity < 0 or (not request.quantity and request.allocation is None):
+            # a group's method may say how much it is for
             yield (
                 "quantity must be above 0 and the direction given by action; "
                 f"got {request.quantity}"

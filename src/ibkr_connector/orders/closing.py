@@ -139,7 +139,9 @@ class Closing:
         wanted = [
             one
             for one in self._desk.ours()
-            if concerns(one.contract) and account in (None, one.account)
+            if concerns(one.contract)
+            # what is divided may come to any account
+            and (account in (None, one.account) or one.terms.is_divided)
         ]
         report = await self._cancel(wanted)
         if report.problems:

@@ -19,7 +19,7 @@ Steps 2 to 5 run in the desk's own task, so a caller that goes away does not sto
 from __future__ import annotations
 
 import logging
-import secrets
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -33,6 +33,7 @@ from ibkr_connector.model.preview import OrderPreview
 from ibkr_connector.resilience.pipeline import Pipeline
 
 from .admission import JOURNAL_FAILED, Admission
+from .advice import Advisors
 from .book import Book
 from .cancelling import Cancelling
 from .confirming import Confirmations
@@ -80,6 +81,7 @@ class OrdersDesk:
         readonly: Whether nothing may be sent at all.
         kill: Tells whether the kill switch is engaged.
         steps: Tells the price steps that an order must keep.
+        advisors: Tells groups, profiles and tiers that orders name.
         ack_timeout_s: How long `place` waits for evidence of the broker.
         fill_timeout_s: How long it waits for the end of an order, where that is asked for.
         vouchers: Tokens of previews, and whether they are needed.
@@ -103,12 +105,13 @@ class OrdersDesk:
         readonly: bool,
         kill: Callable[[], KillState | None] | None = None,
         steps: StepSource = no_steps,
+        advisors: Advisors | None = None,
         ack_timeout_s: float = 10.0,
         fill_timeout_s: float = 60.0,
         vouchers: Vouchers | None = None,
         timing: DeskTiming | None = None,
         on_report: Callable[[OrderReport], None] | None = None,
-        token: Callable[[], str] = lambda: secrets.token_hex(13),
+        token: Callable[[], str] = lambda: os.urandom(13).hex(),
     ) -> None:
         self._gateway = gateway
         self._clock = clock
@@ -119,6 +122,7 @@ class OrdersDesk:
         self._ledger = self._book.ledger
         self._keep_closed_s = timing.keep_closed_s
         self._finder = Finder(self._book, gateway)
+        self.is_block = self._finder.is_block
         self._jobs = jobs = Jobs(on_end=self._jobs_ended)
         self._inquiry = Inquiry(
             book=self._book, gateway=gateway, pipeline=pipeline, timing=timing, spawn=jobs.spawn
@@ -135,6 +139,7 @@ class OrdersDesk:
             margins=questions.ask,
             kill=kill,
             steps=steps,
+            advisors=advisors,
         )
         self._dispatch = Dispatch(
             book=self._book,
@@ -211,12 +216,7 @@ class OrdersDesk:
     # --- life -----------------------------------------------------------------------------------
 
     async def open(self) -> None:
-        """
-        Read the journal and start; to be called once, before the first session.
-
-        Raises:
-            ConfigurationError: The journal cannot be understood.
-        """
+        """Read the journal and start, once; `ConfigurationError` when it cannot be understood."""
         await self._book.open()
         await self._jobs.start()
         self._jobs.spawn(self._book.forget_for_ever(self._keep_closed_s))
@@ -284,8 +284,7 @@ class OrdersDesk:
         """
         Place an entry with its two exits in one piece, once, and return what is first said of each.
 
-        See `families.py` for one that is refused, or arrives, in part. `filled` is the end of its
-        entry; the exits go on working.
+        See `families.py` for one that comes in part. `filled` is the end of its entry.
 
         Raises:
             OrderRejectedError: The broker refused one of them; the others were cancelled.

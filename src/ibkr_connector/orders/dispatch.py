@@ -8,8 +8,9 @@ once, and what is said to the callers who wait for it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from typing import Final
 
 from ibkr_connector.codes import Scope, lookup
 from ibkr_connector.errors import (
@@ -19,6 +20,7 @@ from ibkr_connector.errors import (
     OrderStateError,
     OrderUncertainError,
     OrderValidationError,
+    RequestTimeoutError,
 )
 from ibkr_connector.gateway.port import OrderGateway, OrderTicket
 from ibkr_connector.model.ids import OrderId
@@ -32,14 +34,17 @@ from .admission import Examined
 from .book import Book
 from .entry import OrderEntry
 from .inquiry import Inquiry
-from .notes import Decided, Intended
+from .notes import Intended
 from .references import order_ref
 from .risk import reckoned_units
 from .states import Event, State
 from .tickets import ticket_of
 from .waiting import Waiting, still_open
 
-__all__ = ["Dispatch", "uncertainty"]
+__all__ = ["Dispatch", "stalled", "uncertainty"]
+
+_STALL_S: Final = 0.1
+"""A flush takes a thousandth of a second; what takes longer than this counts as time to send."""
 
 
 class Dispatch:
@@ -116,6 +121,19 @@ class Dispatch:
         Raises:
             NotConnectedError: There is no session to take an id from.
         """
+        note = self.intent_of(examined, rules=rules, parent_id=parent_id, transmit=transmit)
+        self._ledger.record(note)
+        return note
+
+    def intent_of(
+        self,
+        examined: Examined,
+        *,
+        rules: tuple[RuleVerdict, ...],
+        parent_id: OrderId | None = None,
+        transmit: bool = True,
+    ) -> Intended:
+        """Do as `intend`, and leave it to the caller to record the note before he awaits."""
         request = examined.request
         client_id = self._gateway.client_id
         floor = OrderId(self._ledger.highest_order_id(client_id) + 1)
@@ -138,7 +156,7 @@ class Dispatch:
             transmit=transmit,
             reckoned=reckoned_units(request, examined.facts),
         )
-        note = Intended(
+        return Intended(
             at=self._book.clock.utcnow(),
             key=reference,
             client_id=client_id,
@@ -147,23 +165,25 @@ class Dispatch:
             correlation_id=current_correlation_id(),
             rules=rules,
         )
-        self._ledger.record(note)
-        return note
 
-    async def carry(
-        self, note: Intended, waiting: Waiting, *, decided: Sequence[Decided] = ()
-    ) -> None:
-        """Take an intended order to the broker and wait for its first word."""
+    async def carry(self, note: Intended, waiting: Waiting, *, written: Awaitable[None]) -> None:
+        """
+        Take an intended order to the broker and wait for its first word.
+
+        `written` is awaited until the intent is on disk; not one byte leaves before. Whoever asked
+        for the order wanted it then: behind a disk that takes longer than the sending may, nothing
+        leaves any more.
+        """
         key, ticket = note.key, note.ticket
+        operation = Operation(
+            policy=ENDPOINTS["place_order"],
+            call=lambda: self._hand_over(key, ticket),
+            deadline_s=waiting.send_s,
+        )
         try:
-            await self._book.journal.append([note, *decided])
-            await self._pipeline.run(
-                Operation(
-                    policy=ENDPOINTS["place_order"],
-                    call=lambda: self._hand_over(key, ticket),
-                    deadline_s=waiting.send_s,
-                )
-            )
+            # put into its words while the disk flushes; whatever is wrong with them is said later
+            self._gateway.prepare_order(ticket)
+            await self._pipeline.run(await self._flushed(operation, written))
         except IBKRError as error:
             self._settle_unsent(key, error)
             # the socket may be well and only the wait too short
@@ -181,7 +201,7 @@ class Dispatch:
             self._abandoned.discard(key)
 
     async def carry_family(
-        self, notes: Sequence[Intended], waiting: Waiting, *, decided: Sequence[Decided] = ()
+        self, notes: Sequence[Intended], waiting: Waiting, *, written: Awaitable[None]
     ) -> None:
         """
         Take orders that belong together to the broker, in one write; the last one releases all.
@@ -190,15 +210,13 @@ class Dispatch:
         spoken of each, has refused one, or has not spoken in time.
         """
         keys = [note.key for note in notes]
+        operation = Operation(
+            policy=replace(ENDPOINTS["place_order"], name="place_orders", cost=len(notes)),
+            call=lambda: self._hand_over_all(notes),
+            deadline_s=waiting.send_s,
+        )
         try:
-            await self._book.journal.append([*notes, *decided])
-            await self._pipeline.run(
-                Operation(
-                    policy=replace(ENDPOINTS["place_order"], name="place_orders", cost=len(notes)),
-                    call=lambda: self._hand_over_all(notes),
-                    deadline_s=waiting.send_s,
-                )
-            )
+            await self._pipeline.run(await self._flushed(operation, written))
         except IBKRError as error:
             for key in keys:
                 self._settle_unsent(key, error)
@@ -222,6 +240,25 @@ class Dispatch:
         finally:
             self._handed.difference_update(keys)
             self._abandoned.difference_update(keys)
+
+    async def _flushed(
+        self, operation: Operation[None], written: Awaitable[None]
+    ) -> Operation[None]:
+        """
+        Wait until an intent is on disk; return what sends it, in the time that is left for that.
+
+        Raises:
+            RequestTimeoutError: None is left; nothing was sent.
+        """
+        began = self._book.clock.monotonic()
+        await _in_turn(written)
+        took_s = self._book.clock.monotonic() - began
+        limit_s = operation.deadline_s or operation.policy.deadline_s
+        if took_s < _STALL_S or limit_s is None:
+            return operation
+        if took_s >= limit_s:
+            raise stalled(took_s, limit_s)
+        return replace(operation, deadline_s=limit_s - took_s)
 
     async def _hand_over(self, key: str, ticket: OrderTicket) -> None:
         async with self._turn:
@@ -353,6 +390,13 @@ class Dispatch:
         return _is_past_sending(entry)
 
 
+async def _in_turn(written: Awaitable[None]) -> None:
+    if isinstance(written, asyncio.Future) and written.done():
+        # an earlier order whose intent is written as well only waits to be woken: it goes first
+        await asyncio.sleep(0)
+    await written
+
+
 def _is_past_sending(entry: OrderEntry) -> bool:
     return entry.state not in (State.INTENDED, State.SENT)
 
@@ -366,6 +410,16 @@ def _rejection(entry: OrderEntry) -> OrderRejectedError:
         correlation_id=entry.correlation_id or None,
         hint=None if row is None else row.hint,
         disposition=entry.disposition,
+    )
+
+
+def stalled(took_s: float, limit_s: float) -> RequestTimeoutError:
+    """Say that the disk was too slow, so that what is on it by now was not sent."""
+    return RequestTimeoutError(
+        f"the journal took {took_s:.1f} s to write it down, and the sending may take {limit_s:g} s "
+        "in all: nothing was sent",
+        hint="look at the disk of IBKR_STATE_DIR; it may be asked for again",
+        disposition=SendDisposition.UNSENT,
     )
 
 

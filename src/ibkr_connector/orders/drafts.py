@@ -13,10 +13,10 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal
 from html import escape
-from types import MappingProxyType
 from typing import Any, Final
 
 from ibkr_connector.errors import OrderValidationError
+from ibkr_connector.model.advisor import Allocation, AllocationMethod, SoftDollarTier
 from ibkr_connector.model.algos import Algo
 from ibkr_connector.model.brackets import BracketRequest
 from ibkr_connector.model.contracts import Contract
@@ -31,6 +31,7 @@ from ibkr_connector.model.orders import (
 )
 from ibkr_connector.model.record import Record
 
+from .becoming import AT_CLOSE, IF_TOUCHED, WITH_LIMIT, WITH_STOP
 from .bracket_rules import as_bracket, check_bracket
 from .reading import READERS, as_request
 from .validation import check_request
@@ -42,51 +43,6 @@ __all__ = ["OrderDraft", "buy", "exercise", "lapse", "one_cancels_all", "sell"]
 Number = Decimal | int | float | str
 
 _T = OrderType
-_WITH_LIMIT: Final[Mapping[OrderType, OrderType]] = MappingProxyType(
-    {
-        _T.MARKET: _T.LIMIT,
-        _T.STOP: _T.STOP_LIMIT,
-        _T.MARKET_IF_TOUCHED: _T.LIMIT_IF_TOUCHED,
-        _T.MARKET_ON_CLOSE: _T.LIMIT_ON_CLOSE,
-        **{
-            kind: kind
-            for kind in (
-                _T.LIMIT,
-                _T.STOP_LIMIT,
-                _T.LIMIT_IF_TOUCHED,
-                _T.LIMIT_ON_CLOSE,
-                _T.RELATIVE,
-                _T.MIDPRICE,
-                _T.PEGGED_TO_MARKET,
-                _T.PEGGED_TO_MIDPOINT,
-            )
-        },
-    }
-)
-"""What a type becomes with a limit."""
-
-_WITH_STOP: Final[Mapping[OrderType, OrderType]] = MappingProxyType(
-    {
-        _T.MARKET: _T.STOP,
-        _T.LIMIT: _T.STOP_LIMIT,
-        _T.STOP: _T.STOP,
-        _T.STOP_LIMIT: _T.STOP_LIMIT,
-    }
-)
-_IF_TOUCHED: Final[Mapping[OrderType, OrderType]] = MappingProxyType(
-    {
-        _T.MARKET: _T.MARKET_IF_TOUCHED,
-        _T.LIMIT: _T.LIMIT_IF_TOUCHED,
-        _T.MARKET_IF_TOUCHED: _T.MARKET_IF_TOUCHED,
-        _T.LIMIT_IF_TOUCHED: _T.LIMIT_IF_TOUCHED,
-    }
-)
-_AT_CLOSE: Final[Mapping[OrderType, OrderType]] = MappingProxyType(
-    {
-        _T.MARKET: _T.MARKET_ON_CLOSE,
-        _T.LIMIT: _T.LIMIT_ON_CLOSE,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -99,16 +55,16 @@ class OrderDraft:
 
     def limit(self, price: Number) -> OrderDraft:
         """At this price or better; of a relative or midprice order the cap."""
-        kind = self._become(_WITH_LIMIT, "limit", hint="say trail(..., limit_offset=...)")
+        kind = self._become(WITH_LIMIT, "limit", hint="say trail(..., limit_offset=...)")
         return self._with(order_type=kind, limit_price=price)
 
     def stop(self, price: Number) -> OrderDraft:
         """Once the market has gone this far against it; with a limit, a stop limit order."""
-        return self._with(order_type=self._become(_WITH_STOP, "stop"), stop_price=price)
+        return self._with(order_type=self._become(WITH_STOP, "stop"), stop_price=price)
 
     def if_touched(self, price: Number) -> OrderDraft:
         """Once the market has come this far in its favour."""
-        return self._with(order_type=self._become(_IF_TOUCHED, "if_touched"), stop_price=price)
+        return self._with(order_type=self._become(IF_TOUCHED, "if_touched"), stop_price=price)
 
     def trail(
         self,
@@ -140,7 +96,7 @@ class OrderDraft:
 
     def at_the_close(self) -> OrderDraft:
         """In the closing auction."""
-        return self._with(order_type=self._become(_AT_CLOSE, "at_the_close"))
+        return self._with(order_type=self._become(AT_CLOSE, "at_the_close"))
 
     def relative(self, *, offset: Number = 0, cap: Number | None = None) -> OrderDraft:
         """Better than the best price of its own side by an offset, up to a cap."""
@@ -255,6 +211,25 @@ class OrderDraft:
     def account(self, name: str) -> OrderDraft:
         """For an account, when the login has several."""
         return self._with(account=name)
+
+    def among(
+        self,
+        group: str,
+        *,
+        method: AllocationMethod | str | None = None,
+        percentage: Number | None = None,
+    ) -> OrderDraft:
+        """Divided among an advisor's group, by its own method or another: `among("Core")`."""
+        said = {"group": group, "method": method, "percentage": percentage}
+        return self._with(allocation=said)
+
+    def in_model(self, name: str) -> OrderDraft:
+        """For an advisor's model."""
+        return self._with(model=name)
+
+    def paying(self, tier: SoftDollarTier) -> OrderDraft:
+        """With its commission towards a tier of a soft-dollar contract."""
+        return self._with(soft_dollar_tier=tier)
 
     def keyed(self, client_order_id: str) -> OrderDraft:
         """Under a key of yours: the same key never places a second order."""
@@ -434,6 +409,8 @@ def _plain(value: object) -> str:
         return value.isoformat()
     if isinstance(value, tuple):
         return ", ".join(_plain(one) for one in value)
+    if isinstance(value, Allocation | SoftDollarTier):
+        return str(value)
     if isinstance(value, Record):
         told = (f"{name}={_plain(one)}" for name, one in dict(value).items() if name != "kind")
         return f"{value['kind']}({', '.join(told)})"

@@ -24,6 +24,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from ibkr_connector.gateway.blocks import without_blocks
 from ibkr_connector.gateway.port import BrokerOrder, Execution, PositionRow
 from ibkr_connector.model.contracts import SecurityType
 from ibkr_connector.model.ids import ClientId
@@ -144,7 +145,7 @@ def compare(
 def traded(executions: Iterable[Execution]) -> dict[str, tuple[Holding, Decimal]]:
     """Say what executions moved, the latest revision of each; a combination moves by its legs."""
     latest: dict[str, tuple[int, tuple[Holding, Decimal]]] = {}
-    for execution in executions:
+    for execution in without_blocks(executions):
         if execution.contract.security_type is SecurityType.COMBO:
             continue
         base, revision = exec_base(execution.exec_id)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from ibkr_connector.gateway.port import OrderTicket
 from ibkr_connector.model.contracts import Contract, SecurityType
@@ -24,6 +23,7 @@ from ibkr_connector.model.orders import (
 )
 from ibkr_connector.model.terms import NO_TERMS
 
+from .division import allotted, counted_once
 from .states import AWAITING, CLOSED, Event, State, status_of
 
 __all__ = ["OrderEntry", "evolve"]
@@ -33,10 +33,12 @@ E = TypeVar("E", bound=StrEnum)
 ZERO = Decimal(0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderEntry:
+class OrderEntry(NamedTuple):
     """
     Everything known of one order.
+
+    A tuple with names, because each message about each order makes one anew (`evolve`): a record of
+    slots with so many fields takes ten times as long to copy. Made by keywords only.
 
     `key` is the order reference for our own orders and names the permanent id for foreign ones.
     `ticket` is what we sent, `None` for orders of others, and `changed` the last change of it.
@@ -120,7 +122,24 @@ class OrderEntry:
         """The sum of the executions that count; legs of a combination do not."""
         if not self.fills:
             return ZERO
-        return sum((fill.quantity for fill in self._counted()), ZERO)
+        return sum((fill.quantity for fill in self._counted(self.told_fills)), ZERO)
+
+    @property
+    def told_fills(self) -> tuple[Fill, ...]:
+        """The executions that count: of a divided order those of its accounts, or of the whole."""
+        if not self.fills:
+            return ()
+        return counted_once(self.fills)
+
+    def allotted_to(self, account: str | None = None) -> Decimal:
+        """How much of a divided order an account has got, or all of them together."""
+        had = (f for f in allotted(self._counted(self.fills)) if account in (None, f.account))
+        return sum((fill.quantity for fill in had), ZERO)
+
+    @property
+    def unallotted(self) -> Decimal:
+        """What of a divided order may still come to any of its accounts, filled or not."""
+        return max(self.quantity, self.filled) - self.allotted_to()
 
     @property
     def filled(self) -> Decimal:
@@ -131,7 +150,7 @@ class OrderEntry:
     @property
     def counted(self) -> Decimal | None:
         """How much was filled by the count that executions carry; `None` without one."""
-        counts = [fill.cumulative_quantity or ZERO for fill in self._counted()]
+        counts = [fill.cumulative_quantity or ZERO for fill in self._counted(self.fills)]
         return max([*counts, self.executed]) or None
 
     @property
@@ -166,7 +185,7 @@ class OrderEntry:
         """
         if not self.fills:
             return self.stated_average if self.filled > 0 else None
-        counted = self._counted()
+        counted = self._counted(self.told_fills)
         quantity = sum((fill.quantity for fill in counted), ZERO)
         if quantity < self.filled and self.stated_average is not None:
             return self.stated_average
@@ -181,14 +200,14 @@ class OrderEntry:
 
         Of a combination the legs are charged; a charge of its own is added when there is one.
         """
-        due = self.fills
+        told = due = self.told_fills
         if not due:
             return None
         if self._is_combination():
             due = tuple(fill for fill in due if not _is_combination(fill)) or due
         if not due or any(fill.commission is None for fill in due):
             return None
-        return sum((fill.commission for fill in self.fills if fill.commission is not None), ZERO)
+        return sum((fill.commission for fill in told if fill.commission is not None), ZERO)
 
     @property
     def status(self) -> OrderStatus:
@@ -197,10 +216,12 @@ class OrderEntry:
 
     def report(self) -> OrderReport:
         """Return the picture that users receive."""
-        filled = self.filled
+        # of most orders that are placed nothing is filled yet
+        is_fresh = not self.fills and self.stated_filled is None and self.terms is NO_TERMS
+        filled = ZERO if is_fresh else self.filled
         return OrderReport(
             order_id=self.order_id,
-            status=self.status,
+            status=status_of(self.state, partly_filled=filled > 0),
             timestamp=self.updated,
             contract=self.contract,
             action=self.action,
@@ -210,9 +231,9 @@ class OrderEntry:
             limit_price=self.limit_price,
             stop_price=self.stop_price,
             filled_quantity=filled,
-            remaining_quantity=self.remaining,
-            avg_fill_price=self.average_price,
-            commission=self.commission,
+            remaining_quantity=max(self.quantity, ZERO) if is_fresh else self.remaining,
+            avg_fill_price=None if is_fresh else self.average_price,
+            commission=None if is_fresh else self.commission,
             account=self.account,
             order_ref=self.order_ref,
             client_order_id=self.client_order_id,
@@ -220,7 +241,7 @@ class OrderEntry:
             perm_id=self.perm_id,
             disposition=self.disposition,
             reason=self.reason,
-            fills=self.fills,
+            fills=self.told_fills,
             transitions=self.transitions,
             outside_regular_hours=self.outside_regular_hours,
             terms=self.terms,
@@ -232,10 +253,10 @@ class OrderEntry:
         # limit: of somebody else's order at the market nobody has reckoned the units
         return cash / self.limit_price if self.limit_price else cash
 
-    def _counted(self) -> tuple[Fill, ...]:
+    def _counted(self, fills: tuple[Fill, ...]) -> tuple[Fill, ...]:
         if not self._is_combination():
-            return self.fills
-        return tuple(fill for fill in self.fills if _is_combination(fill))
+            return fills
+        return tuple(fill for fill in fills if _is_combination(fill))
 
     def _is_combination(self) -> bool:
         # somebody else's combination may have been met by an execution of one of its legs
@@ -244,22 +265,16 @@ class OrderEntry:
         )
 
 
-_SLOTS: Final = {field.name: vars(OrderEntry)[field.name] for field in fields(OrderEntry)}
-_COPY: Final = tuple((slot.__get__, slot.__set__) for slot in _SLOTS.values())
+_PLACES: Final = {name: place for place, name in enumerate(OrderEntry._fields)}
 
 
 def evolve(entry: OrderEntry, **changes: Any) -> OrderEntry:
-    """
-    Return the order with some fields changed, as `dataclasses.replace` does three times slower.
-
-    Every message about every order comes through here, several times.
-    """
-    new: OrderEntry = object.__new__(OrderEntry)
-    for take, put in _COPY:
-        put(new, take(entry))
+    """Return the order with some fields changed."""
+    values = list(entry)
     for name, value in changes.items():
-        _SLOTS[name].__set__(new, value)
-    return new
+        values[_PLACES[name]] = value
+    # as `_make` does, which is one more call and counts what `list` has just made
+    return tuple.__new__(OrderEntry, values)
 
 
 def _is_combination(fill: Fill) -> bool:
@@ -268,7 +283,5 @@ def _is_combination(fill: Fill) -> bool:
 
 def _known(enum: type[E], word: str) -> E | str:
     """Return the model's member, or the broker's own word where the model has none."""
-    try:
-        return enum(word)
-    except ValueError:
-        return word
+    known: E | None = enum._value2member_map_.get(word)  # type: ignore[assignment]  # its members
+    return word if known is None else known

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from ibkr_connector.clock import Clock
@@ -42,6 +42,7 @@ class EquityStore:
         self._clock = clock
         self._marks: dict[str, EquityMarks] = {}
         self._told: tuple[str, ...] = ()
+        self._settled: dict[str, _Settled] = {}
         self._is_broken = False
         self.keeps_always = False
         """Whether marks are kept although no loss limit needs them."""
@@ -66,18 +67,25 @@ class EquityStore:
 
     def observe(self, account: str, worth: Decimal, limits: RiskLimits) -> None:
         """Take in what an account is worth now."""
-        known = self._marks.get(account)
+        known, now = self._marks.get(account), self._clock.utcnow()
+        settled = self._settled.get(account)
+        if settled is not None and settled.says(known, worth, limits, now=now):
+            return
         # limits that were taken off must be seen to be reached no more
         is_of_use = (
             self.keeps_always or watches_losses(limits) or (known is not None and known.is_reached)
         )
         if self._is_broken or not is_of_use:
             return
-        now = self._clock.utcnow()
         day = now.astimezone(_DAY).date()
-        before = self._marks.get(account)
+        before = known
         after = observe(before, worth, now=now, day=day, limits=limits)
-        if after == before:
+        if after == before and before is not None:
+            if not before.is_reached:  # otherwise the cooldown begins anew with each look
+                ends = datetime.combine(day + timedelta(days=1), time(), tzinfo=_DAY)
+                self._settled[account] = _Settled(
+                    before, worth, limits, since=now, until=ends.astimezone(UTC)
+                )
             return
         self._marks[account] = after
         stopped = before is None or before.halted_until is None or before.halted_until < now
@@ -163,6 +171,26 @@ class EquityStore:
         except OSError as error:
             # the marks are still known here; what is lost is what a restart would know
             _log.warning("cannot write %s: %s", self._path.name, error)
+
+
+class _Settled(NamedTuple):
+    """What was looked at last and changed nothing: on the same day it changes nothing again."""
+
+    marks: EquityMarks
+    worth: Decimal
+    limits: RiskLimits
+    since: datetime
+    until: datetime
+
+    def says(
+        self, marks: EquityMarks | None, worth: Decimal, limits: RiskLimits, *, now: datetime
+    ) -> bool:
+        return (
+            marks is self.marks
+            and limits is self.limits
+            and worth == self.worth
+            and self.since <= now < self.until
+        )
 
 
 _TOLD: Final = "paid in and out"

@@ -22,8 +22,19 @@ __all__ = ["Everyone"]
 
 _LOOKS, _PAUSE_S = 20, 0.25
 
-_OVER: Final = frozenset({Event.CANCEL, Event.FILL_ALL, Event.SUSPEND})
+_OVER: Final = frozenset({Event.CANCEL, Event.FILL_ALL})
 """What the words of a list mean that cannot trade; one that nobody knows is taken to live."""
+
+
+def _is_over(row: BrokerOrder) -> bool:
+    """
+    Whether an order of the list can trade no more.
+
+    One that is inactive can come alive and fill, as while shares to borrow are looked for
+    (ib_insync issue 363), unless the broker says why it was refused.
+    """
+    event = WORDS.get(row.status)
+    return event in _OVER or (event is Event.SUSPEND and bool(row.reject_reason))
 
 
 class Everyone:
@@ -63,7 +74,7 @@ class Everyone:
             if look:
                 await self._clock.sleep(_PAUSE_S)
             listed = await self._pipeline.run(self._list)
-            alive = [row for row in listed if WORDS.get(row.status) not in _OVER]
+            alive = [row for row in listed if not _is_over(row)]
             if not alive:
                 break
         return tuple(

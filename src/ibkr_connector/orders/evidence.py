@@ -24,7 +24,7 @@ from ibkr_connector.gateway.port import (
 from ibkr_connector.model.ids import ClientId, PermId
 from ibkr_connector.model.orders import SendDisposition
 
-from .entry import ZERO, OrderEntry
+from .entry import ZERO, OrderEntry, evolve
 from .fault_reading import FaultReading, read_fault
 from .ledger import Ledger, exec_base
 from .meeting import fill_of, foreign_key, order_of_completed, order_of_execution
@@ -248,7 +248,9 @@ def _see_execution(ledger: Ledger, execution: Execution, scribe: _Scribe) -> See
     elif (
         owner is None and entry.changed is not None
     ):  # more than it was is proof that our change of it was made
-        proven = entry.executed + execution.quantity > entry.quantity
+        # counted together: of a divided order the same units are told more than once
+        fills = (*entry.fills, fill_of(execution))
+        proven = evolve(entry, fills=fills).executed > entry.quantity
         grown = max(entry.quantity, entry.changed.quantity) if proven else None
     scribe.learn(key, perm_id=execution.perm_id, quantity=grown)
     scribe.write(Filled(at=scribe.at, key=key, fill=fill_of(execution), cause=scribe.cause))

@@ -23,6 +23,7 @@ from ibkr_connector.model.account import Position
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.ids import ConId
 from ibkr_connector.model.orders import Action, OrderTerms
+from ibkr_connector.model.terms import NO_TERMS
 
 from .entry import OrderEntry
 from .ledger import Ledger
@@ -40,7 +41,7 @@ from .risk import (
     unit_value,
 )
 from .risk.unshown import SHOWN_AFTER_S, UnshownFill
-from .states import State
+from .states import CLOSED, State
 
 __all__ = ["Exposure", "group_of"]
 
@@ -94,14 +95,15 @@ class Exposure:
         figures = _Figures(known)
         held = None
         if known.positions is not None:
-            held = tuple(self._held(row, figures) for row in known.positions)
+            held = tuple([self._held(row, figures) for row in known.positions])
             for row in held:
                 figures.held.setdefault(row.con_id, row)
         rates = {currency: figures.rate(currency) for currency in self._rates}
         if rates != self._rates:
             self._rates = rates
             self._changed |= self._account_of.keys()
-        self._look_again(figures)
+        if self._changed:
+            self._look_again(figures)
         working: list[Working] = []
         for owner in dict.fromkeys((account, "")):
             kept = self._kept.get(owner, {})
@@ -110,11 +112,13 @@ class Exposure:
             working += chain.from_iterable(kept.values())
         for key in self._loose:
             entry = self._ledger.get(key)
-            if entry.account in (account, "") and key not in without:
+            if _concerns(entry, account) and key not in without:
                 working += self._working(entry, figures)
-        working += (self._of_fill(fill, figures) for fill in known.unshown)
-        for entry, quantity in self._called_filled(account, known.now):
-            working += self._of_call(entry, quantity, figures)
+        for fill in known.unshown:
+            working.append(self._of_fill(fill, figures))
+        if self._ahead:
+            for entry, quantity in self._called_filled(account, known.now):
+                working += self._of_call(entry, quantity, figures)
         return Book(
             now=known.now,
             held=held,
@@ -129,7 +133,7 @@ class Exposure:
 
     def placed(self, case: Case) -> None:
         """Remember that an order was let through."""
-        for one in case.legs or (case,):
+        for one in case.legs if case.contract.legs else (case,):
             value = order_unit_value(one)
             if value is not None:
                 self._values[one.account, one.contract.con_id] = value
@@ -144,7 +148,7 @@ class Exposure:
             return False
         same_side: dict[tuple[ConId | None, Action], Decimal] = {}
         for entry in self._ledger.open_entries():
-            if entry.account in (ticket.account, "") and not entry.is_lost:
+            if _concerns(entry, ticket.account) and not entry.is_lost:
                 left = self._left(entry)
                 for contract, action, ratio in entry.contract.parts(entry.action):
                     part = (contract.con_id, action)
@@ -166,11 +170,12 @@ class Exposure:
 
     def _note(self, key: str) -> None:
         entry = self._ledger.entry(key)
-        is_open = entry is not None and entry.is_open
-        if entry is not None and _is_ahead(entry):
+        state = None if entry is None else entry.state
+        if entry is not None and state is State.FILLED and _is_ahead(entry):
             self._ahead[key] = None
-        else:
-            self._ahead.pop(key, None)
+        elif key in self._ahead:
+            del self._ahead[key]
+        is_open = state is not None and state not in CLOSED
         if is_open or key in self._account_of or key in self._loose:
             self._changed.add(key)
         else:
@@ -184,15 +189,21 @@ class Exposure:
             if owner is not None:
                 del self._kept[owner][key]
             entry = self._ledger.entry(key)
-            if entry is None or not entry.is_open or entry.is_lost:
+            if entry is None or entry.state in CLOSED or entry.is_lost:
                 continue
             # of one that was ever changed it is asked anew each time whether the change has come
             is_settled = entry.changed is None and self._pending(key) is None
             if is_settled and _stands_alone(entry):
                 currency = entry.contract.currency
-                self._rates[currency] = figures.rate(currency)
-                self._account_of[key] = entry.account
-                self._kept.setdefault(entry.account, {})[key] = tuple(self._working(entry, figures))
+                rate = self._rates[currency] = figures.rate(currency)
+                owner = "" if entry.terms.is_divided else entry.account
+                self._account_of[key] = owner
+                rows = (
+                    (_as_placed(entry, rate),)
+                    if _is_as_placed(entry)
+                    else tuple(self._working(entry, figures))
+                )
+                self._kept.setdefault(owner, {})[key] = rows
             else:
                 self._loose[key] = None
         self._changed.clear()
@@ -245,10 +256,13 @@ class Exposure:
 
     def _left(self, entry: OrderEntry) -> Decimal:
         """Return what of an order can still fill, also if a change of it was made."""
-        change = self._pending(entry.key)
+        change, left, had = self._pending(entry.key), entry.remaining, entry.filled
+        if entry.terms.is_divided:
+            # any account may get it all, and what was filled may not have come to one yet
+            left, had = entry.unallotted, entry.allotted_to()
         if change is None:
-            return entry.remaining
-        return max(entry.remaining, change.quantity - entry.filled)
+            return left
+        return max(left, change.quantity - had)
 
     def _called_filled(self, account: str, now: datetime) -> Iterator[tuple[OrderEntry, Decimal]]:
         """
@@ -262,7 +276,7 @@ class Exposure:
             entry = self._ledger.get(key)
             if entry.updated <= start:
                 del self._ahead[key]
-            elif entry.account in (account, ""):
+            elif _concerns(entry, account):
                 yield entry, _uncounted(entry)
 
     def _of_call(
@@ -362,11 +376,19 @@ def _uncounted(entry: OrderEntry) -> Decimal:
     """Return what is filled by the broker's count alone; an exercise never has executions."""
     if entry.terms.exercise is not None:
         return ZERO
+    if entry.terms.is_divided:
+        return entry.filled - entry.allotted_to()
     return entry.filled - entry.executed
 
 
+def _concerns(entry: OrderEntry, account: str) -> bool:
+    """Whether an account may get something of it; of what is divided nobody knows who gets what."""
+    return entry.account in (account, "") or entry.terms.is_divided
+
+
 def _never_only_closes(terms: OrderTerms) -> bool:
-    return terms.cash_quantity is not None or terms.exercise is not None
+    said = (terms.cash_quantity, terms.exercise, terms.allocation, terms.model)
+    return any(one is not None for one in said)
 
 
 def _stands_alone(entry: OrderEntry) -> bool:
@@ -376,15 +398,34 @@ def _stands_alone(entry: OrderEntry) -> bool:
     return bounded and not is_child and not entry.contract.legs
 
 
+def _is_as_placed(entry: OrderEntry) -> bool:
+    """Whether a plain order that stands alone is open with all of what it was placed for."""
+    return entry.terms is NO_TERMS and not entry.fills and entry.stated_filled is None
+
+
+def _as_placed(entry: OrderEntry, rate: Decimal | None) -> Working:
+    """Return what `_working` makes of such an order, without asking what it cannot have."""
+    contract, bound, trigger = entry.contract, entry.limit_price, entry.stop_price
+    price = None if bound is None else abs(bound)
+    if price is not None and trigger is not None:
+        price = max(price, abs(trigger))
+    return Working(
+        con_id=contract.con_id,
+        symbol=contract.symbol,
+        action=entry.action,
+        quantity=max(entry.quantity, ZERO),
+        unit_value=unit_value(price, contract, rate),
+    )
+
+
 _ANY: Final = RiskLimits(max_order_size=Decimal(1))
 _LONGEST_MEMORY_S: Final = 3600.0
 """Windows differ by contract, so what one has done with may still be in another's."""
 
 
 def _counts(limits: RiskLimits) -> bool:
-    windows = (
-        limits.max_orders_per_second,
-        limits.max_orders_per_minute,
-        limits.duplicate_window_s,
+    return (
+        limits.max_orders_per_second is not None
+        or limits.max_orders_per_minute is not None
+        or limits.duplicate_window_s is not None
     )
-    return any(window is not None for window in windows)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from ibkr_connector.errors import IBKRError, OrderRejectedError, OrderValidationError
@@ -33,7 +33,7 @@ from .entry import OrderEntry
 from .inquiry import Inquiry
 from .jobs import Jobs
 from .lost_exits import LostExits, exits_of
-from .notes import Decided, Intended
+from .notes import Intended
 from .placing import Placing
 from .states import Event, State
 from .waiting import Wait, Waiting
@@ -108,7 +108,7 @@ class Families:
                     lambda: sum(self._check_risk(examined, is_dry=True), ()),
                     token=token,
                 )
-                examined = agreed.examined
+                examined = [*agreed.examined]
                 known = placed_before(self._ledger, entry, examined[0].contract)
             if known is None:
                 self._check_trading()
@@ -131,9 +131,10 @@ class Families:
             self._dispatch.intend(examined[2], rules=rules[2], parent_id=parent_id),
         ]
         keys = [note.key for note in notes]
-        job = self._jobs.spawn(
-            self._carry(notes, waiting, decided=self._placing.decided(head, voucher))
-        )
+        decided = self._placing.decided(head, voucher)
+        # handed in now, as every intent is: who was first to the journal is first on the wire
+        written = self._book.journal.append([*notes, *decided])
+        job = self._jobs.spawn(self._carry(notes, waiting, written=written))
         if job is not None:
             self._under_way[head.key] = job
             job.add_done_callback(lambda _: self._under_way.pop(head.key, None))
@@ -160,12 +161,19 @@ class Families:
     async def examine(self, entry: OrderRequest, exits: Sequence[OrderRequest]) -> list[Examined]:
         """Examine the three orders of a bracket."""
         examined = [await self._placing.examine(entry, with_margin=True)]
+        division = examined[0].division
+        if division is not None and not division.is_lasting:
+            raise OrderValidationError(
+                "a bracket cannot be divided by amounts of money: its exits would be for as many "
+                "units as these buy then",
+                hint="divide by shares, a ratio or percents",
+            )
         return examined + [await self._placing.examine(one) for one in exits]
 
     async def _carry(
-        self, notes: Sequence[Intended], waiting: Waiting, *, decided: Sequence[Decided]
+        self, notes: Sequence[Intended], waiting: Waiting, *, written: Awaitable[None]
     ) -> None:
-        await self._dispatch.carry_family(notes, waiting, decided=decided)
+        await self._dispatch.carry_family(notes, waiting, written=written)
         keys = [note.key for note in notes]
         entries = [self._ledger.get(key) for key in keys]
         refused = any(one.state is State.REJECTED and one.seen_or_sent for one in entries)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ibkr_connector.errors import IBKRError, OrderNotFoundError
-from ibkr_connector.gateway.port import OrderGateway
+from ibkr_connector.gateway.port import Execution, OrderGateway
+from ibkr_connector.model.advisor import is_advisors_own
 from ibkr_connector.model.ids import OrderId, PermId
 
 from .book import Book
@@ -39,6 +40,18 @@ class Finder:
         if entry is None:
             raise OrderNotFoundError(f"no order {order_id} is known", request_id=order_id)
         return entry
+
+    def is_block(self, execution: Execution) -> bool:
+        """Whether it is one of a divided order as a whole, which moves nobody's position."""
+        if not is_advisors_own(execution.account):
+            return False
+        entry = self._ledger.find(
+            perm_id=execution.perm_id,
+            client_id=execution.client_id,
+            order_id=execution.order_id,
+            order_ref=execution.order_ref,
+        )
+        return entry is not None and entry.terms.is_divided
 
     async def look_up(self, order_id: int) -> OrderEntry:
         """

@@ -9,6 +9,7 @@ its keys are made of the switch's own, so that a crash half way closes nothing t
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from ibkr_connector.model.account import Position
 from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
 from ibkr_connector.model.orders import Action, market_order
 from ibkr_connector.model.record import Record
+from ibkr_connector.observe.logs import mask_accounts
 
 from .desk import OrdersDesk
 from .everyone import Everyone
@@ -69,6 +71,7 @@ class Guard:
         everyone: Cancels the orders of all others.
         look: Looks for what other processes have left here.
         is_ready: Whether orders can be sent now.
+        accounts: Those of the login; empty without a session.
         poll_s: How long between two looks.
     """
 
@@ -84,6 +87,7 @@ class Guard:
         everyone: Everyone,
         look: Callable[[], None],
         is_ready: Callable[[], bool],
+        accounts: Callable[[], Sequence[str]],
         poll_s: float = 1.0,
     ) -> None:
         self._desk = desk
@@ -95,6 +99,7 @@ class Guard:
         self._everyone = everyone
         self._look = look
         self._is_ready = is_ready
+        self._accounts = accounts
         self._poll_s = poll_s
         self._busy = asyncio.Lock()
         self._tried = ""
@@ -124,11 +129,11 @@ class Guard:
             if self._is_ready():
                 self._tried = state.key
             cancelled, closed = 0, 0
-            problems: list[str] = []
+            problems = self._unknown(state)
             if state.everyone and state.asks:
                 await self._cancel_everyone(problems)
             if state.cancel and state.asks:
-                cancelled = await self._cancel_all(problems)
+                cancelled = await self._cancel_all(state, problems)
             if state.flatten and state.asks:
                 closed = await self._flatten(state, problems)
             if not problems and state.asks:
@@ -153,6 +158,16 @@ class Guard:
                 _log.critical("%s", state.sentence)
                 await self.carry_out()
 
+    def _unknown(self, state: KillState) -> list[str]:
+        """Name the accounts to be closed that do not exist: a slip of the keys is not done."""
+        known = self._accounts()
+        wanted = {*state.cancel_in, *state.flatten_in} - {*known} if known and state.asks else ()
+        return [
+            f"{mask_accounts(one)} is none of the login's {len(known)} accounts: nothing is "
+            "cancelled or closed there"
+            for one in sorted(wanted)
+        ]
+
     async def _cancel_everyone(self, problems: list[str]) -> None:
         _log.warning("kill switch: the orders of all clients and of TWS itself are cancelled")
         try:
@@ -161,8 +176,14 @@ class Guard:
         except IBKRError as error:
             problems.append(f"the orders of others may not be cancelled: {error}")
 
-    async def _cancel_all(self, problems: list[str]) -> int:
-        ids = [report.order_id for report in self._desk.ours()]
+    async def _cancel_all(self, state: KillState, problems: list[str]) -> int:
+        # an order that names no account, or is divided among several, may be of any
+        only = {*state.cancel_in, ""}
+        ids = [
+            one.order_id
+            for one in self._desk.ours()
+            if not state.cancel_in or one.account in only or one.terms.is_divided
+        ]
         ended = await asyncio.gather(
             *(self._desk.cancel(order_id) for order_id in ids), return_exceptions=True
         )
@@ -179,21 +200,46 @@ class Guard:
 
     async def _flatten(self, state: KillState, problems: list[str]) -> int:
         try:
-            positions = [row for row in await self._positions() if row.quantity]
+            positions = [
+                row
+                for row in await self._positions()
+                if row.quantity and (not state.flatten_in or row.account in state.flatten_in)
+            ]
         except IBKRError as error:
             problems.append(f"nothing is closed: {error}")
             return 0
-        accounts = sorted({row.account for row in positions})
         done = 0
         for row in positions:
-            key = f"kill-{state.key}-{accounts.index(row.account)}-{row.contract.con_id}"
+            # the same one after a crash, whatever was closed before it
+            account = hashlib.sha256(row.account.encode()).hexdigest()[:8]
+            key = f"kill-{state.key}-{account}-{row.contract.con_id}"
             try:
                 await self._close(row, key)
             except IBKRError as error:
-                problems.append(f"{row.contract.symbol} is not closed: {error}")
+                problems.append(
+                    f"{row.contract.symbol} is not closed: {error}{self._in_the_way(row)}"
+                )
             else:
                 done += 1
         return done
+
+    def _in_the_way(self, row: Position) -> str:
+        """Say whose orders would open the position on the other side once it was closed."""
+        side = Action.BUY if row.quantity < 0 else Action.SELL
+        ours = {one.perm_id for one in self._desk.ours()}
+        count = sum(
+            one.perm_id not in ours
+            and one.contract.con_id == row.contract.con_id
+            and one.action is side
+            for one in self._desk.orders(open_only=True)
+        )
+        if not count:
+            return ""
+        return (
+            f"; {count} open {'order' if count == 1 else 'orders'} of others could come on top: "
+            "end them in TWS, or engage the switch with `everyone` "
+            "too (`ibkr kill --everyone`)"
+        )
 
     async def _close(self, row: Position, key: str) -> None:
         contract = row.contract

@@ -34,6 +34,8 @@ _OF_ORDERS: Final = frozenset(
     {OrderStatusSeen, OpenOrderSeen, Execution, CommissionReported, OrderFault, SessionEnded}
 )
 
+_EVIDENCE: Final = (OrderStatusSeen, OpenOrderSeen, Execution, CommissionReported)
+
 
 class Hearing:
     """Take in events; lives on the desk's loop."""
@@ -60,7 +62,7 @@ class Hearing:
         # most events are of accounts: one look tells
         if type(event) not in _OF_ORDERS:
             return
-        if isinstance(event, OrderStatusSeen | OpenOrderSeen | Execution | CommissionReported):
+        if isinstance(event, _EVIDENCE):
             seen = see(self._ledger, event, at=self._clock.utcnow())
             if seen.stranger and isinstance(event, OrderStatusSeen):
                 # a status does not say of what: the broker's list does

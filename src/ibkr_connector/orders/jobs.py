@@ -63,6 +63,9 @@ class Jobs:
             started.set()
             await self._stop.wait()
             self._group = None
+            # a task that has not started yet would never run, not even to be told of its end, and
+            # the intent that it was to carry may be on disk already
+            await asyncio.sleep(0)
             for task in tuple(self._tasks):
                 task.cancel()
 

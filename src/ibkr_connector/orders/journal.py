@@ -15,7 +15,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
@@ -40,24 +39,10 @@ from ibkr_connector.storage.postgres import (
 )
 from ibkr_connector.storage.writer import Chain, Draft, Entry, Writer, sound
 
+from .note_forms import KINDS, WORDS, form
 from .note_text import short_text
-from .notes import (
-    CHECKPOINT,
-    Changed,
-    Charged,
-    Checkpoint,
-    Decided,
-    Denied,
-    Drifted,
-    Filled,
-    Intended,
-    Learned,
-    Met,
-    Moved,
-    Note,
-    Opened,
-    Refused,
-)
+from .notes import CHECKPOINT, Charged, Filled, Note, Opened
+from .posted import Posted
 
 __all__ = [
     "Journal",
@@ -72,46 +57,21 @@ __all__ = [
     "verify",
 ]
 
-_KINDS: Final[Mapping[str, type[Any]]] = MappingProxyType(
-    {
-        "intent": Intended,
-        "decision": Decided,
-        "change": Changed,
-        "foreign": Met,
-        "step": Moved,
-        "fact": Learned,
-        "fill": Filled,
-        "commission": Charged,
-        "anomaly": Refused,
-        "denied": Denied,
-        "drift": Drifted,
-        "opened": Opened,
-        "checkpoint": Checkpoint,
-    }
-)
-"""The words on disk; a word, once used, keeps its meaning for ever."""
-
-_WORDS: Final[Mapping[type[Any], str]] = MappingProxyType(
-    {kind: word for word, kind in _KINDS.items()}
-)
-
-_TEXT: Final = TypeAdapter(str)
-
 _NEVER: Final = 2**62
 """No journal has so many entries."""
 
-GATHER_S: Final = 0.002
-"""How long what nobody waits for is gathered before it goes to disk together."""
+GATHER_S: Final = 0.02
+"""
+How long notes that nobody waits for are gathered before they go to disk together: long enough that
+the disk is not busy with the end of one order when the next one's intent comes, and short enough
+that a kill loses little.
+"""
 
 _Outcome = tuple[Exception | None, asyncio.Future[None] | None]
 """Why the disk refused, and who waits for it."""
 
 Place = Path | PostgresPlace
 """Where a journal is: a file, or a table of a database."""
-
-_ADAPTERS: Final[Mapping[str, TypeAdapter[Any]]] = MappingProxyType(
-    {word: TypeAdapter(kind) for word, kind in _KINDS.items()}
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +104,7 @@ class Journal:
         self._path = path
         self._loop = asyncio.get_running_loop()
         self._closed = False
-        self._posted: list[Note] = []
+        self._posted = Posted()
         self._flushing: asyncio.TimerHandle | None = None
         self._outcomes: deque[_Outcome] = deque()
         self._woken = False
@@ -199,7 +159,7 @@ class Journal:
         executed = {note.fill.exec_id for _, note in written if isinstance(note, Filled)}
         if executed:
             for entry in _entries(self._path, key=""):
-                if entry.kind == _WORDS[Charged]:
+                if entry.kind == WORDS[Charged]:
                     note = _note(entry.kind, entry.seq, entry.body)
                     if isinstance(note, Charged) and note.exec_id in executed:
                         written.append((entry.seq, note))
@@ -221,17 +181,22 @@ class Journal:
         """
         Hand notes in, to be written together; what is returned is awaited until they are safe.
 
-        A caller that is cancelled meanwhile does not know whether they were written.
+        What was posted of the same orders is written before; see `posted.py`.
 
-        Raises:
-            OrderError: When awaited: the disk refused; the journal takes nothing more.
+        A caller that is cancelled meanwhile does not know whether they were written. Awaiting it
+        raises `OrderError` when the disk refused: the journal takes nothing more.
         """
         written: asyncio.Future[None] = self._loop.create_future()
         if self._closed:
             written.set_exception(OrderError("the journal is closed"))
             return written
-        self._flush()
-        drafts = [_draft(note) for note in notes]
+        if not notes or self._posted.leads(notes):
+            self._flush()
+        try:
+            drafts = [_draft(note) for note in notes]
+        except Exception as error:  # noqa: BLE001  # it belongs to whoever awaits
+            written.set_exception(error)
+            return written
         self._log.append(drafts, lambda failure: self._tell(failure, written))
         return written
 
@@ -239,12 +204,11 @@ class Journal:
         """
         Write notes behind everything handed in before, without waiting.
 
-        Nobody's next step depends on when they are on disk, so they are gathered for a moment: an
-        order that waits for its intent must not queue behind the flush of the last one's ending.
+        Nobody's next step depends on when they are on disk, so they are gathered for a moment.
         """
         if not notes or self._closed:
             return
-        self._posted += notes
+        self._posted.add(notes)
         if self._flushing is None:
             self._flushing = self._loop.call_later(GATHER_S, self._flush)
 
@@ -260,7 +224,7 @@ class Journal:
             self._flushing.cancel()
             self._flushing = None
         if self._posted:
-            notes, self._posted = self._posted, []
+            notes = self._posted.take()
             self._log.post(
                 lambda: [_draft(note) for note in notes],
                 lambda failure: self._tell(failure, None),
@@ -326,7 +290,7 @@ def read_about(path: Place, name: str) -> tuple[JournalEntry, ...]:
     Raises:
         ConfigurationError: There is none at `path`, or it is not a journal.
     """
-    words = [f'"client_order_id":{_TEXT.dump_json(name).decode()}']
+    words = [f'"client_order_id":{TypeAdapter(str).dump_json(name).decode()}']
     if name.lstrip("-").isdecimal():
         fields = ("order_id", "perm_id")
         words += [f'"{field}":{name}{end}' for field in fields for end in ",}"]
@@ -340,7 +304,7 @@ def read_about(path: Place, name: str) -> tuple[JournalEntry, ...]:
 def read_loose(path: Place, kind: type[Note]) -> tuple[JournalEntry, ...]:
     """Read the entries of one kind that are about no order, oldest first; blocks."""
     found = _entries(path, key="")
-    return tuple(_public(entry) for entry in found if entry.kind == _WORDS[kind])
+    return tuple(_public(entry) for entry in found if entry.kind == WORDS[kind])
 
 
 def note_of(entry: JournalEntry) -> Note:
@@ -387,7 +351,7 @@ def _opening(path: Place) -> list[Entry]:
 
 
 def _since(path: Place, seq: int, keys: Sequence[str]) -> list[Entry]:
-    loose = _WORDS[Charged]
+    loose = WORDS[Charged]
     if isinstance(path, PostgresPlace):
         return read_table_since(path, seq, keys=keys, loose=loose)
     return read_since(path, seq, keys=keys, loose=loose)
@@ -400,7 +364,7 @@ def _entries(path: Place, *, key: str | None = None, limit: int | None = None) -
 
 
 def _draft(note: Note) -> Draft:
-    word = _WORDS[type(note)]
+    word = WORDS[type(note)]
     body = short_text(note)
     return Draft(
         time=note.at.isoformat(),
@@ -408,7 +372,7 @@ def _draft(note: Note) -> Draft:
         key=note.key,
         correlation_id=note.correlation_id,
         cause=note.cause,
-        body=_ADAPTERS[word].dump_json(note).decode() if body is None else body,
+        body=form(word).dump_json(note).decode() if body is None else body,
     )
 
 
@@ -426,14 +390,13 @@ def _public(entry: Entry) -> JournalEntry:
 
 
 def _note(kind: str, seq: int, body: str) -> Note:
-    adapter = _ADAPTERS.get(kind)
     try:
-        if adapter is None:
+        if kind not in KINDS:
             raise ConfigurationError(
                 f"the journal has an entry of the unknown kind {kind!r}",
                 hint="use the version of the package that wrote it",
             )
-        note: Note = adapter.validate_json(body)
+        note: Note = form(kind).validate_json(body)
     except ValidationError as error:
         raise ConfigurationError(
             f"entry {seq} of the journal cannot be read",

@@ -43,7 +43,13 @@ class KillControl:
         return self._switch.state()
 
     async def engage(
-        self, reason: str, *, cancel: bool = False, flatten: bool = False, everyone: bool = False
+        self,
+        reason: str,
+        *,
+        cancel: bool = False,
+        flatten: bool = False,
+        everyone: bool = False,
+        account: str | None = None,
     ) -> KillReport:
         """
         Refuse new orders from now on, also after a restart, until `release`.
@@ -56,6 +62,8 @@ class KillControl:
             flatten: Cancel them, and close every position at the market.
             everyone: Cancel the open orders of all other clients, and those entered in TWS by
                 hand, too: also of programs that know nothing of this switch and go on placing.
+            account: Cancel and close in this account alone; new orders are refused in all. What an
+                advisor has divided is cancelled too, since it may come to this account.
 
         Returns:
             What was cancelled and closed. Without a connection nothing is: then `problems` says so,
@@ -64,7 +72,10 @@ class KillControl:
         Raises:
             ConfigurationError: The switch could not be written, so it is not engaged.
         """
-        state = self._switch.engage(reason, cancel=cancel, flatten=flatten, everyone=everyone)
+        within = () if account is None else (account,)
+        state = self._switch.engage(
+            reason, cancel=cancel, flatten=flatten, everyone=everyone, accounts=within
+        )
         if not state.cancel and not state.flatten:
             return KillReport(reason=state.reason)
         try:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -33,7 +34,8 @@ class KillState:
     An engaged switch.
 
     `cancel` (our orders), `everyone` (those of all others too) and `flatten` are what was asked
-    for with it, and `done_at` is when that was done.
+    for with it, and `done_at` is when that was done. `cancel_in` and `flatten_in` are the accounts
+    to which that is limited, each of the login when empty; that nothing is opened holds for all.
     `key` is different for each time that the switch is engaged.
     """
 
@@ -45,6 +47,8 @@ class KillState:
     done_at: datetime | None = None
     source: str = "file"
     everyone: bool = False
+    cancel_in: tuple[str, ...] = ()
+    flatten_in: tuple[str, ...] = ()
 
     @property
     def asks(self) -> bool:
@@ -77,24 +81,49 @@ class KillSwitch:
         return state
 
     def engage(
-        self, reason: str, *, cancel: bool = False, flatten: bool = False, everyone: bool = False
+        self,
+        reason: str,
+        *,
+        cancel: bool = False,
+        flatten: bool = False,
+        everyone: bool = False,
+        accounts: Collection[str] = (),
     ) -> KillState:
         """
         Stop everything that opens a position, in every process, until it is released.
 
-        An engaged switch stays engaged; what is asked for is added to it.
+        An engaged switch stays engaged; what is asked for is added to what is not done yet, and
+        what is done is not done again.
+
+        Args:
+            reason: Why, for whoever wants to trade.
+            cancel: Cancel our open orders.
+            flatten: Cancel them, and close every position at the market.
+            everyone: Cancel the orders of all others too.
+            accounts: Cancel and close in these alone; nothing is opened in any other either.
 
         Raises:
             ConfigurationError: The file could not be written.
         """
-        before = self._file_state()
+        found = self._file_state()
+        before = found if found is not None and found.done_at is None else KillState(reason="")
+        since = None if found is None else found.at
+        cancel = cancel or flatten or everyone
+        within = tuple(sorted(accounts))
+        # whoever cancels the orders of everybody does not mean those of one account
+        asked = () if everyone else within
         state = KillState(
             reason=reason.strip() or "no reason given",
-            at=self._clock.utcnow() if before is None or before.at is None else before.at,
-            cancel=cancel or flatten or everyone or (before is not None and before.cancel),
-            flatten=flatten or (before is not None and before.flatten),
-            everyone=everyone or (before is not None and before.everyone),
+            at=since or self._clock.utcnow(),
+            cancel=cancel or before.cancel,
+            flatten=flatten or before.flatten,
+            everyone=everyone or before.everyone,
             key=secrets.token_hex(6),
+            cancel_in=_both(before.cancel_in if before.cancel else None, asked if cancel else None),
+            flatten_in=_both(
+                before.flatten_in if before.flatten else None,
+                within if flatten else None,
+            ),
         )
         self._write(state)
         return state
@@ -158,6 +187,8 @@ class KillSwitch:
             "everyone": state.everyone,
             "key": state.key,
             "done_at": None if state.done_at is None else state.done_at.isoformat(),
+            "cancel_in": state.cancel_in,
+            "flatten_in": state.flatten_in,
         }
         try:
             write_small_file(self._path, json.dumps(row, indent=2) + "\n")
@@ -186,7 +217,22 @@ def _state(row: Any) -> KillState:
         everyone=everyone,
         key=str(row["key"]),
         done_at=_time(row["done_at"]),
+        cancel_in=_names(row.get("cancel_in", [])),
+        flatten_in=_names(row.get("flatten_in", [])),
     )
+
+
+def _both(before: tuple[str, ...] | None, asked: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Return the accounts of two askings, `None` for none of them; empty is every account."""
+    if before is None or asked is None:
+        return before or asked or ()
+    return tuple(sorted({*before, *asked})) if before and asked else ()
+
+
+def _names(row: Any) -> tuple[str, ...]:
+    if not isinstance(row, list) or not all(isinstance(one, str) for one in row):
+        raise ValueError("accounts are no list of names")
+    return tuple(row)
 
 
 def _time(text: str | None) -> datetime | None:

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from ibkr_connector.gateway.port import BrokerOrder
 from ibkr_connector.model.ids import ClientId, ExecId, OrderId, PermId, exec_base
@@ -39,11 +40,17 @@ from .notes import (
     Opened,
     Refused,
 )
-from .states import EVIDENCE, Event, State
+from .states import CLOSED, EVIDENCE, Event, State
 
 __all__ = ["Ledger", "exec_base"]
 
-V = TypeVar("V")
+_LEARNT: Final = (
+    *("perm_id", "quantity", "stated_filled", "stated_average", "reason", "limit_price"),
+    *("stop_price", "time_in_force", "outside_regular_hours", "terms"),
+)
+"""What the broker may tell anew of an order, as a note and an order both call it."""
+
+_learnt: Final = attrgetter(*_LEARNT)
 
 
 class Ledger:
@@ -130,19 +137,26 @@ class Ledger:
     ) -> OrderEntry | None:
         """Tell which order a message is about; `None` in a field means that it does not say."""
         if perm_id is not None and perm_id in self._by_perm:
-            return self._entries[self._by_perm[perm_id]]
+            entry = self._entries[self._by_perm[perm_id]]
+            if not order_ref or order_ref == entry.order_ref:
+                return entry
+            # permanent ids have been given twice; a reference of ours never is
+            return self._referred(order_ref, perm_id, client_id) or entry
         if client_id is not None and order_id is not None and order_id > 0:
-            entry = self.by_order_id(client_id, order_id)
-            if entry is not None and _may_be(entry, perm_id=perm_id, order_ref=order_ref):
-                return entry
-        if order_ref:
-            if order_ref not in self._by_ref and self.recall is not None:
-                self.recall(order_ref)
-            entry = self.entry(self._by_ref.get(order_ref))
-            same_client = client_id is None or (entry and entry.client_id == client_id)
-            if entry is not None and same_client and _may_be(entry, perm_id=perm_id):
-                return entry
-        return None
+            known = self.by_order_id(client_id, order_id)
+            if known is not None and _may_be(known, perm_id=perm_id, order_ref=order_ref):
+                return known
+        return self._referred(order_ref, perm_id, client_id) if order_ref else None
+
+    def _referred(
+        self, order_ref: str, perm_id: PermId | None, client_id: ClientId | None
+    ) -> OrderEntry | None:
+        if order_ref not in self._by_ref and self.recall is not None:
+            self.recall(order_ref)
+        entry = self.entry(self._by_ref.get(order_ref))
+        if entry is None or client_id not in (None, entry.client_id):
+            return None
+        return entry if _may_be(entry, perm_id=perm_id) else None
 
     # --- recording ------------------------------------------------------------------------------
 
@@ -210,10 +224,10 @@ class Ledger:
             contract=ticket.contract,
             action=ticket.action,
             quantity=ticket.quantity,
-            order_type=ticket.order_type.value,
+            order_type=ticket.order_type._value_,
             limit_price=ticket.limit_price,
             stop_price=ticket.stop_price,
-            time_in_force=ticket.time_in_force.value,
+            time_in_force=ticket.time_in_force._value_,
             ticket=ticket,
             created=note.at,
             updated=note.at,
@@ -290,24 +304,14 @@ class Ledger:
         )
 
     def _record_learned(self, note: Learned) -> None:
-        entry = self._entries[note.key]
-        self._put(
-            evolve(
-                entry,
-                perm_id=entry.perm_id if note.perm_id is None else note.perm_id,
-                quantity=_or(note.quantity, entry.quantity),
-                stated_filled=_or(note.stated_filled, entry.stated_filled),
-                stated_average=_or(note.stated_average, entry.stated_average),
-                reason=_or(note.reason, entry.reason),
-                limit_price=_or(note.limit_price, entry.limit_price),
-                stop_price=_or(note.stop_price, entry.stop_price),
-                time_in_force=_or(note.time_in_force, entry.time_in_force),
-                outside_regular_hours=_or(note.outside_regular_hours, entry.outside_regular_hours),
-                terms=_or(note.terms, entry.terms),
-                seen=entry.seen or note.perm_id is not None,
-                updated=note.at,
-            )
-        )
+        news = {
+            name: value
+            for name, value in zip(_LEARNT, _learnt(note), strict=True)
+            if value is not None
+        }
+        if note.perm_id is not None:
+            news["seen"] = True
+        self._put(evolve(self._entries[note.key], updated=note.at, **news))
 
     def _record_filled(self, note: Filled) -> None:
         entry = self._entries[note.key]
@@ -346,7 +350,7 @@ class Ledger:
     def _put(self, entry: OrderEntry) -> None:
         new = entry.key not in self._entries
         self._entries[entry.key] = entry
-        if entry.is_open:
+        if entry.state not in CLOSED:
             self._open[entry.key] = None
         else:
             self._open.pop(entry.key, None)
@@ -432,7 +436,3 @@ def _charged(fill: Fill, charge: Charged) -> Fill:
 def _drop(index: dict[Any, Any], is_gone: Callable[[Any, Any], bool]) -> None:
     for name in [name for name, value in index.items() if is_gone(name, value)]:
         del index[name]
-
-
-def _or(new: V | None, old: V) -> V:
-    return old if new is None else new

@@ -8,7 +8,7 @@ the log, as an event, and in the status until it is over.
 
 Owns: when an exit counts as lost. One that ended because the other was filled is none, and which
 message comes first is chance, so the broker is asked before anything is said.
-Over it is when the exits have closed what was entered, when you have cancelled what was left of
+It is over when the exits have closed what was entered, when you have cancelled what was left of
 them since, or when the bracket has left memory.
 """
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
@@ -36,6 +37,18 @@ _log = logging.getLogger("ibkr_connector.orders")
 _EXITS: Final = 2
 
 
+@dataclass(slots=True)
+class _Turn:
+    """
+    When, counted in steps of all exits, an exit was last `asked` to cancel and last `moved` to
+    another state; `taken` of its own steps are counted.
+    """
+
+    taken: int = 0
+    asked: int = 0
+    moved: int = 0
+
+
 class LostExits:
     """Watch brackets; lives on the desk's loop."""
 
@@ -51,6 +64,9 @@ class LostExits:
         self.sentences: tuple[str, ...] = ()
         """What is wrong now, bracket by bracket."""
 
+        self._turns: dict[str, _Turn] = {}
+        self._steps = 0
+        book.ledger.on_change.append(self._count)
         book.watchers.append(self._watch)
         book.retention.on_forgotten.append(self._forget)
 
@@ -65,6 +81,28 @@ class LostExits:
         for entry in tuple(self._ledger):
             if _has_ended(entry):
                 self._watch(entry)
+
+    def _count(self, key: str) -> None:
+        """
+        Note in which turn the steps of exits were taken, those of the journal before all others.
+
+        Their times do not tell that: a clock can have been set back since the last process wrote.
+        """
+        entry = self._ledger.entry(key)
+        if entry is None or entry.parent_id is None:
+            self._turns.pop(key, None)
+            return
+        taken = len(entry.transitions)
+        turn = self._turns.get(key) if taken else None
+        if turn is None:  # a new one, or one that is read from the journal again
+            turn = self._turns[key] = _Turn()
+        self._steps += 1
+        for step in entry.transitions[turn.taken :]:
+            if step.event == Event.ASK_CANCEL:
+                turn.asked = self._steps
+            if step.source != step.target:
+                turn.moved = self._steps
+        turn.taken = taken
 
     def _watch(self, entry: OrderEntry) -> None:
         head_key = self._heads.get(entry.key)
@@ -128,7 +166,22 @@ class LostExits:
 
     def _is_bare(self, head: OrderEntry) -> bool:
         exits = exits_of(self._ledger, head)
-        return any(map(_has_ended, exits)) and _left(head, exits) > 0 and not _taken_over(exits)
+        return (
+            any(map(_has_ended, exits)) and _left(head, exits) > 0 and not self._taken_over(exits)
+        )
+
+    def _taken_over(self, exits: Iterable[OrderEntry]) -> bool:
+        """Whether you cancelled what was left of the exits once the others were lost."""
+        asked = lost = 0
+        for one in exits:
+            if one.is_open:
+                return False
+            turn = self._turns[one.key]
+            asked = max(asked, turn.asked)
+            if _has_ended(one):
+                lost = max(lost, turn.moved)
+        # what you cancelled while the other still worked says nothing of its loss
+        return asked > lost
 
     def _forget(self, key: str) -> None:
         self._heads.pop(key, None)
@@ -158,19 +211,6 @@ def _has_ended(entry: OrderEntry) -> bool:
     """Whether an exit has ended, whole or in part, without a fill and without our asking."""
     ended = entry.state is State.REJECTED or entry.state is State.CANCELLED
     return ended and entry.parent_id is not None and not entry.cancel_asked
-
-
-def _taken_over(exits: Iterable[OrderEntry]) -> bool:
-    """Whether you cancelled what was left of the exits once the others were lost."""
-    asked, lost = [], []
-    for one in exits:
-        if one.is_open:
-            return False
-        asked += [step.time for step in one.transitions if step.event == Event.ASK_CANCEL]
-        if _has_ended(one):
-            lost += [step.time for step in one.transitions if step.source != step.target][-1:]
-    # what you cancelled while the other still worked says nothing of its loss
-    return bool(asked) and all(max(asked) >= ended for ended in lost)
 
 
 def _left(head: OrderEntry, exits: Iterable[OrderEntry]) -> Decimal:

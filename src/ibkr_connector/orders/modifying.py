@@ -37,7 +37,7 @@ from ibkr_connector.resilience.pipeline import Pipeline
 
 from .admission import Admission, Examined
 from .book import Book
-from .dispatch import uncertainty
+from .dispatch import stalled, uncertainty
 from .entry import OrderEntry
 from .inquiry import Inquiry
 from .notes import Changed
@@ -220,12 +220,16 @@ class Modifying:
         try:
             # in memory first, as with an intent: whoever is judged meanwhile is told of it
             self._ledger.record(note)
+            began = self._book.clock.monotonic()
             await self._book.journal.append([note, *self._placing.decided(note, voucher)])
+            left_s = limit_s - (self._book.clock.monotonic() - began)
+            if left_s <= 0:
+                raise stalled(limit_s - left_s, limit_s)
             await self._pipeline.run(
                 Operation(
                     policy=replace(ENDPOINTS["place_order"], name="modify_order"),
                     call=send,
-                    deadline_s=limit_s,
+                    deadline_s=left_s,
                 )
             )
         except BaseException as error:
@@ -350,7 +354,7 @@ def _as_request(entry: OrderEntry) -> OrderRequest:
         stop_price=None if trails else entry.stop_price,
         time_in_force=type(ticket.time_in_force)(entry.time_in_force),
         outside_regular_hours=entry.outside_regular_hours,
-        account=ticket.account,
+        account=ticket.account or None,  # one that is divided has none
         **dict(terms),
     )
 

@@ -8,9 +8,12 @@ of the same note; a note with anything out of the ordinary in it is left to pyda
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache, lru_cache
 from json.encoder import encode_basestring_ascii as quoted
 from types import MappingProxyType
 from typing import Any, Final
@@ -18,20 +21,17 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from ibkr_connector.model.contracts import Contract
-from ibkr_connector.model.orders import OrderTerms
-from ibkr_connector.model.preview import RuleVerdict
+from ibkr_connector.model.preview import Verdict
 from ibkr_connector.model.terms import NO_TERMS
 
-from .notes import Intended, Learned, Moved, Note
+from .notes import Intended, Learned, Met, Moved, Note
 
-__all__ = ["short_text"]
+__all__ = ["no_terms_text", "of_contract", "short_text"]
 
 _MOST_CONTRACTS: Final = 256
+_MOST_WORDS: Final = 1024
 _NULL: Final = "null"
 _TRUE_FALSE: Final = ("false", "true")
-
-_OF_CONTRACT: Final = TypeAdapter(Contract)
-_NO_TERMS_TEXT: Final = TypeAdapter(OrderTerms).dump_json(NO_TERMS).decode()
 
 # held here with the contract, so that an id is nobody else's; two that are equal may be written in
 # different ways (a strike of 100 and of 100.0), so equality would not do
@@ -40,6 +40,19 @@ _contracts: dict[int, tuple[Contract, str]] = {}
 
 class _Uncommon(Exception):  # noqa: N818  # nothing went wrong
     """There is something in it that the short way does not write."""
+
+
+@cache
+def of_contract() -> TypeAdapter[Contract]:
+    """Return what writes contracts; made when it is first needed."""
+    return TypeAdapter(Contract)
+
+
+@cache
+def no_terms_text() -> str:
+    """Return the text of the terms of a plain order: nothing that needs more than JSON."""
+    plain = {one.name: getattr(NO_TERMS, one.name) for one in fields(NO_TERMS)}
+    return json.dumps(plain, separators=(",", ":"))
 
 
 def short_text(note: Note) -> str | None:
@@ -57,7 +70,9 @@ def _intended(note: Intended) -> str:
     ticket = note.ticket
     if ticket.terms is not NO_TERMS:
         raise _Uncommon
-    rules = ",".join([_rule(row) for row in note.rules])
+    rules = ",".join(
+        [_rule((row.rule, row.verdict, row.value, row.limit, row.remedy)) for row in note.rules]
+    )
     return (
         f'{{"at":{_time(note.at)},"key":{_text(note.key)},"client_id":{note.client_id},'
         f'"ticket":{{"order_id":{ticket.order_id},"order_ref":{_text(ticket.order_ref)},'
@@ -66,19 +81,41 @@ def _intended(note: Intended) -> str:
         f'"limit_price":{_figure(ticket.limit_price)},"stop_price":{_figure(ticket.stop_price)},'
         f'"time_in_force":"{ticket.time_in_force}",'
         f'"outside_regular_hours":{_TRUE_FALSE[ticket.outside_regular_hours]},'
-        f'"account":{_text(ticket.account)},"transmit":{_TRUE_FALSE[ticket.transmit]},'
-        f'"parent_id":{_number(ticket.parent_id)},"terms":{_NO_TERMS_TEXT},'
+        f'"account":{_word(ticket.account)},"transmit":{_TRUE_FALSE[ticket.transmit]},'
+        f'"parent_id":{_number(ticket.parent_id)},"terms":{no_terms_text()},'
         f'"reckoned":{_figure(ticket.reckoned)}}},'
         f'"client_order_id":{_text(note.client_order_id)},'
-        f'"correlation_id":{_text(note.correlation_id)},"cause":{_text(note.cause)},'
+        f'"correlation_id":{_text(note.correlation_id)},"cause":{_word(note.cause)},'
         f'"rules":[{rules}]}}'
     )
 
 
-def _rule(row: RuleVerdict) -> str:
+@lru_cache(_MOST_WORDS)
+def _rule(row: tuple[str, Verdict, str, str, str]) -> str:
+    rule, verdict, value, limit, remedy = row
     return (
-        f'{{"rule":{_text(row.rule)},"verdict":"{row.verdict}","value":{_text(row.value)},'
-        f'"limit":{_text(row.limit)},"remedy":{_text(row.remedy)}}}'
+        f'{{"rule":{_word(rule)},"verdict":"{verdict}","value":{_text(value)},'
+        f'"limit":{_word(limit)},"remedy":{_word(remedy)}}}'
+    )
+
+
+def _met(note: Met) -> str:
+    order = note.order
+    if order.terms is not NO_TERMS:
+        raise _Uncommon
+    return (
+        f'{{"at":{_time(note.at)},"key":{_text(note.key)},'
+        f'"order":{{"order_id":{order.order_id},"client_id":{order.client_id},'
+        f'"perm_id":{_number(order.perm_id)},"order_ref":{_text(order.order_ref)},'
+        f'"account":{_word(order.account)},"contract":{_contract(order.contract)},'
+        f'"action":"{order.action}","quantity":"{order.quantity}",'
+        f'"order_type":{_word(order.order_type)},"limit_price":{_figure(order.limit_price)},'
+        f'"stop_price":{_figure(order.stop_price)},"time_in_force":{_word(order.time_in_force)},'
+        f'"status":{_word(order.status)},"reject_reason":{_word(order.reject_reason)},'
+        f'"warning":{_word(order.warning)},'
+        f'"outside_regular_hours":{_TRUE_FALSE[order.outside_regular_hours]},'
+        f'"parent_id":{_number(order.parent_id)},"terms":{no_terms_text()}}},'
+        f'"correlation_id":{_text(note.correlation_id)},"cause":{_word(note.cause)}}}'
     )
 
 
@@ -86,9 +123,9 @@ def _moved(note: Moved) -> str:
     disposition = _NULL if note.disposition is None else f'"{note.disposition}"'
     return (
         f'{{"at":{_time(note.at)},"key":{_text(note.key)},"event":"{note.event}",'
-        f'"source":"{note.source}","target":"{note.target}","reason":{_text(note.reason)},'
+        f'"source":"{note.source}","target":"{note.target}","reason":{_word(note.reason)},'
         f'"code":{_number(note.code)},"disposition":{disposition},'
-        f'"correlation_id":{_text(note.correlation_id)},"cause":{_text(note.cause)}}}'
+        f'"correlation_id":{_text(note.correlation_id)},"cause":{_word(note.cause)}}}'
     )
 
 
@@ -99,12 +136,12 @@ def _learned(note: Learned) -> str:
     return (
         f'{{"at":{_time(note.at)},"key":{_text(note.key)},"perm_id":{_number(note.perm_id)},'
         f'"quantity":{_figure(note.quantity)},"stated_filled":{_figure(note.stated_filled)},'
-        f'"stated_average":{_figure(note.stated_average)},"reason":{_text(note.reason)},'
+        f'"stated_average":{_figure(note.stated_average)},"reason":{_word(note.reason)},'
         f'"limit_price":{_figure(note.limit_price)},"stop_price":{_figure(note.stop_price)},'
-        f'"time_in_force":{_text(note.time_in_force)},'
+        f'"time_in_force":{_word(note.time_in_force)},'
         f'"outside_regular_hours":{_NULL if hours is None else _TRUE_FALSE[hours]},'
         f'"terms":null,'
-        f'"correlation_id":{_text(note.correlation_id)},"cause":{_text(note.cause)}}}'
+        f'"correlation_id":{_text(note.correlation_id)},"cause":{_word(note.cause)}}}'
     )
 
 
@@ -113,8 +150,25 @@ def _contract(contract: Contract) -> str:
     if known is None:
         if len(_contracts) >= _MOST_CONTRACTS:
             _contracts.clear()
-        known = _contracts[id(contract)] = (contract, _OF_CONTRACT.dump_json(contract).decode())
+        known = _contracts[id(contract)] = (contract, _new_contract(contract))
     return known[1]
+
+
+def _new_contract(one: Contract) -> str:
+    try:
+        if one.legs:
+            raise _Uncommon
+        return (
+            f'{{"symbol":{_text(one.symbol)},"security_type":"{one.security_type}",'
+            f'"exchange":{_word(one.exchange)},"currency":{_word(one.currency)},'
+            f'"primary_exchange":{_word(one.primary_exchange)},"con_id":{_number(one.con_id)},'
+            f'"expiry":{_word(one.expiry)},"strike":{_figure(one.strike)},'
+            f'"right":{_NULL if one.right is None else _word(one.right.value)},'
+            f'"multiplier":{_figure(one.multiplier)},"local_symbol":{_text(one.local_symbol)},'
+            f'"trading_class":{_text(one.trading_class)},"legs":[]}}'
+        )
+    except _Uncommon:
+        return of_contract().dump_json(one).decode()
 
 
 def _time(at: datetime) -> str:
@@ -132,6 +186,10 @@ def _text(text: str | None) -> str:
     return quoted(text)
 
 
+_word: Final = lru_cache(_MOST_WORDS)(_text)
+"""The same for texts that come again and again."""
+
+
 def _figure(figure: Decimal | None) -> str:
     return _NULL if figure is None else f'"{figure}"'
 
@@ -141,5 +199,5 @@ def _number(number: int | None) -> str:
 
 
 _WRITERS: Final[Mapping[type[Any], Callable[[Any], str]]] = MappingProxyType(
-    {Intended: _intended, Moved: _moved, Learned: _learned}
+    {Intended: _intended, Met: _met, Moved: _moved, Learned: _learned}
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from ibkr_connector.errors import (
     IBKRError,
@@ -40,9 +41,12 @@ __all__ = ["Agreed", "Placing"]
 class Agreed:
     """What somebody was asked about, as it is now; `rows` are written down of the yes."""
 
-    examined: list[Examined]
+    examined: Sequence[Examined]
     rows: tuple[RuleVerdict, ...] = ()
     voucher: Voucher | None = None
+
+
+_NOT_ASKED: Final = Agreed(examined=())
 
 
 class Placing:
@@ -71,6 +75,7 @@ class Placing:
         self._confirmations = confirmations
         self._ack_timeout_s = ack_timeout_s
         self._fill_timeout_s = fill_timeout_s
+        self._usual: dict[str, Waiting] = {}
 
     def waiting(self, wait: object, timeout_s: object) -> Waiting:
         """
@@ -79,7 +84,12 @@ class Placing:
         Raises:
             OrderValidationError: There is no such wait.
         """
-        return as_waiting(wait, timeout_s, ack_s=self._ack_timeout_s, fill_s=self._fill_timeout_s)
+        if timeout_s is None and isinstance(wait, str) and (usual := self._usual.get(wait)):
+            return usual
+        read = as_waiting(wait, timeout_s, ack_s=self._ack_timeout_s, fill_s=self._fill_timeout_s)
+        if timeout_s is None:
+            self._usual[read.until] = read
+        return read
 
     async def place(
         self,
@@ -96,15 +106,16 @@ class Placing:
             checked = as_request(request)
             check_request(checked)
             self._admission.check_writable()
-            checked = await qualify_conditions(checked, self._admission.resolve)
-            known = await self.known(checked)
+            if checked.conditions:
+                checked = await qualify_conditions(checked, self._admission.resolve)
+            known = None if checked.client_order_id is None else await self.known(checked)
             if known is None:
                 self._check_trading()
                 self._vouchers.check(token, is_exit=is_exit)
                 examined = await self.examine(checked, with_margin=True)
                 # from here to the spawn nothing awaits, so nobody can come in between
                 known = placed_before(self._ledger, checked, examined.contract)
-            agreed = Agreed(examined=[])
+            agreed = _NOT_ASKED
             if known is None and self._confirmations.are_wanted(is_exit=is_exit):
                 self._check_trading()
                 first = examined
@@ -124,15 +135,20 @@ class Placing:
                 self._check_trading()
                 self._dispatch.check_sendable(checked.client_order_id)
                 rules = self._admission.check_risk(examined)
-                voucher = agreed.voucher if agreed.rows else self.take(token, [examined])
+                voucher = agreed.voucher
+                if token is not None and not agreed.rows:
+                    voucher = self.take(token, [examined])
         except IBKRError as error:
             self.deny(request, error)
             raise
         if known is not None:
             return await self._dispatch.answer(known.key, waiting)
-        note = self._dispatch.intend(examined, rules=(*rules, *agreed.rows))
-        decided = self.decided(note, voucher)
-        self._jobs.spawn(self._dispatch.carry(note, waiting, decided=decided))
+        note = self._dispatch.intent_of(examined, rules=(*rules, *agreed.rows))
+        decided = () if voucher is None else self.decided(note, voucher)
+        # on its way to the disk at once: all that needs nobody's word is done in the meantime
+        written = self._book.journal.append([note, *decided])
+        self._ledger.record(note)
+        self._jobs.spawn(self._dispatch.carry(note, waiting, written=written))
         return await self._dispatch.answer(note.key, waiting)
 
     async def confirm(
@@ -217,7 +233,8 @@ class Placing:
 
     async def examine(self, request: OrderRequest, *, with_margin: bool = False) -> Examined:
         """Examine a request that is not known; its time must not be over."""
-        check_times(request, self._book.clock.utcnow())
+        if request.good_till is not None or request.algo is not None:
+            check_times(request, self._book.clock.utcnow())
         return await self._admission.examine(request, with_margin=with_margin)
 
     async def known(self, request: OrderRequest) -> OrderEntry | None:

@@ -73,7 +73,7 @@ class Previews:
         told = WhatIf(is_answered=False)
         if checked.exercise is None:
             told = await self._questions.ask(
-                checked, examined.contract, examined.account, timeout_s=timeout_s
+                examined.request, examined.contract, examined.account, timeout_s=timeout_s
             )
             examined = replace(examined, facts=replace(examined.facts, margin=told))
         rules = self._admission.verdicts(examined)
@@ -98,7 +98,9 @@ class Previews:
         entry = await qualify_conditions(entry, self._admission.resolve)
         known = await self._placing.known(entry)
         head, *others = [await self._placing.examine(one) for one in (entry, *exits)]
-        told = await self._questions.ask(entry, head.contract, head.account, timeout_s=timeout_s)
+        told = await self._questions.ask(
+            head.request, head.contract, head.account, timeout_s=timeout_s
+        )
         head = replace(head, facts=replace(head.facts, margin=told))
         rules = [] if known is None else [_taken(known)]
         rules += self._admission.verdicts(head)

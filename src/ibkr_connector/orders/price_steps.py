@@ -30,6 +30,7 @@ _PATIENCE_S: Final = 0.5
 
 _GOOD_FOR_S: Final = 12 * 3600.0
 _AGAIN_AFTER_S: Final = 60.0
+_MOST_CONTRACTS: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +57,30 @@ class PriceSteps:
         self._ask = ask
         self._clock = clock
         self._known: dict[int, _Known] = {}
+        # held with the details, so that an id is nobody else's
+        self._rules: dict[int, tuple[ContractDetails, int | None]] = {}
 
     async def of(self, request: OrderRequest, details: ContractDetails) -> TickRule | None:
         """Return the steps for an order with prices; it asks nobody for one without."""
-        rule_id = market_rule_id(details, details.contract.exchange)
-        if rule_id is None or (request.limit_price, request.stop_price) == (None, None):
+        if request.limit_price is None and request.stop_price is None:
+            return None
+        rule_id = self._rule_of(details)
+        if rule_id is None:
             return None
         known, now = self._known.get(rule_id), self._clock.monotonic()
         if known is None or known.until <= now:
             known = await self._asked(details, rule_id=rule_id, before=known)
             self._known[rule_id] = known
         return known.steps
+
+    def _rule_of(self, details: ContractDetails) -> int | None:
+        known = self._rules.get(id(details))
+        if known is None or known[0] is not details:
+            if len(self._rules) >= _MOST_CONTRACTS:
+                self._rules.clear()
+            known = details, market_rule_id(details, details.contract.exchange)
+            self._rules[id(details)] = known
+        return known[1]
 
     async def _asked(
         self, details: ContractDetails, *, rule_id: int, before: _Known | None

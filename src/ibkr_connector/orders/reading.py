@@ -26,6 +26,7 @@ from ibkr_connector.model.orders import (
     TriggerMethod,
 )
 
+from .division import read_allocation, read_tier
 from .exercise_rules import read_exercise
 from .parts import read_algo, read_conditions, read_legs
 from .values import (
@@ -133,8 +134,9 @@ def as_request(order: AnyOrder) -> OrderRequest:
     except ValueError as error:
         faults.append(str(error))
     values = read_values(mapping, READERS, faults)
-    by_cash = mapping.get("cash_quantity") is not None
-    needed = ("action",) if by_cash else ("action", "quantity")
+    elsewhere = ("cash_quantity", "allocation")
+    is_said = any(mapping.get(key) is not None for key in elsewhere)
+    needed = ("action",) if is_said else ("action", "quantity")
     faults += [f"{key} is missing" for key in needed if key not in mapping]
     if faults:
         raise OrderValidationError("; ".join(faults))
@@ -185,6 +187,9 @@ READERS: Final[Mapping[str, Reader]] = MappingProxyType(
         "algo": read_algo,
         "cash_quantity": read_number,
         "exercise": read_exercise,
+        "allocation": read_allocation,
+        "model": read_text,
+        "soft_dollar_tier": read_tier,
     }
 )
 """How each value of the mapping is read; a key that is left out keeps the request's default."""

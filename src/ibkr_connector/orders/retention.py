@@ -185,7 +185,9 @@ def settled(
 
 
 def _is_complete(entry: OrderEntry) -> bool:
-    return entry.filled <= entry.executed and all(f.commission is not None for f in entry.fills)
+    return entry.filled <= entry.executed and all(
+        f.commission is not None for f in entry.told_fills
+    )
 
 
 def _ref(client_order_id: str, client_id: ClientId, attempt: int) -> str:

@@ -84,7 +84,8 @@ class RuleBook:
 
     def limits_for(self, contract: Contract, account: str) -> RiskLimits:
         """Return the limits for one contract in one account."""
-        return self._cached(contract.security_type.value, contract.symbol.upper(), account)
+        # `value` is a property in Python, and every order asks
+        return self._cached(contract.security_type._value_, contract.symbol.upper(), account)
 
     def limits_of_account(self, account: str) -> RiskLimits:
         """Return the limits of an account, whatever is traded."""
@@ -127,9 +128,10 @@ class RuleBook:
 
     def _cached(self, security_type: str, symbol: str, account: str) -> RiskLimits:
         key = (security_type, symbol, account)
-        if key not in self._cache:
-            self._cache[key] = self._limits(*key)
-        return self._cache[key]
+        known = self._cache.get(key)
+        if known is None:
+            known = self._cache[key] = self._limits(*key)
+        return known
 
     def _limits(self, security_type: str, symbol: str, account: str) -> RiskLimits:
         risk, permissions = self._risk, self._permissions

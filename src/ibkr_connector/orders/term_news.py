@@ -32,6 +32,8 @@ def terms_news(order: BrokerOrder, entry: OrderEntry) -> dict[str, Any]:
     if terms.exercise is not entry.terms.exercise:
         # an exercise is shown as an order, and never turns into one
         terms = replace(terms, exercise=entry.terms.exercise)
+    if entry.terms.is_divided or entry.terms.soft_dollar_tier is not None:
+        terms = _as_divided(terms, entry.terms)
     news: dict[str, Any] = {}
     if order.limit_price is not None and order.limit_price != entry.limit_price:
         news["limit_price"] = order.limit_price
@@ -45,6 +47,23 @@ def terms_news(order: BrokerOrder, entry: OrderEntry) -> dict[str, Any]:
     if terms is not entry.terms and terms != entry.terms:
         news["terms"] = terms
     return news
+
+
+def _as_divided(said: OrderTerms, known: OrderTerms) -> OrderTerms:
+    """
+    Keep among whom an order is divided where the broker says less of it than is known.
+
+    Nothing says that TWS repeats the method and the percentage, and an order that was divided does
+    not end to be.
+    """
+    ours, theirs = known.allocation, said.allocation
+    if ours is not None and (theirs is None or theirs.group == ours.group):
+        said = replace(said, allocation=ours)
+    return replace(
+        said,
+        model=said.model or known.model,
+        soft_dollar_tier=said.soft_dollar_tier or known.soft_dollar_tier,
+    )
 
 
 def _with_known_contracts(said: OrderTerms, known: OrderTerms) -> OrderTerms:

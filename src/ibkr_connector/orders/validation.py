@@ -22,21 +22,14 @@ from ibkr_connector.model.orders import Action, OrderRequest, OrderType, TimeInF
 
 from .algo_rules import algo_contract_faults
 from .cash_rules import cash_contract_faults, size_faults
+from .division import advice_faults
 from .exercise_rules import exercise_contract_faults, exercise_faults
+from .plain import MAY_BE_NEGATIVE, NOT_TRADABLE, fits, is_sound
 from .reading import as_request
 from .term_rules import TYPE_RULES, price_faults, term_faults, text_faults
-from .values import not_one_of
+from .values import not_one_of, too_large
 
 __all__ = ["as_request", "check_against", "check_request", "check_times", "same_order"]
-
-_NOT_TRADABLE: Final = frozenset(
-    {SecurityType.INDEX, SecurityType.NEWS, SecurityType.CONTINUOUS_FUTURE}
-)
-
-_MAY_BE_NEGATIVE: Final = frozenset(
-    {SecurityType.COMBO, SecurityType.FUTURE, SecurityType.FUTURE_OPTION}
-)
-"""What has been traded at zero and below: spreads, and oil futures in April 2020."""
 
 
 _MOST_APART: Final = 3
@@ -50,7 +43,12 @@ def check_request(request: OrderRequest) -> None:
     Raises:
         OrderValidationError: With every fault in one message.
     """
-    faults: list[str] = []
+    if is_sound(request):
+        return
+    # the checks that follow divide, which a number out of all proportion does not bear
+    faults = list(too_large("", request))
+    if faults:
+        raise OrderValidationError("; ".join(faults))
     if not isinstance(request.action, Action):
         faults.append(not_one_of("action", request.action, Action))
     if not isinstance(request.time_in_force, TimeInForce):
@@ -63,7 +61,9 @@ def check_request(request: OrderRequest) -> None:
     else:
         faults += price_faults(request)
     faults += term_faults(request)
-    for key in ("account", "client_order_id"):
+    if request.is_advised:
+        faults += advice_faults(request)
+    for key in ("account", "client_order_id", "model"):
         faults += text_faults(key, getattr(request, key))
     if faults:
         raise OrderValidationError("; ".join(faults))
@@ -101,19 +101,21 @@ def check_against(
     Raises:
         OrderValidationError: With every fault in one message.
     """
+    if fits(request, details, steps):
+        return
     contract = details.contract
     faults: list[str] = []
     if not contract.is_qualified:
         faults.append(f"{contract} is not qualified")
     if contract.security_type is SecurityType.COMBO and not contract.legs:
         faults.append(f"{contract} is a combination without legs; name them")
-    if contract.security_type in _NOT_TRADABLE:
+    if contract.security_type in NOT_TRADABLE:
         faults.append(f"{contract} has prices but cannot be ordered")
     for key in ("limit_price", "stop_price"):
         price: Decimal | None = getattr(request, key)
         if price is None:
             continue
-        if price <= 0 and contract.security_type not in _MAY_BE_NEGATIVE:
+        if price <= 0 and contract.security_type not in MAY_BE_NEGATIVE:
             faults.append(f"{key} must be above 0; got {price}")
         elif steps is not None and not steps.is_legal(price):
             faults.append(_off_step(key, price, steps))
@@ -141,10 +143,13 @@ def check_against(
 
 def same_order(request: OrderRequest, contract: Contract, ticket: OrderTicket) -> bool:
     """Whether a request says what was sent; a request without an account means the same one."""
+    quantity = request.quantity
+    if not quantity and request.allocation is not None:
+        quantity = ticket.quantity  # which followed from the method
     asked = (
         contract.identity,
         request.action,
-        request.quantity,
+        quantity,
         request.order_type,
         request.limit_price,
         request.stop_price,

@@ -8,8 +8,8 @@ Refuses to know: which keys there are (`reading.py`).
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from enum import IntEnum, StrEnum
@@ -30,6 +30,7 @@ from ibkr_connector.model.orders import (
 )
 
 __all__ = [
+    "LARGEST",
     "Reader",
     "is_finite",
     "not_one_of",
@@ -45,12 +46,16 @@ __all__ = [
     "read_time",
     "read_values",
     "read_word",
+    "too_large",
     "unknown_key",
 ]
 
 E = TypeVar("E", bound=StrEnum)
 N = TypeVar("N", bound=IntEnum)
 Reader = Callable[[str, Any], Any]
+
+LARGEST: Final = Decimal(10) ** 15
+"""The most that a number of an order may be: beyond it a price can't be held against its step."""
 
 _OTHER_NAMES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -80,6 +85,14 @@ _OTHER_NAMES: Final[Mapping[str, str]] = MappingProxyType(
         "algostrategy": "algo",
         "cashqty": "cash_quantity",
         "monetaryvalue": "cash_quantity",
+        "fagroup": "allocation",
+        "faprofile": "allocation",
+        "famethod": "allocation",
+        "fapercentage": "allocation",
+        "group": "allocation",
+        "profile": "allocation",
+        "modelcode": "model",
+        "softdollartier": "soft_dollar_tier",
         "conditionscancelorder": "conditions_cancel",
         "conditionsignorerth": "conditions_outside_regular_hours",
     }
@@ -129,7 +142,22 @@ def read_number(key: str, value: object) -> Decimal:
         raise ValueError(f"{key} must be a number; got {value!r}") from None
     if not number.is_finite():
         raise ValueError(f"{key} must be a finite number; got {value!r}")
+    for fault in too_large(key, number):
+        raise ValueError(fault)
     return number
+
+
+def too_large(key: str, value: object) -> Iterator[str]:
+    """Tell of each number in a value, a record, or several of them, that is beyond `LARGEST`."""
+    if isinstance(value, Decimal):
+        if value.is_finite() and abs(value) > LARGEST:
+            yield f"{key} must be at most {LARGEST:,}; got {value}"
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from too_large(f"{key}.{field.name}".lstrip("."), getattr(value, field.name))
+    elif isinstance(value, tuple | list):
+        for one in value:
+            yield from too_large(key, one)
 
 
 def is_finite(number: object) -> bool:

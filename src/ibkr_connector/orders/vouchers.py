@@ -140,7 +140,7 @@ class Vouchers:
 
 def as_placed(examined: Examined) -> OrderRequest:
     """Return a request as it would be placed: its contract looked up, its account chosen."""
-    return replace(examined.request, contract=examined.contract, account=examined.account)
+    return replace(examined.request, contract=examined.contract, account=examined.account or None)
 
 
 def decision_of(voucher: Voucher, clock: Clock) -> Decision:

@@ -207,9 +207,11 @@ _ROWS: Final = (
     # Replaces a whole list: sent once, so that nobody's later change is undone by a repeat.
     _row("replace_advisor", Group.ACCOUNT, Lane.CONTROL, replay=_NEVER, deadline_s=15.0),
     _row("family_codes", Group.ACCOUNT, Lane.CONTROL, replay=_SAFE, attempt_s=10.0),
+    _row("soft_dollar_tiers", Group.ACCOUNT, Lane.CONTROL, replay=_SAFE, attempt_s=10.0),
     # TWS slows ambiguous look-ups down by itself (IB campus: reqContractDetails).
     _row("contract_details", Group.MARKET, Lane.DATA, replay=_SAFE, attempt_s=15.0),
     _row("market_rule", Group.MARKET, Lane.DATA, replay=_SAFE, attempt_s=5.0),
+    _row("matching_symbols", Group.MARKET, Lane.DATA, replay=_SAFE, attempt_s=5.0),
     _row("option_classes", Group.MARKET, Lane.DATA, replay=_SAFE, attempt_s=15.0),
     # Asked and called off again: two messages; ib_async waits four seconds for the answer.
     _row("option_value", Group.MARKET, Lane.DATA, replay=_SAFE, cost=2, attempt_s=15.0),

@@ -95,11 +95,12 @@ class Pacer:
         """
         if self._closed:
             raise _closing()
-        if op.cost > self.wire.burst - self.wire.spare(op.lane):
-            raise ValueError(f"a cost of {op.cost} never fits lane {op.lane.name}")
+        lane, cost = op.policy.lane, op.policy.cost
+        if cost > self.wire.burst - self.wire.spare(lane):
+            raise ValueError(f"a cost of {cost} never fits lane {lane.name}")
         now = self._clock.monotonic()
-        if not self._has_queue() and self._try(op, op.lane, now) == 0.0:
-            self._lanes[op.lane].passed += 1
+        if not self._has_queue() and self._try(op, lane, now) == 0.0:
+            self._lanes[lane].passed += 1
             return 0.0
         expected_s = self._expected_s(op, now)
         if now + expected_s > until:
@@ -274,10 +275,11 @@ class Pacer:
         return None, again_s
 
     def _try(self, op: Operation[Any], lane: Lane, now: float) -> float:
-        held_s = self._held_s(op, now)
-        if held_s > 0:
-            return held_s
-        return self._try_wire(op, op.cost, lane, now=now)
+        if op.history is not None or op.policy.apart_s:
+            held_s = self._held_s(op, now)
+            if held_s > 0:
+                return held_s
+        return self._try_wire(op, op.policy.cost, lane, now=now)
 
     def _try_wire(self, op: Operation[Any] | None, cost: int, lane: Lane, *, now: float) -> float:
         """Take the budget if all of it is there now; return the seconds until it may be."""

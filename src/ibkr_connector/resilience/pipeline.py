@@ -157,7 +157,7 @@ class Pipeline:
                 raise _timed_out(op, 0.0, SendDisposition.UNSENT)
             limit = self._timers.limit(ends)
             try:
-                with limit, paid(op.cost):
+                with limit, paid(op.policy.cost):
                     return await op.call()
             except TimeoutError as expired:
                 if not limit.expired:
@@ -174,7 +174,7 @@ class Pipeline:
             self._tell(EventKind.RETRYING, op, trip, error=error, wait_s=wait_s)
 
         try:
-            if op.replay is Replay.SAFE:
+            if op.policy.replay is Replay.SAFE:
                 result = await self._retry.run(attempt, until=until, on_retry=retrying)
             else:
                 result = await attempt()
@@ -281,7 +281,7 @@ class Pipeline:
             PipelineEvent(
                 kind=kind,
                 group=op.policy.group,
-                name=op.name,
+                name=op.policy.name,
                 correlation_id=current_correlation_id(),
                 attempt=trip.attempt,
                 elapsed_s=self._clock.monotonic() - trip.began,

@@ -8,15 +8,16 @@ call that succeeds pays for nothing. What may be tried again is read from the fa
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
-
-import tenacity
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.errors import IBKRError
 from ibkr_connector.model.orders import SendDisposition
 
 from . import backoff
+
+if TYPE_CHECKING:
+    import tenacity
 
 __all__ = ["Retry", "may_repeat"]
 
@@ -111,6 +112,9 @@ class Retry:
                 or state.upcoming_sleep > self._cap_s
                 or self._clock.monotonic() + state.upcoming_sleep >= until
             )
+
+        # it takes its time to import, and is needed when something has failed
+        import tenacity  # noqa: PLC0415
 
         def tell(state: tenacity.RetryCallState) -> None:
             on_retry(state.attempt_number, state.upcoming_sleep, last)

@@ -68,6 +68,7 @@ class Wire:
         self.budget = budget
         self.burst = min(BURST, max(4, budget // 4))
         self.reserve = min(max(2, int(budget * SOON_S)), self.burst // 3 + 1)
+        self._spare = {Lane.CANCEL: 0, Lane.ORDER: self.reserve // 2}
         self._window = Window(budget, SPAN_S)
         self._bucket = _Meter(clock, self.burst, self.burst / budget)
         self._rests_until = NEVER
@@ -85,20 +86,15 @@ class Wire:
 
     def spare(self, lane: Lane) -> int:
         """Return how many places a lane leaves to more urgent ones."""
-        match lane:
-            case Lane.CANCEL:
-                return 0
-            case Lane.ORDER:
-                return self.reserve // 2
-            case _:
-                return self.reserve
+        return self._spare.get(lane, self.reserve)
 
     def wait_s(self, now: float, cost: int, lane: Lane) -> float:
         """Return the seconds until `cost` messages may leave together, 0 when they may now."""
-        self._recover(now)
+        if self._window.limit != self.budget:
+            self._recover(now)
         spare = self.spare(lane)
         # a budget that the gateway has talked down must not shut out a bracket for ever
-        counted = min(cost, self.rate - spare)
+        counted = min(cost, self._window.limit - spare)
         wait_s = max(
             self._bucket.wait_s(cost + spare),
             self._window.opens_s(now, counted, early_s=SOON_S, spare=spare),
@@ -113,8 +109,8 @@ class Wire:
         return expected_s if lane <= Lane.ORDER else max(expected_s, self._rests_until - now)
 
     def take(self, now: float, cost: int) -> None:
-        """Count messages that `wait_s` has let through."""
-        self._bucket.take(cost)
+        """Count messages that `wait_s` has let through just now."""
+        self._bucket.fill(cost)
         self._window.take(now, cost)
 
     def charge(self, now: float) -> None:
@@ -178,6 +174,10 @@ class _Meter(AsyncLimiter):
     def take(self, amount: int) -> None:
         """Fill in; what does not fit is filled up to the brim."""
         self._leak()
+        self.fill(amount)
+
+    def fill(self, amount: int) -> None:
+        """As `take`, where `wait_s` has looked at the moment already."""
         self._level = min(self._level + amount, self.max_rate)
 
     def set_rate(self, per_second: float) -> None:

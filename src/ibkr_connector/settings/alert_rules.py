@@ -25,7 +25,7 @@ class AlertAction(StrEnum):
     """The same, and cancel our open orders."""
 
     FLATTEN = "flatten"
-    """The same, and close every position at the market, whichever account it is of."""
+    """The same, and close every position of the account that it is about, at the market."""
 
 
 class Side(StrEnum):

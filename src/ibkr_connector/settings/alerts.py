@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Final, Self, TypeVar
 
 from pydantic import (
     BeforeValidator,
@@ -23,12 +23,15 @@ from ibkr_connector.model.alerts import AlertKind, Severity
 from .alert_rules import BUILT_IN, AlertAction, Rule, Side, Unit
 from .files import ALERTS_NAME, is_there, read_yaml
 from .given import Given
-from .mistakes import described, refuse_unknown
+from .mistakes import Mistake, all_described, refuse, unknown_names
 from .secrets import resolve_secret
 
-__all__ = ["AlertRoute", "AlertRule", "AlertSettings", "read_alerts"]
+__all__ = ["AlertRoute", "AlertRule", "AlertSettings", "find_alerts", "read_alerts"]
 
 M = TypeVar("M", bound=Given)
+
+_ELSEWHERE: Final = SecretStr("json://nowhere")
+"""Stands for an address that is wrong, to look for what else is wrong of its route."""
 
 
 def _listed(value: object) -> object:
@@ -136,11 +139,14 @@ class AlertSettings(Given):
 
     @model_validator(mode="after")
     def _resolve(self) -> Self:
+        refuse(
+            mistake
+            for kind, given in self.rules.items()
+            for mistake in _contradictions(kind, given)
+        )
         for kind, built_in in BUILT_IN.items():
-            rule = built_in
-            if (given := self.rules.get(kind)) is not None:
-                rule = _changed(kind, built_in, given)
-            self._resolved[kind] = rule
+            given = self.rules.get(kind)
+            self._resolved[kind] = built_in if given is None else _changed(built_in, given)
         return self
 
 
@@ -153,77 +159,125 @@ def read_alerts(directory: Path) -> AlertSettings:
             contradictory; the error names the file, the key, the value and the remedy. A broken
             file is never taken for "no alerts".
     """
+    mistakes: list[Mistake] = []
+    found = find_alerts(directory, mistakes.append)
+    refuse(mistakes)
+    return found
+
+
+def find_alerts(directory: Path, complain: Callable[[Mistake], None]) -> AlertSettings:
+    """
+    Read `alerts.yaml` of a directory, and tell every mistake in it.
+
+    What is returned beside a mistake is of no use but to go on looking for others.
+    """
     path = directory / ALERTS_NAME
-    if not is_there(path):
-        return AlertSettings()
-    name, read = path.name, read_yaml(path)
-    refuse_unknown(read, AlertSettings.model_fields, f"key in {name}")
-    rules = _section(read, "rules", name)
-    refuse_unknown(rules, [kind.value for kind in BUILT_IN], f"rule in {name}")
-    made = {
-        kind: _made(AlertRule, _mapping(row, f"{name}: rules.{kind}"), f"{name}: rules.{kind}")
-        for kind, row in rules.items()
-    }
-    routes = {
-        str(key): _route(row, f"{name}: routes.{key}")
-        for key, row in _section(read, "routes", name).items()
-    }
-    given: dict[str, Any] = {"rules": made, "routes": routes}
-    if "enabled" in read:
-        given["enabled"] = read["enabled"]
-    settings = _made(AlertSettings, given, name)
-    settings._source = name
-    return settings
-
-
-def _route(row: object, place: str) -> AlertRoute:
-    values = dict(_mapping(row, place))
-    refuse_unknown(values, AlertRoute.model_fields, f"key in {place}")
-    url = values.get("url")
-    if not isinstance(url, str):
-        raise ConfigurationError(
-            f"{place}: url is not given", hint="write env:NAME, file:PATH, or a URL of Apprise's"
-        )
-    secret = resolve_secret(url, key="url", place=place)
-    if "://" not in secret.get_secret_value():
-        # what it is instead may be half of a secret, so it is not shown
-        raise ConfigurationError(
-            f"{place}: url is no URL", hint="as in json://host/path, mailto://..., tgram://..."
-        )
-    return _made(AlertRoute, {**values, "url": secret}, place)
-
-
-def _section(read: Mapping[str, Any], key: str, name: str) -> Mapping[str, Any]:
-    value = read.get(key)
-    return {} if value is None else _mapping(value, f"{name}: {key}")
-
-
-def _mapping(value: object, place: str) -> Mapping[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise ConfigurationError(
-            f"{place} is {value!r}, expected names and values", hint="see alerts.yaml.example"
-        )
-    nothing = ("", "~", "null", "Null", "NULL")
-    return {str(key): None if one in nothing else one for key, one in value.items()}
-
-
-def _made(model: type[M], values: Mapping[str, Any], place: str) -> M:
-    refuse_unknown(values, model.model_fields, f"key in {place}")
     try:
-        return model(**values)
+        read = read_yaml(path) if is_there(path) else None
     except ConfigurationError as error:
-        mistake = error.__cause__
-        if isinstance(mistake, ValidationError):
-            # said again with the place that the value came from, which the model cannot know
-            raise described(mistake, model, values, place=place) from mistake
-        raise ConfigurationError(f"{place}: {error.message}", hint=error.hint) from error
+        complain(Mistake.of(error, place=path.name))
+        return AlertSettings()
+    return AlertSettings() if read is None else _Reading(path.name, complain).settings(read)
 
 
-def _changed(kind: AlertKind, built_in: Rule, given: AlertRule) -> Rule:
-    place = f"rules.{kind}"
-    _check_fits(place, built_in, given)
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Reads one file; goes on behind each mistake, so that all of them are told at once."""
+
+    name: str
+    complain: Callable[[Mistake], None]
+
+    def settings(self, read: Mapping[str, Any]) -> AlertSettings:
+        self._tell(unknown_names(read, AlertSettings.model_fields, f"key in {self.name}"))
+        rows = self._rows(read, "rules")
+        known = {kind.value for kind in BUILT_IN}
+        self._tell(unknown_names(rows, known, f"rule in {self.name}"))
+        rules = {}
+        for kind, row in rows.items():
+            made = self._made(AlertRule, row, f"rules.{kind}") if kind in known else None
+            wrong = [] if made is None else list(_contradictions(AlertKind(kind), made))
+            self._tell(one.within(self.name) for one in wrong)
+            if made is not None and not wrong:
+                rules[kind] = made
+        routes = {
+            name: self._route(row, f"routes.{name}")
+            for name, row in self._rows(read, "routes").items()
+        }
+        given: dict[str, Any] = {
+            "rules": rules,
+            "routes": {name: route for name, route in routes.items() if route is not None},
+        }
+        if "enabled" in read:
+            given["enabled"] = read["enabled"]
+        settings = self._made(AlertSettings, given) or AlertSettings()
+        settings._source = self.name
+        return settings
+
+    def _route(self, values: Mapping[str, Any], key: str) -> AlertRoute | None:
+        url, place = values.get("url"), f"{self.name}: {key}"
+        secret = _ELSEWHERE
+        try:
+            if not isinstance(url, str):
+                raise ConfigurationError(
+                    f"{place}: url is not given",
+                    hint="write env:NAME, file:PATH, or a URL of Apprise's",
+                )
+            secret = resolve_secret(url, key="url", place=place)
+            if "://" not in secret.get_secret_value():
+                # what it is instead may be half of a secret, so it is not shown
+                raise ConfigurationError(
+                    f"{place}: url is no URL",
+                    hint="as in json://host/path, mailto://..., tgram://...",
+                )
+        except ConfigurationError as error:
+            self.complain(Mistake.of(error, place=place, key="url"))
+        return self._made(AlertRoute, {**values, "url": secret}, key)
+
+    def _rows(self, read: Mapping[str, Any], key: str) -> dict[str, Mapping[str, Any]]:
+        """Return the rows of a section by their names; those that are none are told."""
+        rows = {}
+        for word, row in self._mapping(read.get(key), key).items():
+            if row is None or isinstance(row, Mapping):
+                rows[word] = self._mapping(row, f"{key}.{word}")
+            else:
+                self._mapping(row, f"{key}.{word}")
+        return rows
+
+    def _mapping(self, value: object, key: str) -> Mapping[str, Any]:
+        if isinstance(value, Mapping):
+            nothing = ("", "~", "null", "Null", "NULL")
+            return {str(name): None if one in nothing else one for name, one in value.items()}
+        if value is not None:
+            error = ConfigurationError(
+                f"{self.name}: {key} is {value!r}, expected names and values",
+                hint="see alerts.yaml.example",
+            )
+            self.complain(Mistake.of(error, place=self.name, key=key))
+        return {}
+
+    def _made(self, model: type[M], values: Mapping[str, Any], key: str = "") -> M | None:
+        """Build a model; `None` when something in it is wrong, which is told."""
+        place = f"{self.name}: {key}" if key else self.name
+        if key:
+            self._tell(unknown_names(values, model.model_fields, f"key in {place}"))
+        known = {name: value for name, value in values.items() if name in model.model_fields}
+        try:
+            return model(**known)
+        except ConfigurationError as error:
+            mistake = error.__cause__
+            if isinstance(mistake, ValidationError):
+                # said again with the place that the value came from, which no model can know
+                self._tell(all_described(mistake, model, known, place=place))
+            else:
+                self.complain(Mistake.of(error).within(place))
+            return None
+
+    def _tell(self, mistakes: Iterable[Mistake]) -> None:
+        for mistake in mistakes:
+            self.complain(mistake)
+
+
+def _changed(built_in: Rule, given: AlertRule) -> Rule:
     changes: dict[str, Any] = {
         name: value
         for name in ("severity", "unit", "raise_after_s", "clear_after_s", "remind_s", "action")
@@ -236,56 +290,74 @@ def _changed(kind: AlertKind, built_in: Rule, given: AlertRule) -> Rule:
         changes["clear_at"] = given.clear_at
     if given.enabled is not None:
         changes["is_on"] = given.enabled
-    rule = replace(built_in, **changes)
-    _check_whole(place, rule)
-    return rule
+    return replace(built_in, **changes)
 
 
-def _check_fits(place: str, built_in: Rule, given: AlertRule) -> None:
+def _contradictions(kind: AlertKind, given: AlertRule) -> Iterator[Mistake]:
+    """Yield what in a rule does not fit its kind, or else what does not fit together."""
+    built_in, place = BUILT_IN[kind], f"rules.{kind}"
+    unfit = list(_unfit(place, built_in, given))
+    yield from unfit or _torn(place, _changed(built_in, given))
+
+
+def _unfit(place: str, built_in: Rule, given: AlertRule) -> Iterator[Mistake]:
     if built_in.side is Side.NONE:
         for name in ("threshold", "clear_at"):
             if (value := getattr(given, name)) is not None:
-                raise ConfigurationError(
-                    f"{place}.{name} is {value}, and this rule measures nothing", hint="remove it"
+                yield _wrong(
+                    f"{place}.{name}",
+                    value,
+                    why=", and this rule measures nothing",
+                    remedy="remove it",
                 )
     if given.unit is not None and given.unit not in built_in.units:
         fits = ", ".join(built_in.units) or "none"
-        raise ConfigurationError(
-            f"{place}.unit is {given.unit.value!r}, which does not fit", hint=f"expected: {fits}"
-        )
-    if given.unit not in (None, built_in.unit) and given.threshold is None:
-        raise ConfigurationError(
-            f"{place}.unit is {given.unit!s} without a threshold", hint="give the threshold in it"
+        unit = repr(given.unit.value)
+        yield _wrong(f"{place}.unit", unit, why=", which does not fit", remedy=f"expected: {fits}")
+    elif given.unit not in (None, built_in.unit) and given.threshold is None:
+        yield _wrong(
+            f"{place}.unit",
+            given.unit,
+            why=" without a threshold",
+            remedy="give the threshold in it",
         )
     if given.action not in (None, AlertAction.NONE) and not built_in.may_act:
-        raise ConfigurationError(
-            f"{place}.action is {given.action!s}, and this rule is not about an account's risk",
-            hint="remove it, or set it at margin_call, daily_loss, drawdown or the like",
+        yield _wrong(
+            f"{place}.action",
+            given.action,
+            why=", and this rule is not about an account's risk",
+            remedy="remove it, or set it at margin_call, daily_loss, drawdown or the like",
         )
 
 
-def _check_whole(place: str, rule: Rule) -> None:
+def _torn(place: str, rule: Rule) -> Iterator[Mistake]:
     if rule.side is Side.NONE:
         return
     if rule.threshold is None:
         if rule.is_on:
-            raise ConfigurationError(
-                f"{place}.enabled is true, and there is no threshold", hint="give one"
+            yield _wrong(
+                f"{place}.enabled", "true", why=", and there is no threshold", remedy="give one"
             )
         return
     share_above_one = rule.unit is Unit.SHARE and rule.threshold > 1
     if share_above_one or (rule.threshold <= 0 and rule.side is Side.ABOVE):
         expected = "a share above 0, up to 1" if rule.unit is Unit.SHARE else "above 0"
-        raise ConfigurationError(
-            f"{place}.threshold is {rule.threshold}", hint=f"expected: {expected}"
-        )
+        yield _wrong(f"{place}.threshold", rule.threshold, why="", remedy=f"expected: {expected}")
     if rule.clear_at is None:
         return
     sign = 1 if rule.side is Side.ABOVE else -1
     if sign * rule.clear_at > sign * rule.threshold:
         word = "above" if rule.side is Side.ABOVE else "below"
-        raise ConfigurationError(
-            f"{place}.clear_at is {rule.clear_at}, {word} the threshold {rule.threshold}, "
+        yield _wrong(
+            f"{place}.clear_at",
+            rule.clear_at,
+            why=f", {word} the threshold {rule.threshold}, "
             "so it would be cleared and raised at once",
-            hint="give a clear_at on the other side of the threshold, or leave it out",
+            remedy="give a clear_at on the other side of the threshold, or leave it out",
         )
+
+
+def _wrong(key: str, value: object, *, why: str, remedy: str) -> Mistake:
+    return Mistake(
+        place="", key=key, value=str(value), problem=f"{key} is {value}{why}", remedy=remedy
+    )

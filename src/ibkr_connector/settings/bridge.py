@@ -87,6 +87,9 @@ class BridgeSettings(Given):
     )
     tls_certificate: Path | None = Field(default=None, description="Certificate chain (PEM).")
     tls_key: Path | None = Field(default=None, description="Private key of it (PEM).")
+    tls_key_password: Secret | None = Field(
+        default=None, description="Of the key, or where it stands: `file:`, `env:`, `keyring:`."
+    )
     requests_per_s: float = Field(
         default=500, gt=0, description="Requests of one caller that are answered, for long."
     )
@@ -133,6 +136,10 @@ class BridgeSettings(Given):
             raise ConfigurationError(
                 "TLS needs a certificate and its key, and one of them is not set",
                 hint="set both tls_certificate and tls_key, or neither",
+            )
+        if self.tls_key_password is not None and self.tls_key is None:
+            raise ConfigurationError(
+                "tls_key_password is of no key", hint="set tls_key too, or leave it out"
             )
         for path in (self.tls_certificate, self.tls_key):
             if path is not None and not path.is_file():

@@ -73,7 +73,7 @@ def load_bridge(overrides: Mapping[str, Any]) -> BridgeSettings:
     except ConfigurationError as error:
         if isinstance(error.__cause__, ValidationError):
             mistake = error.__cause__
-            shown = {**values, "token": "***"}
+            shown = {**values, "token": "***", "tls_key_password": "***"}
             raise described(
                 mistake, BridgeSettings, shown, place="bridge", origins=origins
             ) from mistake

@@ -20,8 +20,8 @@ from pydantic_settings import BaseSettings
 from ibkr_connector.errors import ConfigurationError
 from ibkr_connector.model.status import TradingMode
 
-from .alerts import AlertSettings, read_alerts
-from .files import ALERTS_NAME, PERMISSIONS_NAME, RISK_NAME, is_there, read_yaml
+from .alerts import find_alerts
+from .files import PERMISSIONS_NAME, RISK_NAME, is_there, read_yaml
 from .mistakes import Mistake, Mistakes, all_described, is_secret, masked, unknown_names
 from .model import Settings
 from .places import (
@@ -142,8 +142,7 @@ def gather(
             merged["permissions"] = permissions
             origins["permissions"] = PERMISSIONS_NAME
     if "alerts" not in merged:
-        place = ALERTS_NAME
-        alerts = tried(lambda: read_alerts(directory), AlertSettings(), complain, place=place)
+        alerts = find_alerts(directory, complain)
         merged["alerts"], origins["alerts"] = alerts, alerts.source
     settings = _built(Settings, merged, complain, place="settings", origins=origins)
     if settings is None:

@@ -96,6 +96,10 @@ class Mistake:
             self, place=self.place or first, problem=f"{self.problem} ({'; '.join(where)})"
         )
 
+    def within(self, place: str) -> Mistake:
+        """Return it as one of a place that its sentence does not name yet."""
+        return replace(self, place=place, problem=f"{place}: {self.problem}")
+
     @classmethod
     def of(
         cls,

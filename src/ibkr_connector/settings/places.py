@@ -13,7 +13,6 @@ from dotenv.parser import parse_stream
 
 from ibkr_connector.errors import ConfigurationError
 
-from .bridge import BRIDGE_VARIABLES
 from .files import (
     ALERTS_NAME,
     INI_NAME,
@@ -127,10 +126,12 @@ def variables(place: str, found: Mapping[str, str], complain: Complain) -> Layer
         if mine.get(plain, value) != value:
             complain(_twice(place, plain))
         mine[plain] = value
-    for mistake in unknown_names(
-        mine, fields.keys() | _LOADER_VARIABLES | BRIDGE_VARIABLES, f"variable in the {place}"
-    ):
-        complain(mistake)
+    known = fields.keys() | _LOADER_VARIABLES
+    if mine.keys() - known:
+        from .bridge import BRIDGE_VARIABLES  # noqa: PLC0415  # few programs have any of them
+
+        for mistake in unknown_names(mine, known | BRIDGE_VARIABLES, f"variable in the {place}"):
+            complain(mistake)
     for mistake in _near_misses(found, fields, place):
         complain(mistake)
     for bare in sorted(_BARE):

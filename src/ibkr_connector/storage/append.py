@@ -24,7 +24,7 @@ from typing import Any, Final
 from ibkr_connector.errors import ConfigurationError
 
 from .chain import GENESIS
-from .writer import Chain, Draft, Entry, Row, Writer, entry_of, follow, sound
+from .writer import Chain, Draft, Entry, Row, Writer, entry_of, follow, no_journal, sound
 
 __all__ = [
     "AppendLog",
@@ -211,7 +211,7 @@ def _fetch(
     tells: Callable[[str], bool] = lambda body: True,
 ) -> list[Any]:
     if not path.is_file():
-        raise ConfigurationError(f"there is no journal at {path}")
+        raise no_journal(path)
     try:
         try:
             return _rows(str(path), query, values, tells=tells)

@@ -24,7 +24,7 @@ from ibkr_connector.errors import ConfigurationError
 
 from .chain import GENESIS
 from .dsn import dsn_of
-from .writer import Chain, Entry, Row, Writer, entry_of, follow, sound
+from .writer import Chain, Entry, Row, Writer, entry_of, follow, no_journal, sound
 
 __all__ = [
     "PostgresLog",
@@ -360,7 +360,7 @@ async def _check_table(connection: Any, place: PostgresPlace) -> None:
         "SELECT obj_description(to_regclass('ibkr_journal_entries')::oid, 'pg_class')"
     )
     if found is None:
-        raise ConfigurationError(f"there is no journal at {place}")
+        raise no_journal(place)
     if found != FORMAT:
         raise ConfigurationError(
             f"the journal {place} has the format {found!r}; this version reads {FORMAT!r}",

@@ -20,9 +20,23 @@ from ibkr_connector.errors import ConfigurationError
 
 from .chain import GENESIS, link
 
-__all__ = ["Chain", "Done", "Draft", "Entry", "Row", "Writer", "entry_of", "follow", "sound"]
+__all__ = [
+    "Chain",
+    "Done",
+    "Draft",
+    "Entry",
+    "Row",
+    "Writer",
+    "entry_of",
+    "follow",
+    "no_journal",
+    "sound",
+]
 
 _LARGEST_BATCH: Final = 512
+
+WAY_S: Final = 0.0003
+"""How long at the most whoever hands something in makes way for the writer."""
 
 Row = tuple[int, str, str, str, str, str, str, str]
 """An entry as a row: seq, time, kind, key, correlation id, cause, body, digest."""
@@ -99,6 +113,10 @@ class Writer(ABC):
         self._failure: Exception | None = None
         self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._closed = False
+        self._rests = False
+        # locked but for the moment between the writer's coming to the disk and its being noticed
+        self._at_disk = threading.Lock()
+        self._at_disk.acquire()
         self.stopwatch: Callable[[], Callable[[], None]] | None = None
         """Called before rows are put in, and what it returns behind it, when that went well."""
         self._thread = threading.Thread(target=self._write, name="ibkr-journal", daemon=True)
@@ -114,8 +132,19 @@ class Writer(ABC):
         """Do what may wait until nobody does; must not raise."""
 
     def append(self, drafts: Sequence[Draft], done: Done) -> None:
-        """Hand in drafts that are to be written together, or not at all."""
+        """
+        Hand in drafts that are to be written together, or not at all.
+
+        An idle writer thread has to wake up and to get the interpreter lock before it can start. A
+        caller that goes straight on with other work would hold that lock all the while; so it gives
+        way until the writer has reached the disk, `WAY_S` at the most, and then both run at once.
+        """
+        makes_way = self._rests and bool(drafts)
+        if makes_way:  # what was not noticed the last time is none of this time's business
+            self._at_disk.acquire(blocking=False)
         self._queue.put(_Work(lambda: drafts, done, quiet=False))
+        if makes_way:
+            self._at_disk.acquire(timeout=WAY_S)
 
     def post(self, making: Making, failed: Done) -> None:
         """Hand in drafts for which nobody waits; they are made where they are written."""
@@ -137,7 +166,9 @@ class Writer(ABC):
             self._let_go()
 
     def _next_batch(self) -> list[_Work] | None:
+        self._rests = True
         first = self._queue.get()
+        self._rests = False
         if first is None:
             return None
         batch = [first]
@@ -158,6 +189,8 @@ class Writer(ABC):
                 rows = self._rows(batch)
                 if rows:
                     stop = self.stopwatch() if self.stopwatch is not None else None
+                    if self._at_disk.locked():
+                        self._at_disk.release()
                     self._insert(rows)
                     if stop is not None:
                         stop()
@@ -244,3 +277,12 @@ def follow(entries: Iterable[Entry], *, after: int = 0, digest: str = GENESIS) -
             return Chain(entries=seq, head=digest, first_broken=seq + 1)
         seq, digest = entry.seq, following
     return Chain(entries=seq, head=digest)
+
+
+def no_journal(place: object) -> ConfigurationError:
+    """Return the error of who wants to read a journal that nobody has begun."""
+    return ConfigurationError(
+        f"there is no journal at {place}",
+        hint="nothing was ordered with this profile, mode and client id, each of which has a "
+        "journal of its own: name another one, or place an order first",
+    )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import stat
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,7 +23,15 @@ from ibkr_connector.account.flex import parse_flex
 from ibkr_connector.account.flex_check import check_flex
 from ibkr_connector.account.flex_findings import Finding, Whose
 from ibkr_connector.account.flex_service import fetch_flex
-from ibkr_connector.errors import AccountError, IBKRError, RequestTimeoutError
+from ibkr_connector.codes.flex import FLEX
+from ibkr_connector.errors import (
+    AccountError,
+    ConfigurationError,
+    FlexError,
+    IBKRError,
+    RequestTimeoutError,
+)
+from ibkr_connector.model.statements import FlexReason
 from ibkr_connector.orders.history import RecordedOrder, read_orders
 from ibkr_connector.settings import Settings
 from ibkr_connector.simulator import HostedSimulator
@@ -295,7 +304,7 @@ async def test_a_statement_is_asked_for_until_it_is_written(service: Service) ->
     ]
     assert [asked["q"] for _, asked, _ in service.asked] == [["77"], *[["4242"]] * 3]
     assert all(asked["t"] == [TOKEN] and asked["v"] == ["3"] for _, asked, _ in service.asked)
-    assert all(agent and "urllib" not in agent for _, _, agent in service.asked)
+    assert all(re.fullmatch(r"Python/3\.\d+", agent) for _, _, agent in service.asked)
     assert clock.now == 3  # a second, then two
 
 
@@ -319,13 +328,41 @@ async def test_an_expired_token_is_told_with_its_remedy_and_asked_once(service: 
     assert len(service.asked) == 1
 
 
-@pytest.mark.parametrize(
-    ("code", "said"),
-    [(1014, "no such query"), (1015, "not valid"), (1011, "switch the Flex web"), (4711, "lists")],
-)
-async def test_other_refusals_are_told(service: Service, code: int, said: str) -> None:
-    service.begin = refused(code, "no")
-    assert said in str(await failed(service))
+@pytest.mark.parametrize("code", sorted(FLEX))
+async def test_each_refusal_is_its_own_error_or_is_waited_out(service: Service, code: int) -> None:
+    row = FLEX[code]
+    service.begin = refused(code, f"no, {TOKEN}")
+    error = await failed(service, deadline_s=100.0)
+    if row.wait_s is None:
+        assert isinstance(error, FlexError)
+        assert (error.flex_code, error.reason, error.hint) == (code, row.reason, row.remedy)
+        assert len(service.asked) == 1
+    else:
+        assert isinstance(error, RequestTimeoutError)
+        assert f"its last answer was {code}: {row.reason}" in str(error)
+        # IB allows ten a minute
+        assert 2 <= len(service.asked) <= 11
+
+
+async def test_a_number_that_is_not_listed_is_final(service: Service) -> None:
+    service.begin = refused(4711, "no")
+    error = await failed(service)
+    assert isinstance(error, FlexError)
+    assert (error.flex_code, error.reason) == (4711, FlexReason.UNKNOWN)
+
+
+async def test_other_days_are_asked_for_instead_of_the_querys(service: Service) -> None:
+    service.answers = [EMPTY]
+    first, last = date(2026, 3, 4), date(2026, 3, 5)
+    given: dict[str, Any] = {"url": service.url, "clock": Leaping()}
+    await fetch_flex(token=TOKEN, query=77, from_date=first, to_date=last, **given)
+    (_, begun, _), (_, taken, _) = service.asked
+    assert (begun["fd"], begun["td"]) == (["20260304"], ["20260305"])
+    assert not {"fd", "td"} & taken.keys()
+    for wrong in ((first, None), (last, first), (first, date(2027, 3, 5))):
+        error = await failed(service, from_date=wrong[0], to_date=wrong[1])
+        assert isinstance(error, ConfigurationError)
+    assert len(service.asked) == 2
 
 
 async def test_too_many_requests_are_waited_out(service: Service) -> None:

@@ -174,6 +174,10 @@ async def test_what_follows_from_the_history_is_served_with_it(tmp_path: Path) -
         assert held_now.net_liquidation == ledger.net_liquidation
         assert [part.name for part in held_now.by_symbol] == ["AAPL"]
         assert (await portfolio.concentration()).hhi == 1.0
+        at: Any = one.clock.utcnow()
+        with pytest.raises(AccountError, match="account must be text") as refused:
+            await one.run(portfolio.returns(at))
+        assert "start=" in (refused.value.hint or "")
         found = await one.run(portfolio.returns())
         assert found.gain == ledger.net_liquidation - 1_000_000
         assert found.total == pytest.approx(float(found.gain) / 1e6)

@@ -190,6 +190,42 @@ async def test_two_programs_of_a_firm_that_watch_the_same_account_are_both_whole
             await one.run(second.aclose())
 
 
+async def test_a_program_whose_window_another_keeps_shut_trades_and_gets_it_when_that_is_gone(
+    tmp_path: Path,
+) -> None:
+    # whoever asks for another account's window than another client has open is told 2101
+    async with rig(tmp_path / "first", accounts=FIRM, account_id="DU1") as one:
+        settings = Settings.load(
+            port=one.simulator.port,
+            client_id=2,
+            account_id="DU2",
+            readonly=False,
+            reset_windows="none",
+            state_dir=tmp_path / "second",
+        )
+        second = await Engine.open(settings, clock=one.clock)
+        try:
+            await one.run(second.connect())
+            status = second.status()
+            assert (status.state, status.degraded_by) == (ConnectionState.READY, ())
+            quote(one, "100.00")
+            placed = await one.run(
+                second.orders.place({"symbol": "AAPL", "action": "BUY", "quantity": 5})
+            )
+            await one.run(second.orders.wait_for(placed.order_id, lambda now: now.is_closed))
+            await one.advance(2)
+            assert second.account.summary("DU2").total_value is not None
+            (held,) = second.account.positions("DU2")
+            assert (held.quantity, held.current_price) == (Decimal(5), None)
+            # the first one goes, and the next round shows what was shut
+            await one.close()
+            await one.advance(400)
+            (held,) = second.account.positions("DU2")
+            assert held.current_price == Decimal("100.00")
+        finally:
+            await one.run(second.aclose())
+
+
 async def test_an_advisors_groups_are_read_set_and_used(tmp_path: Path) -> None:
     async with rig(tmp_path, accounts=FIRM) as one:
         quote(one, "100.00")

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
 
-from ibkr_connector.errors import OrderRejectedError
+from ibkr_connector.errors import OrderRejectedError, TradingHaltedError
 from ibkr_connector.model.alerts import AlertKind, AlertStep
-from ibkr_connector.model.status import ConnectionState
 from ibkr_connector.settings import RiskSettings
 from ibkr_connector.settings.alert_rules import AlertAction
 from ibkr_connector.settings.alerts import AlertRule, AlertSettings
-from ibkr_connector.simulator import Answer, ForeignOrder, Reject, Rewrite
+from ibkr_connector.simulator import ForeignOrder, Reject, Rewrite
 from ibkr_connector.simulator.scenario import HoldQuote
 from kit.alerts import watched
 from kit.rig import Rig
@@ -173,76 +171,30 @@ async def test_two_connectors_of_one_state_directory_do_not_both_watch_an_accoun
         other.close()
 
 
-# --- everything at once -----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("seed", [1, 2])
-async def test_in_a_chaos_each_kind_is_raised_once_cleared_once_and_never_storms(
-    tmp_path: Path, seed: int
+async def test_an_alert_cancels_and_closes_in_the_account_alone_that_it_is_about(
+    tmp_path: Path,
 ) -> None:
-    """Things go wrong in any order, each again and again while it lasts, and then are well."""
-    chance = Random(seed)
-    rules = {
-        K.CONNECTION_LOST: AlertRule(raise_after_s=0),
-        K.BROKER_LINK_LOST: AlertRule(raise_after_s=0),
-    }
-    settings: dict[str, Any] = {
-        "risk": WIDE,
-        "alerts": AlertSettings(rules=rules),
-        "breaker_fail_max": 2,
-        "request_timeout_s": 3.0,
-    }
-    text = "Historical Market Data Service error message:Historical data request pacing violation"
-
-    async def link(made: Rig) -> None:
-        for _ in range(chance.randint(2, 5)):
-            made.simulator.notice(1100, "Connectivity between IB and TWS has been lost.")
-            await made.advance(chance.uniform(1, 20))
-        made.simulator.notice(1102, "Connectivity restored - data maintained.")
-        await made.ready()
-
-    async def cuts(made: Rig) -> None:
-        for _ in range(chance.randint(2, 4)):
-            made.simulator.cut()
-            await made.until(lambda: made.state is not ConnectionState.READY)
-            await made.ready()
-
-    async def rejections(made: Rig) -> None:
-        times = chance.randint(2, 8)
-        made.simulator.inject(Reject(code=201, text="Order rejected - reason: no", times=times))
-        order = {"symbol": "AAPL", "action": "BUY", "quantity": 1, "order_type": "LMT"}
-        for _ in range(times):
-            placing = made.engine.orders.place({**order, "limit_price": "1"})
-            with pytest.raises(OrderRejectedError):
-                await made.run(placing, step_s=0.2)
-
-    async def pace(made: Rig) -> None:
-        made.simulator.inject(Answer(to="ReqHistoricalData", code=162, text=text, times=1))
-        wanted = made.engine.market.bars("AAPL", duration="1800 S", bar_size="5 secs")
-        await made.run(wanted, step_s=1.0)
-
-    async def margin(made: Rig) -> None:
-        for at in ("110", "114", "109", "103", "104", "102", "190"):
-            await price(made, at)
-
-    async with watched(tmp_path, look_s=5.0, **settings) as (made, heard):
-        await bought(made)
-        blows = [link, cuts, rejections, pace, margin]
-        chance.shuffle(blows)
-        for blow in blows:
-            await blow(made)
-            await made.advance(chance.uniform(0, 60))
-        await made.advance(700)
-        expected = {
-            K.BROKER_LINK_LOST,
-            K.CONNECTION_LOST,
-            K.ORDER_REJECTED,
-            K.PACING,
-            K.MARGIN_CUSHION,
-            K.MARGIN_CALL,
-            K.DAILY_LOSS,
-            K.DRAWDOWN,
-        }
-        assert Counter(heard.steps()) == {(kind, step): 1 for kind in expected for step in (R, C)}
-        assert made.engine.alarms.active == ()
-        assert made.engine.alarms.failures == 0
+    other = "DU7654321"
+    rules = {K.MARGIN_CALL: AlertRule(action=AlertAction.FLATTEN)}
+    accounts = {ACCOUNT: Decimal(1_000_000), other: Decimal(1_000_000)}
+    given: dict[str, Any] = {"alerts": AlertSettings(rules=rules), "risk": WIDE}
+    async with watched(tmp_path, look_s=5.0, accounts=accounts, **given) as (made, heard):
+        await price(made, "190")
+        orders = made.engine.orders
+        rest = {"symbol": "AAPL", "action": "BUY", "order_type": "LMT", "limit_price": "1"}
+        for account, quantity in ((ACCOUNT, 9000), (other, 10)):
+            buy = {**rest, "order_type": "MKT", "limit_price": None, "quantity": quantity}
+            await made.run(orders.place({**buy, "account": account}), step_s=0.5)
+            await made.run(orders.place({**rest, "quantity": 1, "account": account}), step_s=0.5)
+        await price(made, "100")
+        (call,) = [one.alert for one in heard.of(K.MARGIN_CALL) if one.step is R]
+        assert (call.key, call.action) == (ACCOUNT, "flatten")
+        report = await made.run(made.engine.guard.carry_out(), step_s=0.5)
+        assert (report.cancelled, report.closed, report.problems) == (1, 1, ())
+        await made.advance(200)
+        left = {one.account: one.quantity for one in made.engine.positions(None) if one.quantity}
+        assert left == {other: Decimal(10)}
+        assert [one.account for one in orders.orders(open_only=True)] == [other]
+        # and nothing new is opened in either
+        with pytest.raises(TradingHaltedError):
+            await made.run(orders.place({**rest, "quantity": 1, "account": other}), step_s=0.5)

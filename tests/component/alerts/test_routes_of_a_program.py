@@ -9,11 +9,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from ibkr_connector import IBKRConnector
+from ibkr_connector import ConfigurationError, IBKRConnector
 from ibkr_connector.model.alerts import Alert, AlertChange
 from ibkr_connector.settings.alerts import AlertSettings, read_alerts
 from ibkr_connector.simulator import HostedSimulator
@@ -115,6 +116,9 @@ async def test_streams_hooks_and_acknowledging_on_another_loop(
         await until_written(ib)
         (kept,) = await ib.alerts.history(kind="kill_switch")
         assert (kept.acknowledged_by, kept.is_active) == ("me", False)
+        assert await ib.alerts.history(since=kept.raised_at + timedelta(seconds=1)) == ()
+        with pytest.raises(ConfigurationError, match="names no time zone"):
+            await ib.alerts.history(since=kept.raised_at.replace(tzinfo=None))
         assert await ib.alerts.outstanding() == await ib.alerts.receipts() == ()
         assert await ib.alerts.test() == ()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -22,6 +23,9 @@ LEFT_OUT = {"/connect", "/disconnect", "/v1/connect", "/v1/disconnect"}
 """They would end what the others are tried on."""
 
 PARTS = {"parameters", "requestBody"}
+
+EXAMPLES = 40 if os.environ.get("HYPOTHESIS_PROFILE") == "soak" else 1
+"""Of each operation in each manner; the long run is for those who look for faults."""
 
 OPERATIONS = [
     (path, method)
@@ -47,7 +51,7 @@ def test_an_endpoint_does_what_it_says(
         return  # nothing can be said wrongly
 
     @settings(
-        max_examples=3,
+        max_examples=EXAMPLES,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
         database=None,
@@ -61,6 +65,8 @@ def test_an_endpoint_does_what_it_says(
                 content_type_conformance,
                 response_schema_conformance,
             ],
+            # one that asks for the same ticks again waits until the gateway may be asked
+            timeout=60,
             headers={"Connection": "close"},
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -35,9 +36,7 @@ CALLS = [
 
 def path_of(template: str) -> str:
     """Fill in a path."""
-    for name in ("{symbol}", "{order_id}", "{which}", "{name}"):
-        template = template.replace(name, "1")
-    return template
+    return re.sub(r"\{\w+\}", "1", template)
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +209,10 @@ def test_an_allowed_page_may_read_the_answer_and_others_may_not(door: Served) ->
     asked = {"Origin": "https://desk.example", "Access-Control-Request-Method": "POST"}
     answer = door.call("OPTIONS", "/orders", headers=asked)
     assert answer.headers["access-control-allow-origin"] == "https://desk.example"
+    # what the pages say of keys and of answers that they have already
+    assert {"Idempotency-Key", "If-None-Match"} <= set(
+        answer.headers["access-control-allow-headers"].split(", ")
+    )
     asked["Origin"] = "https://evil.example"
     assert (
         "access-control-allow-origin" not in door.call("OPTIONS", "/orders", headers=asked).headers
@@ -284,6 +287,7 @@ BODIES = st.one_of(
             b'{"symbol": "\\ud800", "action": "BUY", "quantity": 1}',
             b'{"symbol": "A", "symbol": "B"}',
             b'{"__proto__": {}}',
+            b'{"symbol": "A\\u0000B", "action": "BUY", "quantity": 1}',
             b"\xff\xfe",
         ]
     ),
@@ -304,6 +308,64 @@ def test_no_body_is_a_mistake_of_ours(
     assert answer.status != 500, answer.body
     if answer.status >= 400:
         assert answer.slug
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/quotes/A%00B", None),
+        ("GET", "/v1/scans/A?location=%00", None),
+        ("GET", "/v1/news/article?provider=A%00&article_id=1", None),
+        ("POST", "/orders", {"symbol": "A\0B", "action": "BUY", "quantity": 1}),
+    ],
+)
+def test_no_text_has_what_ends_the_texts_of_tws(
+    door: Served, method: str, path: str, body: object
+) -> None:
+    answer = door.call(method, path, body, headers=bearer(ALL))
+    assert (answer.status, answer.slug) == (422, "invalid-request")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "kind", "slug", "hint"),
+    [
+        ("GET", "/v1/nowhere", None, "not-found", "/openapi.json"),
+        ("PUT", "/orders", None, "method-not-allowed", "/openapi.json"),
+        # what curl says when nobody tells it otherwise
+        ("POST", "/orders", "application/x-www-form-urlencoded", "invalid-request", "Content-Type"),
+    ],
+)
+def test_who_knocks_at_the_wrong_door_is_shown_the_way(
+    door: Served, method: str, path: str, kind: str | None, slug: str, hint: str
+) -> None:
+    headers = bearer(ALL) | ({} if kind is None else {"Content-Type": kind})
+    raw = None if kind is None else b'{"symbol": "AAPL", "action": "BUY", "quantity": 1}'
+    answer = door.call(method, path, headers=headers, raw=raw)
+    assert answer.slug == slug
+    assert hint in answer.json["hint"]
+
+
+LABELS = st.text(alphabet="abcdeilrsvk0123456789-", min_size=1, max_size=12)
+
+
+@settings(max_examples=40)
+@given(
+    scheme=st.sampled_from(["http", "https", "HTTPS", "file", "null", "ws", "chrome-extension"]),
+    host=st.one_of(
+        st.lists(LABELS, min_size=1, max_size=4).map(".".join),
+        st.sampled_from(["desk.example.", "desk.example@evil", "evil/desk.example", "[::1]"]),
+    ),
+    port=st.sampled_from(["", ":443", ":80", ":8443", ":x", ":"]),
+)
+def test_made_up_origins_open_nothing(door: Served, scheme: str, host: str, port: str) -> None:
+    origin = f"{scheme}://{host}{port}"
+    if origin.lower() == "https://desk.example":
+        return
+    for asked in ({"Origin": origin}, {"Origin": origin, "Host": "localhost"}):
+        assert door.get("/health", headers=asked).status == 403
+        answer = door.post("/orders", {}, headers={**asked, **bearer(ALL)})
+        assert answer.status == 403
+        assert "access-control-allow-origin" not in answer.headers
 
 
 def test_an_id_goes_through_and_nonsense_does_not(door: Served) -> None:

@@ -33,6 +33,13 @@ def keyed(key: str) -> dict[str, str]:
     return {"Idempotency-Key": key}
 
 
+def test_the_id_of_a_request_is_in_the_journal_of_its_order(bridge: Served) -> None:
+    placed = bridge.post("/v1/orders", RESTING, headers={"X-Request-ID": "desk-7f"})
+    assert placed.headers["x-request-id"] == "desk-7f"
+    history = bridge.get(f"/v1/orders/{placed.json['order_ref']}/history").json
+    assert {step["correlation_id"] for step in history["steps"]} == {"desk-7f"}
+
+
 def test_an_order_loses_no_digit_on_the_way(bridge: Served) -> None:
     placed = bridge.post("/v1/orders", RESTING)
     assert placed.status == 201

@@ -6,9 +6,9 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -59,9 +59,10 @@ def get(url: str) -> Any:
 
 
 def until_ready(url: str) -> None:
-    # another process: there is nothing to wait on but its word
+    # another process: there is nothing to wait on but its word, and it needs the processor itself
     end = time.monotonic() + 60  # noqa: TID251
     while time.monotonic() < end:  # noqa: TID251
+        threading.Event().wait(0.05)
         try:
             assert get(f"{url}/readyz")["ready"]
         except urllib.error.HTTPError as error:
@@ -71,15 +72,23 @@ def until_ready(url: str) -> None:
     raise AssertionError("it does not become ready")
 
 
+def shown(heading: str, *, page: Path = DOCS / "how-to" / "bridge.md") -> list[str]:
+    """Return the commands that a page shows first under a heading."""
+    block = page.read_text("utf-8").split(heading)[1].split("```sh\n")[1].split("```")[0]
+    return re.split(r"\n(?=curl)", block.replace("\\\n", "").strip())
+
+
 def test_the_commands_of_the_page_work_and_the_end_is_a_good_one(
     serve: Serve, tmp_path: Path
 ) -> None:
-    process, url = serve("--sim")
+    # what is set for a real gateway is of no simulated one, and its places stay untouched
+    real = {"IBKR_ACCOUNT_ID": "U7654321", "IBKR_HISTORY_DIR": str(tmp_path / "kept")}
+    real["IBKR_JOURNAL_URL"] = real["IBKR_DATABASE_URL"] = "postgresql://nobody@127.0.0.1:1/none"
+    process, url = serve("--sim", **real)
     until_ready(url)
-    page = (DOCS / "how-to" / "bridge.md").read_text("utf-8")
-    shown = page.split("## The calls of the first day")[1].split("```sh\n")[1].split("```")[0]
-    commands = re.split(r"\n(?=curl)", shown.replace("\\\n", "").strip())
-    assert len(commands) == 10
+    commands = [*shown("## The calls of the first day"), *shown("## Everything else")]
+    assert len(commands) == 14
+    assert shown("## Over HTTP", page=DOCS.parent / "README.md") == commands[:10]
     script = tmp_path / "calls.sh"
     calls = [
         command.replace("http://127.0.0.1:8092", url) + " --fail; echo" for command in commands
@@ -89,7 +98,8 @@ def test_the_commands_of_the_page_work_and_the_end_is_a_good_one(
         ["bash", script], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    told = [json.loads(line) for line in done.stdout.splitlines()]
+    lines = done.stdout.splitlines()
+    told = [json.loads(line) for line in lines[:10]]
     assert told[0]["connected"] is True
     assert told[1]["symbol"] == "AAPL"
     assert told[2]["candles"]
@@ -100,30 +110,28 @@ def test_the_commands_of_the_page_work_and_the_end_is_a_good_one(
     assert told[7]["cash"] > 0
     assert told[8]["connected"] is False
     assert told[9]["connected"] is True
+    assert lines[10].startswith("timestamp,open,high,low,close")
+    sized, options, roll = (json.loads(line) for line in lines[-3:])
+    assert float(sized["quantity"]) > 0
+    assert options["items"]
+    assert roll["symbol"] == "ES"
+    assert not (tmp_path / "kept").exists()
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 0, said
 
 
 def test_it_goes_on_trying_until_there_is_a_gateway(
-    serve: Serve, make_ibkr_gateway: Callable[..., Any], unused_port: int
+    serve: Serve, make_ibkr_gateway: Callable[..., Any], free_port: int
 ) -> None:
-    _, url = serve(IB_GATEWAY_PORT=str(unused_port), IB_GATEWAY_HOST="127.0.0.1", AUTO_CONNECT="1")
+    _, url = serve(IB_GATEWAY_PORT=str(free_port), IB_GATEWAY_HOST="127.0.0.1", AUTO_CONNECT="1")
     with pytest.raises(urllib.error.HTTPError) as told:
         get(f"{url}/readyz")
     told.value.close()
     assert told.value.code == 503
-    make_ibkr_gateway(port=unused_port)
+    make_ibkr_gateway(port=free_port)
     until_ready(url)
     assert get(f"{url}/health")["status"] == "ready"
-
-
-@pytest.fixture
-def unused_port() -> int:
-    """Return a port on which nobody listens at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-    return port
 
 
 @pytest.mark.parametrize(
@@ -146,11 +154,11 @@ def test_what_cannot_be_served_is_said_and_nothing_begins(
     assert says in ran.output.replace("\n", " ")
 
 
-def test_an_address_that_is_taken_is_said_before_anything_begins(unused_port: int) -> None:
-    settings = BridgeSettings(port=unused_port)
+def test_an_address_that_is_taken_is_said_before_anything_begins(free_port: int) -> None:
+    settings = BridgeSettings(port=free_port)
     with (
         listen(settings),
-        pytest.raises(ConfigurationError, match=f"cannot listen on 127.0.0.1:{unused_port}"),
+        pytest.raises(ConfigurationError, match=f"cannot listen on 127.0.0.1:{free_port}"),
     ):
         listen(settings)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket as plain_socket
 import threading
@@ -30,7 +31,7 @@ def say(socket: ClientConnection, **said: Any) -> None:
 
 
 def hear(
-    socket: ClientConnection, until: Callable[[dict[str, Any]], bool], *, timeout_s: float = 30
+    socket: ClientConnection, until: Callable[[dict[str, Any]], bool], *, timeout_s: float = 60
 ) -> list[dict[str, Any]]:
     """Return what comes, up to the first message that is meant."""
     had: list[dict[str, Any]] = []
@@ -77,6 +78,9 @@ def test_quotes_come_with_numbers_that_have_no_gap(bridge: Served) -> None:
         ("depth:AAPL", "depth"),
         ("bars:AAPL:1 min", "bar"),
         ("account", "account"),
+        ("pnl", "pnl"),
+        ("alerts", "alerts"),
+        ("pacing", "pacing"),
         ("status", "status"),
     ],
 )
@@ -86,6 +90,49 @@ def test_each_topic_brings_its_records(bridge: Served, topic: str, kind: str) ->
     told = hear(socket, of(kind, topic))[-1]
     assert told["seq"] >= 1
     assert told["data"]
+
+
+def test_an_alert_is_told_with_all_that_is_wrong(bridge: Served) -> None:
+    socket = bridge.follow()
+    subscribe(socket, "alerts")
+
+    def until(is_raised: bool) -> dict[str, Any]:
+        def meant(told: dict[str, Any]) -> bool:
+            kinds = [one["kind"] for one in told.get("data", {}).get("active", ())]
+            return told["type"] == "alerts" and ("kill_switch" in kinds) is is_raised
+
+        told: dict[str, Any] = hear(socket, meant)[-1]["data"]
+        return told
+
+    assert bridge.post("/v1/kill-switch", {"reason": "a test"}).status == 200
+    raised = until(is_raised=True)
+    assert raised["change"]["alert"]["kind"] == "kill_switch"
+    assert bridge.call("DELETE", "/v1/kill-switch").status == 200
+    assert until(is_raised=False)["change"]["step"] == "cleared"
+
+
+def test_a_topic_of_an_account_is_of_that_account(bridge: Served) -> None:
+    own = bridge.get("/v1/account").json["account"]
+    socket = bridge.follow()
+    subscribe(socket, f"pnl:{own}")
+    # heard before the next wish is spoken: the first record may be the only one for minutes
+    assert hear(socket, of("pnl", f"pnl:{own}"))[-1]["data"]["account"] == own
+    subscribe(socket, f"account:{own}")
+    assert hear(socket, of("account", f"account:{own}"))[-1]["data"]
+    subscribe(socket, "pnl:DU0000000")
+    assert hear(socket, of("error", "pnl:DU0000000"))[-1]["data"]["detail"]
+
+
+def test_what_cannot_be_told_yet_comes_with_the_connection(make_bridge: Make) -> None:
+    bridge = make_bridge(connect=False)
+    socket = bridge.follow()
+    for topic in ("pnl", "alerts", "orders"):
+        subscribe(socket, topic)
+        assert hear(socket, of("unavailable", topic))[-1]["data"]["type"].endswith("not-connected")
+    assert bridge.post("/connect").status == 200
+    had = {"pnl", "alerts"}
+    while had:
+        had.discard(json.loads(socket.recv(60))["type"])
 
 
 def test_orders_are_told_as_they_happen(bridge: Served) -> None:
@@ -168,6 +215,49 @@ def test_a_slow_reader_is_told_and_costs_no_memory(make_bridge: Make) -> None:
     assert len(topic.since(0)) == 16
 
 
+def test_two_hundred_readers_share_what_one_would_cost(
+    bridge: Served, gateway_of_all: HostedSimulator
+) -> None:
+    """Counted, not timed: lines, topics, tasks, and what waits for each reader."""
+
+    def asked() -> int:
+        log = gateway_of_all.do(lambda gw: [type(one.request).__name__ for one in gw.log])
+        return log.count("ReqMarketData")
+
+    def tasks() -> int:
+        return len(asyncio.all_tasks(bridge.loop))
+
+    def waiting() -> int:
+        links = [one.transport for one in bridge.server.server_state.connections]
+        return max((link.get_write_buffer_size() for link in links), default=0)
+
+    first = bridge.follow()
+    subscribe(first, "quotes:TSLA")
+    hear(first, of("quote"))
+    lines, topics, before = asked(), len(bridge.bridge.hub.topics()), bridge.do(tasks)
+    readers = [bridge.follow(max_queue=None) for _ in range(200)]
+    for reader in readers:
+        say(reader, op="subscribe", topic="quotes:TSLA")
+    for reader in readers:
+        hear(reader, of("subscribed"))
+    topic = flood(bridge, "quotes:TSLA", 30, size=100)
+    last = topic.seq
+    for reader in readers:
+        had = hear(reader, lambda one: one.get("seq", 0) >= last)
+        seqs = [one["seq"] for one in had if one["type"] == "quote"]
+        assert seqs == list(range(seqs[0], seqs[-1] + 1)), "each of them has every message"
+    assert asked() == lines, "one market data line for all"
+    assert len(bridge.bridge.hub.topics()) == topics
+    assert len(topic.since(0)) <= bridge.bridge.settings.replay_events
+    assert bridge.do(tasks) - before <= 200 * 8, "a few tasks for each"
+    assert bridge.do(waiting) < 65_536, "what is kept is kept once"
+    for reader in readers:
+        reader.close()
+    # nothing is left of those who went
+    while bridge.do(lambda: topic.readers) > 1 or bridge.do(tasks) - before > 10:
+        pass
+
+
 def test_silence_is_broken_by_heartbeats(make_bridge: Make) -> None:
     bridge = make_bridge(heartbeat_s=0.1)
     socket = bridge.follow()
@@ -189,6 +279,9 @@ def test_silence_is_broken_by_heartbeats(make_bridge: Make) -> None:
         '{"op": "subscribe", "topic": "quotes:"}',
         '{"op": "subscribe", "topic": "older:AAPL"}',
         '{"op": "subscribe", "topic": "orders:AAPL"}',
+        '{"op": "subscribe", "topic": "pnl:"}',
+        '{"op": "subscribe", "topic": "pnl:DU1:x"}',
+        '{"op": "subscribe", "topic": "alerts:now"}',
         '{"op": "subscribe", "topic": "quotes:AAPL:x"}',
         '{"op": "subscribe", "topic": "quotes:AAPL", "resume": {"epoch": 1, "seq": -1}}',
         '{"op": "fly"}',
@@ -241,7 +334,7 @@ def test_who_talks_without_end_is_sent_away(bridge: Served) -> None:
         for _ in range(1000):
             say(socket, op="ping")
         while True:
-            socket.recv(30)
+            socket.recv(60)
 
     with pytest.raises(ConnectionClosed) as told:
         talk()
@@ -276,12 +369,12 @@ def test_the_end_is_told_and_running_requests_are_answered(make_bridge: Make) ->
     while not bridge.get("/v1/orders?open_only=true").json["items"]:
         pass
     bridge.stop()
-    waiting.join(30)
+    waiting.join(60)
     assert [answer.status for answer in answers] == [202]
     for one in (socket, older):
         assert hear(one, of("closing"))[-1]["code"] == 1012
         with pytest.raises(ConnectionClosed) as told:
-            one.recv(5)
+            one.recv(60)
         assert told.value.rcvd is not None
         assert told.value.rcvd.code == 1012
     assert not bridge.bridge.ib.get_connection_status().is_connected

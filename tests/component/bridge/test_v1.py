@@ -138,3 +138,12 @@ def test_answers_are_sent_at_once(bridge: Served) -> None:
         kept.close()
     assert found
     assert all(found)
+
+
+@pytest.mark.parametrize(
+    ("host", "status"), [("127.0.0.1", 200), ("[::1]", 200), ("0.0.0.0", 421), ("[::]:8092", 421)]
+)
+def test_without_tokens_no_address_is_answered_that_pages_of_anybody_reach(
+    bridge: Served, host: str, status: int
+) -> None:
+    assert bridge.get("/health", headers={"Host": host}).status == status

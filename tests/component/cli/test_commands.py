@@ -13,7 +13,10 @@ from ibkr_connector.simulator import GatewaySimulator, HostedSimulator
 from kit.command import ibkr
 
 
-def test_the_demonstration_holds_all_its_promises() -> None:
+def test_the_demonstration_holds_all_its_promises(monkeypatch: pytest.MonkeyPatch) -> None:
+    # of a real gateway, and of no simulated one
+    monkeypatch.setenv("IBKR_ACCOUNT_ID", "U7654321")
+    monkeypatch.setenv("IBKR_JOURNAL_URL", "postgresql://nobody@127.0.0.1:1/none")
     done = ibkr("demo", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     checks = json.loads(done.stdout.splitlines()[-1])["checks"]

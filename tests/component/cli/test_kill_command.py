@@ -55,6 +55,15 @@ async def test_without_a_running_program_it_connects_when_told_to(
     assert waited.returncode == 1
     # who follows the advice must not close what was to be kept
     assert "`ibkr kill --cancel --connect`" in json.loads(waited.stdout)["problems"][0]
+    wide = json.loads(waited.stdout)
+    assert (wide["cancel_in"], wide["flatten_in"]) == ([], [])
+    assert (await ibkr("kill", "--account", "DU1")).returncode == 2
+    assert (await ibkr("kill", "--release")).returncode == 0
+    within = await ibkr("kill", "--flatten", "--account", "DU1", "--wait", "0.1", "--json")
+    narrow = json.loads(within.stdout)
+    assert (narrow["cancel_in"], narrow["flatten_in"]) == (["DU1"], ["DU1"])
+    assert "`ibkr kill --flatten --account DU1 --connect`" in narrow["problems"][0]
+    assert (await ibkr("kill", "--release")).returncode == 0
     monkeypatch.setenv("IBKR_PORT", str(ibkr_gateway.port))
     done = await ibkr("kill", "--cancel", "--connect", "--json")
     assert done.returncode == 0, done.stdout + done.stderr

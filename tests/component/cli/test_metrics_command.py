@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from prometheus_client import parser
 
@@ -16,6 +18,9 @@ def test_metrics_are_printed_as_prometheus_reads_them(ibkr_gateway: HostedSimula
     assert families["ibkr_up"].samples[0].value == 1
     assert families["ibkr_account_net_liquidation"].samples
     assert "DU1234567" not in done.stdout
+    told = ibkr("metrics", "--port", str(ibkr_gateway.port), "--client-id", "7", "--json")
+    samples = {row["name"]: row for row in json.loads(told.stdout)}
+    assert samples["ibkr_up"] == {"name": "ibkr_up", "labels": {"profile": "default"}, "value": 1}
 
 
 def test_a_command_serves_no_metrics_beside_the_program_that_does(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -65,6 +66,21 @@ def test_the_command_follows_quotes_and_ends(
     assert " live " in done.stdout
     asked = {type(one.request).__name__ for one in ibkr_gateway.do(lambda gw: gw.log)}
     assert "PlaceOrder" not in asked
+
+
+def test_programs_read_a_document_for_each_picture(
+    ibkr_gateway: HostedSimulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IBKR_STATE_DIR", str(tmp_path / "journal"))
+    arguments = ("--port", str(ibkr_gateway.port), "--seconds", "0.5", "--every", "0.1", "--json")
+    done = ibkr("watch", "AAPL", *arguments)
+    assert done.returncode == 0, done.stderr
+    pictures = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(pictures) > 1
+    assert pictures[-1]["status"]["state"] == "ready"
+    assert float(pictures[-1]["quotes"]["AAPL"]["Quote"]["bid"]) > 0
+    assert pictures[-1]["orders"] == []
+    assert pictures[-1]["problems"] == []
 
 
 def test_a_gateway_that_is_not_there_is_a_sentence(

@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -68,21 +68,60 @@ async def traded(ib: IBKRConnector) -> None:
         await ib.place_order(limit_order("AAPL", "BUY", 10**6, limit_price=Decimal("1.05")))
 
 
+PROMISED: Mapping[str, set[str]] = {
+    "ibkr_connection_uptime_seconds": set(),
+    "ibkr_reconnects_total": set(),
+    "ibkr_calls_total": {"endpoint", "outcome"},
+    "ibkr_call_errors_total": {"endpoint", "error", "code"},
+    "ibkr_call_duration_seconds_bucket": {"endpoint", "le"},
+    "ibkr_pacing_wait_seconds_bucket": {"group", "le"},
+    "ibkr_breaker_state": {"group", "state"},
+    "ibkr_orders_closed_total": {"outcome", "origin"},
+    "ibkr_order_submit_to_ack_seconds_bucket": {"le"},
+    "ibkr_order_ack_to_fill_seconds_bucket": {"le"},
+    "ibkr_order_submit_to_filled_seconds_bucket": {"le"},
+    "ibkr_fills_total": {"asset", "side", "origin"},
+    "ibkr_stream_records_total": {"kind"},
+    "ibkr_stream_conflated_total": {"kind"},
+    "ibkr_tick_age_seconds_bucket": {"kind", "le"},
+    "ibkr_account_net_liquidation": {"account", "currency"},
+    "ibkr_account_unrealized_pnl": {"account", "currency"},
+    "ibkr_account_realized_pnl": {"account", "currency"},
+    "ibkr_account_daily_pnl": {"account", "currency"},
+}
+"""What the wall is promised, with its labels; the heartbeat has a test of its own."""
+
+
 async def test_a_connector_that_has_traded_tells_what_it_did(
     ibkr_gateway: HostedSimulator, make_connector: Make
 ) -> None:
     ib = make_connector(ibkr_gateway.port)
     async with ib:
         await traded(ib)
-        async with ib.stream_quotes("AAPL") as stream:
+        with pytest.raises(ContractNotFoundError):
+            await ib.get_quote("NOSUCHTHING")
+        async with ib.stream_quotes("AAPL") as stream, asyncio.timeout(60):
             await anext(stream)
-            read = await scraped(ib)
+            while not (read := await scraped(ib)).has("ibkr_tick_age_seconds_bucket"):
+                await asyncio.sleep(0.05)
             assert read.value("ibkr_streams", kind="quotes", phase="live") == 1
             assert read.value("ibkr_stream_records_total", kind="quotes") >= 1
             assert read.value("ibkr_market_data_lines_used", pool="lines") == 1
         summary = await ib.get_account_summary()
         read = await scraped(ib)
         assert read.value("ibkr_account_net_liquidation") == float(summary.total_value or 0)
+        for name, labels in PROMISED.items():
+            found = [set(one.labels) for one in read.samples if one.name == name]
+            assert found, name
+            assert all(one == {"profile", *labels} for one in found), (name, found)
+        async with ib.portfolio.stream_pnl() as gains, asyncio.timeout(60):
+            # the first record of IB's may know nothing yet
+            while (gain := await anext(gains)).daily is None:
+                pass
+            read = await scraped(ib)
+            assert read.value("ibkr_account_daily_pnl", currency="USD") == pytest.approx(
+                float(gain.daily), abs=1.0
+            )
     assert read.value("ibkr_up", profile="default") == 1
     assert read.value("ibkr_connection_state", state="ready") == 1
     assert read.value("ibkr_calls_total", endpoint="place_order", outcome="ok") == 2
@@ -109,7 +148,7 @@ async def test_heartbeats_tell_the_round_trip(
     ibkr_gateway: HostedSimulator, make_connector: Make
 ) -> None:
     async with make_connector(ibkr_gateway.port, heartbeat_interval_s=0.2) as ib:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while ib.get_connection_status().last_heartbeat is None:
                 await asyncio.sleep(0.02)
         read = await scraped(ib)
@@ -151,7 +190,7 @@ async def test_an_alert_is_told_as_long_as_it_goes_on(
 ) -> None:
     async with make_connector(ibkr_gateway.port) as ib:
         await ib.kill_switch.engage("of a test")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not (read := await scraped(ib)).has("ibkr_alerts_active"):
                 await asyncio.sleep(0.05)
         assert read.value("ibkr_alerts_active", kind="kill_switch") == 1
@@ -184,7 +223,7 @@ async def test_a_setting_serves_them_as_long_as_there_is_a_connection(
     url = f"http://127.0.0.1:{free_port}/metrics"
 
     def get() -> str:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             return str(answer.read().decode())
 
     async with make_connector(ibkr_gateway.port, metrics_port=free_port) as ib:
@@ -209,11 +248,11 @@ async def test_a_loop_that_hangs_is_told_and_the_rest_is_told_too(
 
     async def block() -> None:
         held.set()
-        go_on.wait(10)
+        go_on.wait(60)
 
     async with make_connector(ibkr_gateway.port) as ib:
         blocked = asyncio.create_task(ib.run(block()))
-        await asyncio.to_thread(held.wait, 5)
+        await asyncio.to_thread(held.wait, 60)
         try:
             read = await scraped(ib)
         finally:
@@ -266,9 +305,12 @@ async def test_dashboard_and_rules_name_only_metrics_and_labels_that_there_are(
 ) -> None:
     async with make_connector(ibkr_gateway.port) as ib:
         await traded(ib)
-        async with ib.stream_quotes("AAPL") as stream:
+        with pytest.raises(ContractNotFoundError):
+            await ib.get_quote("NOSUCHTHING")
+        async with ib.stream_quotes("AAPL") as stream, asyncio.timeout(60):
             await anext(stream)
-            read = await scraped(ib)
+            while not (read := await scraped(ib)).has("ibkr_tick_age_seconds_bucket"):
+                await asyncio.sleep(0.05)
     names, labels = set(), {}
     for family in read.families:
         made = [family.name, *(one.name for one in family.samples)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -120,10 +119,8 @@ async def test_it_waits_where_a_loop_runs_already(
     broker.disconnect()
 
 
-def test_a_gateway_that_is_not_there_is_false_and_says_why(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    config = {"port": port, "timeout": 2, "state_dir": tmp_path}
+def test_a_gateway_that_is_not_there_is_false_and_says_why(tmp_path: Path, free_port: int) -> None:
+    config: dict[str, Any] = {"port": free_port, "timeout": 2, "state_dir": tmp_path}
     broker = InteractiveBrokersBroker(config)
     assert broker.connect() is False
     assert isinstance(broker.last_error, GatewayUnavailableError)

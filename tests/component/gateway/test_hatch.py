@@ -97,7 +97,7 @@ async def test_a_question_that_cannot_be_written_keeps_no_other_message_back(
     with pytest.raises(IBKRError, match="NUL"):
         await session.request(lambda ib: ib.reqAccountUpdatesAsync("DU\0"))
     gateway.answers["49"] = lambda _: [(49, 1, 1_795_000_000)]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await session.probe()
     first.cancel()
     await asyncio.wait([first])
@@ -141,3 +141,24 @@ def _contract() -> Any:
     from ib_async.contract import Stock  # an object of the library under test
 
     return Stock("AAPL", "SMART", "USD")
+
+
+async def test_what_is_held_is_there_at_the_escape_hatch_after_it_was_read_for_us(
+    gateway: ScriptedGateway, session: Session
+) -> None:
+    held = [rows.position(str(at + 1), con_id=1000 + at) for at in range(20)]
+    gateway.answers["61"] = lambda _: [*held, (62, 1)]
+    async with asyncio.timeout(60):
+        ours = await session.positions()
+
+        async def look(ib: Any) -> list[Any]:
+            kept: list[Any] = ib.positions()
+            return kept
+
+        kept = await session.request(look)
+        asked = await session.request(lambda ib: ib.reqPositionsAsync())
+    assert [(row.contract.con_id, row.quantity) for row in ours] == [
+        (one.contract.conId, one.position) for one in kept
+    ]
+    assert len(kept) == 20
+    assert repr(kept) == repr(asked)

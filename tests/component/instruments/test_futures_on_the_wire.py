@@ -25,8 +25,10 @@ from ibkr_connector.derivatives.config import IBKRFuturesServiceConfig
 from ibkr_connector.derivatives.futures_facet import IBKRFuturesService
 from ibkr_connector.model.futures import RollRule
 from ibkr_connector.simulator import Answer, GatewaySimulator
-from ibkr_connector.storage.schema import future_bars
+from ibkr_connector.storage.schema import METADATA
 from kit.market import busy
+
+future_bars = METADATA.tables["future_bars"]
 
 
 @pytest.fixture

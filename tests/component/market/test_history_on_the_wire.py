@@ -42,6 +42,9 @@ from ibkr_connector.model.history import (
 from ibkr_connector.model.streams import BarUpdate, GapReason
 from ibkr_connector.simulator import Answer, Cut, HostedSimulator, Permissions
 from kit.market import asked, busy
+from kit.november import november_each
+
+__all__ = ["november_each"]
 
 Make = Callable[..., IBKRConnector]
 Gateways = Callable[..., HostedSimulator]
@@ -321,6 +324,7 @@ def _wish(wish: dict[str, Any]) -> HistoryWish:
     return HistoryWish(contract="AAPL", **wish)
 
 
+@pytest.mark.usefixtures("november_each")
 async def test_times_before_history_began_are_not_asked_for(
     gateway: HostedSimulator, make_connector: Make
 ) -> None:
@@ -392,6 +396,7 @@ async def test_adjusted_prices_are_stored_and_replaced_when_a_split_changes_the_
     assert {end for end, duration in requests(gateway) if duration != "1 Y"} == {""}
 
 
+@pytest.mark.usefixtures("november_each")
 async def test_a_continuous_future_and_a_combination_are_stored_under_numbers_of_their_own(
     gateway: HostedSimulator, make_connector: Make
 ) -> None:

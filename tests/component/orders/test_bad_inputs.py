@@ -99,6 +99,8 @@ SIZES: Final = (
         error=RiskLimitError,
         says=("MAX_ORDER_SIZE: 1000000000000000 is over the limit 1000", "order less"),
     ),
+    wrong("quantity of forty digits", "quantity must be at most 1,0", "1E+40", quantity="1E+40"),
+    typed("limit of thirty digits", "limit_price must be at most", limit_price=Decimal("1E+30")),
     typed("quantity an int in a record", "quantity must be a finite Decimal; got 5", quantity=5),
     typed("quantity a float in a record", "finite Decimal; got 0.1", quantity=0.1),
     wrong("minimum above the quantity", "not be more than the quantity 10", minimum_quantity=11),

@@ -1,5 +1,6 @@
 """Changes of working orders through a real socket: made when the broker shows them, or refused."""
 
+import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -110,7 +111,14 @@ async def trailing(gw: GatewaySimulator, desk: Wire, **more: Any) -> OrderReport
 async def test_a_trails_stop_is_moved(tmp_path: Path) -> None:
     async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
         report = await trailing(gw, desk, order_type="TRAIL")
-        changed = await desk.desk.modify(report.order_id, {"stop_price": "112.50"})
+        changing = asyncio.ensure_future(
+            desk.desk.modify(report.order_id, {"stop_price": "112.50"})
+        )
+        (order,) = gw.venue.open_orders()
+        await desk.until(lambda: gw.venue.open_orders()[0].trigger_price != order.trigger_price)
+        # where the stop of a trail has been moved is asked for when the broker's time is over
+        desk.clock.leap(60)
+        changed = await changing
         (order,) = gw.venue.open_orders()
         assert order.trigger_price == Decimal("112.50") == changed.stop_price
         assert changed.terms == report.terms

@@ -144,7 +144,7 @@ LIVES_COST: Final = 4
 
 @pytest.mark.timeout(0)
 @settings(
-    max_examples=settings.default.max_examples // LIVES_COST,
+    max_examples=max(100, settings.default.max_examples) // LIVES_COST,
     suppress_health_check=[HealthCheck.too_slow],
 )
 @given(DEADLY_STORIES)

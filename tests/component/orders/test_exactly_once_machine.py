@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from ibkr_connector.clock import ScaledClock
 from ibkr_connector.orders.history import read_orders
 from ibkr_connector.orders.journal import read
 from ibkr_connector.simulator import CancelRace, Cut, Drop, GatewaySimulator, HalfOpen, Hold
+from ibkr_connector.simulator.exchange.advisor import Group, Method
 from kit.order_steps import (
     STORIES,
     Again,
@@ -29,6 +31,7 @@ from kit.order_steps import (
     Happens,
     Jump,
     Lines,
+    Market,
     Modify,
     NewProcess,
     Pause,
@@ -44,13 +47,25 @@ from kit.order_trader import NOON, Trader, journal_of
 from kit.order_truth import check_end, check_journal, check_said, check_wire
 from kit.order_world import World
 
+assert settings.default is not None
+_DIVIDED_EXAMPLES = max(2, settings.default.max_examples // 20)
+FIRM = {"DF1000000": Decimal(0), "DU1": Decimal(1_000_000), "DU2": Decimal(1_000_000)}
+CORE = Group(name="Core", method=Method.RATIO, members={"DU1": Decimal(1), "DU2": Decimal(2)})
 
-async def play(story: list[Step], folder: Path) -> None:
-    """Let a story happen, and hold all sides against each other."""
-    async with GatewaySimulator(clock=ScaledClock(NOON)) as simulator:
+
+async def play(story: list[Step], folder: Path, *, divided: bool = False) -> None:
+    """
+    Let a story happen, and hold all sides against each other.
+
+    With `divided` the trader is an advisor, and orders are divided among two accounts.
+    """
+    accounts = FIRM if divided else None
+    async with GatewaySimulator(clock=ScaledClock(NOON), accounts=accounts) as simulator:
+        simulator.gateway.advisor.replace_groups([CORE])
         world = World(simulator)
         world.open()
-        trader = Trader(port=simulator.port, folder=folder)
+        among = "Core" if divided else None
+        trader = Trader(port=simulator.port, folder=folder, among=among)
         await trader.open()
         try:
             for step in story:
@@ -215,6 +230,7 @@ async def test_an_order_by_cash_ends_with_what_it_has_come_to_whatever_is_lost(
 
 
 async def test_a_word_ends_what_has_never_arrived_and_nothing_else(tmp_path: Path) -> None:
+    # one that a link lost once more keeps from being sent is asked for again
     story: list[Step] = [
         Happens(Cut(on="PlaceOrder", handled=False)),
         Place(kind="rests"),
@@ -225,6 +241,7 @@ async def test_a_word_ends_what_has_never_arrived_and_nothing_else(tmp_path: Pat
         Settle(1),
         Again(1),
         Place(kind="market"),
+        *[Again(2)] * 3,
         Settle(2),
     ]
     await play(story, tmp_path)
@@ -232,8 +249,46 @@ async def test_a_word_ends_what_has_never_arrived_and_nothing_else(tmp_path: Pat
     assert [str(one.status) for one in written] == ["rejected", "submitted", "filled"]
 
 
+async def test_what_is_divided_is_there_once_and_adds_up_whatever_is_lost(tmp_path: Path) -> None:
+    # one whose price comes too late on a busy machine is denied, and is asked for again
+    story: list[Step] = [
+        Market(bid=100, size=100),
+        Happens(Cut(on="PlaceOrder", handled=True)),
+        Place(kind="market", quantity=7),
+        *[Again(0)] * 3,
+        Happens(Drop(reply="ExecDetails", where=AS_EXECUTED, times=2)),
+        Place(kind="crosses", quantity=5),
+        *[Again(1)] * 3,
+        Lines(),
+        Happens(Cut(on="PlaceOrder", handled=True)),
+        Place(kind="rests"),
+        *[Again(2)] * 3,
+        Modify(which=2, quantity=6, price="112.00"),
+        NewProcess(),
+        Revise(which=2, price=90, unseen=True),
+        Revise(which=0, quantity=0),
+        Pause(6.0),
+    ]
+    await play(story, tmp_path, divided=True)
+    written = [one.report for one in read_orders(journal_of(tmp_path)) if one.is_own]
+    assert {one.terms.allocation.group for one in written if one.terms.allocation} == {"Core"}
+    # the part of one account was taken back, and the order is over
+    assert [str(one.status) for one in written][:2] == ["cancelled", "filled"]
+
+
 @pytest.mark.timeout(0)
-@settings(suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=_DIVIDED_EXAMPLES)
+@given(STORIES)
+def test_the_same_is_true_of_what_an_advisor_divides(story: list[Step]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(play(story, Path(folder), divided=True))
+
+
+@pytest.mark.timeout(0)
+@settings(
+    max_examples=max(100, settings.default.max_examples),
+    suppress_health_check=[HealthCheck.too_slow],
+)
 @given(STORIES)
 def test_each_intent_is_at_the_venue_once_or_not_at_all_and_both_sides_agree(
     story: list[Step],

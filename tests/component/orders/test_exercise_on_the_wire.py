@@ -56,7 +56,7 @@ def asked(gateway: HostedSimulator) -> list[ExerciseOptions]:
 
 async def held(ib: IBKRConnector, contract: Contract, quantity: int) -> None:
     """Wait until the connector has heard that so much is held of a contract."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             await ib.connect()
             rows = {row.contract.con_id: row.quantity for row in await ib.get_positions()}
@@ -182,7 +182,7 @@ async def test_what_is_lost_on_the_way_is_uncertain_and_never_asked_for_again(
         with pytest.raises(OrderUncertainError) as lost:
             await ib.exercise_option(call, 2, client_order_id="once")
         # it bears no reference: no list proves that it was never there
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 try:
                     await ib.exercise_option(call, 2, client_order_id="once")

@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from ibkr_connector.orders.history import read_orders
 from ibkr_connector.orders.journal import verify
 from ibkr_connector.simulator import GatewaySimulator, HostedSimulator
 from ibkr_connector.simulator.wire.requests import PlaceOrder
-
-TRADER = Path(__file__).with_name("cramped.py")
-
-
-def trade(how: str, path: Path, gateway: HostedSimulator) -> dict[str, Any]:
-    """Trade in a process of its own, under that limit, and return what it says of it."""
-    done = subprocess.run(
-        [sys.executable, str(TRADER), how, str(path), gateway.host, str(gateway.port)],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-    )
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
-    assert isinstance(told, dict)
-    return told
+from kit.order_cramped import trade_cramped
 
 
 def sent(gateway: HostedSimulator) -> list[str]:
@@ -46,7 +24,7 @@ def test_a_disk_that_fills_up_stops_trading_and_keeps_every_order_that_was_sent(
         GatewaySimulator.in_thread(GatewaySimulator) as gateway,
     ):
         path = Path(folder) / "orders.sqlite3"
-        told = trade("full", path, gateway)
+        told = trade_cramped("full", path, gateway)
         assert told["placed"] >= 1
         # the second when it was the answer to the order before that found no room
         assert told["error"] in ("OrderError", "TradingHaltedError")
@@ -67,16 +45,16 @@ def test_a_read_only_journal_is_refused_at_the_start_and_nothing_is_sent() -> No
     ):
         Path(folder).chmod(0o755)
         path = Path(folder) / "orders.sqlite3"
-        assert trade("whole", path, gateway)["placed"] == 1
+        assert trade_cramped("whole", path, gateway)["placed"] == 1
         before = [order.report.order_ref for order in read_orders(path)]
         for file in Path(folder).iterdir():
             file.chmod(0o444)
         Path(folder).chmod(0o555)
-        told = trade("read-only", path, gateway)
+        told = trade_cramped("read-only", path, gateway)
         assert (told["error"], told["placed"]) == ("ConfigurationError", 0)
         assert len(sent(gateway)) == 1
         # and it can be looked at as it is, as on a medium that cannot be written
-        audit = trade("audit", path, gateway)
+        audit = trade_cramped("audit", path, gateway)
         assert audit["orders"] == before
         assert audit["entries"] > len(before)
         Path(folder).chmod(0o755)

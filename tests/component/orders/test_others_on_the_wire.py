@@ -89,6 +89,25 @@ async def test_the_switch_cancels_everybodys_orders_when_that_is_asked_for(
     assert asked(ibkr_gateway, GlobalCancel) == 1
 
 
+async def test_a_position_that_others_could_open_anew_is_told_with_what_to_do_and_then_closed(
+    ibkr_gateway: HostedSimulator, make_connector: Make, config: Path
+) -> None:
+    limits(config)
+    by_others(ibkr_gateway)
+    async with make_connector(ibkr_gateway.port) as ib:
+        await ib.place_order(
+            order(action="SELL", order_type="MKT", limit_price=None), wait="filled"
+        )
+        report = await ib.kill_switch.engage("enough", flatten=True)
+        (problem,) = report.problems
+        assert "AAPL is not closed" in problem
+        assert "2 open orders of others could come on top" in problem
+        assert "--everyone" in problem
+        report = await ib.kill_switch.engage("enough", flatten=True, everyone=True)
+        assert (report.closed, report.left, report.problems) == (1, 0, ())
+    assert open_at_the_venue(ibkr_gateway) == 0
+
+
 async def test_another_process_asks_for_everybody_and_the_running_one_does_it(
     ibkr_gateway: HostedSimulator, make_connector: Make, config: Path
 ) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ibkr_connector import IBKRConnector, OrderValidationError, RequestTimeoutError, RiskLimitError
+from ibkr_connector.clock import ManualClock
 from ibkr_connector.errors import CircuitOpenError, ConnectionLostError
 from ibkr_connector.model.orders import OrderStatus, limit_order
 from ibkr_connector.model.preview import OrderQuestion, Verdict
@@ -18,7 +19,7 @@ from ibkr_connector.orders.bracket_rules import as_bracket
 from ibkr_connector.orders.journal import read
 from ibkr_connector.simulator import Cut, Drop, GatewaySimulator, Hold, HostedSimulator
 from ibkr_connector.simulator.wire.requests.orders import PlaceOrder
-from kit.order_socket import wire
+from kit.order_socket import NOON, wire
 
 Make = Callable[..., IBKRConnector]
 ORDER: dict[str, Any] = {
@@ -118,8 +119,11 @@ async def test_field_problem_32_a_question_that_is_never_answered_ends_at_its_de
 ) -> None:
     async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
         gw.inject(Drop(reply="OpenOrder", times=1))
+        asking = asyncio.ensure_future(desk.desk.preview(BUY, timeout_s=60))
+        await desk.until(lambda: bool(questions(gw)))
+        desk.clock.leap(60)
         with pytest.raises(RequestTimeoutError) as caught:
-            await desk.desk.preview(BUY, timeout_s=0.3)
+            await asking
         assert caught.value.retryable
         assert desk.session is not None
         assert desk.session.open_calls == 0
@@ -128,13 +132,21 @@ async def test_field_problem_32_a_question_that_is_never_answered_ends_at_its_de
 
 
 async def test_an_answer_after_the_deadline_does_not_touch_the_ledger(tmp_path: Path) -> None:
-    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+    clock = ManualClock(NOON)
+    async with GatewaySimulator(clock=clock) as gw, wire(gw, tmp_path / "j") as desk:
         gw.inject(Hold(reply="OpenOrder", seconds=0.4, times=1))
+        asking = asyncio.ensure_future(desk.desk.preview(BUY, timeout_s=60))
+        await desk.until(lambda: bool(questions(gw)))
+        desk.clock.leap(60)
         with pytest.raises(RequestTimeoutError):
-            await desk.desk.preview(BUY, timeout_s=0.2)
+            await asking
         # a second question is answered after the late answer, so that has come by then
         gw.inject(Hold(reply="OpenOrder", seconds=0.6, times=1))
-        made = await desk.desk.preview(BUY)
+        asking = asyncio.ensure_future(desk.desk.preview(BUY))
+        await desk.until(lambda: len(questions(gw)) == 2)
+        await gw.advance(0.4)
+        await gw.advance(0.2)
+        made = await asking
         assert made.is_allowed
         assert (desk.desk.orders(), desk.desk.anomalies, there(gw)) == ((), 0, 0)
         assert [entry.kind for entry in read(desk.path)] == ["opened"]
@@ -149,8 +161,7 @@ async def test_a_caller_who_goes_away_while_the_broker_is_asked_leaves_nothing(
     async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
         gw.inject(Hold(reply="OpenOrder", seconds=0.2, times=1))
         asking = asyncio.ensure_future(desk.desk.preview(BUY))
-        while not questions(gw):
-            await asyncio.sleep(0)
+        await desk.until(lambda: bool(questions(gw)))
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking

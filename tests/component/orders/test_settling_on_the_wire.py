@@ -15,6 +15,7 @@ from ibkr_connector.errors import OrderStateError, OrderUncertainError
 from ibkr_connector.model.orders import OrderStatus
 from ibkr_connector.orders.kill_switch import KillSwitch
 from ibkr_connector.simulator import GatewaySimulator, HostedSimulator
+from kit.jumpy_clock import LeapingClock
 from kit.order_socket import Wire, wire
 from kit.rule_socket import MARKET, engine_at, limits, order
 
@@ -33,7 +34,7 @@ async def test_a_day_order_that_ended_while_nobody_listened_is_settled_and_count
     path = tmp_path / "j"
     async with GatewaySimulator() as gw, wire(gw, path) as desk:
         report = await desk.desk.place(REST)
-        tomorrow = ScaledClock(desk.clock.utcnow() + timedelta(days=1))
+        tomorrow = LeapingClock(desk.clock.utcnow() + timedelta(days=1))
         with pytest.raises(OrderStateError, match="not for you to settle"):
             await desk.desk.settling.settle(report.order_id, why="I say so")
     # a gateway whose lists go back to midnight has never heard of it

@@ -83,7 +83,9 @@ async def test_an_advisors_order_is_divided_among_a_group(ib: IB) -> None:
     held = {position.account: position.position for position in ib.positions()}
     assert held == {"DU1": 2.0, "DU2": 6.0}
     shares = {fill.execution.acctNumber: fill.execution.shares for fill in trade.fills}
-    assert shares == {"DU1": 2.0, "DU2": 6.0}
+    # the order as a whole is told in the advisor's own account, before its parts
+    assert shares == {"DF1000000": 8.0, "DU1": 2.0, "DU2": 6.0}
+    assert trade.fills[0].execution.acctNumber == "DF1000000"
 
 
 async def test_profit_and_loss_begins_unset_and_follows_the_market(

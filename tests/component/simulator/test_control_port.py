@@ -187,7 +187,7 @@ VALUES = st.one_of(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(
     st.sampled_from(["inject", "quirk", "quote", "order", "advance", "notice", "halt", "log"]),
     st.dictionaries(

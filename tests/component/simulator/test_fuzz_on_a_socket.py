@@ -50,7 +50,7 @@ BYTES = st.one_of(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(st.booleans(), st.lists(BYTES, min_size=1, max_size=8))
 def test_no_bytes_of_one_client_disturb_another(started: bool, sent: list[bytes]) -> None:
     failures: list[dict[str, Any]] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from pathlib import Path
 
@@ -154,15 +153,13 @@ async def test_a_competing_session_is_forgotten_with_the_session(tmp_path: Path)
         assert not made.engine.status().competing_session
 
 
-async def test_a_port_moves_back_when_nobody_answers_at_the_new_one(tmp_path: Path) -> None:
+async def test_a_port_moves_back_when_nobody_answers_at_the_new_one(
+    tmp_path: Path, free_port: int
+) -> None:
     async with rig(tmp_path, reconnect_base_s=1.0) as made:
         configured = made.simulator.port
         # it says that it moves, and is restarted where it was configured to be
-        with_nobody = await asyncio.start_server(lambda _r, w: w.close(), "127.0.0.1", 0)
-        elsewhere = with_nobody.sockets[0].getsockname()[1]
-        with_nobody.close()
-        await with_nobody.wait_closed()
-        await say(made, 1300, f"Please reconnect on the new port - {elsewhere}")
+        await say(made, 1300, f"Please reconnect on the new port - {free_port}")
         made.simulator.cut()
         await made.until(lambda: made.logins() == 2)
         await made.ready()

@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ibkr_connector.account.desk import choose_account
 from ibkr_connector.account.view import AccountView
@@ -11,7 +13,9 @@ from ibkr_connector.errors import AccountError
 from ibkr_connector.gateway.port import (
     AccountValueChanged,
     DisconnectReason,
+    GatewayEvent,
     GatewayNotice,
+    HoldingsTold,
     PortfolioRow,
     PositionRow,
     SessionEnded,
@@ -231,3 +235,84 @@ def test_one_event_looks_at_one_contract_of_the_accounts_that_hold_it() -> None:
         LATER,
         Decimal(2000),
     )
+
+
+HELD = st.builds(
+    lambda number, quantity, account: PositionRow(
+        account=account,
+        contract=Contract(symbol="X", con_id=ConId(number)),
+        quantity=Decimal(quantity),
+        average_cost=Decimal(1),
+    ),
+    st.integers(1, 4),
+    st.integers(-1, 2),
+    st.sampled_from(["DU1", "DU2"]),
+)
+SHOWN = st.builds(
+    lambda number, price, quantity: PortfolioRow(
+        account="DU1",
+        contract=Contract(symbol="X", con_id=ConId(number)),
+        quantity=Decimal(quantity),
+        market_price=price,
+        market_value=Decimal(7),
+        average_cost=Decimal(1),
+        unrealized_pnl=None,
+        realized_pnl=None,
+    ),
+    st.integers(1, 4),
+    st.sampled_from([None, Decimal(5), Decimal(6)]),
+    st.integers(1, 2),
+)
+
+
+@given(
+    told=st.lists(
+        st.lists(HELD, min_size=1, max_size=5, unique_by=lambda row: row.key)
+        | st.lists(SHOWN, min_size=1, max_size=5, unique_by=lambda row: row.key),
+        max_size=6,
+    ),
+    steps=st.lists(st.sampled_from([-1, 0, 1, 60]), min_size=6, max_size=6),
+)
+def test_rows_told_at_once_are_kept_as_those_told_one_by_one(
+    told: list[list[PositionRow] | list[PortfolioRow]], steps: list[int]
+) -> None:
+    at_once, one_by_one, now = AccountView(), AccountView(), NOW
+    for rows, step in zip(told, steps, strict=False):
+        now += timedelta(seconds=step)
+        positions = {row.key: row for row in rows if isinstance(row, PositionRow)}
+        lines = {row.key: row for row in rows if isinstance(row, PortfolioRow)}
+        at_once.apply(HoldingsTold(positions=positions, lines=lines), now)
+        for row in rows:
+            event: GatewayEvent = row
+            one_by_one.apply(event, now)
+        assert list(at_once.held.items()) == list(one_by_one.held.items())
+        assert at_once.owners == one_by_one.owners
+
+
+def test_how_much_is_held_is_known_without_looking_at_it() -> None:
+    view = AccountView()
+    with pytest.raises(AccountError, match="not been read yet"):
+        view.count("DU1")
+    view.replace_positions([position("2"), position("-3", account="DU2")], NOW)
+    view.apply(position("0"), LATER)
+    assert (view.count("DU1"), view.count("DU2"), view.count("DU3")) == (0, 1, 0)
+
+
+def test_another_account_keeps_its_lines_when_one_is_read_again() -> None:
+    view = AccountView()
+    others = PortfolioRow(
+        account="DU2",
+        contract=OPTION,
+        quantity=Decimal(3),
+        market_price=Decimal(6),
+        market_value=Decimal(1800),
+        average_cost=Decimal(450),
+        unrealized_pnl=None,
+        realized_pnl=None,
+    )
+    view.replace_positions([position("2"), position("3", account="DU2")], NOW)
+    view.apply(others, NOW)
+    view.replace_portfolio("DU1", [shown("2")], LATER)
+    view.replace_portfolio("DU1", [], LATER)
+    assert [one.market_value for one in view.positions(None)] == [None, Decimal(1800)]
+    assert {one.current_price for one in view.positions(None)} == {Decimal(5)}

@@ -69,6 +69,18 @@ def test_each_figure_is_what_its_name_says() -> None:
     assert seen[K.UNREALIZED_LOSS, "DU1234567"][0] == Decimal("0.05")
 
 
+@pytest.mark.parametrize(
+    ("excess", "margin", "expected"),
+    [("0", "0", None), ("0", "5", 0), ("0", None, 0), ("-1", "0", -1), ("3", "0", 3)],
+)
+def test_an_account_with_nothing_in_it_owes_no_margin(
+    excess: str, margin: str | None, expected: int | None
+) -> None:
+    # as an advisor's own account is
+    of = summary(total_value="0", excess_liquidity=excess, maintenance_margin=margin)
+    assert value(K.MARGIN_CALL, of=of) == expected
+
+
 def test_a_loss_may_be_measured_in_money() -> None:
     rules = AlertSettings(rules={K.DAILY_LOSS: AlertRule(threshold=Decimal(50), unit=Unit.MONEY)})
     of = summary(total_value="900")
@@ -97,8 +109,10 @@ def test_figures_that_ib_calls_invalid_are_not_looked_at() -> None:
     assert {kind for kind, _ in seen} == {K.ACCOUNT_RESTRICTED}
 
 
-@pytest.mark.parametrize(("left", "expected"), [(None, 0), (3, 0), (0, 1)])
-def test_an_account_without_day_trades_is_restricted(left: int | None, expected: int) -> None:
+@pytest.mark.parametrize(("left", "expected"), [(None, None), (-1, 0), (3, 0), (0, 1)])
+def test_an_account_without_day_trades_is_restricted(
+    left: int | None, expected: int | None
+) -> None:
     seen = found(of=summary(day_trades_left=left))
     assert seen[K.ACCOUNT_RESTRICTED, "DU1234567 day trades"][0] == expected
 

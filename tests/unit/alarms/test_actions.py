@@ -112,3 +112,23 @@ def test_a_rejection_that_speaks_of_the_order_alone_is_no_restriction() -> None:
     said = restriction("DU1234567", "Your ACCOUNT is Restricted to closing orders")
     assert said is not None
     assert said.key == "DU1234567"
+
+
+def test_an_action_is_limited_to_the_account_that_the_alert_is_about(kill: KillSwitch) -> None:
+    act, rule = Actions(kill, readonly=lambda: False), replace(RULE, action=AlertAction.FLATTEN)
+    act(replace(ALERT, key="DU1234567 day trades"), rule)
+    state = kill.state()
+    assert state is not None
+    assert (state.cancel_in, state.flatten_in) == (("DU1234567",), ("DU1234567",))
+    # two accounts that are masked alike are two
+    assert act(replace(ALERT, key="DU1999967"), rule) == "flatten"
+    state = kill.state()
+    assert state is not None
+    assert state.flatten_in == ("DU1234567", "DU1999967")
+    for key in ("account", "others", ""):
+        kill.release()
+        act(replace(ALERT, key=key), rule)
+        state = kill.state()
+        assert state is not None
+        # nobody knows which account it is: all of them
+        assert (state.flatten, state.flatten_in) == (True, ())

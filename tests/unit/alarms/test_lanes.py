@@ -64,13 +64,13 @@ async def settled() -> None:
 @given(
     st.lists(
         st.tuples(
-            # a digest writes forty out, and how many more there are
-            st.integers(0, 2),
+            # a digest holds forty, and what is more makes another
+            st.sampled_from((0, 1, 1, 2, 2, 45)),
             st.sampled_from(Severity),
             st.integers(0, 3),
             st.floats(0, 90, allow_nan=False),
         ),
-        max_size=15,
+        max_size=12,
     )
 )
 def test_each_is_told_once_and_no_window_holds_too_many(
@@ -115,3 +115,29 @@ def test_each_is_told_once_and_no_window_holds_too_many(
             assert sum(first <= at < first + PER_S for at, _ in ear.taken) <= MOST
 
     asyncio.run(run())
+
+
+async def test_what_is_urgent_is_in_the_first_digest_however_much_came_before_it() -> None:
+    clock = ManualClock(START)
+    ear = Ear(clock)
+    ear.failures = 1
+    teller: Any = ear
+    lane = Lane(
+        "ops",
+        AlertRoute(url=SecretStr("json://a"), max_messages=1, per_s=3600.0),
+        teller=teller,
+        clock=clock,
+        backoff=Backoff(base_s=1.0, cap_s=8.0, draw=lambda: 0.5),
+        on_change=lambda _: None,
+    )
+    running = asyncio.ensure_future(lane.run())
+    for number in range(45):
+        lane.put(delivery(number, Severity.INFO))
+    await settled()
+    lane.put(delivery(99, Severity.CRITICAL))
+    clock.advance(10.0)
+    await settled()
+    running.cancel()
+    ((_, digest),) = ear.taken
+    assert digest.severity is Severity.CRITICAL
+    assert "alert a99 raised" in digest.body

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ from ibkr_connector.settings.bridge import BRIDGE_VARIABLES, BridgeSettings
 from ibkr_connector.settings.bridge_load import OLDER_NAMES
 from ibkr_connector.settings.load import environment_names
 
-DEPLOY = Path(__file__).parents[3] / "deploy"
+ROOT = Path(__file__).parents[3]
+DEPLOY = ROOT / "deploy"
 OURS = {
     *BRIDGE_VARIABLES,
     *OLDER_NAMES,
@@ -58,3 +61,35 @@ def test_the_image_runs_as_nobody_in_particular_and_says_whether_it_lives() -> N
     assert "HEALTHCHECK" in words
     assert words.index("USER") < words.index("ENTRYPOINT")
     assert "USER ibkr" in last_stage
+
+
+def test_the_image_is_made_of_what_there_is_and_its_context_lets_all_of_it_through() -> None:
+    written = (DEPLOY / "Dockerfile").read_text("utf-8")
+    copied = [
+        source
+        for line in re.findall(r"^COPY (?!--from)(.+) \S+$", written, flags=re.MULTILINE)
+        for source in line.split()
+    ]
+    assert all((ROOT / source).exists() for source in copied)
+    allowed = [
+        line.removeprefix("!").removesuffix("/*.example")
+        for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+        if line.startswith("!")
+    ]
+    assert set(copied) == set(allowed)
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]
+    taken_along = {Path(one).parts[0] for one in build["targets"]["wheel"]["force-include"]}
+    assert taken_along <= set(copied), "the wheel is built of them"
+
+
+def test_the_image_says_port_command_and_health_as_the_code_has_them() -> None:
+    lines = (DEPLOY / "Dockerfile").read_text("utf-8").splitlines()
+    assert f"EXPOSE {BridgeSettings().port}" in lines
+    assert 'ENTRYPOINT ["ibkr", "serve"]' in lines
+    (check,) = [line.strip() for line in lines if line.strip().startswith("CMD")]
+    place = json.loads(check.removeprefix("CMD "))[-1]
+    assert f"COPY deploy/alive.py {place}" in lines
+    assert f'"{BridgeSettings().port}"' in (DEPLOY / "alive.py").read_text("utf-8")
+    for name in ("bridge", "bridge-gateway"):
+        seconds = float(str(services()[name]["stop_grace_period"]).removesuffix("s"))
+        assert seconds > BridgeSettings().shutdown_s

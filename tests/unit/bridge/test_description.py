@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any, get_args
+
 from fastapi.routing import APIRoute
 
 from ibkr_connector.bridge.app import ROUTERS, bare_app
-from ibkr_connector.bridge.described import scope_of
+from ibkr_connector.bridge.described import EXAMPLES, scope_of
 from ibkr_connector.bridge.guard import OPEN
 
 BRG1 = {
@@ -21,6 +24,12 @@ BRG1 = {
     ("/account", "GET"),
     ("/metrics", "GET"),
 }
+
+
+@cache
+def described() -> dict[str, Any]:
+    """Return the description; it takes a while to write."""
+    return bare_app().openapi()
 
 
 def routes() -> list[APIRoute]:
@@ -49,13 +58,15 @@ def test_whatever_changes_something_needs_more_than_reading() -> None:
 
 
 def test_every_endpoint_says_what_it_does_and_how_it_fails() -> None:
-    for path, methods in bare_app().openapi()["paths"].items():
+    for path, methods in described()["paths"].items():
         for method, said in methods.items():
             where = f"{method} {path}"
             assert said["summary"], where
             assert said["description"], where
             assert "application/problem+json" in said["responses"]["default"]["content"], where
-            answered = [r for code, r in said["responses"].items() if code.startswith("2")]
+            answered = [
+                r for code, r in said["responses"].items() if code.startswith("2") and code != "204"
+            ]
             assert all(r.get("content") for r in answered), where
             schemas = [c["schema"] for r in answered for c in r["content"].values()]
             assert all(schemas), where
@@ -64,7 +75,23 @@ def test_every_endpoint_says_what_it_does_and_how_it_fails() -> None:
 def test_every_operation_has_a_name_of_its_own() -> None:
     named = [
         said["operationId"]
-        for methods in bare_app().openapi()["paths"].values()
+        for methods in described()["paths"].values()
         for said in methods.values()
     ]
     assert len(set(named)) == len(named)
+
+
+def test_every_body_has_an_example_that_it_takes() -> None:
+    bodies = {
+        (body.field_info.annotation, method)
+        for route in routes()
+        if (body := route.body_field) is not None
+        for method in route.methods or ()
+    }
+    shown = set()
+    for kind, _ in bodies:
+        (one,) = [part for part in get_args(kind) or (kind,) if part is not type(None)]
+        shown.add(one.__name__)
+        told = one.model_validate(described()["components"]["schemas"][one.__name__]["examples"][0])
+        assert told.model_fields_set
+    assert shown == EXAMPLES.keys()

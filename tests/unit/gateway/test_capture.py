@@ -175,7 +175,7 @@ def test_a_disk_that_is_full_is_told_at_the_end(
     tap.sent(hello())
     writer = capture._writer
     assert writer is not None
-    writer._thread.join(10.0)
+    writer._thread.join(60.0)
     # and nothing is kept for it meanwhile
     tap.sent(frame(b"71\0002\0001\0\0") * 10)
     assert writer._queue.empty()

@@ -8,6 +8,7 @@ from datetime import UTC
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ib_async.contract import ComboLeg, Contract, ContractDetails
@@ -16,6 +17,8 @@ from ib_async.objects import Execution
 from ib_async.order import Order, OrderComboLeg, OrderState, PriceCondition
 
 from ibkr_connector.gateway.decoder import UNREADABLE, HonestDecoder
+
+pytestmark = pytest.mark.counted
 
 CLASSES = st.sampled_from(
     [

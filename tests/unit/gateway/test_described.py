@@ -29,7 +29,7 @@ CONTRACTS = st.builds(
 @given(said=st.lists(CONTRACTS, min_size=1, max_size=8))
 def test_what_is_shared_is_what_would_be_read(said: list[ib_async.Contract]) -> None:
     for one in said:
-        assert translate.contract(one) == translate._contract(one)
+        assert translate.contract(one) == described.unshared(described.said_of(one))
         assert translate.contract(one) is translate.contract(one)
 
 

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ib_async.contract import Contract
+from ib_async.objects import CommissionReport, Execution, Fill
 from ib_async.util import parseIBDatetime
 
 from ibkr_connector.gateway.client import GatewayClient, Phase
@@ -32,6 +33,8 @@ from ibkr_connector.simulator.wire.replies import OpenOrder, encode_reply
 from kit import wire_rows as rows
 from kit.fake_clock import FakeClock
 from kit.ib_async_wire import VERSIONS
+
+pytestmark = pytest.mark.counted
 
 CLIENT = 7
 OURS = (1 << 30) + 1
@@ -241,13 +244,23 @@ def orders(draw: st.DrawFn, version: int) -> Sequence[str]:
     return fields[: len(fields) - draw(st.sampled_from([0, 0, 0, 0, 1, 7, 60]))]
 
 
-TICK_PRICES = ["", "0", "-1", "1.5", "2", "x", "nan", "1e300"]
+TICK_PRICES = [*["0", "-1", "1.5", "2"] * 4, "", "x", "nan", "1e300"]
+WATCHED = st.sampled_from([*[TICKER] * 9, 56, "x", ""])
+ROW = (
+    st.sampled_from([*[0, 0, 1] * 4, 2, "x", ""]),
+    st.sampled_from([*[0, 1, 2] * 4, 3, -1, "x", ""]),
+    st.sampled_from([*[0, 1] * 6, 2, "", "x"]),
+    st.sampled_from(TICK_PRICES),
+    st.sampled_from(TICK_PRICES),
+)
+"""Place, operation, side, price and size of a row of a book."""
+
 TICKS = st.one_of(
     st.tuples(
         st.just(1),
         st.just(6),
-        st.sampled_from([TICKER, TICKER, TICKER, 56, "x", ""]),
-        st.sampled_from([1, 2, 4, 66, 67, 68, 6, 9, 99, 9999, "x"]),
+        WATCHED,
+        st.sampled_from([*[1, 2, 4] * 4, 66, 67, 68, 6, 9, 99, 9999, "x"]),
         st.sampled_from(TICK_PRICES),
         st.sampled_from(TICK_PRICES),
         st.just(0),
@@ -255,13 +268,13 @@ TICKS = st.one_of(
     st.tuples(
         st.just(2),
         st.just(6),
-        st.sampled_from([TICKER, TICKER, TICKER, 56, "x", ""]),
-        st.sampled_from([0, 3, 5, 8, 69, 70, 71, 9999, "x", ""]),
+        WATCHED,
+        st.sampled_from([*[0, 3] * 4, 5, 8, 69, 70, 71, 9999, "x", ""]),
         st.sampled_from(TICK_PRICES),
     ),
     st.tuples(
         st.just(99),
-        st.sampled_from([TICKER, TICKER, TICKER, 56, "x", ""]),
+        WATCHED,
         st.sampled_from([1, 2, 2, 3, 4, 5, "x", "02"]),
         st.sampled_from([1700000000, 1700000000, "x"]),
         st.sampled_from(TICK_PRICES),
@@ -270,7 +283,12 @@ TICKS = st.one_of(
         st.sampled_from(["ARCA", "1"]),
         st.sampled_from(["", "2"]),
     ),
-)
+    st.tuples(st.just(12), st.just(1), WATCHED, *ROW),
+    st.tuples(
+        st.just(13), st.just(1), WATCHED, ROW[0], st.sampled_from(["NSDQ", "", "\u00fc"]), *ROW[1:],
+        st.sampled_from([0, 1, 1, "", "x"]),
+    ),
+)  # fmt: skip
 """Ticks of the escape hatch, sound and unsound."""
 
 FIELDS = tuple(WireContract.__dataclass_fields__)
@@ -305,7 +323,11 @@ def test_both_ways_tell_the_same_of_any_messages_in_any_pieces(
 
 
 @settings(max_examples=settings().max_examples // 2)
-@given(ticks=st.lists(TICKS, min_size=1, max_size=12), cut=st.sampled_from([0, 0, 0, 1]))
+@given(ticks=st.lists(TICKS, min_size=8, max_size=30), cut=st.sampled_from([0, 0, 0, 1]))
+# -1 without a size is no price where there is a close, and a value of an index where there is none
+@example(ticks=[(1, 6, TICKER, 4, "-1", "0", 0)], cut=0)
+@example(ticks=[(1, 6, TICKER, 9, "5", "", 0), (1, 6, TICKER, 4, "-1", "0", 0)], cut=0)
+@example(ticks=[(1, 6, TICKER, 9, "5", "", 0), (1, 6, TICKER, 68, "-1", "2", 0)], cut=0)
 def test_both_ways_leave_the_tickers_of_the_escape_hatch_alike(
     ticks: list[tuple[Any, ...]], cut: int
 ) -> None:
@@ -331,6 +353,26 @@ def test_a_tick_of_the_escape_hatch_is_read_the_short_way() -> None:
         assert (tick.tickType, tick.price, tick.size) == (1, 1.5, 100.0)
 
 
+def test_a_row_of_a_book_at_the_escape_hatch_is_read_the_short_way() -> None:
+    with two_ways(178) as (_, short):
+        ticker = short.watch()
+        decoded: list[Any] = []
+        short.client.decoder.decode = decoded.append
+        for fields in (
+            (12, 1, TICKER, 0, 0, 1, "1.5", "100"),
+            (13, 1, TICKER, 0, "NSDQ", 0, 0, "1.6", "7", 1),
+            (13, 1, TICKER, 0, "NSDQ", 2, 0, "0", "0", 1),
+        ):
+            short.client._on_bytes(frame(payload(fields)))
+        assert decoded == []
+        assert ([tuple(one) for one in ticker["domBids"]], ticker["domAsks"]) == (
+            [(1.5, 100.0, "")], [],
+        )  # fmt: skip
+        assert [(one.operation, one.price, one.size) for one in ticker["domTicks"]] == [
+            (0, 1.5, 100.0), (0, 1.6, 7.0), (2, 1.6, 0),
+        ]  # fmt: skip
+
+
 DATES = [
     "20261218", "20261218 14:30:00 US/Eastern", "20261218 14:30:00 Europe/Berlin", "1700000000",
     "20261218  14:30:00", "2026-12-18 14:30:00.0", "20261218 14:30:00", "20261218 4:30:00 UTC",
@@ -346,7 +388,11 @@ def answers(draw: st.DrawFn) -> tuple[Any, ...]:
         *[st.sampled_from(["1.5", "1.5", "2", "-1"]) | st.sampled_from(NUMBERS)] * 6,
         st.sampled_from(["1", "7", "-1"]) | st.sampled_from(IDS),
     )
-    told = draw(st.lists(bar, max_size=4))
+    # a message of more than a few bars is read from its bytes
+    sound = [("1700000000", "1.5", "2", "1", "1.25", "100", "1.5", "7")] * draw(
+        st.sampled_from([0, 8])
+    )
+    told = sound + draw(st.lists(bar, max_size=4))
     count = draw(st.sampled_from([len(told), len(told), len(told), len(told) + 1, 0, -1]))
     number = draw(st.sampled_from([BARS, BARS, BARS, 58]))
     return (17, number, "20261201", "20261218", count, *[text for row in told for text in row])
@@ -364,6 +410,21 @@ def test_both_ways_give_the_escape_hatch_the_same_bars(fields: tuple[Any, ...]) 
         assert repr(rows_found[1]) == repr(rows_found[0])
         assert short.found() == long.found()
         assert short.wrapper._results.keys() == long.wrapper._results.keys()
+
+
+@pytest.mark.parametrize("date", DATES[:5])
+def test_a_long_answer_with_dates_of_one_form_is_read_as_ib_async_reads_it(date: str) -> None:
+    rows = [text for _ in range(12) for text in (date, *["1.5"] * 6, "7")]
+    message = frame(payload((17, BARS, "20261201", "20261218", 12, *rows)))
+    with two_ways(178) as ways:
+        found: list[list[Any]] = []
+        for way in ways:
+            results: dict[int, Any] = way.wrapper._results
+            found.append(results.setdefault(BARS, []))
+            way.client._on_bytes(message)
+    long, short = found
+    assert len(long) == 12
+    assert repr(short) == repr(long)
 
 
 @pytest.mark.parametrize("text", DATES)
@@ -430,6 +491,28 @@ def test_both_ways_read_every_single_thing_that_may_be_said_in_a_report(number: 
                     way.told.events.clear()
 
 
+@pytest.mark.parametrize("number", REPORTS)
+def test_a_report_that_ends_too_early_is_read_alike(number: int) -> None:
+    sound, _ = REPORTS[number]
+    with two_ways(178) as (long, short):
+        for way in (long, short):
+            way.client._on_bytes(frame(payload(sound[:-1])))
+        assert short.found() == long.found()
+
+
+def test_what_an_execution_cost_reaches_the_fill_that_the_escape_hatch_has() -> None:
+    sound, _ = REPORTS[59]
+    with two_ways(178) as (long, short):
+        for way in (long, short):
+            costs = CommissionReport()
+            moment = datetime(2026, 1, 2, tzinfo=ZoneInfo("UTC"))
+            fill = Fill(Contract(), Execution(execId=str(sound[2])), costs, moment)
+            way.wrapper.fills[str(sound[2])] = fill
+            way.client._on_bytes(frame(payload(sound)))
+            assert costs.commission == float(sound[3])
+        assert short.found() == long.found()
+
+
 @given(version=st.sampled_from(VERSIONS))
 @example(version=157)
 @example(version=178)
@@ -458,6 +541,9 @@ def test_the_plain_order_of_every_version_is_read_the_short_way(version: int) ->
         {"algoStrategy": "Adaptive"},
         {"whatIf": "1"},
         {"cashQty": "100"},
+        {"faGroup": "Core"},
+        {"modelCode": "Growth"},
+        {"softDollarTierName": "Research"},
     ],
     ids=str,
 )

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ibkr_connector.errors import OrderValidationError
 from ibkr_connector.gateway.fields import encode
 from ibkr_connector.gateway.order_terms import read_terms, stop_price, write_terms
+from ibkr_connector.model.advisor import Allocation, AllocationMethod, SoftDollarTier
 from ibkr_connector.model.algos import Twap, TwapStyle
 from ibkr_connector.model.contracts import Contract, SecurityType
 from ibkr_connector.model.ids import ConId
@@ -33,6 +34,8 @@ from ibkr_connector.model.orders import (
 )
 from ibkr_connector.model.terms import NO_TERMS
 from kit.any_order import algos
+
+pytestmark = pytest.mark.counted
 
 AT_ID = Contract(symbol="", con_id=ConId(265598))
 PRICES = st.decimals(min_value="0.0001", max_value="99999", places=4)
@@ -60,6 +63,14 @@ CONDITIONS: st.SearchStrategy[Condition] = st.one_of(
 )
 
 
+ALLOCATIONS = st.one_of(
+    st.none(),
+    st.builds(Allocation, group=st.just("G"), method=st.none() | st.sampled_from(AllocationMethod)),
+    st.builds(Allocation, group=st.just("G"), percentage=PRICES),
+    st.just(Allocation(group="P", is_profile=True)),
+)
+
+
 @st.composite
 def placed(draw: st.DrawFn) -> tuple[str, OrderTerms]:
     """Make an order type, and terms that fit it."""
@@ -81,6 +92,10 @@ def placed(draw: st.DrawFn) -> tuple[str, OrderTerms]:
         terms["adaptive"] = None
     if draw(st.booleans()):
         terms |= {"oca_group": "g", "oca_type": draw(st.sampled_from(OcaType))}
+    terms["allocation"] = draw(ALLOCATIONS)
+    if terms["allocation"] is None:
+        terms["model"] = draw(st.none() | st.just("Growth"))
+    terms["soft_dollar_tier"] = draw(st.none() | st.just(SoftDollarTier(name="A", value="1")))
     kind = draw(st.sampled_from(OrderType))
     if "TRAIL" in kind:
         terms[draw(st.sampled_from(["trail_amount", "trail_percent"]))] = draw(PRICES)
@@ -120,6 +135,21 @@ def test_a_stop_stands_in_the_field_of_its_type(kind: str, field: str) -> None:
 
 def test_an_amount_is_no_stop() -> None:
     assert stop_price(ib_async.Order(orderType="REL", auxPrice=0.02)) is None
+
+
+def test_a_change_of_positions_in_percent_has_no_size_of_its_own() -> None:
+    order: Any = ib_async.Order(orderType="MKT", totalQuantity=5)
+    change = Allocation(
+        group="G", method=AllocationMethod.PERCENT_CHANGE, percentage=Decimal("-2.50")
+    )
+    write_terms(order, OrderTerms(allocation=change), stop=None)
+    said = (order.faGroup, order.faMethod, order.faPercentage, order.totalQuantity)
+    assert said == ("G", "PctChange", "-2.50", 0)
+
+
+def test_a_method_that_nobody_knows_is_left_out() -> None:
+    order = ib_async.Order(orderType="MKT", faGroup="G", faMethod="Best")
+    assert read_terms(order, login_zone=UTC).allocation == Allocation(group="G")
 
 
 def test_decimals_are_written_digit_by_digit() -> None:

@@ -14,7 +14,7 @@ from ib_async.client import Client
 
 from ibkr_connector.gateway import translate
 from ibkr_connector.gateway.fields import encode
-from ibkr_connector.gateway.plain_tickets import order_message
+from ibkr_connector.gateway.plain_tickets import order_message, prepare
 from ibkr_connector.gateway.port import OrderTicket
 from ibkr_connector.model.contracts import ComboLeg, Contract, Right, SecurityType
 from ibkr_connector.model.ids import ClientId, ConId, OrderId
@@ -145,3 +145,35 @@ def test_an_order_with_more_to_it_is_left_to_ib_async(changes: dict[str, Any]) -
 )
 def test_what_cannot_be_written_is_left_to_whoever_says_why(changes: dict[str, Any]) -> None:
     assert order_message(ticket(**changes), 178) is None
+
+
+@pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
+def test_what_is_written_ahead_is_what_would_be_written_now(version: int) -> None:
+    plain, other = ticket(), ticket(order_type=OrderType.MARKET_ON_CLOSE)
+    for asked in (plain, other):
+        now = order_message(asked, version)
+        prepare(asked, version)
+        assert order_message(asked, version) == now
+        assert order_message(asked, version) == now  # once more, not prepared any more
+
+
+def test_what_was_written_ahead_for_another_gateway_is_written_anew() -> None:
+    asked = ticket()
+    prepare(asked, VERSIONS[0])
+    assert order_message(asked, VERSIONS[-1]) == stock_message(asked, VERSIONS[-1])
+
+
+def test_an_equal_order_is_not_taken_for_the_one_that_was_prepared() -> None:
+    for price in ("1.50", "1.5", "1.500"):  # equal, and written in three ways
+        asked = ticket(limit_price=Decimal(price))
+        prepare(asked, VERSIONS[-1])
+        assert order_message(ticket(limit_price=Decimal("1.50")), VERSIONS[-1]) == stock_message(
+            ticket(limit_price=Decimal("1.50")), VERSIONS[-1]
+        )
+        assert order_message(asked, VERSIONS[-1]) == stock_message(asked, VERSIONS[-1])
+
+
+def test_orders_that_are_never_sent_are_not_kept_for_ever() -> None:
+    for number in range(3_000):
+        prepare(ticket(order_id=OrderId(number)), VERSIONS[-1])
+    assert order_message(ticket(), VERSIONS[-1]) is not None

@@ -221,6 +221,32 @@ def test_open_and_next_open_and_next_close_fit_together(
         assert hours.is_open(opens) is True
 
 
+@given(
+    place=ZONES,
+    first=DAYS,
+    nights=st.booleans(),
+    moments=st.tuples(st.integers(-3_000, 14_000), st.integers(-3_000, 14_000)),
+)
+def test_what_is_said_of_a_moment_is_said_of_all_its_stretch(
+    place: ZoneInfo, first: date, nights: bool, moments: tuple[int, int]
+) -> None:
+    hours = read_hours(week(first, 17, 16, nights=True) if nights else week(first, 9, 16), place)
+    assert hours.first is not None
+    one, other = (hours.first + timedelta(minutes=minutes) for minutes in moments)
+    stretch = hours.stretch_at(one)
+    assert stretch.start <= one < stretch.end
+    assert stretch.is_open is hours.is_open(one)
+    for edge in (stretch.start, stretch.end - timedelta(microseconds=1)):
+        if 1 < edge.year < 9999:  # without an edge it goes on for ever
+            assert hours.is_open(edge) is stretch.is_open
+    if stretch.start <= other < stretch.end:
+        assert hours.is_open(other) is stretch.is_open
+
+
+def test_hours_that_say_nothing_are_one_stretch() -> None:
+    assert read_hours("", NEW_YORK).stretch_at(NOON).is_open is None
+
+
 @given(st.text(alphabet="0123456789:-;,CLOSED ", max_size=60))
 def test_no_text_whatever_raises(text: str) -> None:
     hours = read_hours(text, NEW_YORK)

@@ -30,6 +30,7 @@ from ibkr_connector.model.ids import ConId
 from ibkr_connector.model.market import BarSeries
 from ibkr_connector.resilience.pipeline import Pipeline, PipelineTuning
 from kit.fake_clock import EPOCH, FakeClock
+from kit.quiet import settled
 
 AAPL = Contract(symbol="AAPL", con_id=ConId(1))
 YEAR = (micros(datetime(2025, 1, 1, tzinfo=UTC)), micros(datetime(2025, 12, 31, tzinfo=UTC)))
@@ -139,8 +140,7 @@ class Rig:
         while not task.done():
             await self.clock.advance(1.0)
             if self.store is not None:
-                # a thread writes to the disk meanwhile
-                await asyncio.sleep(0.0005)
+                await settled()  # a thread writes to the disk, in the machine's own time
         return await task
 
 
@@ -173,7 +173,7 @@ async def test_a_year_of_minutes_killed_twice_asks_nothing_twice_and_holds_no_ba
         task = rig.start("1 min", YEAR)
         while len(rig.market.asked) < killed_after:
             await rig.clock.advance(0.25)
-            await asyncio.sleep(0.0005)
+            await settled()
         task.cancel()
         await asyncio.wait([task])
         assert rig.told[-1].done >= killed_after // 4

@@ -37,7 +37,7 @@ async def test_whoever_is_cancelled_as_his_place_comes_gives_it_up() -> None:
         reading = asyncio.ensure_future(anext(stream))
         await asyncio.sleep(0)
         # this loop stands still meanwhile, so that the place and the cancellation meet
-        has_come.wait(10.0)
+        has_come.wait(60.0)
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reading

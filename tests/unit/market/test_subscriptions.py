@@ -258,7 +258,7 @@ async def test_a_silent_stream_of_an_open_market_is_renewed_at_most_once_a_minut
 async def test_a_silent_stream_of_a_closed_market_is_left_alone(world: World) -> None:
     world.is_open = False
     await world.join()
-    await world.clock.advance(12 * 3600.0)
+    await world.clock.advance(2 * 3600.0)
     assert len(world.gateway.lines) == 1
     world.is_open = True
     await world.clock.advance(10.0)

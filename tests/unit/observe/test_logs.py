@@ -172,6 +172,20 @@ def test_nothing_leaks_from_the_inside_of_values_or_from_tracebacks(stream: io.S
         assert secret not in said
 
 
+def test_no_text_of_others_begins_a_line(stream: io.StringIO) -> None:
+    configure_logging("INFO", stream=stream)
+    forged = "said\n2026-11-22 [info     ] order 7 is filled\x1b[2K"
+    logging.getLogger("ibkr_connector.test").info("halted: %s", forged, extra={"reason": forged})
+    try:
+        raise ValueError("one\ntwo")
+    except ValueError:
+        logging.getLogger("ibkr_connector.test").exception("failed")
+    first, *rest = told(stream).splitlines()
+    assert first.count(r"said\n2026-11-22 [info     ] order 7 is filled\x1b[2K") == 2, first
+    assert "failed" in rest[0]
+    assert len(rest) > 3  # a traceback has its lines
+
+
 def test_accounts_are_told_to_whoever_wants_them(stream: io.StringIO) -> None:
     configure_logging("INFO", stream=stream, show_accounts=True)
     logging.getLogger("ibkr_connector.test").info("DU1234567", extra={"secret": "hunter2"})

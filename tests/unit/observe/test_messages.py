@@ -62,6 +62,6 @@ def test_a_digest_names_each_and_is_as_loud_as_the_worst() -> None:
     digest = digest_of(messages * 30, since=START)
     assert digest.severity is Severity.CRITICAL
     assert digest.title == "[critical] 60 alerts"
-    assert digest.body.count("margin call") == 40
+    assert digest.body.count("margin call") == 60
     assert "alert beef raised" in digest.body
-    assert digest.body.endswith("and 20 more; `ibkr alerts list` shows all")
+    assert len(digest.body.splitlines()) == 61

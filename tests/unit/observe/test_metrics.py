@@ -95,12 +95,14 @@ def test_the_io_thread_does_not_render() -> None:
 
 
 def test_it_is_served_on_this_machine_and_ends() -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     with metrics().serve(port=0) as server:
         assert server.host == "127.0.0.1"
-        with urllib.request.urlopen(server.url, timeout=5) as answer:
+        with urllib.request.urlopen(server.url, timeout=60) as answer:
             assert samples(answer.read().decode())["ibkr_up", (("profile", "paper"),)] == 1
-    assert threading.active_count() == before
+    for thread in set(threading.enumerate()) - before:
+        thread.join(60)  # whoever has answered may still have to end
+        assert not thread.is_alive()
 
 
 def test_a_port_that_is_taken_is_an_error_that_names_it() -> None:

@@ -1,6 +1,8 @@
 """The desk on a venue that can lose orders on either side of the wire."""
 
 import asyncio
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -26,11 +28,12 @@ from ibkr_connector.errors import (
     TradingHaltedError,
 )
 from ibkr_connector.gateway.port import BrokerOrder, OpenOrderSeen, OrderTicket
+from ibkr_connector.model.brackets import BracketRequest
 from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.ids import ClientId, OrderId, PermId
 from ibkr_connector.model.orders import OrderStatus, SendDisposition
 from ibkr_connector.observe.correlation import correlation
-from ibkr_connector.orders.journal import read
+from ibkr_connector.orders.journal import Journal, read
 from ibkr_connector.orders.notes import Intended
 from ibkr_connector.orders.risk import Needs, RiskFacts, RiskLimits
 from ibkr_connector.orders.states import State
@@ -46,6 +49,18 @@ def the_held(venue: Any) -> Held:
     (held,) = venue.held.values()
     assert isinstance(held, Held)
     return held
+
+
+def hold_up(journal: Journal) -> threading.Event:
+    """Keep the journal from the disk until what is returned is set."""
+    may_write = threading.Event()
+
+    def wait() -> Callable[[], None]:
+        may_write.wait(60)
+        return lambda: None
+
+    journal.time_commits(wait)
+    return may_write
 
 
 # --- placing ------------------------------------------------------------------------------------
@@ -78,6 +93,69 @@ async def test_the_intent_is_on_disk_before_the_first_byte(tmp_path: Path) -> No
         b.venue.on_send = lambda ticket: seen.append(kinds(b.path))
         await b.run(lambda: b.desk.place(buy()))
         assert seen == [["opened", "intent"]]
+
+
+async def test_nothing_is_sent_for_as_long_as_the_disk_takes(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.journal.append([])  # all before it is on disk
+        may_write = hold_up(b.journal)
+        placing = asyncio.ensure_future(b.desk.place(buy()))
+        await b.turn(lambda: bool(b.desk.orders()))
+        for _ in range(50):
+            await asyncio.sleep(0)
+        b.clock.advance(9)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert (b.venue.sent, kinds(b.path)) == ([], ["opened"])
+        may_write.set()
+        report = await b.run(lambda: placing)
+        assert (report.status, len(b.venue.sent)) == (OrderStatus.SUBMITTED, 1)
+
+
+@pytest.mark.parametrize(
+    ("how", "stall_s"),
+    [({}, 10.0), ({"wait": "sent", "timeout_s": 2.0}, 2.0), ({"timeout_s": 30.0}, 60.0)],
+)
+async def test_an_order_that_the_disk_holds_up_for_longer_than_it_may_take_is_not_sent_late(
+    tmp_path: Path, how: dict[str, Any], stall_s: float
+) -> None:
+    async with bench(tmp_path) as b:
+        may_write = hold_up(b.journal)
+        placing = asyncio.ensure_future(b.desk.place(buy(client_order_id="a"), **how))
+        bracket = BracketRequest(entry=buy(), take_profit=Decimal(120), stop_loss=Decimal(90))
+        family = asyncio.ensure_future(b.desk.place_bracket(bracket, **how))
+        await b.turn(lambda: len(b.desk.orders()) == 4)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        b.clock.advance(stall_s)
+        may_write.set()
+        for task in (placing, family):
+            with pytest.raises(RequestTimeoutError, match="nothing was sent") as caught:
+                await b.run(lambda: task)  # noqa: B023  # called at once
+            assert caught.value.disposition is SendDisposition.UNSENT
+        assert b.venue.sent == []
+        assert {one.status for one in b.desk.orders()} == {OrderStatus.REJECTED}
+        # of which nothing went: its key is free again
+        report = await b.run(lambda: b.desk.place(buy(client_order_id="a")))
+        assert (report.status, len(b.venue.sent)) == (OrderStatus.SUBMITTED, 1)
+
+
+async def test_what_the_disk_took_is_taken_off_the_time_for_the_sending(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        may_write = hold_up(b.journal)
+        began = b.clock.monotonic()
+        placing = asyncio.ensure_future(b.desk.place(buy(), wait="sent", timeout_s=5.0))
+        await b.turn(lambda: bool(b.desk.orders()))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        gives_no_sign = asyncio.Event()
+        b.venue.confirm_alive = gives_no_sign.wait  # type: ignore[method-assign,assignment]
+        b.clock.advance(3)
+        may_write.set()
+        with pytest.raises(RequestTimeoutError) as caught:
+            await b.run(lambda: placing)
+        assert caught.value.disposition is SendDisposition.UNSENT
+        assert b.clock.monotonic() - began == 5
 
 
 async def test_a_rejected_order_raises_with_code_text_and_hint(tmp_path: Path) -> None:
@@ -584,9 +662,13 @@ async def test_an_order_that_is_not_sent_yet_is_called_off_without_a_message(
     tmp_path: Path,
 ) -> None:
     async with bench(tmp_path) as b:
+        may_write = hold_up(b.journal)
         placing = asyncio.ensure_future(b.desk.place(buy()))
         await b.turn(lambda: bool(b.desk.orders()))
-        report = await b.run(lambda: b.desk.cancel(1))
+        cancelling = asyncio.ensure_future(b.desk.cancel(1))
+        await asyncio.sleep(0)
+        may_write.set()
+        report = await b.run(lambda: cancelling)
         assert (report.status, report.disposition) == (
             OrderStatus.REJECTED,
             SendDisposition.UNSENT,

@@ -10,8 +10,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ibkr_connector.clock import ManualClock
+from ibkr_connector.orders import equity_store
 from ibkr_connector.orders.equity_store import EquityStore
 from ibkr_connector.orders.risk import RiskLimits
 from ibkr_connector.orders.risk.equity import EquityMarks
@@ -33,6 +36,73 @@ def test_a_restart_does_not_forget_what_the_day_began_with(tmp_path: Path) -> No
     assert marks is not None
     assert (marks.day_start, marks.peak) == (Decimal(1_000), Decimal(1_000))
     assert marks.halted_until == NOON + timedelta(seconds=60)
+
+
+def test_while_a_loss_limit_stands_reached_each_look_begins_the_cooldown_anew(
+    tmp_path: Path,
+) -> None:
+    clock = ManualClock(NOON)
+    store = EquityStore(tmp_path, clock=clock)
+    for worth in (1_000, 850, 850, 850):  # the same moment, and the same worth
+        store.observe("DU1", Decimal(worth), LIMITS)
+    clock.advance(3_600)
+    store.observe("DU1", Decimal(850), LIMITS)
+    marks = store.marks("DU1")
+    assert marks is not None
+    assert marks.halted_until == NOON + timedelta(seconds=3_660)
+
+
+def test_a_limit_that_was_narrowed_is_reached_by_the_same_worth(tmp_path: Path) -> None:
+    store = EquityStore(tmp_path, clock=ManualClock(NOON))
+    for worth in (1_000, 950, 950):
+        store.observe("DU1", Decimal(worth), LIMITS)
+    marks = store.marks("DU1")
+    assert marks is not None
+    assert not marks.is_reached
+    store.observe("DU1", Decimal(950), replace(LIMITS, max_daily_loss=Decimal(50)))
+    marks = store.marks("DU1")
+    assert marks is not None
+    assert marks.is_reached
+
+
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from([0, 1, 3_600, 43_200, 86_400]),
+            st.sampled_from([Decimal(850), Decimal(1_000), Decimal(1_050)]),
+            st.sampled_from(["LIMITS", "TIGHT", "NONE"]),
+            st.sampled_from(["", "", "", "reset", "adjust"]),
+        ),
+        max_size=12,
+    )
+)
+@settings(max_examples=60)
+def test_what_changes_nothing_is_remembered_and_changes_nothing_else(
+    tmp_path_factory: pytest.TempPathFactory,
+    steps: list[tuple[int, Decimal, str, str]],
+) -> None:
+    every: dict[str, RiskLimits] = {
+        "LIMITS": LIMITS,
+        "TIGHT": replace(LIMITS, max_daily_loss=Decimal(10), max_drawdown=Decimal("0.01")),
+        "NONE": RiskLimits(max_order_size=Decimal(1)),
+    }
+    clock = ManualClock(NOON)
+    folder = tmp_path_factory.mktemp("equity")
+    with pytest.MonkeyPatch.context() as patch:  # nothing here is about the disk
+        patch.setattr(equity_store, "write_small_file", lambda *_: None)
+        kept, anew = EquityStore(folder, clock=clock), EquityStore(folder, clock=clock)
+        for seconds, worth, limits, also in steps:
+            clock.advance(seconds)
+            for store in (kept, anew):
+                if also == "reset":
+                    store.reset("DU1")
+                elif also == "adjust":
+                    store.adjust(
+                        "DU1", Decimal(50), arrived=clock.utcnow(), worth=worth, limits=LIMITS
+                    )
+                anew._settled.clear()
+                store.observe("DU1", worth, every[limits])
+            assert kept.marks("DU1") == anew.marks("DU1")
 
 
 def test_the_day_ends_at_midnight_in_new_york(tmp_path: Path) -> None:

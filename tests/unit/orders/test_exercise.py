@@ -20,6 +20,7 @@ from ibkr_connector.model.orders import (
     SendDisposition,
 )
 from ibkr_connector.model.terms import Exercise, OrderTerms
+from ibkr_connector.orders.entry import evolve
 from ibkr_connector.orders.evidence import move, see
 from ibkr_connector.orders.ledger import Ledger
 from ibkr_connector.orders.notes import Intended
@@ -154,7 +155,7 @@ def test_that_it_is_in_no_list_proves_nothing() -> None:
     first = Miss(session=2, at_s=0.0)
     facts: dict[str, Any] = {"picture": picture, "sent_in": 1, "grace_s": 5.0}
     assert judge(entry, first_miss=first, **facts) is Verdict.UNPROVEN
-    plain = replace(entry, terms=OrderTerms())
+    plain = evolve(entry, terms=OrderTerms())
     assert judge(plain, first_miss=first, **facts) is Verdict.NOT_PLACED
 
 

@@ -6,14 +6,17 @@ from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ibkr_connector.gateway.port import OrderTicket
 from ibkr_connector.model.account import Position
+from ibkr_connector.model.advisor import Allocation
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.ids import ClientId, ConId, ExecId, OrderId
-from ibkr_connector.model.orders import Action, Fill
+from ibkr_connector.model.orders import Action, Fill, OrderTerms, OrderType
+from ibkr_connector.orders import exposure
 from ibkr_connector.orders.exposure import Exposure
 from ibkr_connector.orders.ledger import Ledger
 from ibkr_connector.orders.notes import Changed, Filled, Intended, Learned, Moved
@@ -134,9 +137,27 @@ def test_what_is_kept_from_order_to_order_is_what_would_be_made_anew(
         elif kind == "price":
             facts.price = Decimal(str(values[0]))
         book = partial(Exposure.book, account="DU1", limits=LIMITS)
-        old, new = book(kept), book(Exposure(ledger=ledger, facts=facts))
+        old = book(kept)
+        with pytest.MonkeyPatch.context() as patch:  # at length, whatever an order looks like
+            patch.setattr(exposure, "_is_as_placed", lambda entry: False)
+            new = book(Exposure(ledger=ledger, facts=facts))
         assert Counter(old.working) == Counter(new.working)  # which comes first means nothing
         assert replace(old, working=()) == replace(new, working=())
+
+
+def test_a_plain_order_counts_with_its_dearest_price_and_with_what_is_left_of_it() -> None:
+    ledger = Ledger()
+    exposure = Exposure(ledger=ledger, facts=Facts())
+    note = intended(1, AAPL, Action.BUY, 90)
+    # bought above its trigger at the most, whichever of both is the higher one
+    wanted = replace(note.ticket, order_type=OrderType.STOP_LIMIT, stop_price=Decimal(95))
+    ledger.record(replace(note, ticket=wanted))
+    (row,) = exposure.book("DU1", LIMITS).working
+    assert (row.unit_value, row.quantity) == (Decimal(95), Decimal(100))
+    # so many by the broker's count alone: its executions are still to come
+    ledger.record(Learned(at=NOON, key="ibc-1", stated_filled=Decimal(30)))
+    (row,) = exposure.book("DU1", LIMITS).working
+    assert (row.unit_value, row.quantity) == (Decimal(95), Decimal(70))
 
 
 class Behind(Facts):
@@ -349,3 +370,89 @@ def test_an_order_that_was_forgotten_is_in_no_book() -> None:
     ledger.record(closed("ibc-1"))
     ledger.forget(["ibc-1"])
     assert not exposure.book("DU1", LIMITS).working
+
+
+def test_what_is_divided_counts_whole_in_each_account_until_it_has_come_there() -> None:
+    ledger, facts = Ledger(), Facts()
+    exposure = Exposure(ledger=ledger, facts=facts)
+    note = intended(1, AAPL, Action.BUY, 90)
+    terms = OrderTerms(allocation=Allocation(group="Core"))
+    ledger.record(replace(note, ticket=replace(note.ticket, account="", terms=terms)))
+
+    def counted(account: str) -> Decimal:
+        return sum((row.quantity for row in exposure.book(account, LIMITS).working), Decimal(0))
+
+    whole = note.ticket.quantity
+    assert (counted("DU1"), counted("DU2")) == (whole, whole)
+    # told of the order, and of no account yet: it may still come to any of them
+    ledger.record(_in(filled("ibc-1", 1, 30, 1), "DF1000000"))
+    assert (counted("DU1"), counted("DU2")) == (whole, whole)
+    ledger.record(_in(filled("ibc-1", 1, 30, 2), "DU1"))
+    assert (counted("DU1"), counted("DU2")) == (whole - 30, whole - 30)
+    assert not exposure.only_closes(replace(note.ticket, account="", terms=terms))
+
+
+@pytest.mark.parametrize("limit", [90, None])
+@pytest.mark.parametrize(
+    ("account", "terms"),
+    [
+        ("", OrderTerms(allocation=Allocation(group="Core"))),
+        ("DF1000000", OrderTerms(model="Growth")),
+    ],
+)
+def test_of_what_is_divided_each_account_counts_all_with_a_limit_and_at_the_market(
+    account: str, terms: OrderTerms, limit: int | None
+) -> None:
+    ledger = Ledger()
+    exposure = Exposure(ledger=ledger, facts=Facts())
+    note = intended(1, AAPL, Action.BUY, limit)
+    ledger.record(replace(note, ticket=replace(note.ticket, account=account, terms=terms)))
+    for one in ("DU1", "DU2"):
+        rows = exposure.book(one, LIMITS).working
+        assert [row.quantity for row in rows] == [note.ticket.quantity]
+
+
+def test_what_is_divided_and_called_filled_counts_in_each_account_until_it_has_come_there() -> None:
+    ledger = Ledger()
+    exposure = Exposure(ledger=ledger, facts=Facts())
+    note = intended(1, AAPL, Action.BUY, 90)
+    terms = OrderTerms(allocation=Allocation(group="Core"))
+    wanted = replace(note.ticket, account="", terms=terms, quantity=Decimal(30))
+    ledger.record(replace(note, ticket=wanted))
+    ledger.record(_in(filled("ibc-1", 1, 30, 1), "DF1000000"))
+    called_filled(ledger, "ibc-1")
+    assert [row.quantity for row in exposure.book("DU2", LIMITS).working] == [30]
+    ledger.record(_in(filled("ibc-1", 1, 20, 2), "DU1"))
+    assert [row.quantity for row in exposure.book("DU2", LIMITS).working] == [10]
+    ledger.record(_in(filled("ibc-1", 1, 10, 3), "DU2"))
+    assert exposure.book("DU2", LIMITS).working == ()
+
+
+def test_a_larger_order_that_is_divided_counts_whole_though_it_was_filled_and_not_divided() -> None:
+    ledger = Ledger()
+    terms = OrderTerms(allocation=Allocation(group="Core"))
+    note = intended(1, AAPL, Action.BUY, 90)
+    wanted = replace(note.ticket, account="", terms=terms, quantity=Decimal(30))
+    larger = replace(wanted, quantity=Decimal(50))
+    exposure = Exposure(ledger=ledger, facts=Facts(), pending=lambda key: larger)
+    ledger.record(replace(note, ticket=wanted))
+    ledger.record(_in(filled("ibc-1", 1, 30, 1), "DF1000000"))
+    assert [row.quantity for row in exposure.book("DU2", LIMITS).working] == [50]
+
+
+def test_what_is_divided_and_filled_to_more_than_was_asked_for_counts_with_all_of_it() -> None:
+    ledger = Ledger()
+    exposure = Exposure(ledger=ledger, facts=Facts())
+    note = intended(1, AAPL, Action.BUY, 90)
+    terms = OrderTerms(allocation=Allocation(group="Money"))
+    # how many units an amount of money comes to is the broker's to say, and may be more
+    wanted = replace(note.ticket, account="", terms=terms, quantity=Decimal(30))
+    ledger.record(replace(note, ticket=wanted))
+    ledger.record(Learned(at=NOON, key="ibc-1", stated_filled=Decimal(34)))
+    assert [row.quantity for row in exposure.book("DU2", LIMITS).working] == [34]
+    ledger.record(_in(filled("ibc-1", 1, 10, 2), "DU1"))
+    assert [row.quantity for row in exposure.book("DU2", LIMITS).working] == [24]
+
+
+def _in(note: Filled, account: str) -> Filled:
+    return replace(note, fill=replace(note.fill, account=account))

@@ -138,3 +138,11 @@ async def test_a_bracket_asked_for_again_while_it_is_on_its_way_waits_with_the_f
         again = await b.run(lambda: b.desk.place_bracket(bracket))
         assert again == await first
         assert len(b.venue.sent) == 3
+
+
+async def test_an_order_does_not_overtake_a_bracket_that_came_before_it(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        first = asyncio.ensure_future(b.desk.place_bracket(BRACKET))
+        await b.run(lambda: asyncio.gather(first, b.desk.place(buy())))
+        ids = [ticket.order_id for ticket in b.venue.sent]
+        assert ids == [1, 2, 3, 4]

@@ -15,6 +15,7 @@ from ibkr_connector.model.orders import Action, Fill, SendDisposition
 from ibkr_connector.orders.journal import Journal, read, verify
 from ibkr_connector.orders.notes import (
     Charged,
+    Checkpoint,
     Denied,
     Filled,
     Intended,
@@ -37,6 +38,11 @@ OPTION = Contract(
     right=Right.CALL,
     multiplier=Decimal(100),
 )
+
+
+def moved(key: str, event: Event = Event.SEND) -> Moved:
+    return Moved(at=NOON, key=key, event=event, source=State.INTENDED, target=State.SENT)
+
 
 EVERY_KIND: list[Note] = [
     Intended(at=NOON, key="ibc-a", client_id=ClientId(1), ticket=ticket(), client_order_id="mine"),
@@ -119,6 +125,35 @@ async def test_what_is_posted_is_written_before_what_is_awaited_after_it(path: P
     await journal.aclose()
 
 
+async def test_an_intent_does_not_wait_for_what_was_posted_of_another_order(path: Path) -> None:
+    first, intent = moved("ibc-a"), moved("ibc-b")
+    journal = await Journal.open(path, clock=ManualClock(NOON))
+    await journal.append([])
+    journal.post([first])
+    await journal.append([intent])
+    await journal.aclose()
+    assert [entry.key for entry in read(path)][1:] == ["ibc-b", "ibc-a"]
+
+
+async def test_what_is_posted_of_an_order_is_written_before_what_follows_of_it(path: Path) -> None:
+    journal = await Journal.open(path, clock=ManualClock(NOON))
+    await journal.append([])
+    journal.post([moved("ibc-a", Event.SEND), moved("ibc-b")])
+    await journal.append([moved("ibc-a", Event.WORK)])
+    await journal.aclose()
+    found = [(entry.key, entry.body["event"]) for entry in read(path)[1:]]
+    assert found == [("ibc-a", "send"), ("ibc-b", "send"), ("ibc-a", "work")]
+
+
+async def test_nothing_overtakes_a_checkpoint(path: Path) -> None:
+    journal = await Journal.open(path, clock=ManualClock(NOON))
+    await journal.append([])
+    journal.post([Checkpoint(at=NOON, live=(), highest={})])
+    await journal.append([moved("ibc-b")])
+    await journal.aclose()
+    assert [entry.kind for entry in read(path)][1:] == ["checkpoint", "step"]
+
+
 async def test_what_is_posted_reaches_the_disk_though_nothing_follows(path: Path) -> None:
     journal = await Journal.open(path, clock=ManualClock(NOON))
     journal.post(EVERY_KIND[:3])
@@ -156,6 +191,21 @@ async def test_a_journal_that_cannot_be_written_says_so_to_both(path: Path) -> N
         await journal.append([])
     assert len(told) == 3
     await journal.aclose()
+
+
+async def test_a_note_that_cannot_be_put_into_words_fails_to_its_awaiter_alone(path: Path) -> None:
+    journal = await Journal.open(path, clock=ManualClock(NOON))
+    told: list[OrderError] = []
+    journal.on_failure = told.append
+    half = Denied(at=NOON, key="", error="E", reason="half of a pair: \ud800", order="")
+    written = journal.append([moved("ibc-a"), half])  # says nothing before it is awaited
+    with pytest.raises(ValueError, match="surrogates not allowed"):
+        await written
+    await journal.append([moved("ibc-b")])
+    await journal.aclose()
+    # what belonged to it is not written either, and the journal goes on
+    assert [entry.key for entry in read(path)][1:] == ["ibc-b"]
+    assert told == []
 
 
 async def test_a_closed_journal_takes_nothing(path: Path) -> None:

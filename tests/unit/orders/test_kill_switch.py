@@ -90,3 +90,42 @@ def test_engaging_leaves_one_whole_file_and_nothing_else(tmp_path: Path) -> None
     one.release()
     one.release()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_asked_for_in_some_accounts_is_added_up_until_it_is_done(tmp_path: Path) -> None:
+    clock = ManualClock(NOON)
+    kill, beside = (KillSwitch(tmp_path, clock=clock) for _ in range(2))
+
+    def limits() -> tuple[tuple[str, ...], tuple[str, ...]]:
+        state = beside.state()
+        assert state is not None
+        return state.cancel_in, state.flatten_in
+
+    kill.engage("one", flatten=True, accounts=["DU2"])
+    assert limits() == (("DU2",), ("DU2",))
+    kill.engage("another", flatten=True, accounts=["DU1"])
+    assert limits() == (("DU1", "DU2"), ("DU1", "DU2"))
+    kill.engage("a third", cancel=True)
+    assert limits() == ((), ("DU1", "DU2"))
+    kill.engage("out", flatten=True)
+    assert limits() == ((), ())
+    state = kill.state()
+    assert state is not None
+    kill.note_done(state)
+    # what is done is not done again because something else is asked for
+    kill.engage("two", cancel=True, accounts=["DU1"])
+    state = beside.state()
+    assert state is not None
+    assert (state.cancel, state.flatten, state.asks) == (True, False, True)
+    assert limits() == (("DU1",), ())
+    kill.engage("everybody", everyone=True, accounts=["DU1"])
+    assert limits() == ((), ())
+
+
+def test_to_cancel_the_orders_of_everyone_besides_closes_in_no_further_account(
+    tmp_path: Path,
+) -> None:
+    kill = switch(tmp_path)
+    kill.engage("one", flatten=True, accounts=["DU1"])
+    state = kill.engage("theirs are in the way", everyone=True)
+    assert (state.flatten, state.flatten_in, state.cancel_in) == (True, ("DU1",), ())

@@ -11,9 +11,10 @@ from ibkr_connector.gateway.port import (
     CommissionReported,
     OpenOrderSeen,
 )
+from ibkr_connector.model.advisor import Allocation
 from ibkr_connector.model.contracts import Contract, SecurityType
 from ibkr_connector.model.ids import ClientId, ConId, ExecId, OrderId, PermId
-from ibkr_connector.model.orders import OrderStatus
+from ibkr_connector.model.orders import OrderStatus, OrderTerms
 from ibkr_connector.orders.evidence import (
     FaultReading,
     Seen,
@@ -27,7 +28,7 @@ from ibkr_connector.orders.ledger import Ledger, exec_base
 from ibkr_connector.orders.notes import Changed, Intended, Refused
 from ibkr_connector.orders.states import Event, State
 from kit.order_desk import NOON, ticket
-from kit.order_told import ME, completed, execution, row, status
+from kit.order_told import ME, PERM, completed, execution, row, status
 
 
 @pytest.fixture
@@ -305,6 +306,69 @@ def test_a_copy_made_in_tws_keeps_the_reference_and_is_not_ours(ledger: Ledger) 
     tell(ledger, OpenOrderSeen(order=copy))
     assert ledger.get("ibc-a").state is State.SENT
     assert not ledger.get("perm:5").is_own
+
+
+@pytest.mark.parametrize("kind", ["openOrder", "execution", "completed"])
+def test_our_reference_says_more_than_a_permanent_id_that_another_order_had(
+    ledger: Ledger, kind: str
+) -> None:
+    tell(ledger, OpenOrderSeen(order=row()), status("Filled", 100), execution())
+    assert ledger.get("ibc-a").perm_id == PERM
+    again = replace(ticket(), order_id=OrderId(2), order_ref="ibc-b")
+    ledger.record(Intended(at=NOON, key="ibc-b", client_id=ME, ticket=again))
+    move(ledger, "ibc-b", Event.SEND, at=NOON, cause="send")
+    before = ledger.get("ibc-a")
+    ours = {"order_id": OrderId(2), "order_ref": "ibc-b"}
+    match kind:
+        case "openOrder":
+            tell(ledger, OpenOrderSeen(order=row("Submitted", **ours)))
+        case "execution":
+            tell(ledger, execution("c.d.01.01", 100, **ours))
+        case _:
+            see_completed(ledger, completed("Cancelled", order_ref="ibc-b"), at=NOON)
+    assert ledger.get("ibc-b").perm_id == PERM
+    assert ledger.get("ibc-b").seen
+    assert ledger.get("ibc-a") == before
+
+
+def test_a_reference_that_somebody_has_written_over_in_tws_is_no_other_order(
+    ledger: Ledger,
+) -> None:
+    tell(ledger, OpenOrderSeen(order=row()))
+    tell(ledger, OpenOrderSeen(order=row("Cancelled", order_ref="mine")))
+    assert ledger.get("ibc-a").state is State.CANCELLED
+
+
+def test_a_divided_orders_units_are_counted_once_and_a_change_is_not_proven_by_them() -> None:
+    ledger = Ledger()
+    divided = replace(
+        ticket(quantity=8), account="", terms=OrderTerms(allocation=Allocation(group="Core"))
+    )
+    ledger.record(Intended(at=NOON, key="ibc-a", client_id=ME, ticket=divided))
+    move(ledger, "ibc-a", Event.SEND, at=NOON, cause="send")
+    tell(ledger, OpenOrderSeen(order=row(quantity=Decimal(8))))
+    larger = replace(divided, quantity=Decimal(20))
+    ledger.record(Changed(at=NOON, key="ibc-a", ticket=larger))
+    tell(ledger, execution("w.01.01", 8, account="DF1000000", cumulative_quantity=Decimal(8)))
+    assert ledger.get("ibc-a").state is State.FILLED
+    assert ledger.get("ibc-a").unallotted == 8
+    tell(ledger, execution("p.01.01", 2, account="DU1"), execution("p.02.01", 6, account="DU2"))
+    entry = ledger.get("ibc-a")
+    assert (entry.state, entry.quantity, entry.executed) == (State.FILLED, Decimal(8), Decimal(8))
+    assert {fill.account for fill in entry.report().fills} == {"DU1", "DU2"}
+    assert entry.allotted_to("DU2") == 6
+    assert (entry.unallotted, ledger.anomalies) == (Decimal(0), 0)
+    charges = {"w.01.01": "9", "p.01.01": "1.5", "p.02.01": "2"}
+    for exec_id, cost in charges.items():
+        tell(ledger, charged(exec_id, cost))
+    assert ledger.get("ibc-a").commission == Decimal("3.5")
+    assert ledger.get("ibc-a").account == ""
+
+
+def charged(exec_id: str, cost: str) -> CommissionReported:
+    return CommissionReported(
+        exec_id=ExecId(exec_id), commission=Decimal(cost), currency="USD", realized_pnl=None
+    )
 
 
 def test_a_completed_order_is_known_by_its_reference_alone(ledger: Ledger) -> None:

@@ -1,7 +1,8 @@
 """Changes: what the rules count while nobody has confirmed one, and what is sent of an order."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from functools import partial
@@ -14,6 +15,7 @@ from ibkr_connector.errors import (
     NotConnectedError,
     OrderStateError,
     OrderUncertainError,
+    RequestTimeoutError,
     RiskLimitError,
 )
 from ibkr_connector.gateway.port import OrderTicket
@@ -194,6 +196,39 @@ async def test_a_change_of_an_order_that_ended_on_the_way_is_not_sent(tmp_path: 
         with pytest.raises(OrderStateError, match="cancelled and cannot be changed"):
             await b.run(lambda: b.desk.modify(report.order_id, {"quantity": 50}))
         assert changes.sent == []
+
+
+@pytest.mark.parametrize(("stall_s", "is_sent"), [(1.5, True), (2.0, False)])
+async def test_a_change_that_the_disk_holds_up_for_longer_than_it_may_take_is_not_sent_late(
+    tmp_path: Path, stall_s: float, is_sent: bool
+) -> None:
+    async with changing(tmp_path) as (b, report, changes):
+        may_write = threading.Event()
+
+        def hold_up() -> Callable[[], None]:
+            may_write.wait(60)
+            return lambda: None
+
+        b.journal.time_commits(hold_up)
+        change = asyncio.ensure_future(
+            b.desk.modify(report.order_id, {"quantity": 50}, timeout_s=2.0)
+        )
+        ledger = b.desk._book.ledger
+        await b.turn(lambda: any(one.changed is not None for one in ledger))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        b.clock.advance(stall_s)
+        may_write.set()
+        if is_sent:
+            assert (await b.run(lambda: change)).quantity == 50
+        else:
+            with pytest.raises(RequestTimeoutError, match="nothing was sent") as caught:
+                await b.run(lambda: change)
+            assert caught.value.disposition is SendDisposition.UNSENT
+            entry = ledger.by_order_id(report.client_id, report.order_id)
+            assert entry is not None
+            assert entry.changed is None
+        assert len(changes.sent) == is_sent
 
 
 async def test_what_is_filled_already_is_not_counted_again_in_a_change(tmp_path: Path) -> None:

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from ibkr_connector.gateway.port import OrderTicket
-from ibkr_connector.model.contracts import Contract, SecurityType
+from ibkr_connector.gateway.port import BrokerOrder, OrderTicket
+from ibkr_connector.model.contracts import ComboLeg, Contract, Right, SecurityType
 from ibkr_connector.model.ids import ClientId, ConId, OrderId, PermId
 from ibkr_connector.model.orders import Action, OrderTerms, OrderType, SendDisposition, TimeInForce
 from ibkr_connector.model.preview import RuleVerdict, Verdict
 from ibkr_connector.orders.note_text import short_text
-from ibkr_connector.orders.notes import Intended, Learned, Moved, Note, Opened
+from ibkr_connector.orders.notes import Intended, Learned, Met, Moved, Note, Opened
 from ibkr_connector.orders.states import Event, State
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -36,6 +36,10 @@ contracts = st.builds(
     con_id=st.none() | st.integers(1, 9).map(ConId),
     strike=st.sampled_from([None, Decimal("100"), Decimal("100.0")]),
     local_symbol=texts,
+    right=st.sampled_from([None, *Right]),
+    multiplier=st.sampled_from([None, Decimal("100"), Decimal("0.50")]),
+    exchange=st.sampled_from(["SMART", "Ü", ""]),
+    legs=st.sampled_from([(), (), (ComboLeg(contract="AAPL", action=Action.BUY),)]),
 )
 tickets = st.builds(
     OrderTicket,
@@ -74,6 +78,33 @@ notes: st.SearchStrategy[Note] = st.one_of(
             ),
             max_size=3,
         ).map(tuple),
+    ),
+    st.builds(
+        Met,
+        at=times,
+        key=texts,
+        order=st.builds(
+            BrokerOrder,
+            order_id=st.integers(-9, 2**31).map(OrderId),
+            client_id=st.integers(0, 99).map(ClientId),
+            perm_id=numbers.map(lambda one: None if one is None else PermId(one)),
+            order_ref=texts,
+            account=texts,
+            contract=contracts,
+            action=st.sampled_from(Action),
+            quantity=st.decimals(0, 10**9, places=4),
+            order_type=texts,
+            limit_price=figures,
+            stop_price=figures,
+            time_in_force=texts,
+            status=texts,
+            reject_reason=texts,
+            warning=texts,
+            outside_regular_hours=st.booleans(),
+            parent_id=st.none() | st.integers(0, 99).map(OrderId),
+        ),
+        correlation_id=texts,
+        cause=texts,
     ),
     st.builds(
         Moved,

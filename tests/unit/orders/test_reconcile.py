@@ -1,6 +1,5 @@
 """What follows from an absence."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,7 +8,7 @@ import pytest
 
 from ibkr_connector.model.ids import ClientId
 from ibkr_connector.model.orders import SendDisposition
-from ibkr_connector.orders.entry import OrderEntry
+from ibkr_connector.orders.entry import OrderEntry, evolve
 from ibkr_connector.orders.ledger import Ledger
 from ibkr_connector.orders.notes import Intended
 from ibkr_connector.orders.reconcile import (
@@ -32,10 +31,10 @@ MISSED = Miss(session=3, at_s=95.0)
 def entry(**change: Any) -> OrderEntry:
     ledger = Ledger()
     ledger.record(Intended(at=NOON, key="ibc-a", client_id=ClientId(1), ticket=ticket()))
-    made = replace(
+    made = evolve(
         ledger.get("ibc-a"), state=State.UNCERTAIN, disposition=SendDisposition.MAYBE_WRITTEN
     )
-    return replace(made, **change)
+    return evolve(made, **change)
 
 
 def verdict(

@@ -13,14 +13,17 @@ from hypothesis import strategies as st
 
 from ibkr_connector.errors import NotConnectedError, OrderNotFoundError, OrderValidationError
 from ibkr_connector.gateway.port import CommissionReported, OrderFault, OrderTicket
+from ibkr_connector.model.advisor import Allocation
 from ibkr_connector.model.ids import ClientId, ExecId, OrderId
-from ibkr_connector.model.orders import OrderReport, OrderStatus, SendDisposition
+from ibkr_connector.model.orders import OrderReport, OrderStatus, OrderTerms, SendDisposition
 from ibkr_connector.orders.journal import Journal, verify
 from ibkr_connector.orders.ledger import Ledger
-from ibkr_connector.orders.notes import Intended, Moved
+from ibkr_connector.orders.meeting import fill_of
+from ibkr_connector.orders.notes import Charged, Filled, Intended, Moved
 from ibkr_connector.orders.retention import settled
 from ibkr_connector.orders.states import Event, State
 from kit.order_desk import NOON, Bench, bench, buy, ticket
+from kit.order_told import execution
 
 DAYS = 8 * 86_400.0
 """After this nobody waits for a commission any more."""
@@ -204,6 +207,36 @@ def test_a_closed_member_of_an_open_family_stays() -> None:
     for key, left in (("ibc-1", []), ("ibc-2", []), ("ibc-3", ["ibc-1", "ibc-2", "ibc-3"])):
         close(key)
         assert going() == left
+
+
+def test_a_divided_order_waits_for_the_commissions_of_its_accounts_and_of_nothing_else() -> None:
+    ledger = Ledger()
+    terms = OrderTerms(allocation=Allocation(group="Core"))
+    wanted = replace(ticket(quantity=10), account="", terms=terms)
+    ledger.record(Intended(at=NOON, key="ibc-a", client_id=ClientId(1), ticket=wanted))
+    for account, exec_id in (("DF1000000", "w.01.01"), ("DU1", "a.01.01")):
+        fill = fill_of(execution(exec_id, 10, account=account))
+        ledger.record(Filled(at=NOON, key="ibc-a", fill=fill))
+    step = Moved(
+        at=NOON, key="ibc-a", event=Event.FILL_ALL, source=State.WORKING, target=State.FILLED
+    )
+    ledger.record(step)
+
+    def going() -> list[str]:
+        later = NOON + timedelta(days=2)
+        return settled(ledger, before=later, give_up=NOON - timedelta(1), in_use=lambda key: False)
+
+    assert going() == []
+    charge = Charged(
+        at=NOON,
+        key="ibc-a",
+        exec_id=ExecId("a.01.01"),
+        commission=Decimal(1),
+        currency="USD",
+        realized_pnl=None,
+    )
+    ledger.record(charge)
+    assert going() == ["ibc-a"]
 
 
 STEPS = st.lists(

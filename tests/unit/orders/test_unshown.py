@@ -91,3 +91,14 @@ def test_position_and_what_it_does_not_show_come_to_everything_that_was_bought(
         position = sum(sizes[:count])
         told(unshown, position)
     assert position + sum(left(unshown)) == sum(sizes)
+
+
+def test_positions_told_at_once_are_those_told_one_by_one() -> None:
+    unshown = Unshown()
+    unshown.told_all({("DU1", AAPL.con_id): Decimal(5)})
+    unshown.executed("DU1", fill(1, 10))
+    unshown.told_all({("DU1", AAPL.con_id): Decimal(15), ("DU2", AAPL.con_id): Decimal(1)})
+    assert left(unshown) == []
+    unshown.executed("DU2", fill(2, 3))
+    unshown.told_all({("DU2", AAPL.con_id): Decimal(1)})
+    assert left(unshown, account="DU2") == [3]

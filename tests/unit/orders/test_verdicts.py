@@ -22,6 +22,7 @@ from ibkr_connector.orders.risk import (
     RiskFacts,
     RiskLimits,
     Working,
+    at_once,
     closes,
     decide,
     judge,
@@ -139,6 +140,24 @@ def test_a_limit_that_is_not_set_is_said_to_be_so() -> None:
     assert others == {Verdict.NOT_SET}
 
 
+@pytest.mark.parametrize("start", [Decimal(0), Decimal(-5)])
+def test_an_account_that_began_the_day_with_nothing_can_be_closed(start: Decimal) -> None:
+    sale = replace(buy(), action=Action.SELL, quantity=Decimal(100))
+    shares: dict[str, Any] = {
+        "max_daily_loss_share": Decimal("0.1"),
+        "max_drawdown": Decimal("0.1"),
+    }
+    one = case(sale, **shares)
+    one = replace(one, book=replace(one.book, day_start=start, peak=start))
+    violations, _ = decide(one)
+    assert violations == ()
+    rows = [row.verdict for row in verdicts(one) if row.rule == "losses"]
+    assert rows == [Verdict.WAIVED]
+    # and nothing is opened in it, since nobody knows what is lost
+    opens = replace(one, request=buy())
+    assert {broken.rule for broken in decide(opens)[0]} == {"max_daily_loss_share", "max_drawdown"}
+
+
 def test_what_only_closes_has_rules_waived() -> None:
     closing = replace(buy(50), action=Action.SELL)
     rows = by_rule(case(closing, **ALL))
@@ -198,6 +217,56 @@ def test_the_decision_is_the_judgement_and_has_every_rule_that_is_set(
         r for r in rows if r.verdict is not Verdict.WAIVED
     ]
     assert all(row.value and row.limit for row in rows)
+
+
+FIGURES = st.sampled_from([None, Decimal(0), Decimal(-5), Decimal("99.5"), Decimal(1_000)])
+SHARES = st.sampled_from([None, Decimal(0), Decimal("0.1"), Decimal(1), Decimal(50_000)])
+
+
+@given(
+    said=st.fixed_dictionaries(
+        dict.fromkeys(
+            (
+                "max_order_value",
+                "max_portfolio_risk",
+                "max_daily_loss",
+                "max_daily_loss_share",
+                "max_drawdown",
+            ),
+            SHARES,
+        )
+    ),
+    known=st.fixed_dictionaries(dict.fromkeys(("price", "exchange_rate"), FIGURES)),
+    account=st.fixed_dictionaries(dict.fromkeys(("net_liquidation", "day_start", "peak"), FIGURES)),
+    order=st.builds(
+        lambda **told: replace(buy(), **told),
+        action=st.sampled_from(list(Action)),
+        quantity=st.sampled_from([Decimal(1), Decimal("2.5"), Decimal(1_001)]),
+        limit_price=st.sampled_from([None, Decimal("100.50"), Decimal(-3)]),
+        cash_quantity=st.sampled_from([None, Decimal(500)]),
+    ),
+    halted_s=st.sampled_from([None, -1, 0, 1]),
+    cooldown_s=st.sampled_from([Decimal(0), Decimal(60)]),
+    knows_time=st.booleans(),
+)
+def test_what_is_passed_at_one_look_is_passed_by_the_rules_one_by_one(
+    *,
+    said: dict[str, Any],
+    known: dict[str, Any],
+    account: dict[str, Any],
+    order: OrderRequest,
+    halted_s: int | None,
+    cooldown_s: Decimal,
+    knows_time: bool,
+) -> None:
+    one = case(order, halt_cooldown_s=cooldown_s, **said)
+    until = None if halted_s is None else NOON + timedelta(seconds=halted_s)
+    book = replace(one.book, halted_until=until, now=NOON if knows_time else None, **account)
+    one = replace(one, facts=replace(one.facts, **known), book=book)
+    short = decide(replace(one))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(at_once, "AT_ONCE", {})
+        assert short == decide(replace(one))
 
 
 STRICT: dict[str, Any] = {

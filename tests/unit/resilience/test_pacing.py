@@ -153,7 +153,7 @@ def test_a_large_budget_is_used_to_the_last_message(budget: int, seed: int) -> N
     assert worst(moments, 1.0) <= budget
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(budget=st.integers(10, 200), flood=st.integers(0, 500), after=st.floats(0.0, 5.0))
 @example(budget=10, flood=19, after=2.25)
 def test_two_cancels_never_wait_longer_than_fifty_milliseconds(
@@ -177,7 +177,7 @@ def test_two_cancels_never_wait_longer_than_fifty_milliseconds(
     assert worst(moments, 1.0) <= budget
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(seed=st.integers(0, 10**6), budget=st.integers(10, 60))
 def test_nobody_starves_behind_a_flood_that_never_ends(seed: int, budget: int) -> None:
     async def flood() -> list[float]:

@@ -453,7 +453,7 @@ async def test_the_net_behind_the_pacing_is_the_gateways_own_limit() -> None:
     assert Pipeline(clock=FakeClock(), tuning=bold).outlet.net_limit == 90
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(seed=st.integers(0, 10**6))
 def test_however_many_ask_for_history_of_every_kind_no_rule_is_broken(seed: int) -> None:
     """Whole pipeline: waits, retries, timeouts and callers that go away included."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from ibkr_connector.model.alerts import AlertKind, Severity
 from ibkr_connector.settings import Settings
 from ibkr_connector.settings.alert_rules import BUILT_IN, AlertAction, Side, Unit
 from ibkr_connector.settings.alerts import AlertRoute, AlertSettings, read_alerts
+from ibkr_connector.settings.review import review
 
 EXAMPLE = Path(__file__).parents[3] / "config" / "alerts.yaml.example"
 
@@ -91,6 +93,15 @@ def test_a_secret_stands_elsewhere_and_is_never_shown(
     for shown in (str(alerts), repr(alerts)):
         assert "geheimnis" not in shown
         assert "sesame" not in shown
+
+
+def test_the_page_says_of_each_kind_when_it_is_raised_and_what_to_do() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "alerts.md").read_text("utf-8")
+    when, _, what = page.partition("## What to do")
+    for kind in set(AlertKind) - {AlertKind.TEST}:
+        row = rf"^\| `{kind}` \|"
+        assert len(re.findall(row, when, re.M)) == 1, kind
+        assert len(re.findall(row, what, re.M)) == 1, kind
 
 
 @pytest.mark.parametrize(
@@ -222,3 +233,55 @@ def test_a_broken_file_is_an_error_at_the_start(
     (tmp_path / "config" / "alerts.yaml").write_text("rules: {drift: {enabled: of}}", "utf-8")
     with pytest.raises(ConfigurationError, match=r"alerts\.yaml: rules\.drift: enabled is 'of'"):
         Settings.load()
+
+
+MANY = """
+enabled: perhaps
+rulez: {}
+rules:
+  margin_cushio: {}
+  margin_cushion: {treshold: 1, severity: loud}
+  drift: {threshold: 1, action: flatten, remind_s: 100}
+  slow_orders: 3
+  daily_loss: {threshold: 2, unit: share}
+routes:
+  a: {url: geheimnis, severity: loud, kindz: []}
+  b: {max_messages: 0}
+  c: 3
+  d: {url: 'json://h/geheimnis', kinds: [drift], without: [drift]}
+"""
+
+
+def test_all_mistakes_of_a_file_are_told_at_once_each_with_its_place_and_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "alerts.yaml").write_text(MANY, "utf-8")
+    found = [one for one in review().mistakes if "alerts.yaml" in one.problem]
+    for problem, remedy in (
+        ("alerts.yaml: enabled is 'perhaps'", "true or false"),
+        ("key in alerts.yaml: rulez", "rules?"),
+        ("rule in alerts.yaml: margin_cushio", "margin_cushion?"),
+        ("rules.margin_cushion: treshold", "threshold?"),
+        ("rules.margin_cushion: severity is 'loud'", "critical"),
+        ("rules.drift.threshold is 1, and this rule measures nothing", "remove it"),
+        ("rules.drift.action is flatten", "margin_call"),
+        ("rules.slow_orders is '3'", "alerts.yaml.example"),
+        ("rules.daily_loss.threshold is 2", "up to 1"),
+        ("routes.a: url is no URL", "mailto://"),
+        ("routes.a: severity is 'loud'", "critical"),
+        ("routes.a: kindz", "kinds?"),
+        ("routes.b: url is not given", "env:NAME"),
+        ("routes.b: max_messages is '0'", "Most messages"),
+        ("routes.c is '3'", "alerts.yaml.example"),
+        ("routes.d: kinds and without both name drift", "one of them"),
+    ):
+        (one,) = [row for row in found if problem in row.problem]
+        assert remedy in f"{one.problem}; {one.remedy}", one
+        assert one.remedy
+        assert one.problem.startswith(("alerts.yaml", "unknown"))
+    assert not any("geheimnis" in str(one) for one in found)
+    with pytest.raises(ConfigurationError) as wrong:
+        Settings.load()
+    assert "alerts.yaml" in str(wrong.value)

@@ -7,6 +7,8 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -91,6 +93,51 @@ def test_many_callers_share_commits_and_keep_their_order(path: Path) -> None:
     log.close()
     assert [done.get_nowait() for _ in range(2000)] == [None] * 2000
     assert [entry.body for entry in read_entries(path)] == [f"{n}" for n in range(2000)]
+
+
+def test_who_hands_something_in_waits_until_a_writer_that_rested_is_at_the_disk_and_no_longer(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = AppendLog.open(path)
+    at_disk: list[int] = []
+    may_go_on = threading.Event()
+    may_go_on.set()
+
+    def end() -> None:
+        may_go_on.wait()
+
+    def begin() -> Callable[[], None]:
+        at_disk.append(1)
+        return end
+
+    log.stopwatch = begin
+    done: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+
+    def rest() -> None:
+        while not log._rests:
+            threading.Event().wait(0.0001)
+
+    # nobody makes way, so that it is told to nobody that the disk was reached
+    monkeypatch.setattr("ibkr_connector.storage.writer.WAY_S", 0.0)
+    rest()
+    write(log, draft())
+    rest()
+    at_disk.clear()
+    monkeypatch.setattr("ibkr_connector.storage.writer.WAY_S", 3_600.0)
+    may_go_on.clear()
+    log.append([draft()], done.put)  # and yet this one is told of its own turn
+    assert at_disk == [1]
+    # a writer that is busy begins with it by itself, and nobody waits
+    log.append([draft()], done.put)
+    assert at_disk == [1]
+    may_go_on.set()
+    for _ in range(2):
+        assert done.get(timeout=60) is None
+    # where there is nothing to write the disk is never reached
+    rest()
+    log.append([], done.put)
+    assert done.get(timeout=60) is None
+    log.close()
 
 
 def test_of_what_nobody_waits_for_only_a_failure_is_told(path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ibkr_connector.supervisor.launcher import Launcher, login_obstacle
+from kit.ports import held_port
 
 LOG = """\
 2025-03-20 22:31:40:764 IBC: Login dialog WINDOW_OPENED: LoginState is LOGGED_OUT
@@ -61,9 +62,9 @@ async def test_an_empty_folder_says_nothing(tmp_path: Path) -> None:
 
 
 async def test_a_command_server_that_listens_means_that_the_launcher_runs() -> None:
-    async with await asyncio.start_server(lambda _r, w: w.close(), "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        found = await Launcher(command_port=port).login_obstacle()
-        assert found is not None
-        assert "launcher runs" in found
-    assert await Launcher(command_port=port).login_obstacle() is None
+    with held_port() as port:
+        async with await asyncio.start_server(lambda _r, w: w.close(), "127.0.0.1", port):
+            found = await Launcher(command_port=port).login_obstacle()
+            assert found is not None
+            assert "launcher runs" in found
+        assert await Launcher(command_port=port).login_obstacle() is None

@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
-from . import account, alerts, control, live, market, orders
+from . import (
+    account,
+    advisors,
+    alerts,
+    control,
+    derivatives,
+    history,
+    instruments,
+    live,
+    market,
+    orders,
+    portfolio,
+    research,
+    sizing,
+)
 
-__all__ = ["routers"]
+__all__ = ["others", "quotes"]
 
-routers = (
+quotes = market.router
+others = (
     control.router,
-    market.router,
-    account.router,
+    history.router,
     orders.router,
+    account.router,
+    portfolio.router,
+    advisors.router,
+    instruments.router,
+    derivatives.router,
+    research.router,
+    sizing.router,
     alerts.router,
     live.router,
 )

@@ -13,6 +13,7 @@ from ibkr_connector.bridge.guard import Refused
 from ibkr_connector.bridge.older_form import Health
 from ibkr_connector.bridge.plain import answer, as_json
 from ibkr_connector.bridge.problems import Kind
+from ibkr_connector.bridge.tokens import Scope
 from ibkr_connector.model.capabilities import Capabilities
 from ibkr_connector.model.pacing import PacingStatus
 from ibkr_connector.model.status import CircuitStatus, ConnectionStatus
@@ -49,6 +50,19 @@ class Engage(BaseModel):
     everyone: bool = Field(
         default=False, description="Cancel the orders of all other programs of the login too."
     )
+
+
+class CallerNow(BaseModel):
+    """Who asks, by the name of its token, and what that may do."""
+
+    name: str
+    scopes: list[Scope]
+
+
+@router.get("/caller", dependencies=[READ])
+async def v1_caller(who: Who) -> CallerNow:
+    """Tell who asks and what the token may do, so that a screen shows no more than that."""
+    return CallerNow(name=who.name, scopes=sorted(who.scopes))
 
 
 @router.get("/status", dependencies=[READ], responses=of(ConnectionStatus, "How it stands"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -33,7 +34,9 @@ from ibkr_connector.model.brackets import BracketReport
 from ibkr_connector.model.orders import Fill, OrderReport, OrderStatus
 from ibkr_connector.model.preview import OrderPreview
 from ibkr_connector.orders.closing import ClosingReport
-from ibkr_connector.orders.history import OrderHistory
+from ibkr_connector.orders.fills import FillFigures, analyse_fills, arrival_prices
+from ibkr_connector.orders.history import OrderHistory, read_orders
+from ibkr_connector.tuning import journal_place
 
 __all__ = ["router"]
 
@@ -51,6 +54,13 @@ class Fills(BaseModel):
     """A page of executions by the broker's time; `next` is the cursor of the next."""
 
     items: list[Fill]
+    next: str | None
+
+
+class FillRows(BaseModel):
+    """A page of what the fills of each order cost, the oldest first."""
+
+    items: list[FillFigures]
     next: str | None
 
 
@@ -251,6 +261,34 @@ async def v1_fills(
     fills = [f for f in await house.ib.order_book.fills() if since is None or f.time >= since]
     rows, following = page(fills, limit, cursor, key=lambda fill: fill.exec_id)
     return unchanged_or(request, as_json(Fills(items=list(rows), next=following)))
+
+
+@router.get(
+    "/fills/analysis", dependencies=[READ], responses=of(FillRows, "One row for each order")
+)
+async def v1_fill_analysis(
+    house: House,
+    request: Request,
+    since: Annotated[
+        AwareDatetime | None, Query(description="Only orders intended at or after it.")
+    ] = None,
+    arrival: Annotated[
+        bool, Query(description="Ask for the price at arrival too; 1 message for each row.")
+    ] = False,
+    limit: Limit = 500,
+    cursor: Mark = None,
+) -> Response:
+    """Return what fills cost, from the journal, also of earlier runs: prices, charges, times."""
+    recorded = await asyncio.to_thread(read_orders, journal_place(house.ib.settings))
+    wanted = [one for one in recorded if since is None or one.created >= since]
+    rows, following = page(analyse_fills(wanted).rows, limit, cursor, key=lambda one: one.order_ref)
+    if arrival:
+        # of this page alone: a journal of years would take all that may be asked of IB
+        taken = {row.order_ref for row in rows}
+        shown = [one for one in wanted if one.report.order_ref in taken]
+        known = await arrival_prices(shown, bars=house.ib.get_historical_data)
+        rows = analyse_fills(shown, arrival=known).rows
+    return unchanged_or(request, as_json(FillRows(items=list(rows), next=following)))
 
 
 def _key(report: OrderReport) -> str:

@@ -272,11 +272,14 @@ def needs_of(request: OrderRequest, limits: RiskLimits) -> Needs:
     sells = request.action is Action.SELL or (
         isinstance(request.contract, Contract) and bool(request.contract.legs)
     )
-    return Needs(
-        price=valued or quoted or collared or request.cash_quantity is not None,
-        shortable=limits.require_shortable and sells,
-        margin=limits.check_buying_power,
-    )
+    price = valued or quoted or collared or request.cash_quantity is not None
+    shortable = limits.require_shortable and sells
+    if not (price or shortable or limits.check_buying_power):
+        return _NO_NEEDS
+    return Needs(price=price, shortable=shortable, margin=limits.check_buying_power)
+
+
+_NO_NEEDS: Final = Needs()
 
 
 def _by_value(limits: RiskLimits) -> bool:

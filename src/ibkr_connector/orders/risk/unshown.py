@@ -14,7 +14,8 @@ the safe side.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import accumulate
@@ -44,40 +45,43 @@ class UnshownFill:
     at: datetime
 
 
-@dataclass(slots=True)
-class _Line:
-    """One contract in one account: the position told last, and what it does not include."""
-
-    told: Decimal = ZERO
-    waiting: deque[UnshownFill] = field(default_factory=deque)
-
-
 class Unshown:
     """Remember executions until a position includes them; for all accounts of a login."""
 
     def __init__(self) -> None:
-        self._lines: dict[tuple[str, ConId | None], _Line] = {}
-        self._behind: dict[tuple[str, ConId | None], _Line] = {}
+        self._told: dict[tuple[str, ConId | None], Decimal] = {}
+        self._behind: dict[tuple[str, ConId | None], deque[UnshownFill]] = {}
 
     def executed(self, account: str, fill: UnshownFill) -> None:
         """Take in an execution as it happens; one that is told again counts once."""
         key = (account, fill.contract.con_id)
-        line = self._behind[key] = self._lines.setdefault(key, _Line())
-        if all(one.exec_id != fill.exec_id for one in line.waiting):
-            line.waiting.append(fill)
+        waiting = self._behind.setdefault(key, deque())
+        if all(one.exec_id != fill.exec_id for one in waiting):
+            waiting.append(fill)
 
     def told(self, account: str, con_id: ConId | None, quantity: Decimal) -> None:
         """Take in a position as the broker tells it."""
-        line = self._lines.setdefault((account, con_id), _Line())
-        change, line.told = quantity - line.told, quantity
-        sums = accumulate(map(_signed, line.waiting))
+        key = (account, con_id)
+        before, self._told[key] = self._told.get(key, ZERO), quantity
+        waiting = self._behind.get(key)
+        if not waiting:
+            return
+        change, sums = quantity - before, accumulate(map(_signed, waiting))
         shown = next((count for count, sum_ in enumerate(sums, 1) if sum_ == change), 0)
         for _ in range(shown):
-            line.waiting.popleft()
+            waiting.popleft()
+
+    def told_all(self, positions: Mapping[tuple[str, ConId | None], Decimal]) -> None:
+        """Take in many, by account and contract."""
+        if not self._behind:
+            self._told.update(positions)
+            return
+        for (account, con_id), quantity in positions.items():
+            self.told(account, con_id, quantity)
 
     def session_ended(self) -> None:
         """Forget everything: the next session begins with a whole list of positions."""
-        self._lines.clear()
+        self._told.clear()
         self._behind.clear()
 
     def is_behind(self, now: datetime) -> bool:
@@ -87,20 +91,22 @@ class Unshown:
 
     def fills(self, account: str, now: datetime) -> tuple[UnshownFill, ...]:
         """Return what counts besides the positions of an account now."""
+        if not self._behind:
+            return ()
         self._drop_old(now)
         return tuple(
             fill
-            for (owner, _), line in self._behind.items()
+            for (owner, _), waiting in self._behind.items()
             if owner == account
-            for fill in line.waiting
+            for fill in waiting
         )
 
     def _drop_old(self, now: datetime) -> None:
         start = now - timedelta(seconds=SHOWN_AFTER_S)
-        for key, line in tuple(self._behind.items()):
-            while line.waiting and line.waiting[0].at <= start:
-                line.waiting.popleft()
-            if not line.waiting:
+        for key, waiting in tuple(self._behind.items()):
+            while waiting and waiting[0].at <= start:
+                waiting.popleft()
+            if not waiting:
                 del self._behind[key]
 
 

@@ -154,6 +154,13 @@ def order_value(case: Case) -> Decimal | None:
 
     An order by cash is worth its money, however many units that comes to.
     """
+    known: dict[str, Decimal | None] = case.worked_out
+    if "value" not in known:
+        known["value"] = _order_value(case)
+    return known["value"]
+
+
+def _order_value(case: Case) -> Decimal | None:
     cash, rate = case.request.cash_quantity, case.facts.exchange_rate
     if cash is not None:
         return None if rate is None else cash * rate
@@ -194,8 +201,11 @@ def _held_of(case: Case) -> Decimal | None:
     """Return the position in the order's contract, `None` when positions are not known."""
     if case.book.held is None:
         return None
-    con_id = case.contract.con_id
-    return sum((row.quantity for row in case.book.held if row.con_id == con_id), ZERO)
+    con_id, held = case.contract.con_id, ZERO
+    for row in case.book.held:
+        if row.con_id == con_id:
+            held += row.quantity
+    return held
 
 
 def position_after(case: Case) -> Decimal | None:
@@ -242,9 +252,10 @@ def closes(case: Case) -> bool:
     Of an order by cash that is never certain: its units are known when it is filled. The exercise
     of an option opens what it is an option on.
     """
-    if case.request.cash_quantity is not None or case.request.exercise is not None:
+    request = case.request
+    if request.cash_quantity is not None or request.exercise is not None:
         return False
-    if not case.contract.legs and case.remaining > 0:
+    if not case.contract.legs and request.quantity > case.filled:
         held = _held_of(case)
         if held is None or (held >= 0 if case.request.action is Action.BUY else held <= 0):
             return False  # there is nothing on the other side; no need to add up what is open

@@ -15,6 +15,7 @@ from typing import Final
 from ibkr_connector.model.orders import Action, Violation
 from ibkr_connector.model.preview import RuleVerdict, Verdict
 
+from .at_once import passed_at_once
 from .facts import Case
 from .pace import open_after, placed_since
 from .rules import Rule, rules_for, rules_set
@@ -54,6 +55,8 @@ def decide(case: Case) -> tuple[tuple[Violation, ...], tuple[RuleVerdict, ...]]:
     for rule in rules_set(case):
         if only_closes and not rule.for_closing:
             rows += _compared(rule, case, Verdict.WAIVED)
+        elif not has_legs and (passed := passed_at_once(rule, case)) is not None:
+            rows += passed
         elif broken := [*(rule.violations(case) if has_legs else rule.check(case))]:
             violations += broken
             rows += map(_as_row, broken)
@@ -243,8 +246,8 @@ def _losses(case: Case) -> Iterator[Compared]:
         ("max_daily_loss_share", limits.max_daily_loss_share, book.day_start, True),
         ("max_drawdown", limits.max_drawdown, book.peak, True),
     ):
-        if limit is None or start is None or worth is None:
-            continue
+        if limit is None or start is None or worth is None or (is_share and start <= 0):
+            continue  # an account that began with nothing has no share of it to lose
         loss = start - worth
         yield name, f"{loss / start:.4f}" if is_share else f"{loss:.2f}", limit
 

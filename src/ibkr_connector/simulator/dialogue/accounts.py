@@ -70,8 +70,9 @@ def updates(session: ClientSession, request: ask.ReqAccountUpdates, now: datetim
         return
     others = _windows_of_others(session, account)
     if others:
-        text = "Unable to subscribe to account as the following clients are subscribed to a "
-        session.fail(-1, 2101, f"{text}different account: {others}")
+        # as it was logged (ib_insync issue 197, IbPy issue 12)
+        text = "Unable subscribe to account as the following clients are subscribed to a "
+        session.fail(-1, 2101, f"{text}different account.{{{others}}}")
         return
     if streams.account and streams.account != account:
         text = "New account data requested from TWS.  API client has been unsubscribed from "

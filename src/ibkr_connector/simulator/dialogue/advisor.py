@@ -20,6 +20,7 @@ from ibkr_connector.simulator.wire.replies import (
     Pair,
     ReceiveFa,
     ReplaceFaEnd,
+    SoftDollarTier,
     SoftDollarTiers,
     UserInfo,
 )
@@ -72,8 +73,12 @@ def user_info(session: ClientSession, request: ask.ReqUserInfo, now: datetime) -
 
 
 def tiers(session: ClientSession, request: ask.ReqSoftDollarTiers, now: datetime) -> None:
-    """Name the soft dollar tiers: none, as for every account that has no such contract."""
-    session.say(SoftDollarTiers(request_id=request.request_id, tiers=()))
+    """Name the soft dollar tiers: none, unless the login was given such a contract."""
+    known = session.gateway.advisor.tiers
+    tiers = tuple(
+        SoftDollarTier(name=name, value=value, display_name=shown) for name, value, shown in known
+    )
+    session.say(SoftDollarTiers(request_id=request.request_id, tiers=tiers))
 
 
 # --- groups and aliases -------------------------------------------------------------------------

@@ -28,10 +28,10 @@ def allocation_of(
     Raises:
         BadOrderError: The login is no advisor's, or the group or its method is not known.
     """
-    name = order.text("faGroup")
-    if not name:
-        return None
     gateway = session.gateway
+    name = order.text("faGroup") or order.text("faProfile")
+    if not name:
+        return _of_model(session, order.text("modelCode"), instrument, now=now)
     if master_of(gateway.accounts) is None:
         raise BadOrderError(330, "Not an Institutional or Away Clearing Account.")
     group = gateway.advisor.groups.get(name)
@@ -46,6 +46,23 @@ def allocation_of(
         for account, amount in group.members.items()
     )
     return Allocation(method=method, shares=shares)
+
+
+def _of_model(
+    session: ClientSession, name: str, instrument: Instrument, *, now: datetime
+) -> Allocation | None:
+    """Divide an order for a model as much as its accounts have in it."""
+    if not name:
+        return None
+    model = session.gateway.advisor.models.get(name)
+    if model is None:
+        # how TWS words that is not on record (assumed)
+        raise BadOrderError(201, f"Order rejected - reason:Invalid model code {name}")
+    shares = tuple(
+        _share(session, account, amount, instrument=instrument, now=now)
+        for account, amount in model.items()
+    )
+    return Allocation(method=Method.RATIO, shares=shares)
 
 
 def _share(

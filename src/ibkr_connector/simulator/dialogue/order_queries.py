@@ -79,7 +79,7 @@ def executions(session: ClientSession, request: ask.ReqExecutions, now: datetime
             "Error validating request.-'bH' : cause - Invalid time format of the filter",
         )
         return
-    for execution, commission in session.gateway.venue.executions():
+    for execution, commission in session.gateway.venue.told_executions():
         is_asked = _on(request, execution.time) if request.dates else execution.time >= since
         if not is_asked or not _fits(execution, request):
             continue
@@ -94,7 +94,7 @@ def _fits(execution: Execution, request: ask.ReqExecutions) -> bool:
     order, instrument = execution.order, execution.instrument
     return (
         request.client_id in (0, order.owner.client_id)
-        and request.account in ("", order.account)
+        and request.account in ("", execution.account)
         and request.symbol in ("", instrument.symbol)
         and request.sec_type in ("", instrument.sec_type)
         and request.exchange in ("", execution.exchange)

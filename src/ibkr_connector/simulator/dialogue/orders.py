@@ -127,6 +127,9 @@ def _account(session: ClientSession, order: WireOrder, *, is_divided: bool) -> s
     accounts = session.gateway.accounts
     is_clear = is_divided or len(accounts) == 1
     account = order.text("account") or (accounts[0] if is_clear else "")
+    if order.text("faGroup") and account != accounts[0]:
+        # an account and a group exclude each other (Lean.Brokerages.InteractiveBrokers#228)
+        raise BadOrderError(201, "Order rejected - reason:Invalid account number.")
     if not account:
         raise BadOrderError(435, "You must specify an account.")
     return account
@@ -182,9 +185,20 @@ def _check_crowd(session: ClientSession, command: PlaceOrder) -> None:
 
 def _modify(session: ClientSession, request: ask.PlaceOrder, *, known: int, now: datetime) -> None:
     order = session.gateway.venue.order(known)
+    terms = _terms(session, request, order.instrument, now=now)
+    if order.allocation is not None:
+        quantity = allocated_quantity(
+            session,
+            request.order,
+            order.allocation,
+            terms=terms,
+            instrument=order.instrument,
+            now=now,
+        )
+        terms = replace(terms, quantity=quantity)
     command = ModifyOrder(
         perm_id=known,
-        terms=_terms(session, request, order.instrument, now=now),
+        terms=terms,
         transmit=request.order.text("transmit") != "0",
         note=said_by(request.order),
         rows=request.groups,

@@ -73,10 +73,17 @@ class Group:
 
 @dataclass(slots=True)
 class Advisor:
-    """What an advisor has set up: groups by name, and other names of accounts."""
+    """
+    What an advisor has set up: groups by name, other names of accounts, models, tiers.
+
+    A model has the share of each account that is invested in it. A soft-dollar tier is its name,
+    its value and what it is shown as.
+    """
 
     groups: dict[str, Group] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
+    models: dict[str, dict[str, Decimal]] = field(default_factory=dict)
+    tiers: tuple[tuple[str, str, str], ...] = ()
 
     def replace_groups(self, groups: Iterable[Group]) -> None:
         """Set groups: TWS keeps those alone that are in the new list (IB campus: replaceFA)."""

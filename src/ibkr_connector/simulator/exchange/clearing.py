@@ -63,6 +63,8 @@ class Clearing:
         self._fees = fees
         self._session = session
         self._executions: dict[str, tuple[Execution, Commission]] = {}
+        self._blocks: dict[str, tuple[Execution, Commission]] = {}
+        self._block_of: dict[str, str] = {}
         self._charged: dict[tuple[int, int, str], Charged] = {}
         self._allocated: dict[tuple[int, int], dict[str, Decimal]] = {}
         self._credits: dict[str, tuple[int, Decimal]] = {}
@@ -75,6 +77,16 @@ class Clearing:
     def executions(self) -> tuple[tuple[Execution, Commission], ...]:
         """Return every execution as it stands, its last revision alone, oldest first."""
         return tuple(self._executions.values())
+
+    def told(self) -> tuple[tuple[Execution, Commission], ...]:
+        """Return every execution that clients are told of: blocks too, each before its parts."""
+        said: dict[str, tuple[Execution, Commission]] = {}
+        for head, booked in self._executions.items():
+            block = self._block_of.get(head)
+            if block is not None:
+                said.setdefault(block, self._blocks[block])
+            said[head] = booked
+        return tuple(said.values())
 
     def execution(self, exec_id: str) -> tuple[Execution, Commission] | None:
         """Return an execution by its id, whichever revision of it is asked for."""
@@ -94,13 +106,14 @@ class Clearing:
         """
         Book what was traded: one execution, or one for each account that an advisor divides it to.
 
-        A combo's own execution is not booked: it is told, and its legs are booked.
+        A combo's own execution is not booked: it is told, and its legs are booked. So is that of
+        a divided order in the advisor's account, which comes before its parts (IB's guide to its
+        API, executions and commissions; Lean's brokerage, `HandleExecutionDetails`).
         """
         booked = []
+        block = None if order.allocation is None else self._new_head()
         for account, part in self._parts(order, instrument, quantity).items():
-            self._numbers += 1
-            # IB's form: four groups of hex digits, the last being the revision
-            head = f"{_EXEC_PREFIX:08x}.{self._session & 0xFFFFFFFF:08x}.{self._numbers:02d}"
+            head = self._new_head()
             execution = Execution(
                 exec_id=f"{head}.01",
                 order=order,
@@ -117,7 +130,34 @@ class Clearing:
             commission = self._settle(execution)
             self._executions[head] = (execution, commission)
             booked.append((execution, commission))
-        return booked
+            if block is not None:
+                self._block_of[head] = block
+        if block is None or not booked:
+            return booked
+        return [self._block(block, booked, quantity), *booked]
+
+    def _new_head(self) -> str:
+        self._numbers += 1
+        # IB's form: four groups of hex digits, the last being the revision
+        return f"{_EXEC_PREFIX:08x}.{self._session & 0xFFFFFFFF:08x}.{self._numbers:02d}"
+
+    def _block(
+        self, head: str, parts: list[tuple[Execution, Commission]], quantity: Decimal
+    ) -> tuple[Execution, Commission]:
+        """Return the execution of a divided order as a whole; it costs what its parts cost."""
+        one, cost = parts[0]
+        execution = replace(
+            one, exec_id=f"{head}.01", account=one.order.account, quantity=quantity, is_block=True
+        )
+        gains = [paid.realized_pnl for _, paid in parts if paid.realized_pnl is not None]
+        commission = Commission(
+            exec_id=execution.exec_id,
+            amount=sum((paid.amount for _, paid in parts), _NOTHING),
+            currency=cost.currency,
+            realized_pnl=sum(gains, _NOTHING) if gains else None,
+        )
+        self._blocks[head] = (execution, commission)
+        return execution, commission
 
     def _parts(
         self, order: VenueOrder, instrument: Instrument, quantity: Decimal
@@ -190,6 +230,22 @@ class Clearing:
         self._credits.pop(old.account, None)
         self._executions[head] = (new, commission)
         return new, commission
+
+    def revise_block(self, exec_id: str) -> tuple[Execution, Commission] | None:
+        """Book anew what a divided order traded as a whole, after one of its parts was revised."""
+        head = self._block_of.get(_base(exec_id))
+        if head is None:
+            return None
+        old, _ = self._blocks[head]
+        number = int(old.exec_id.rsplit(".", 1)[1]) + 1
+        of_it = [one for key, one in self._executions.items() if self._block_of.get(key) == head]
+        quantity = sum((execution.quantity for execution, _ in of_it), _NOTHING)
+        value = sum((execution.quantity * execution.price for execution, _ in of_it), _NOTHING)
+        made = self._block(head, of_it, quantity)
+        price = value / quantity if quantity else old.price
+        new = replace(made[0], exec_id=f"{head}.{number:02d}", price=price)
+        self._blocks[head] = (new, replace(made[1], exec_id=new.exec_id))
+        return self._blocks[head]
 
     def exercise(self, account: str, option: Instrument, contracts: Decimal) -> None:
         """Turn options that are held into what they are on."""

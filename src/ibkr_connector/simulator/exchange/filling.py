@@ -145,6 +145,8 @@ def _moved(executed: Iterable[Executed]) -> Iterator[Event]:
     accounts: dict[str, None] = {}
     for event in executed:
         execution = event.execution
+        if execution.is_block:
+            continue
         accounts[execution.account] = None
         if execution.instrument.sec_type != "BAG":
             yield PositionChanged(account=execution.account, instrument=execution.instrument)

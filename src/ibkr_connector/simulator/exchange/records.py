@@ -264,7 +264,8 @@ class Execution:
     One trade of one order.
 
     `revision` counts from 1: a correction or a bust repeats the execution with the next one. For a
-    leg of a combo, `instrument` and `is_buy` are the leg's.
+    leg of a combo, `instrument` and `is_buy` are the leg's. A block is what an advisor's order
+    traded as a whole; it is in no account's books, and its parts are executions of their own.
     """
 
     exec_id: str
@@ -278,6 +279,7 @@ class Execution:
     price: Decimal
     liquidity: int
     is_leg: bool = False
+    is_block: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -239,6 +239,10 @@ class Venue:
         """Return all executions with their commissions, oldest first."""
         return self.clearing.executions()
 
+    def told_executions(self) -> tuple[tuple[Execution, Commission], ...]:
+        """Return them as clients are told: those of divided orders as a whole, too."""
+        return self.clearing.told()
+
     def quote(self, instrument: Instrument, now: datetime) -> Quote:
         """Return the market of an instrument at a moment, with what clients' orders show."""
         return self._register.book.shown(instrument.con_id, self.market.quote(instrument, now))
@@ -320,6 +324,9 @@ class Venue:
         if revised is None:
             raise KeyError(f"there is no execution {command.exec_id}")
         execution, commission = revised
+        block = self.clearing.revise_block(execution.exec_id)
+        if block is not None:
+            yield Executed(execution=block[0], commission=block[1])
         yield Executed(execution=execution, commission=commission)
         yield PositionChanged(account=execution.account, instrument=execution.instrument)
         yield AccountChanged(account=execution.account)

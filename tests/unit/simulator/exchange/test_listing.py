@@ -32,7 +32,7 @@ def test_more_than_ten_thousand_contracts_of_all_kinds_are_listed() -> None:
     assert kinds["FUT"] > 100
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.sampled_from(IDS))
 def test_everything_listed_is_found_by_its_con_id_and_by_what_it_is(con_id: int) -> None:
     one = CATALOGUE.get(con_id)

@@ -45,7 +45,7 @@ def swing(con_id: int, first: int, end: int) -> Swing:
     return found
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(listed, st.lists(quarters, min_size=3, max_size=5, unique=True))
 def test_a_swing_is_that_of_its_parts_taken_together(con_id: int, cuts: list[int]) -> None:
     cuts.sort()
@@ -60,7 +60,7 @@ def test_a_swing_is_that_of_its_parts_taken_together(con_id: int, cuts: list[int
     )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(listed, quarters, quarters, quarters)
 def test_no_price_is_outside_of_a_swing(con_id: int, one: int, two: int, inside: int) -> None:
     first, end = sorted((one, two))

@@ -152,7 +152,7 @@ def test_markets_open_and_close_on_their_own_clocks(
     assert phase(instrument, utc(moment)) is expected
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.sampled_from(sorted(FAMILIES)), st.integers(0, 3_000_000))
 def test_a_phase_lasts_until_the_next_change(family: str, minutes: int) -> None:
     instrument = made(family=family)

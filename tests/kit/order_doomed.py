@@ -1,22 +1,35 @@
-"""A program that places one order and kills itself at a chosen step; started by the tests."""
+"""A process that places one order and kills itself at a chosen step of it."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 from ibkr_connector.gateway.link import GatewayLink
 from ibkr_connector.gateway.port import GatewayEvent, OpenOrderSeen, OrderTicket
+from ibkr_connector.model.advisor import Allocation
 from ibkr_connector.model.contracts import stock
 from ibkr_connector.model.orders import limit_order
 from ibkr_connector.orders.journal import Journal
 from ibkr_connector.orders.notes import Intended, Note
+from kit.order_mortal import loaded
 from kit.order_socket import Wire
+
+__all__ = ["doom"]
+
+
+async def doom(port: int, path: Path, step: str, *, group: str = "") -> int:
+    """Have one order placed by a process that dies at that step; return how the process ended."""
+    process = loaded().Process(target=_live, args=(port, str(path), step, group), daemon=True)
+    process.start()
+    await asyncio.to_thread(process.join)
+    assert process.exitcode is not None
+    return process.exitcode
 
 
 def die() -> None:
@@ -63,8 +76,11 @@ class DoomedWire(Wire):
         self.journal.append = append  # type: ignore[method-assign]  # where the process dies
 
 
-async def main(port: int, path: Path, step: str) -> None:
-    """Connect, place, and die on the way, or after it."""
+def _live(port: int, path: str, step: str, group: str) -> None:
+    asyncio.run(_trade(port, Path(path), step, group=group))
+
+
+async def _trade(port: int, path: Path, step: str, *, group: str) -> None:
     wire = DoomedWire(host="127.0.0.1", port=port, path=path, link=DoomedLink(step))
     wire.step = step
     await wire.start()
@@ -74,9 +90,7 @@ async def main(port: int, path: Path, step: str) -> None:
     order = limit_order(
         stock("AAPL"), "BUY", 1, limit_price=Decimal("1.00"), client_order_id="doomed"
     )
+    if group:
+        order = replace(order, allocation=Allocation(group=group))
     await wire.desk.place(order)
     die()
-
-
-if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]))

@@ -11,6 +11,9 @@ import pytest
 from nbclient import NotebookClient
 
 from ibkr_connector.simulator import HostedSimulator
+from kit.notebooks import kernel
+
+__all__ = ["kernel"]
 
 new_code_cell: Callable[[str], Any] = nbformat.v4.new_code_cell
 
@@ -38,13 +41,13 @@ status
 # the kernel is another process; what its client library warns of is not ours to mend
 @pytest.mark.filterwarnings("default")
 async def test_a_notebook_connects_asks_and_connects_again(
-    ibkr_gateway: HostedSimulator, tmp_path: Path
+    ibkr_gateway: HostedSimulator, tmp_path: Path, kernel: str
 ) -> None:
     notebook = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]  # nbformat is untyped
     notebook.cells = [
         new_code_cell(cell.format(port=ibkr_gateway.port, state=str(tmp_path))) for cell in CELLS
     ]
-    client = NotebookClient(notebook, timeout=200, kernel_name="python3")
+    client = NotebookClient(notebook, timeout=200, kernel_name=kernel)
     await client.async_execute()
     shown = [
         output["data"]["text/plain"]

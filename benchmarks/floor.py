@@ -1,0 +1,161 @@
+"""
+What the hop between two threads and the disk alone make of an order.
+
+Bare ib_async on a thread of its own, asked from the loop of a user, with nothing else of what a
+connector does: the call goes over to the thread and its result comes back, and before the order is
+sent a row is flushed to SQLite by a thread that writes. No journal written ahead of an order, asked
+from another thread, can cost less on this machine; what a connector adds is what it takes beyond.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+import ib_async
+
+from ibkr_connector.loops import loop_factory
+
+__all__ = ["Floor"]
+
+_ROW: Final = "x" * 1200
+"""About as long as what is written of an order."""
+
+
+class Floor:
+    """
+    One side of the comparison; see `desk._Side`.
+
+    Args:
+        port: Of the gateway.
+        client_id: Nobody else's.
+        path: Where the rows go; without one nothing is written, and the hop alone is left.
+    """
+
+    def __init__(self, port: int, *, client_id: int, path: Path | None = None) -> None:
+        self._port, self._client_id = port, client_id
+        self._stock = ib_async.Stock("AAPL", "SMART", "USD")
+        self._resting: list[ib_async.Trade] = []
+        self._rows = None if path is None else _Rows(path)
+
+    async def open(self) -> None:
+        """Start the thread, and connect on it."""
+        started = threading.Event()
+
+        def serve() -> None:
+            with asyncio.Runner(loop_factory=loop_factory("auto")) as runner:
+                self._loop = runner.get_loop()
+                asyncio.set_event_loop(self._loop)
+                self._loop.call_soon(started.set)
+                runner.run(self._serve())
+
+        self._thread = threading.Thread(target=serve, name="floor", daemon=True)
+        self._thread.start()
+        await asyncio.to_thread(started.wait)
+        await self._over(self._connect)
+
+    async def close(self) -> None:
+        """Leave."""
+        self._loop.call_soon_threadsafe(self._left.set)
+        await asyncio.to_thread(self._thread.join)
+        if self._rows is not None:
+            await asyncio.to_thread(self._rows.close)
+
+    async def place(self, *, price: Decimal, fills: bool) -> None:
+        """Place one order and return at the word that is waited for."""
+        here = asyncio.get_running_loop()
+        returned = here.create_future()
+
+        def answer() -> None:
+            here.call_soon_threadsafe(returned.set_result, None)
+
+        def send() -> None:
+            self._send(price, fills, answer)
+
+        def begin() -> None:
+            if self._rows is None:
+                send()
+            else:
+                self._rows.put(lambda: self._loop.call_soon_threadsafe(send))
+
+        self._loop.call_soon_threadsafe(begin)
+        await returned
+
+    async def clear(self) -> None:
+        """Cancel what rests."""
+        await self._over(self._cancel)
+
+    # --- on the thread --------------------------------------------------------------------------
+
+    async def _serve(self) -> None:
+        self._left = asyncio.Event()
+        await self._left.wait()
+        self._ib.disconnect()
+
+    async def _connect(self) -> None:
+        self._ib = ib_async.IB()
+        self._ib.client.MaxRequests = 0
+        await self._ib.connectAsync("127.0.0.1", self._port, clientId=self._client_id)
+        await self._ib.qualifyContractsAsync(self._stock)
+
+    def _send(self, price: Decimal, fills: bool, answer: Callable[[], None]) -> None:
+        order = ib_async.LimitOrder("BUY", 1, float(price))
+        wanted = {"Filled"} if fills else {"Submitted", "Filled"}
+        trade = self._ib.placeOrder(self._stock, order)
+
+        def look(changed: ib_async.Trade) -> None:
+            if changed.orderStatus.status in wanted:
+                trade.statusEvent -= look
+                answer()
+
+        trade.statusEvent += look
+        if not fills:
+            self._resting.append(trade)
+
+    async def _cancel(self) -> None:
+        for trade in self._resting:
+            self._ib.cancelOrder(trade.order)
+        for trade in self._resting:
+            while not trade.isDone():
+                await trade.statusEvent
+        self._resting.clear()
+
+    async def _over(self, do: Callable[[], object]) -> None:
+        await asyncio.wrap_future(
+            asyncio.run_coroutine_threadsafe(do(), self._loop)  # type: ignore[arg-type]
+        )
+
+
+class _Rows:
+    """One thread that writes one row after the other, each flushed before it is told."""
+
+    def __init__(self, path: Path) -> None:
+        self._waiting: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
+        self._path = path
+        self._thread = threading.Thread(target=self._write, name="floor-rows", daemon=True)
+        self._thread.start()
+
+    def put(self, written: Callable[[], object]) -> None:
+        """Write a row, and call when it would survive the loss of power."""
+        self._waiting.put(written)
+
+    def close(self) -> None:
+        """Write what waits, and end."""
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _write(self) -> None:
+        rows = sqlite3.connect(self._path, isolation_level=None)
+        rows.execute("PRAGMA journal_mode=WAL")
+        rows.execute("PRAGMA synchronous=FULL")
+        rows.execute("CREATE TABLE IF NOT EXISTS rows (number INTEGER PRIMARY KEY, body TEXT)")
+        while (written := self._waiting.get()) is not None:
+            rows.execute("INSERT INTO rows (body) VALUES (?)", (_ROW,))
+            written()
+        rows.close()
