@@ -181,12 +181,14 @@ async def day(node, strategy, account):
     await strategy.until(lambda: not client._is_ib_connected.is_set(), "the cut to be noticed")
     await strategy.until(client._is_client_ready.is_set, "the reconnection")
     await broker("quote", bid="192.10", ask="192.14", last="192.12")
-    await strategy.until(
-        lambda: strategy.all("quote")[quotes:] and strategy.all("quote")[-1]["bid"] == "192.10",
-        "quotes after the cut",
-        passes=True,
-    )
-    found["after"] = strategy.all("quote")[-1]
+
+    def heard():
+        # bid and ask are two messages: a quote told between them has half of it
+        after = strategy.all("quote")[quotes:]
+        return [one for one in after if (one["bid"], one["ask"]) == ("192.10", "192.14")]
+
+    await strategy.until(heard, "quotes after the cut", passes=True)
+    found["after"] = heard()[0]
     strategy.cancel_order(resting)
     await strategy.until(lambda: strategy.all("OrderCanceled", resting), "the late cancellation")
 
@@ -235,8 +237,8 @@ def configuration(host, port, client_id, account):
             )
         },
         timeout_connection=DEADLINE_S,
-        timeout_reconciliation=10.0,
-        timeout_portfolio=10.0,
+        timeout_reconciliation=DEADLINE_S,
+        timeout_portfolio=DEADLINE_S,
         timeout_disconnection=2.0,
         timeout_post_stop=1.0,
     )
