@@ -33,9 +33,22 @@ class Seat(Generic[T]):
     def leave(self) -> None:
         """Give the place up, from any thread; idempotent."""
         self.box.close()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """
+        As `leave`, and takes no lock, as only this may be called by the collector of cycles.
+
+        The collector comes round in the middle of anything: also while its own thread is putting
+        something into this very box.
+        """
         # a loop that is closed has nobody left to tell
         with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._leave)
+            self._loop.call_soon_threadsafe(self._close)
+
+    def _close(self) -> None:
+        self.box.close()
+        self._leave()
 
 
 TakeSeat = Callable[[Callable[[Seat[T]], None]], Awaitable[Seat[T]]]
@@ -116,5 +129,5 @@ class AccountStream(Generic[T]):
             raise StopAsyncIteration
         if self._seat is None:
             self._seat = seat
-            weakref.finalize(self, seat.leave).atexit = False
+            weakref.finalize(self, seat.abandon).atexit = False
         return self._seat

@@ -117,8 +117,9 @@ class MarketStream(Generic[T_co]):
     def _leave(self) -> None:
         self._is_over = True
         self._read.clear()
-        if self._finalizer is not None:
-            self._finalizer()
+        if self._finalizer is not None and self._finalizer.detach() is not None:
+            assert self._ticket is not None
+            self._ticket.leave()
 
     async def _begin(self) -> Ticket:
         if self._is_over:
@@ -143,7 +144,7 @@ class MarketStream(Generic[T_co]):
             raise StopAsyncIteration
         if self._ticket is None:
             self._ticket = ticket
-            self._finalizer = weakref.finalize(self, ticket.leave)
+            self._finalizer = weakref.finalize(self, ticket.abandon)
             self._finalizer.atexit = False
         return self._ticket
 

@@ -102,6 +102,15 @@ class Ticket:
     def leave(self) -> None:
         """Give the place up, from any thread; idempotent."""
         self.box.close()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """
+        As `leave`, and takes no lock, as only this may be called by the collector of cycles.
+
+        The collector comes round in the middle of anything: also while its own thread is putting
+        something into this very box.
+        """
         # A loop that is closed has no streams.
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._streams.leave, self._request, self._consumer)
