@@ -284,6 +284,7 @@ class OrderVenue:
             time_in_force=ticket.time_in_force.value,
             status=held.status,
             reject_reason=held.reject_reason,
+            terms=ticket.terms,
         )
 
     def now(self) -> datetime:

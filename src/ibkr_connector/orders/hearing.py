@@ -68,6 +68,8 @@ class Hearing:
                 # a status does not say of what: the broker's list does
                 self._inquiry.meet(f"{event.client_id}/{event.order_id}/{event.perm_id}")
             self._take(seen)
+            if type(event) is OpenOrderSeen:
+                self._modifying.shown(event.order)
         elif isinstance(event, OrderFault):
             self._apply_fault(event)
         elif isinstance(event, SessionEnded):

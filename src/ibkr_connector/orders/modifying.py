@@ -1,7 +1,7 @@
 """
 Changing a working order: the same order sent again with other terms, and the broker's word on it.
 
-Owns: what may be changed, that a change is on disk before its first byte, and that a change counts
+Owns: that a change is on disk before its first byte, and that a change counts
 as made only when the broker shows the order with it. A refusal leaves the order as it was; the
 broker is asked before that is said.
 """
@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from decimal import Decimal
-from types import MappingProxyType
 from typing import Any, Final
 
 from ibkr_connector.codes import Scope, lookup
@@ -21,15 +19,8 @@ from ibkr_connector.errors import (
     OrderStateError,
     OrderValidationError,
 )
-from ibkr_connector.gateway.port import OrderFault, OrderGateway, OrderTicket
-from ibkr_connector.model.orders import (
-    Action,
-    OrderReport,
-    OrderRequest,
-    OrderStatus,
-    OrderType,
-    SendDisposition,
-)
+from ibkr_connector.gateway.port import BrokerOrder, OrderFault, OrderGateway, OrderTicket
+from ibkr_connector.model.orders import OrderReport, OrderRequest, OrderStatus, SendDisposition
 from ibkr_connector.model.preview import RuleVerdict
 from ibkr_connector.observe.correlation import current_correlation_id
 from ibkr_connector.resilience.operation import ENDPOINTS, Operation
@@ -37,37 +28,18 @@ from ibkr_connector.resilience.pipeline import Pipeline
 
 from .admission import Admission, Examined
 from .book import Book
+from .changes import as_request_of, changed, changed_ticket, is_as, is_proven, moves_trail
 from .dispatch import stalled, uncertainty
 from .entry import OrderEntry
 from .inquiry import Inquiry
 from .notes import Changed
 from .placing import Placing
-from .reading import NAMES, READERS
 from .validation import check_request
-from .values import read_values, unknown_key
 from .vouchers import Voucher
 
 __all__ = ["Modifying"]
 
-_CHANGEABLE: Final = (
-    "quantity",
-    "limit_price",
-    "stop_price",
-    "time_in_force",
-    "good_till",
-    "good_after",
-    "outside_regular_hours",
-    "trail_amount",
-    "trail_percent",
-    "limit_offset",
-    "offset",
-    "display_size",
-    "adaptive",
-)
-"""What TWS lets be changed; for anything else the order is cancelled and placed anew."""
-
-_READERS: Final = MappingProxyType({name: READERS[name] for name in _CHANGEABLE})
-_TRAILS: Final = (OrderType.TRAILING_STOP, OrderType.TRAILING_STOP_LIMIT)
+_DEAD: Final = (OrderStatus.CANCELLED, OrderStatus.REJECTED)
 
 
 class Modifying:
@@ -96,6 +68,7 @@ class Modifying:
         self._timeout_s = timeout_s
         self._under_way: dict[str, OrderFault | None] = {}
         self._unsettled: dict[str, tuple[int, OrderTicket]] = {}
+        self._trails: dict[str, bool] = {}
         book.retention.on_forgotten.append(lambda key: self._unsettled.pop(key, None))
         admission.pending = self.pending
 
@@ -116,6 +89,17 @@ class Modifying:
         """Remember what was said against the change that is under way."""
         self._under_way[key] = fault
 
+    def shown(self, order: BrokerOrder) -> None:
+        """Remember that the broker has shown an order since its trail's stop was moved."""
+        entry = self._ledger.about(order) if self._trails else None
+        if entry is None or entry.key not in self._trails:
+            return
+        self._trails[entry.key] = True
+        if order.stop_price is None:
+            # TWS tells the stop of a trail (Lean pull request 70); should it not, its list does
+            self._inquiry.open_window(entry.key)
+        self._book.wake(entry.key)
+
     async def look(self, entry: OrderEntry, changes: Mapping[str, Any]) -> Examined | None:
         """
         Examine an order as it would be after a change; `None` when it is so already.
@@ -126,8 +110,8 @@ class Modifying:
         self._admission.check_writable()
         self._check_changeable(entry)
         self._check_turn(entry)
-        before = _as_request(entry)
-        wanted = _apply(before, changes)
+        before = as_request_of(entry)
+        wanted = changed(before, changes)
         if wanted == before:
             return None
         check_request(wanted)
@@ -149,7 +133,7 @@ class Modifying:
             if first is None:
                 return entry.report()
             self._check_trading(None)
-            before, wanted = _as_request(entry), first.request
+            before, wanted = as_request_of(entry), first.request
             agreed = await self._placing.confirm(
                 [first],
                 lambda: self._admission.check_risk(first, replacing=key, is_dry=True),
@@ -161,7 +145,7 @@ class Modifying:
             entry = self._ledger.get(key)
             self._check_changeable(entry)
             self._check_turn(entry)
-            if agreed.rows and _as_request(entry) != before:
+            if agreed.rows and as_request_of(entry) != before:
                 raise OrderNotConfirmedError("the order has changed since it was asked about")
             if wanted.quantity <= entry.filled:
                 raise OrderValidationError(
@@ -193,7 +177,7 @@ class Modifying:
         voucher: Voucher | None,
         timeout_s: float | None,
     ) -> OrderReport:
-        key, ticket = entry.key, _ticket(entry, wanted)
+        key, ticket, stood = entry.key, changed_ticket(entry, wanted), entry.stop_price
         limit_s = self._timeout_s if timeout_s is None else timeout_s
         before, session = self._unsettled.get(key), self._inquiry.session
         # from now on the rules count with it, until it is known whether it was made
@@ -215,6 +199,8 @@ class Modifying:
             self._check_trading(ticket)
             is_handed, session = True, self._inquiry.session
             self._unsettled[key] = (session, ticket)
+            if moves_trail(wanted):
+                self._trails[key] = False
             await self._gateway.send_order(ticket)
 
         try:
@@ -242,19 +228,29 @@ class Modifying:
         def settled(now: OrderEntry) -> bool:
             refused = self._under_way[key] is not None and not self._inquiry.is_undecided(key)
             lost = self._inquiry.session != session
-            return not now.is_open or _is_as(now, wanted) or refused or lost
+            return not now.is_open or is_made(now) or refused or lost
+
+        def is_made(now: OrderEntry) -> bool:
+            shown = self._trails.get(key, False) and self._under_way[key] is None
+            return is_as(now, wanted) and is_proven(now, wanted, stood, is_shown=shown)
 
         try:
             entry = await self._book.until(key, settled, timeout_s=limit_s)
+            made = is_made(entry)
         except TimeoutError:
             entry = await self._look_at(key)
-        return self._answer(entry, wanted)
+            # by the broker's list a trail may have followed the market from there already
+            has_moved = entry.stop_price != stood and self._under_way[key] is None
+            made = is_made(entry) or (has_moved and is_as(entry, wanted))
+        finally:
+            self._trails.pop(key, None)
+        return self._answer(entry, is_made=made)
 
-    def _answer(self, entry: OrderEntry, wanted: OrderRequest) -> OrderReport:
+    def _answer(self, entry: OrderEntry, *, is_made: bool) -> OrderReport:
         fault = self._under_way[entry.key]
         if not entry.is_awaiting and (fault is not None or not entry.is_open):
             self._settle(entry.key)
-        if _is_as(entry, wanted) and entry.status not in _DEAD:
+        if is_made and entry.status not in _DEAD:
             self._settle(entry.key)
             return entry.report()
         if fault is not None and not entry.is_awaiting:
@@ -329,90 +325,3 @@ class Modifying:
                 hint="wait for it",
                 replay_safe=True,
             )
-
-
-_DEAD: Final = (OrderStatus.CANCELLED, OrderStatus.REJECTED)
-
-
-def _as_request(entry: OrderEntry) -> OrderRequest:
-    """Describe a working order of ours as it stands at the broker."""
-    ticket = entry.ticket
-    assert ticket is not None  # it is ours
-    # of a trail the broker tells where its stop is now; that is no term of it
-    trails = ticket.order_type in _TRAILS
-    terms = entry.terms
-    if trails and ticket.limit_price is not None and ticket.stop_price is not None:
-        # the distance of its first limit from its first stop is what has stayed
-        offset = terms.limit_offset or abs(ticket.limit_price - ticket.stop_price)
-        terms = replace(terms, limit_offset=offset)
-    return OrderRequest(
-        contract=ticket.contract,
-        action=ticket.action,
-        quantity=entry.quantity,
-        order_type=ticket.order_type,
-        limit_price=None if trails else entry.limit_price,
-        stop_price=None if trails else entry.stop_price,
-        time_in_force=type(ticket.time_in_force)(entry.time_in_force),
-        outside_regular_hours=entry.outside_regular_hours,
-        account=ticket.account or None,  # one that is divided has none
-        **dict(terms),
-    )
-
-
-def _apply(request: OrderRequest, changes: Mapping[str, Any]) -> OrderRequest:
-    """Return the order as it is to be."""
-    faults = []
-    for key in changes:
-        if key in NAMES and key not in _CHANGEABLE:
-            faults.append(f"{key} of an order cannot be changed; cancel it and place another")
-        elif key not in _CHANGEABLE:
-            faults.append(unknown_key(key, _CHANGEABLE))
-    if request.order_type in _TRAILS and "limit_price" in changes:
-        faults.append("limit_price of a trailing order follows its stop; change limit_offset")
-    if "adaptive" in changes and (request.adaptive is None or changes["adaptive"] is None):
-        faults.append(
-            "adaptive can change its priority, but neither begin nor end; cancel the order and "
-            "place another"
-        )
-    values = read_values(changes, _READERS, faults)
-    if faults:
-        raise OrderValidationError("; ".join(faults))
-    # what was given as None takes the term away
-    values |= {key: None for key in changes if changes[key] is None}
-    for key in ("good_till", "good_after"):
-        if values.get(key) is not None:
-            values[key] = values[key].replace(microsecond=0)  # the wire has whole seconds
-    return replace(request, **values)
-
-
-def _ticket(entry: OrderEntry, wanted: OrderRequest) -> OrderTicket:
-    assert entry.ticket is not None  # it is ours
-    stop = wanted.stop_price
-    is_same_trail = wanted.order_type in _TRAILS and _trail(wanted) == _trail(_as_request(entry))
-    if stop is None and is_same_trail:
-        # sent without its stop, a trail would begin anew from the market, maybe further away
-        stop = entry.stop_price
-    return replace(
-        entry.ticket,
-        quantity=wanted.quantity,
-        limit_price=wanted.limit_price,
-        stop_price=stop,
-        time_in_force=wanted.time_in_force,
-        outside_regular_hours=wanted.outside_regular_hours,
-        terms=wanted.terms,
-        transmit=True,
-    )
-
-
-def _trail(request: OrderRequest) -> tuple[Decimal | None, Decimal | None]:
-    return request.trail_amount, request.trail_percent
-
-
-def _is_as(entry: OrderEntry, wanted: OrderRequest) -> bool:
-    stop, told = wanted.stop_price, entry.stop_price
-    if wanted.order_type in _TRAILS and stop is not None:
-        # it may have followed the market from there already
-        if told is None or (told < stop if wanted.action is Action.SELL else told > stop):
-            return False
-        wanted = replace(wanted, stop_price=None)
-    return _as_request(entry) == wanted

@@ -1,6 +1,5 @@
 """Changes of working orders through a real socket: made when the broker shows them, or refused."""
 
-import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -108,22 +107,31 @@ async def trailing(gw: GatewaySimulator, desk: Wire, **more: Any) -> OrderReport
     return desk.desk.report(report.order_id)
 
 
-async def test_a_trails_stop_is_moved(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stop", ["112.50", "107", "110"])
+@pytest.mark.parametrize("more", [{"order_type": "TRAIL"}, {"order_type": "TRAIL LIMIT"}])
+async def test_a_trails_stop_is_moved(tmp_path: Path, more: dict[str, Any], stop: str) -> None:
+    if more["order_type"] == "TRAIL LIMIT":
+        more = more | {"limit_offset": 1}
     async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
-        report = await trailing(gw, desk, order_type="TRAIL")
-        changing = asyncio.ensure_future(
-            desk.desk.modify(report.order_id, {"stop_price": "112.50"})
-        )
+        report = await trailing(gw, desk, **more)
+        # the clock stands still: the broker's openOrder is word enough
+        changed = await desk.desk.modify(report.order_id, {"stop_price": stop})
         (order,) = gw.venue.open_orders()
-        await desk.until(lambda: gw.venue.open_orders()[0].trigger_price != order.trigger_price)
-        # where the stop of a trail has been moved is asked for when the broker's time is over
-        desk.clock.leap(60)
-        changed = await changing
-        (order,) = gw.venue.open_orders()
-        assert order.trigger_price == Decimal("112.50") == changed.stop_price
+        assert order.trigger_price == Decimal(stop) == changed.stop_price
         assert changed.terms == report.terms
         hold(gw, "125.00")
         assert gw.venue.open_orders()[0].trigger_price == Decimal(115)
+
+
+@pytest.mark.parametrize("stop", ["112.50", "107", "110"])
+async def test_a_trails_stop_that_is_not_moved_is_not_told_to_be(tmp_path: Path, stop: str) -> None:
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        report = await trailing(gw, desk, order_type="TRAIL")
+        gw.inject(Answer(to="PlaceOrder", code=2102, text="refused for a test"))
+        with pytest.raises(OrderStateError, match="it goes on as it was: refused") as caught:
+            await desk.desk.modify(report.order_id, {"stop_price": stop})
+        assert caught.value.code == 2102
+        assert desk.desk.report(report.order_id).stop_price == Decimal(110)
 
 
 async def test_a_change_of_something_else_leaves_a_trails_stop_where_it_is(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from ibkr_connector.errors import (
     RequestTimeoutError,
     RiskLimitError,
 )
-from ibkr_connector.gateway.port import OrderTicket
+from ibkr_connector.gateway.port import OpenOrderSeen, OrderTicket
 from ibkr_connector.model.account import Position
 from ibkr_connector.model.brackets import BracketRequest
 from ibkr_connector.model.contracts import ContractDetails
@@ -276,3 +277,60 @@ async def test_the_exits_of_a_bracket_are_changed_under_rules_that_let_nothing_b
         await b.run(lambda: b.desk.modify(exit_.order_id, changes))
         with pytest.raises(RiskLimitError, match="allow_short: 1 short"):
             await b.run(lambda: b.desk.modify(exit_.order_id, {"quantity": 101}))
+
+
+# --- trails -------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def moving(
+    tmp_path: Path, action: str, stop: int
+) -> AsyncIterator[tuple[Bench, OrderReport, Changes]]:
+    """Yield a trail that works, at a venue whose next orders are changes of it."""
+    async with bench(tmp_path) as b:
+        asked = {"symbol": "AAPL", "action": action, "quantity": 100, "order_type": "TRAIL"}
+        asked |= {"trail_amount": 10, "stop_price": stop}
+        report = await b.run(lambda: b.desk.place(asked))
+        assert report.stop_price == stop
+        changes = Changes(b)
+        b.venue.send_order = changes.take  # type: ignore[method-assign]
+        yield b, report, changes
+
+
+@pytest.mark.parametrize(("action", "stop"), [("SELL", 100), ("BUY", 100)])
+@pytest.mark.parametrize("to", [95, 100, 105])
+async def test_the_list_is_asked_for_a_stop_that_the_broker_does_not_tell(
+    tmp_path: Path, action: str, stop: int, to: int
+) -> None:
+    async with moving(tmp_path, action, stop) as (b, report, changes):
+        changes.is_answered = False
+        task = asyncio.ensure_future(b.desk.modify(report.order_id, {"stop_price": to}))
+        await b.turn(lambda: bool(changes.sent))
+        held = b.venue.by_ref(report.order_ref)
+        assert held is not None
+        held.ticket = changes.sent[0]
+        b.venue.sink(OpenOrderSeen(order=replace(b.venue.row(held), stop_price=None)))
+        began = b.clock.monotonic()
+        changed = await b.run(lambda: task)
+        assert changed.stop_price == to
+        assert b.clock.monotonic() - began < 10  # the deadline
+
+
+@pytest.mark.parametrize(("action", "lower", "further"), [("SELL", 95, 103), ("BUY", 105, 97)])
+async def test_a_stop_that_stays_is_not_one_that_was_moved_back(
+    tmp_path: Path, action: str, lower: int, further: int
+) -> None:
+    async with moving(tmp_path, action, 100) as (b, report, changes):
+        changes.is_answered = False
+        held = b.venue.by_ref(report.order_ref)
+        assert held is not None
+        with pytest.raises(OrderUncertainError, match="has not confirmed"):
+            await b.run(lambda: b.desk.modify(report.order_id, {"stop_price": lower}))
+        # one that has followed the market meanwhile may have been moved before
+        task = asyncio.ensure_future(b.desk.modify(report.order_id, {"stop_price": lower}))
+        await b.turn(lambda: len(changes.sent) == 2)
+        held.ticket = replace(held.ticket, stop_price=Decimal(further))
+        b.venue.tell(held)
+        await b.settle()
+        assert not task.done()
+        assert (await b.run(lambda: task)).stop_price == further

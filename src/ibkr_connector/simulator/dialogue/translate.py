@@ -240,11 +240,12 @@ def _shown_limit(order: VenueOrder) -> Decimal | None:
 
 
 def _trailing(order: VenueOrder) -> dict[str, str]:
-    """Return where the stop of a trailing order stands now."""
-    if type_of(order.terms).trigger is not Trigger.TRAIL or order.trigger_price is None:
+    """Return where the stop of a trailing order stands now, or is to begin."""
+    price = order.trigger_price or order.terms.trail_stop_price
+    if type_of(order.terms).trigger is not Trigger.TRAIL or price is None:
         return {}
     # TWS says it twice, and clients take the second (ibapi orderdecoder.py)
-    stop = number_text(order.trigger_price)
+    stop = number_text(price)
     return {"trailStopPrice": stop, "adjustedTrailStopPrice": stop}
 
 
