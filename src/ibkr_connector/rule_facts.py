@@ -159,7 +159,7 @@ class RuleFacts:
             day_start=None if marks is None else marks.day_start,
             peak=None if marks is None else marks.peak,
             halted_until=None if marks is None else marks.halted_until,
-            unshown=self._unshown.fills(account, now),
+            unshown=self._unshown.units(account, now),
         )
 
     def observe(self, account: str) -> None:

@@ -341,7 +341,9 @@ def counted_once(fills: tuple[Fill, ...]) -> tuple[Fill, ...]:
     each account (IB's guide: executions and commissions; Lean's brokerage, `CanEmitFill`). Both
     tell the same units. Those of the accounts count as soon as they are as many.
     """
-    first = fills[0].account if fills else ""
+    if len(fills) < 2:
+        return fills
+    first = fills[0].account
     if all(fill.account == first for fill in fills):
         return fills
     whole = tuple(fill for fill in fills if is_advisors_own(fill.account))

@@ -254,6 +254,9 @@ class OrderEntry(NamedTuple):
         return cash / self.limit_price if self.limit_price else cash
 
     def _counted(self, fills: tuple[Fill, ...]) -> tuple[Fill, ...]:
+        is_combination = self.contract.security_type is SecurityType.COMBO
+        if len(self.fills) < 2 and not is_combination:
+            return fills
         if not self._is_combination():
             return fills
         return tuple(fill for fill in fills if _is_combination(fill))

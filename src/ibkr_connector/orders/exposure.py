@@ -40,7 +40,7 @@ from .risk import (
     order_unit_value,
     unit_value,
 )
-from .risk.unshown import SHOWN_AFTER_S, UnshownFill
+from .risk.unshown import SHOWN_AFTER_S, UnshownUnits
 from .states import CLOSED, State
 
 __all__ = ["Exposure", "group_of"]
@@ -114,8 +114,7 @@ class Exposure:
             entry = self._ledger.get(key)
             if _concerns(entry, account) and key not in without:
                 working += self._working(entry, figures)
-        for fill in known.unshown:
-            working.append(self._of_fill(fill, figures))
+        working += [self._of_unshown(units, figures) for units in known.unshown]
         if self._ahead:
             for entry, quantity in self._called_filled(account, known.now):
                 working += self._of_call(entry, quantity, figures)
@@ -153,9 +152,9 @@ class Exposure:
                 for contract, action, ratio in entry.contract.parts(entry.action):
                     part = (contract.con_id, action)
                     same_side[part] = same_side.get(part, ZERO) + left * ratio
-        for fill in known.unshown:
-            part = (fill.contract.con_id, fill.action)
-            same_side[part] = same_side.get(part, ZERO) + fill.quantity
+        for units in known.unshown:
+            part = (units.contract.con_id, units.action)
+            same_side[part] = same_side.get(part, ZERO) + units.quantity
         for entry, quantity in self._called_filled(ticket.account, known.now):
             for contract, action, ratio in entry.contract.parts(entry.action):
                 part = (contract.con_id, action)
@@ -296,15 +295,15 @@ class Exposure:
                 is_more=True,
             )
 
-    def _of_fill(self, fill: UnshownFill, figures: _Figures) -> Working:
+    def _of_unshown(self, units: UnshownUnits, figures: _Figures) -> Working:
         # the order is not open any more, and the position not there yet: it counts as still open
-        contract = fill.contract
+        contract = units.contract
         return Working(
             con_id=contract.con_id,
             symbol=contract.symbol,
-            action=fill.action,
-            quantity=fill.quantity,
-            unit_value=unit_value(fill.price, contract, figures.rate(contract.currency)),
+            action=units.action,
+            quantity=units.quantity,
+            unit_value=unit_value(units.price, contract, figures.rate(contract.currency)),
             is_more=True,
         )
 

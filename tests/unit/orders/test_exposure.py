@@ -21,7 +21,7 @@ from ibkr_connector.orders.exposure import Exposure
 from ibkr_connector.orders.ledger import Ledger
 from ibkr_connector.orders.notes import Changed, Filled, Intended, Learned, Moved
 from ibkr_connector.orders.risk import AccountFacts, RiskFacts, RiskLimits
-from ibkr_connector.orders.risk.unshown import UnshownFill
+from ibkr_connector.orders.risk.unshown import UnshownUnits
 from ibkr_connector.orders.states import Event, State
 from kit.order_desk import AAPL, NOON, ticket
 
@@ -165,13 +165,8 @@ class Behind(Facts):
 
     def account_facts(self, account: str, limits: RiskLimits) -> AccountFacts:
         known = super().account_facts(account, limits)
-        sold = UnshownFill(
-            contract=AAPL,
-            action=Action.SELL,
-            quantity=Decimal(40),
-            price=Decimal(100),
-            exec_id=ExecId("0001.0001.01"),
-            at=NOON,
+        sold = UnshownUnits(
+            contract=AAPL, action=Action.SELL, quantity=Decimal(40), price=Decimal(100)
         )
         held = replace(known.positions[0], contract=AAPL, quantity=Decimal(100))  # type: ignore[index]  # it has one
         return replace(known, positions=(held,), unshown=(sold,))

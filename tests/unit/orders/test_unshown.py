@@ -12,19 +12,19 @@ from ibkr_connector.orders.risk.unshown import SHOWN_AFTER_S, Unshown, UnshownFi
 from kit.order_desk import AAPL, NOON
 
 
-def fill(number: int, quantity: int, *, at_s: float = 0.0) -> UnshownFill:
+def fill(number: int, quantity: int, *, at_s: float = 0.0, price: int = 100) -> UnshownFill:
     return UnshownFill(
         contract=AAPL,
         action=Action.BUY if quantity > 0 else Action.SELL,
         quantity=Decimal(abs(quantity)),
-        price=Decimal(100),
+        price=Decimal(price),
         exec_id=ExecId(f"0001.{number:04}.01"),
         at=NOON + timedelta(seconds=at_s),
     )
 
 
 def left(unshown: Unshown, *, at_s: float = 0.0, account: str = "DU1") -> list[Decimal]:
-    rows = unshown.fills(account, NOON + timedelta(seconds=at_s))
+    rows = unshown.units(account, NOON + timedelta(seconds=at_s))
     return [row.quantity if row.action is Action.BUY else -row.quantity for row in rows]
 
 
@@ -38,9 +38,9 @@ def test_a_position_that_is_told_after_the_first_of_three_fills_includes_only_th
     for number in (1, 2, 3):
         unshown.executed("DU1", fill(number, 10))
     told(unshown, 15)
-    assert left(unshown) == [10, 10]
+    assert left(unshown) == [20]
     told(unshown, 15)
-    assert left(unshown) == [10, 10]
+    assert left(unshown) == [20]
     told(unshown, 35)
     assert left(unshown) == []
 
@@ -102,3 +102,47 @@ def test_positions_told_at_once_are_those_told_one_by_one() -> None:
     unshown.executed("DU2", fill(2, 3))
     unshown.told_all({("DU2", AAPL.con_id): Decimal(1)})
     assert left(unshown, account="DU2") == [3]
+
+
+@given(
+    told_of=st.lists(
+        st.tuples(st.integers(-9, 9).filter(bool), st.integers(-5, 5), st.integers(0, 3)),
+        max_size=12,
+    ),
+    position=st.integers(-20, 20),
+    later_s=st.sampled_from([0.0, SHOWN_AFTER_S, SHOWN_AFTER_S + 2]),
+)
+def test_what_counts_is_what_is_left_comes_to_at_its_dearest_price(
+    told_of: list[tuple[int, int, int]], position: int, later_s: float
+) -> None:
+    unshown = Unshown()
+    fills = [
+        fill(number, quantity, at_s=at_s, price=price)
+        for number, (quantity, price, at_s) in enumerate(sorted(told_of, key=lambda row: row[2]))
+    ]
+    for one in fills:
+        unshown.executed("DU1", one)
+    told(unshown, position)
+    signed = [one.quantity if one.action is Action.BUY else -one.quantity for one in fills]
+    shown = next((n for n in range(1, len(fills) + 1) if sum(signed[:n]) == position), 0)
+    start = NOON + timedelta(seconds=later_s - SHOWN_AFTER_S)
+    remain = [one for one in fills[shown:] if one.at > start]
+    found = {
+        row.action: (row.quantity, row.price)
+        for row in unshown.units("DU1", NOON + timedelta(seconds=later_s))
+    }
+    assert found == {
+        side: (
+            sum(one.quantity for one in remain if one.action is side),
+            max(abs(one.price) for one in remain if one.action is side),
+        )
+        for side in {one.action for one in remain}
+    }
+
+
+def test_a_thousand_executions_are_no_more_to_look_at_than_one() -> None:
+    unshown = Unshown()
+    for number in range(1000):
+        unshown.executed("DU1", fill(number, 1))
+    (row,) = unshown.units("DU1", NOON)
+    assert row.quantity == 1000

@@ -20,7 +20,7 @@ from ibkr_connector.model.orders import Action, OrderRequest
 from ibkr_connector.model.preview import WhatIf
 
 from .limits import RiskLimits
-from .unshown import UnshownFill
+from .unshown import UnshownUnits
 
 __all__ = [
     "AccountFacts",
@@ -199,8 +199,8 @@ class AccountFacts:
     day_start: Decimal | None = None
     peak: Decimal | None = None
     halted_until: datetime | None = None
-    unshown: tuple[UnshownFill, ...] = ()
-    """Executions that `positions` do not show yet."""
+    unshown: tuple[UnshownUnits, ...] = ()
+    """What executions come to that `positions` do not show yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
