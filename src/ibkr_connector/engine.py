@@ -279,8 +279,9 @@ class Engine:
                 clock=clock,
             ),
             look=self._take_paid_in,
-            is_ready=lambda: self._supervisor.state is ConnectionState.READY,
+            is_ready=self._takes_orders,
             accounts=lambda: self.accounts,
+            readonly=settings.readonly,
         )
         self._address = address_of(settings, may_change_id=lambda: not self.orders.open_count)
         self._supervisor: Supervisor[Session] = Supervisor(
@@ -602,6 +603,11 @@ class Engine:
                 raise
             # TWS shows no orders through an API that may not trade; we do not want to either
             self._api_is_readonly = True
+
+    def _takes_orders(self) -> bool:
+        """Whether the broker hears of orders; what else may be missing holds none of them up."""
+        seen = self._supervisor.snapshot()
+        return seen.state in CONNECTED and BROKER_LINK not in seen.degraded_by
 
     def _on_event(self, event: GatewayEvent) -> None:
         self.orders.apply(event)

@@ -20,12 +20,14 @@ from typing import Any, Final
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.errors import ConfigurationError, TradingHaltedError
+from ibkr_connector.storage.file_lock import FileLock
 
 from .small_file import sync_directory, write_small_file
 
 __all__ = ["NAME", "KillState", "KillSwitch"]
 
 NAME: Final = "kill-switch.json"
+TURN: Final = "kill-switch.lock"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +36,9 @@ class KillState:
     An engaged switch.
 
     `cancel` (our orders), `everyone` (those of all others too) and `flatten` are what was asked
-    for with it, and `done_at` is when that was done. `cancel_in` and `flatten_in` are the accounts
-    to which that is limited, each of the login when empty; that nothing is opened holds for all.
-    `key` is different for each time that the switch is engaged.
+    for with it, at `asked_at`, and `done_at` is when the first program had done it. `cancel_in` and
+    `flatten_in` are the accounts to which that is limited, each of the login when empty; that
+    nothing is opened holds for all. `key` is different for each time that the switch is engaged.
     """
 
     reason: str
@@ -49,6 +51,7 @@ class KillState:
     everyone: bool = False
     cancel_in: tuple[str, ...] = ()
     flatten_in: tuple[str, ...] = ()
+    asked_at: datetime | None = None
 
     @property
     def asks(self) -> bool:
@@ -70,6 +73,9 @@ class KillSwitch:
         self._name = str(self._path)
         self._clock = clock
         self._by_setting = by_setting
+        self.turn: Final = FileLock(directory / TURN)
+        """Held by the program that closes positions; each would close all of them."""
+
         self._mark: tuple[int, ...] | None = None
         self._state: KillState | None = None
 
@@ -119,6 +125,7 @@ class KillSwitch:
             flatten=flatten or before.flatten,
             everyone=everyone or before.everyone,
             key=secrets.token_hex(6),
+            asked_at=self._clock.utcnow() if cancel or flatten else before.asked_at,
             cancel_in=_both(before.cancel_in if before.cancel else None, asked if cancel else None),
             flatten_in=_both(
                 before.flatten_in if before.flatten else None,
@@ -187,6 +194,7 @@ class KillSwitch:
             "everyone": state.everyone,
             "key": state.key,
             "done_at": None if state.done_at is None else state.done_at.isoformat(),
+            "asked_at": None if state.asked_at is None else state.asked_at.isoformat(),
             "cancel_in": state.cancel_in,
             "flatten_in": state.flatten_in,
         }
@@ -219,6 +227,7 @@ def _state(row: Any) -> KillState:
         done_at=_time(row["done_at"]),
         cancel_in=_names(row.get("cancel_in", [])),
         flatten_in=_names(row.get("flatten_in", [])),
+        asked_at=_time(row.get("asked_at")),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,14 +12,22 @@ from typing import Any
 from ibkr_connector.errors import NotConnectedError
 from ibkr_connector.model.account import Position
 from ibkr_connector.model.advisor import Allocation
-from ibkr_connector.model.orders import OrderRequest, OrderTerms
+from ibkr_connector.model.orders import OrderRequest, OrderStatus, OrderTerms
 from ibkr_connector.model.terms import NO_TERMS
 from ibkr_connector.orders.guard import Guard
 from ibkr_connector.orders.kill_switch import KillSwitch
-from kit.fake_clock import FakeClock
+from kit.fake_clock import EPOCH, FakeClock
 from kit.order_desk import AAPL, NOON
 
 CORE = OrderTerms(allocation=Allocation(group="Core"))
+
+
+def open_order(order_id: int, *, key: str | None = None, **more: Any) -> SimpleNamespace:
+    """An open order as the desk reports it; sent when the clock began, or at `sent_at`."""
+    said = {"account": "DU1", "terms": NO_TERMS, "sent_at": EPOCH, **more}
+    sent = SimpleNamespace(time=said.pop("sent_at"))
+    said |= {"order_id": order_id, "perm_id": order_id, "client_order_id": key}
+    return SimpleNamespace(transitions=(sent,), **said)
 
 
 class Desk:
@@ -28,13 +37,21 @@ class Desk:
         self.held, self.refused = held, refused
         self.keys: dict[str, set[str | None]] = {}
         self.open: list[SimpleNamespace] = []
+        self.asked = False
+        self.ends, self.placed = OrderStatus.FILLED, 0
 
-    async def place(self, order: OrderRequest, *, is_exit: bool) -> None:
+    async def reconcile(self) -> None:
+        self.asked = True
+
+    async def place(self, order: OrderRequest, *, is_exit: bool) -> SimpleNamespace:
         assert is_exit
         self.keys.setdefault(order.account or "", set()).add(order.client_order_id)
         if order.account == self.refused:
             raise NotConnectedError("the session ended")
-        del self.held[order.account or ""]
+        self.placed += 1
+        if self.ends is OrderStatus.FILLED:
+            del self.held[order.account or ""]
+        return SimpleNamespace(status=self.ends, order_id=7, reason="no bid")
 
     async def positions(self) -> list[Position]:
         return [
@@ -63,12 +80,14 @@ class Desk:
         return ()
 
 
-def guard_of(desk: Any, directory: Path) -> tuple[Guard, KillSwitch]:
-    clock = FakeClock()
+def guard_of(
+    desk: Any, directory: Path, *, clock: FakeClock | None = None
+) -> tuple[Guard, KillSwitch]:
+    clock = clock or FakeClock()
     kill = KillSwitch(directory, clock=clock)
     guard = Guard(
         desk=desk,
-        rules=SimpleNamespace(),  # type: ignore[arg-type]  # nobody watches them here
+        rules=SimpleNamespace(reload_when_changed=lambda: False),  # type: ignore[arg-type]
         kill=kill,
         clock=clock,
         positions=desk.positions,
@@ -100,7 +119,7 @@ async def test_an_account_that_is_closed_already_leaves_the_others_their_keys(
 async def test_of_one_account_all_is_cancelled_that_may_come_to_it(tmp_path: Path) -> None:
     desk: Any = Desk({}, refused="")
     desk.open = [
-        SimpleNamespace(order_id=number, account=account, terms=terms)
+        open_order(number, account=account, terms=terms)
         for number, (account, terms) in enumerate(
             [("DU1", NO_TERMS), ("DU2", NO_TERMS), ("", NO_TERMS), ("DF1", CORE)]
         )
@@ -131,3 +150,106 @@ async def test_an_account_that_there_is_not_is_a_problem_and_nothing_counts_as_d
     kill.engage("out", cancel=True, accounts=["DU11"])
     (problem,) = (await asyncio.wait_for(guard.carry_out(), 5)).problems
     assert "none of the login's 2 accounts" in problem
+
+
+async def test_what_closes_goes_on_when_the_rest_is_tried_again(tmp_path: Path) -> None:
+    desk: Any = Desk({"DU1": 10, "DU2": 20}, refused="DU2")
+    guard, kill = guard_of(desk, tmp_path / "kill")
+    kill.engage("out", flatten=True)
+    await asyncio.wait_for(guard.carry_out(), 5)
+    (key,) = desk.keys["DU1"]
+    desk.open = [open_order(1, key=key), open_order(2, key="mine")]
+    await asyncio.wait_for(guard.carry_out(), 5)
+    assert [one.order_id for one in desk.open] == [1]
+
+
+async def test_a_position_whose_closing_order_was_cancelled_is_not_closed(tmp_path: Path) -> None:
+    desk: Any = Desk({"DU1": 10}, refused="")
+    desk.ends = OrderStatus.CANCELLED
+    guard, kill = guard_of(desk, tmp_path / "kill")
+    kill.engage("out", flatten=True)
+    report = await asyncio.wait_for(guard.carry_out(), 5)
+    assert (report.closed, report.is_done) == (0, False)
+    assert "order 7 was to close it, and was cancelled: no bid" in report.problems[0]
+    state = kill.state()
+    assert state is not None
+    assert state.asks
+
+
+async def test_what_could_not_be_done_is_tried_again_less_and_less_often(tmp_path: Path) -> None:
+    desk: Any = Desk({"DU1": 10}, refused="DU1")
+    tries: list[float] = []
+    clock = FakeClock()
+    guard, kill = guard_of(desk, tmp_path / "kill", clock=clock)
+    positions = desk.positions
+
+    async def asked() -> list[Position]:
+        tries.append(clock.monotonic())
+        held: list[Position] = await positions()
+        return held
+
+    guard._positions = asked
+    kill.engage("out", flatten=True)
+    await guard.start()
+    try:
+        await clock.advance(1300)
+        # at once, and then each 5, 10, 20 ... 300 seconds, as seen once a second
+        assert tries == [1, 6, 16, 36, 76, 156, 316, 616, 916, 1216]
+        desk.refused = ""
+        await clock.advance(300)
+        assert desk.held == {}
+        assert len(tries) == 11
+        await clock.advance(1000)
+        assert len(tries) == 11
+    finally:
+        await guard.aclose()
+
+
+async def test_orders_of_ours_are_cancelled_also_when_another_program_was_first(
+    tmp_path: Path,
+) -> None:
+    clock = FakeClock()
+    desk: Any = Desk({"DU1": 10}, refused="")
+    guard, kill = guard_of(desk, tmp_path / "kill", clock=clock)
+    await clock.advance(60)
+    state = kill.engage("out", flatten=True)
+    kill.note_done(state)
+    later = EPOCH + timedelta(seconds=61)
+    desk.open = [open_order(1), open_order(2, sent_at=later)]
+    await guard.start()
+    try:
+        await clock.advance(10)
+        # what was let through since then can only close
+        assert [one.order_id for one in desk.open] == [2]
+        assert desk.placed == 0
+        desk.open.append(open_order(3))
+        await clock.advance(600)
+        assert [one.order_id for one in desk.open] == [2, 3]
+    finally:
+        await guard.aclose()
+
+
+async def test_two_programs_take_turns_in_closing(tmp_path: Path) -> None:
+    clock = FakeClock()
+    desk: Any = Desk({"DU1": 10}, refused="")
+    guard, kill = guard_of(desk, tmp_path / "kill", clock=clock)
+    kill.engage("out", flatten=True)
+    other = KillSwitch(tmp_path / "kill", clock=clock)
+    assert other.turn.acquire()
+    waiting = asyncio.ensure_future(guard.carry_out())
+    await clock.advance(30)
+    assert not waiting.done()
+    state = other.state()
+    assert state is not None
+    other.note_done(state)
+    other.turn.release()
+    await clock.advance(1)
+    report = await asyncio.wait_for(waiting, 5)
+    assert (report.closed, report.problems, desk.placed) == (0, (), 0)
+    kill.engage("again", flatten=True)
+    assert other.turn.acquire()
+    waiting = asyncio.ensure_future(guard.carry_out())
+    await clock.advance(100)
+    (problem,) = (await asyncio.wait_for(waiting, 5)).problems
+    assert "another program has been closing" in problem
+    other.turn.release()
