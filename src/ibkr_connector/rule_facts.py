@@ -147,7 +147,8 @@ class RuleFacts:
             worth, power = summary.total_value, summary.buying_power
             if worth is not None:
                 self._equity.observe(account, worth, self._rules.limits_of_account(account))
-        is_known = worth is not None and self._account.view.knows_positions
+        # what closes is told from what opens by them alone, also where no worth is known
+        is_known = self._account.view.knows_positions
         marks = self._equity.marks(account)
         now = self._clock.utcnow()
         return AccountFacts(

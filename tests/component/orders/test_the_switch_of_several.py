@@ -108,3 +108,22 @@ async def test_a_connection_that_lacks_something_else_obeys_too(
         switch_of(ib).engage("from outside", cancel=True)
         ended = await ib.wait_for_fill(resting.order_id, timeout_s=60)
         assert ended.status == "cancelled"
+
+
+async def test_positions_are_closed_also_where_nobody_knows_what_the_account_is_worth(
+    ibkr_gateway: HostedSimulator, make_connector: Make, config: Path
+) -> None:
+    limits(config)
+    quote(ibkr_gateway)
+    async with make_connector(ibkr_gateway.port) as ib:
+        await ib.place_order(order(**MARKET), wait="filled")
+        await positions_are(ib, 10)
+    for reply in ("AccountSummary", "AccountSummaryEnd", "AccountValue"):
+        ibkr_gateway.do(lambda gateway, reply=reply: gateway.inject(Drop(reply=reply)))  # type: ignore[misc]
+    async with make_connector(ibkr_gateway.port, sync_timeout_s=1.0) as ib:
+        async with asyncio.timeout(60):
+            while ib.get_connection_status().degraded_by != ("account values",):
+                await asyncio.sleep(0.02)
+        report = await ib.kill_switch.engage("enough", flatten=True)
+        assert (report.closed, report.problems) == (1, ())
+        await positions_are(ib, 0)
