@@ -54,6 +54,10 @@ class Day:
             await asyncio.sleep(ROUND_S)
         raise AssertionError(f"no {what} within {DEADLINE_S} s; errors {self.errors[-5:]}")
 
+    async def heard(self):
+        """Return when all that the gateway has said is heard: its answer comes behind it."""
+        await self.ib.reqCurrentTimeAsync()
+
     async def connect(self):
         host, port, client_id = self.where
         await self.ib.connectAsync(host, port, clientId=client_id, timeout=DEADLINE_S)
@@ -104,6 +108,8 @@ class Day:
         await self.until(lambda: quotes and trades, "tick by tick", passes=True)
         await self.until(lambda: len(five) >= 3, "five-second bars", passes=True)
         await self.until(lambda: any(new for _, new in updates), "a new minute", passes=True)
+        # of the last moment of the market all, not what has arrived of it
+        await self.heard()
         self.found["quote"] = {
             name: plain(getattr(ticker, name))
             for name in ("bid", "ask", "last", "bidSize", "askSize", "high", "low", "volume")
@@ -119,9 +125,13 @@ class Day:
         ib.cancelRealTimeBars(five)
         ib.cancelHistoricalData(live)
         # what was cancelled is cancelled when the gateway answers what was asked behind it
-        await ib.reqCurrentTimeAsync()
+        await self.heard()
         await self.broker("quote", bid="189.98", ask="190.02", last="190.00")
-        await self.until(lambda: ticker.bid == 189.98, "the market to stand still", passes=True)
+        await self.until(
+            lambda: (ticker.bid, ticker.ask, ticker.last) == (189.98, 190.02, 190.0),
+            "the market to stand still",
+            passes=True,
+        )
 
     async def history(self):
         ib, stock = self.ib, self.stock
@@ -141,11 +151,18 @@ class Day:
     async def fills_in_parts(self):
         [trade] = await self.place(self.api.MarketOrder("BUY", 100, orderRef="in parts"))
         await self.until(lambda: trade.fills, "a first fill")
-        await self.until(trade.isDone, "the whole fill", passes=True)
         await self.until(
-            lambda: all(fill.commissionReport.execId for fill in trade.fills), "commissions"
+            lambda: trade.isDone() and self.is_whole(trade.fills, 100),
+            "the whole fill",
+            passes=True,
         )
         self.found["parts"] = {"status": plain(trade.orderStatus), "fills": plain(trade.fills)}
+
+    def is_whole(self, fills, quantity):
+        """Tell whether so much is filled, and known what it cost."""
+        return sum(fill.execution.shares for fill in fills) == quantity and all(
+            fill.commissionReport.execId for fill in fills
+        )
 
     async def change_and_cancel(self):
         [trade] = await self.place(self.api.LimitOrder("BUY", 10, 50.25, orderRef="changed"))
@@ -233,8 +250,12 @@ class Day:
         await self.broker("quote", bid="193.10", ask="193.14", last="193.12")
         await self.broker("pass", seconds=5)
         await self.connect()
-        fills = [one for one in self.ib.fills() if one.execution.orderRef == "while away"]
-        self.found["whileAway"] = plain(fills)
+
+        def fills():
+            return [one for one in self.ib.fills() if one.execution.orderRef == "while away"]
+
+        await self.until(lambda: self.is_whole(fills(), 7), "what was filled while away")
+        self.found["whileAway"] = plain(fills())
         await self.broker("quote", bid="189.98", ask="190.02", last="190.00")
 
     async def restart(self):

@@ -25,6 +25,19 @@ from ib_insync import (
 
 DEADLINE_S = 120
 UNSET = 1e300
+QUOTE = (
+    "bid",
+    "ask",
+    "last",
+    "bidSize",
+    "askSize",
+    "lastSize",
+    "high",
+    "low",
+    "close",
+    "open",
+    "volume",
+)
 
 
 def plain(value):
@@ -63,30 +76,16 @@ def main():
     found["symbols"] = plain(ib.reqMatchingSymbols("AAP"))
     found["time"] = plain(ib.reqCurrentTime())
     ticker = ib.reqMktData(apple)
-    until(ib, lambda: ticker.bid > 0 and ticker.ask > 0 and ticker.close > 0, "quote")
-    found["quote"] = {
-        name: plain(getattr(ticker, name))
-        for name in [
-            "bid",
-            "ask",
-            "last",
-            "bidSize",
-            "askSize",
-            "lastSize",
-            "high",
-            "low",
-            "close",
-            "open",
-            "volume",
-        ]
-    }
+    # what is not known yet is -1 or not a number
+    until(ib, lambda: all(getattr(ticker, name) > 0 for name in QUOTE), "quote")
+    found["quote"] = {name: plain(getattr(ticker, name)) for name in QUOTE}
     ib.cancelMktData(apple)
     bars = ib.reqHistoricalData(apple, "", "1 D", "1 hour", "TRADES", False)
     found["bars"] = plain(list(bars))
 
     market = ib.placeOrder(apple, MarketOrder("BUY", 100, orderRef="at the market"))
-    until(ib, market.isDone, "fill")
-    until(ib, lambda: all(f.commissionReport.execId for f in market.fills), "commission")
+    until(ib, lambda: market.isDone() and market.filled() == 100, "fill")
+    until(ib, lambda: all(f.commissionReport.execId for f in market.fills), "commissions")
     found["market"] = {
         "status": plain(market.orderStatus),
         "fills": [plain(f) for f in market.fills],

@@ -138,7 +138,7 @@ def run(app, first_id):
     app.reqMatchingSymbols(12, "AAP")
     app.wait_for("symbolSamples", 12)
     app.reqMktData(20, apple, "", False, False, [])
-    app.wait(lambda s: sum(n == "tickPrice" and v[0] == 20 for n, v in s) >= 6, "price ticks")
+    app.wait(lambda s: is_quoted(s, 20), "price ticks and sizes")
     app.cancelMktData(20)
     app.reqHistoricalData(30, apple, "", "1 D", "1 hour", "TRADES", 0, 1, False, [])
     app.wait_for("historicalDataEnd", 30)
@@ -151,7 +151,7 @@ def run(app, first_id):
 
     app.placeOrder(first_id, apple, order("MKT", 100, ref="at the market"))
     app.wait(lambda s: any(n == "orderStatus" and v[1] == "Filled" for n, v in s), "fill")
-    app.wait_for("commissionAndFeesReport")
+    app.wait(is_paid, "a commission for each fill")
     resting = first_id + 1
     app.placeOrder(resting, apple, order("LMT", 10, 50.25, ref="resting"))
     app.wait(lambda s: submitted(s, resting, 50.25), "resting order")
@@ -181,6 +181,20 @@ def run(app, first_id):
     app.wait(lambda s: sum(n == "pnlSingle" for n, v in s) >= 2, "profit of a position")
     app.reqCompletedOrders(False)
     app.wait_for("completedOrdersEnd")
+
+
+def is_quoted(seen, request_id):
+    # by tick type: bid, ask, last, high, low, close, open; sizes of bid and ask
+    prices, sizes = (
+        {v[1] for n, v in seen if n == name and v[0] == request_id}
+        for name in ("tickPrice", "tickSize")
+    )
+    return {1, 2, 4, 6, 7, 9, 14} <= prices and {0, 3} <= sizes
+
+
+def is_paid(seen):
+    filled = {v[2]["execId"] for n, v in seen if n == "execDetails"}
+    return filled and filled == {v[0]["execId"] for n, v in seen if n == "commissionAndFeesReport"}
 
 
 def submitted(seen, order_id, price):

@@ -206,7 +206,13 @@ class Day:
         self.market = self.place(order("BUY", "MKT", 100, orderRef="in parts"))
         self.wait_for("execDetails", -1)
         self.until(lambda: self.is_at(self.market, "Filled"), "the whole fill", passes=True)
-        self.wait_for("commissionAndFeesReport")
+        self.until(
+            lambda: (
+                {call[2]["execId"] for call in self.all("execDetails", -1)}
+                == {call[0]["execId"] for call in self.all("commissionAndFeesReport")}
+            ),
+            "a commission for each fill",
+        )
 
     def change_and_cancel(self):
         self.changed = self.place(order("BUY", "LMT", 10, 50.25, orderRef="changed"))
@@ -286,11 +292,13 @@ class Day:
         broker("quote", bid="189.98", ask="190.02", last="190.00")
 
     def restart(self):
-        resting = [
+        self.resting = [
             self.place(order("BUY", "LMT", 3, price, orderRef=tif, tif=tif))
             for tif, price in (("GTC", 41.0), ("DAY", 42.0))
         ]
-        self.until(lambda: all(self.is_at(one, "Submitted") for one in resting), "both to rest")
+        self.until(
+            lambda: all(self.is_at(one, "Submitted") for one in self.resting), "both to rest"
+        )
         broker("restart")
         self.wait_for("connectionClosed")
         self.sit_down()
@@ -302,23 +310,16 @@ class Day:
         app.reqMktData(20, stock(), "", False, False, [])
         self.wait_for("tickPrice", 20, 1)
         broker("close")
+        lasting, of_the_day = self.resting
         self.until(
-            lambda: (
-                any(v[1] == 202 for v in self.all("error"))
-                or any(v[1] == "Cancelled" for v in self.all("orderStatus"))
-            ),
-            "the order of the day to end",
-            passes=True,
+            lambda: self.is_at(of_the_day, "Cancelled"), "the order of the day to end", passes=True
         )
         app.reqExecutions(80, ExecutionFilter())
         self.wait_for("execDetailsEnd", 80)
         app.reqCompletedOrders(False)
         self.wait_for("completedOrdersEnd")
         app.reqGlobalCancel(OrderCancel())
-        self.until(
-            lambda: sum(v[1] == "Cancelled" for v in self.all("orderStatus")) >= 2,
-            "the last order to end",
-        )
+        self.until(lambda: self.is_at(lasting, "Cancelled"), "the last order to end")
 
 
 def main():

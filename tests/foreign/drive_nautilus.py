@@ -178,7 +178,8 @@ async def day(node, strategy, account):
     await strategy.until(lambda: strategy.all("OrderAccepted", resting), "the order before the cut")
     quotes = len(strategy.all("quote"))
     await broker("cut")
-    await strategy.until(lambda: not client._is_ib_connected.is_set(), "the cut to be noticed")
+    # its watchdog looks once a second, and comes back five seconds later
+    await strategy.until(lambda: not client._is_client_ready.is_set(), "the cut to be noticed")
     await strategy.until(client._is_client_ready.is_set, "the reconnection")
     await broker("quote", bid="192.10", ask="192.14", last="192.12")
 

@@ -19,13 +19,13 @@ import pytest
 from ibkr_connector.simulator.exchange.venue import Venue
 from ibkr_connector.simulator.server import DEFAULT_START
 from kit.broker import ACTS
-from kit.foreign import AAPL, ASK, drive_a_day, hosted_day, trading_day
+from kit.foreign import AAPL, ASK, FOREIGN, drive_a_day, hosted_day, trading_day
 
 ACCOUNT = "DU1234567"
 CLIENT = 7
 NEWEST_OF = {"ib_insync": 176, "ib_async": 178}
 
-pytestmark = pytest.mark.foreign
+pytestmark = FOREIGN
 
 
 class Day:

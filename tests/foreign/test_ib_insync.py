@@ -17,6 +17,7 @@ from kit.foreign import (
     ASK_SIZE,
     BID,
     BID_SIZE,
+    FOREIGN,
     HOURS,
     LAST,
     LIQUID_HOURS,
@@ -31,7 +32,7 @@ ACCOUNT = "DU1234567"
 CLIENT = 6
 NEWEST_OF_THE_CLIENT = 176
 
-pytestmark = pytest.mark.foreign
+pytestmark = FOREIGN
 
 
 class Found:

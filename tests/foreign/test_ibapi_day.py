@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from ibkr_connector.simulator.exchange.venue import Venue
-from kit.foreign import AAPL, ASK, drive_a_day, hosted_day
+from kit.foreign import AAPL, ASK, FOREIGN, drive_a_day, hosted_day
 
 ACCOUNT = "DU1234567"
 CLIENT = "5"
 BIDS, ASKS = 1, 0
 
-pytestmark = pytest.mark.foreign
+pytestmark = FOREIGN
 
 
 class Day:

@@ -10,13 +10,13 @@ import pytest
 
 from ibkr_connector.simulator.exchange.venue import Venue
 from ibkr_connector.simulator.wire.versions import NEWEST
-from kit.foreign import AAPL, ASK, drive_a_day, hosted_day
+from kit.foreign import AAPL, ASK, FOREIGN, drive_a_day, hosted_day
 
 ACCOUNT = "DU1234567"
 NEWEST_OF_THE_CLIENT = 187
 CLIENT = "7"
 
-pytestmark = pytest.mark.foreign
+pytestmark = FOREIGN
 
 
 class Day:

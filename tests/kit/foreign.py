@@ -28,6 +28,7 @@ __all__ = [
     "ASK_SIZE",
     "BID",
     "BID_SIZE",
+    "FOREIGN",
     "HOURS",
     "LAST",
     "LIQUID_HOURS",
@@ -42,6 +43,12 @@ __all__ = [
 ]
 
 ROOT = Path(__file__).parents[2]
+DEADLINE_S: Final = 600
+"""How long a program may run: ten seconds do on a machine left alone."""
+
+FOREIGN: Final = [pytest.mark.foreign, pytest.mark.timeout(DEADLINE_S + 60)]
+"""What the tests of such programs are marked with."""
+
 BID, ASK, LAST = Decimal("189.98"), Decimal("190.02"), Decimal("190.00")
 
 
@@ -84,7 +91,7 @@ def drive(name: str, hosted: HostedSimulator, client_id: int) -> dict[str, Any]:
         [python, script, hosted.host, str(hosted.port), str(client_id)],
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=DEADLINE_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-500:]
@@ -100,9 +107,7 @@ ENVIRONMENTS: Final = {"ib_day": "ib_insync", "ibapi_day": "ibapi"}
 """Programs whose environment has another name."""
 
 
-def drive_a_day(
-    program: str, hosted: HostedSimulator, *arguments: str, timeout_s: float = 150
-) -> dict[str, Any]:
+def drive_a_day(program: str, hosted: HostedSimulator, *arguments: str) -> dict[str, Any]:
     """
     Run `drive_<program>` to its end, and return what it printed last.
 
@@ -123,7 +128,7 @@ def drive_a_day(
     assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
-    stopper = threading.Timer(timeout_s, process.kill)
+    stopper = threading.Timer(DEADLINE_S, process.kill)
     stopper.start()
     # read beside, or a program that complains a lot waits for ever
     complaints: list[str] = []
