@@ -51,14 +51,15 @@ async def main(port: int) -> None:
         async with ib.alerts.stream() as changes:
             await ib.kill_switch.engage("just trying")
             async for change in changes:
-                print("stream:", change.alert.text.partition(": ")[2])
-                break
-            (alert,) = await ib.alerts.active()
-            await ib.alerts.acknowledge(alert.alert_id, by="me")
+                if change.alert.kind == "kill_switch":
+                    print("stream:", change.alert.text.partition(": ")[2])
+                    break
+            for alert in await ib.alerts.active():
+                await ib.alerts.acknowledge(alert.alert_id, by="me")
             await asyncio.to_thread(arrived.wait, 30)
             ib.kill_switch.release()
             async for change in changes:
-                if change.step == "cleared":
+                if (change.step, change.alert.kind) == ("cleared", "kill_switch"):
                     print("over:", change.alert.kind)
                     break
         print("in all:", [one.kind.value for one in await ib.alerts.history()])

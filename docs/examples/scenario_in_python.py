@@ -21,7 +21,7 @@ async def main() -> None:
     clock = ManualClock(datetime(2026, 11, 18, 15, 0, tzinfo=UTC))
     async with GatewaySimulator(scenario, clock=clock) as gateway:
         ib = ib_async.IB()
-        await ib.connectAsync(gateway.host, gateway.port, clientId=7)
+        await ib.connectAsync(gateway.host, gateway.port, clientId=7, timeout=60)
         [stock] = await ib.qualifyContractsAsync(ib_async.Stock("AAPL", "SMART", "USD"))
         ticker = ib.reqMktData(stock)
         await gateway.advance(61)

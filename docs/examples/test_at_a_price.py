@@ -17,7 +17,7 @@ def at(price):
 
 async def stopped_out(gateway) -> ib_async.Trade:
     ib = ib_async.IB()
-    await ib.connectAsync(gateway.host, gateway.port, clientId=7)
+    await ib.connectAsync(gateway.host, gateway.port, clientId=7, timeout=60)
     try:
         await ib.qualifyContractsAsync(STOCK)
         trade = ib.placeOrder(STOCK, ib_async.StopOrder("SELL", 10, 180))

@@ -8,7 +8,7 @@ from ibkr_connector.simulator import Cut
 
 async def buy_some(ib: IBKRConnector) -> str:
     report = await ib.place_order({"symbol": "AAPL", "action": "BUY", "quantity": 10})
-    return (await ib.wait_for_fill(report.order_id, timeout_s=10)).status
+    return (await ib.wait_for_fill(report.order_id, timeout_s=30)).status
 
 
 def test_it_buys(ibkr_gateway, tmp_path):

@@ -107,7 +107,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[object]]:
             text=True,
             cwd=folder,
             env={**plain, "PYTHONPATH": str(SOURCE.parent)},
-            timeout=60,
+            timeout=200,
             check=False,
         )
     assert done.returncode == 0, done.stderr

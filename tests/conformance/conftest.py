@@ -116,6 +116,9 @@ async def engine(directory: Path, host: str, port: int) -> AsyncIterator[Engine]
         readonly=False,
         state_dir=directory / "state",
         max_order_size=10,
+        connect_timeout_s=60,
+        sync_timeout_s=60,
+        order_ack_timeout_s=60,
     )
     made = await Engine.open(settings)
     try:

@@ -33,6 +33,9 @@ BLOCKS: Final = blocks("python")
 FOLLOWS_S: Final = 0.3
 """A block that follows a stream is left after so long."""
 
+LATEST_S: Final = 120
+"""Another one has come to its end by then."""
+
 NOT_RUN: Final[dict[tuple[str, str], str]] = {
     ("README.md", "import asyncio"): "test_examples.py runs it as a program",
     (
@@ -86,6 +89,9 @@ async def names(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[
             reset_windows="none",
             risk=rules,
             account_history_s=0.01,
+            connect_timeout_s=60,
+            sync_timeout_s=60,
+            order_ack_timeout_s=60,
         )
         async with IBKRConnector.create(settings) as ib:
             given = {name: getattr(ibkr_connector, name) for name in ibkr_connector.__all__}
@@ -108,8 +114,8 @@ async def names(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[
                 "signal": signal,
             }
             bought = await ib.place_order(build.buy("MSFT", 10))
-            await ib.wait_for_fill(bought.order_id, timeout_s=30)
-            async with asyncio.timeout(30):
+            await ib.wait_for_fill(bought.order_id, timeout_s=LATEST_S)
+            async with asyncio.timeout(LATEST_S):
                 while not await worth_is_kept(ib):
                     await ib.get_account_summary()
             yield given
@@ -169,7 +175,7 @@ async def test_a_block_of_a_page_runs(block: Block, given: dict[str, Any]) -> No
 
 async def carried_out(running: Any, *, follows: bool) -> None:
     task = asyncio.ensure_future(running)
-    await asyncio.wait([task], timeout=FOLLOWS_S if follows else 30)
+    await asyncio.wait([task], timeout=FOLLOWS_S if follows else LATEST_S)
     if follows and not task.done():
         task.cancel()
         await asyncio.wait([task])

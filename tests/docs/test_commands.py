@@ -81,6 +81,7 @@ class World:
         (folder / "config").mkdir()
         (folder / "config" / "ibkr_config.ini").write_text(
             f"[ibkr]\nport = {self.paper}\nreadonly = false\n"
+            "connect_timeout_s = 60\nsync_timeout_s = 60\norder_ack_timeout_s = 60\n"
             "[profile.tutorial]\nclient_id = 5\n"
             f"[profile.live]\nport = {self.live}\nclient_id = 21\npaper_trading = false\n"
         )

@@ -9,11 +9,10 @@ from typing import Any
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from ibkr_connector.simulator import HostedSimulator
 from ibkr_connector.simulator.scenario import Scenario
-from kit.notebooks import kernel
+from kit.notebooks import kernel, run_notebook
 
 __all__ = ["kernel"]
 
@@ -62,10 +61,7 @@ async def test_a_notebook_runs_from_top_to_bottom(
     monkeypatch.setenv("IBKR_PORT", str(gateway.port))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)  # type: ignore[no-untyped-call]  # nbformat is untyped
-    client = NotebookClient(
-        notebook, timeout=200, kernel_name=kernel, resources={"metadata": {"path": tmp_path}}
-    )
-    await client.async_execute()
+    await run_notebook(notebook, kernel, tmp_path)
     html = "".join(shown(notebook, "text/html"))
     for words in tables:
         assert words in html

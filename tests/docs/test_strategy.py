@@ -77,17 +77,45 @@ class Market:
 @asynccontextmanager
 async def connected(gateway: HostedSimulator, place: Path) -> AsyncIterator[IBKRConnector]:
     settings = Settings.load(
-        port=gateway.port, readonly=False, state_dir=place, connect_timeout_s=60
+        port=gateway.port,
+        readonly=False,
+        state_dir=place,
+        connect_timeout_s=60,
+        sync_timeout_s=60,
+        order_ack_timeout_s=60,
     )
     async with IBKRConnector.create(settings) as ib:
         yield ib
 
 
-async def moving(market: Market, step: str, until: asyncio.Task[list[str]]) -> list[str]:
-    """Move the market until the strategy has done something."""
+@pytest.fixture
+def taken(strategy: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[Decimal]:
+    """Return the prices that strategies have taken so far."""
+    prices: list[Decimal] = []
+    take = strategy.Trend.take
+
+    def noted(self: Any, price: Decimal) -> Any:
+        prices.append(price)
+        return take(self, price)
+
+    monkeypatch.setattr(strategy.Trend, "take", noted)
+    return prices
+
+
+async def moving(
+    market: Market, step: str, until: asyncio.Task[list[str]], *, taken: list[Decimal]
+) -> list[str]:
+    """
+    Move the market until the strategy has done something.
+
+    It stands still while the strategy trades: the limits of an order are near the price that the
+    strategy has seen.
+    """
     while not until.done():
+        before = len(taken)
         market.go(step)
-        await asyncio.wait([until], timeout=0.02)
+        while len(taken) == before and not until.done():
+            await asyncio.wait([until], timeout=0.01)
     return until.result()
 
 
@@ -100,19 +128,22 @@ def test_the_wish_follows_the_prices(strategy: ModuleType) -> None:
 
 
 async def test_it_goes_in_with_exits_and_out_when_the_trend_ends(
-    strategy: ModuleType, ibkr_gateway: HostedSimulator, tmp_path: Path
+    strategy: ModuleType,
+    ibkr_gateway: HostedSimulator,
+    tmp_path: Path,
+    taken: list[Decimal],
 ) -> None:
     market = Market(ibkr_gateway)
     market.go("0")
     async with connected(ibkr_gateway, tmp_path) as ib:
         (entered,) = await moving(
-            market, "0.05", asyncio.create_task(strategy.run(ib, "AAPL", deals=1))
+            market, "0.05", asyncio.create_task(strategy.run(ib, "AAPL", deals=1)), taken=taken
         )
         assert entered.startswith("in ")
         assert market.held() > 0
         assert market.working() == 2, "a profit to take and a loss to stop"
         (left,) = await moving(
-            market, "-0.05", asyncio.create_task(strategy.run(ib, "AAPL", deals=1))
+            market, "-0.05", asyncio.create_task(strategy.run(ib, "AAPL", deals=1)), taken=taken
         )
         assert left == "out"
     assert market.held() == 0
@@ -120,12 +151,16 @@ async def test_it_goes_in_with_exits_and_out_when_the_trend_ends(
 
 
 async def test_a_restart_buys_nothing_a_second_time(
-    strategy: ModuleType, ibkr_gateway: HostedSimulator, tmp_path: Path
+    strategy: ModuleType,
+    ibkr_gateway: HostedSimulator,
+    tmp_path: Path,
+    taken: list[Decimal],
 ) -> None:
     market = Market(ibkr_gateway)
     market.go("0")
     async with connected(ibkr_gateway, tmp_path) as ib:
-        await moving(market, "0.05", asyncio.create_task(strategy.run(ib, "AAPL", deals=1)))
+        running = asyncio.create_task(strategy.run(ib, "AAPL", deals=1))
+        await moving(market, "0.05", running, taken=taken)
     held = market.held()
     async with connected(ibkr_gateway, tmp_path) as ib:
         desk = strategy.Desk(ib, "AAPL", risk_share=Decimal("0.0005"))

@@ -1,16 +1,18 @@
-"""A real Jupyter kernel that need not be loaded each time."""
+"""A real Jupyter kernel that need not be loaded each time, and whoever runs notebooks in it."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
+from nbclient import NotebookClient
 
+from kit.command import PATIENT
 from kit.forked import Loaded
 
-__all__ = ["kernel"]
+__all__ = ["kernel", "run_notebook"]
 
 _LOADED: Final = Loaded(
     "ibkr_connector.engine",
@@ -20,6 +22,8 @@ _LOADED: Final = Loaded(
     "matplotlib_inline.backend_inline",
     "pandas",
 )
+
+_LATEST_S: Final = 200
 
 
 @pytest.fixture
@@ -34,4 +38,20 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     }
     (folder / "kernel.json").write_text(json.dumps(spec))
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    for name, value in PATIENT.items():
+        monkeypatch.setenv(name, value)
     return "loaded"
+
+
+async def run_notebook(notebook: Any, kernel: str, folder: Path | None = None) -> None:
+    """Run a notebook from top to bottom, and keep all that it shows, however late it comes."""
+    client = NotebookClient(
+        notebook,
+        timeout=_LATEST_S,
+        # what comes four seconds after the end of its cell would be lost
+        iopub_timeout=_LATEST_S,
+        startup_timeout=_LATEST_S,
+        kernel_name=kernel,
+        resources={} if folder is None else {"metadata": {"path": folder}},
+    )
+    await client.async_execute()

@@ -18,7 +18,7 @@ __all__ = ["Hosted"]
 S = TypeVar("S")
 T = TypeVar("T")
 
-_JOIN_S: Final = 5.0
+_JOIN_S: Final = 60.0
 
 
 class Hosted(Generic[S]):

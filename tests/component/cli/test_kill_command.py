@@ -32,7 +32,7 @@ async def test_it_stops_a_running_program_and_cancels_its_orders(
 ) -> None:
     async with make_connector(ibkr_gateway.port) as ib:
         open_ = await ib.place_order(limit_order("AAPL", "BUY", 1, limit_price=Decimal("1.00")))
-        done = await ibkr("kill", "it runs wild", "--cancel", "--json")
+        done = await ibkr("kill", "it runs wild", "--cancel", "--wait", "120", "--json")
         assert done.returncode == 0, done.stderr
         said = json.loads(done.stdout)
         assert (said["engaged"], said["reason"], said["done"]) == (True, "it runs wild", True)
@@ -81,7 +81,7 @@ async def test_everybodys_orders_go_when_that_is_asked_for_and_it_says_so(
 
     ibkr_gateway.do(by_hand)
     async with make_connector(ibkr_gateway.port):
-        done = await ibkr("kill", "enough", "--everyone")
+        done = await ibkr("kill", "enough", "--everyone", "--wait", "120")
         assert done.returncode == 0, done.stdout + done.stderr
         assert "every program and every person" in " ".join(done.stdout.split())
     assert ibkr_gateway.do(lambda simulator: tuple(simulator.venue.open_orders())) == ()

@@ -118,7 +118,7 @@ def test_what_the_broker_would_reject_is_shown(ibkr: Ibkr, ibkr_gateway: HostedS
 def test_an_order_that_is_not_filled_in_time_is_told_from_one_that_failed(
     ibkr: Ibkr, ibkr_gateway: HostedSimulator
 ) -> None:
-    done = ibkr("order", *RESTING, "--yes", "--wait", "filled", "--timeout", "0.5", "--json")
+    done = ibkr("order", *RESTING, "--yes", "--wait", "filled", "--timeout", "10", "--json")
     assert done.returncode == 4
     assert "goes on working" in error_of(done)["message"]
     assert json.loads(done.stdout)["order"]["status"] == "submitted"

@@ -41,10 +41,10 @@ async def test_money_that_went_stops_the_program_until_it_is_told(
         nonsense = await ibkr("paid-out", "much")
         assert nonsense.returncode == 1
         assert "finite number" in nonsense.stderr
-        elsewhere = await ibkr("paid-out", "5", "--account", "DU99", "--json")
+        elsewhere = await ibkr("paid-out", "5", "--account", "DU99", "--wait", "120", "--json")
         assert elsewhere.returncode == 1
         assert json.loads(elsewhere.stdout)["refused"]
-        told = await ibkr("paid-out", "10000", "--json")
+        told = await ibkr("paid-out", "10000", "--wait", "120", "--json")
         assert told.returncode == 0, told.stderr
         assert json.loads(told.stdout) == {"amount": "-10000", "taken": True, "refused": False}
         await ib.place_order(order)

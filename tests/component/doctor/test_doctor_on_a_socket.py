@@ -17,17 +17,21 @@ import pytest
 from typer.testing import CliRunner
 
 from ibkr_connector.cli.app import app
-from ibkr_connector.clock import ManualClock, ScaledClock, SystemClock
+from ibkr_connector.clock import Clock, ManualClock, ScaledClock, SystemClock
 from ibkr_connector.doctor import Check, Finding, Health, doctor, is_well
 from ibkr_connector.model.contracts import stock
 from ibkr_connector.settings import Settings
 from ibkr_connector.simulator import GatewaySimulator, HostedSimulator
 from ibkr_connector.simulator.faults import Answer, Cut, Drop, IgnoreRequest, Notice, Warn
+from kit.leaps import leaping
 from kit.ports import held_port
 from kit.quiet import settled
 
 SHORT_S = 0.3
-"""Long enough for loopback, short enough to wait for."""
+"""How long nobody is waited for who cannot answer."""
+
+PATIENT_S = 60.0
+"""How long who answers is waited for; where nobody does, it is leapt over."""
 
 PROBLEM, WARNING, OK = Health.PROBLEM, Health.WARNING, Health.OK
 
@@ -36,13 +40,18 @@ async def examined(
     port: int,
     *,
     with_orders: bool = False,
-    within_s: float = 5.0,
+    within_s: float = PATIENT_S,
     ports: Mapping[int, str] | None = None,
+    clock: Clock | None = None,
     **settings: Any,
 ) -> tuple[Finding, ...]:
     given = {"port": port, "client_id": 7, "readonly": False, **settings}
     return await doctor(
-        Settings.load(**given), with_orders=with_orders, within_s=within_s, ports=ports or {}
+        Settings.load(**given),
+        with_orders=with_orders,
+        within_s=within_s,
+        ports=ports or {},
+        clock=clock,
     )
 
 
@@ -60,8 +69,10 @@ def only(findings: tuple[Finding, ...], check: Check) -> Finding:
 
 
 async def test_a_gateway_as_it_should_be_has_nothing_to_tick() -> None:
-    async with GatewaySimulator() as gateway:
-        found = await examined(gateway.port, with_orders=True)
+    # at an hour for which the default windows plan no outage
+    clock = ScaledClock(datetime(2026, 11, 18, 15, tzinfo=UTC))
+    async with GatewaySimulator(clock=clock) as gateway:
+        found = await examined(gateway.port, with_orders=True, clock=clock)
         asked = [type(one.request).__name__ for one in gateway.log]
         questions = [one for one in gateway.log if type(one.request).__name__ == "PlaceOrder"]
         assert all(one.request.order.flag("whatIf") for one in questions)  # type: ignore[union-attr]
@@ -130,7 +141,7 @@ async def test_without_a_fallback_a_missing_subscription_is_a_problem() -> None:
 async def test_a_contract_that_is_not_listed_is_told() -> None:
     async with GatewaySimulator() as gateway:
         settings = Settings.load(port=gateway.port, readonly=False)
-        found = await doctor(settings, contract=stock("NOSUCHTHING"), ports={})
+        found = await doctor(settings, contract=stock("NOSUCHTHING"), within_s=PATIENT_S, ports={})
     told = only(found, Check.DATA)
     assert told.health is WARNING
     assert "NOSUCHTHING" in told.seen
@@ -151,7 +162,8 @@ async def test_data_that_are_refused_for_another_reason_are_told() -> None:
     async with GatewaySimulator() as gateway:
         gateway.inject(Answer(to="ReqMarketData", code=10187, text="Failed to request data."))
         gateway.inject(Answer(to="ReqAllOpenOrders", code=504, text="Not connected."))
-        found = await examined(gateway.port, within_s=SHORT_S)
+        async with leaping() as clock:
+            found = await examined(gateway.port, clock=clock)
     assert only(found, Check.DATA).health is WARNING
 
 
@@ -189,8 +201,8 @@ async def test_a_read_only_gateway_suits_a_read_only_profile() -> None:
 async def test_who_is_not_let_in_is_told_why(
     quirk: str, check: Check, seen: str, remedy: str
 ) -> None:
-    async with GatewaySimulator(quirks=[quirk]) as gateway:
-        found = await examined(gateway.port, within_s=SHORT_S)
+    async with GatewaySimulator(quirks=[quirk]) as gateway, leaping() as clock:
+        found = await examined(gateway.port, clock=clock)
     told = only(found, check)
     assert told.health is PROBLEM
     assert seen in told.seen
@@ -260,7 +272,14 @@ async def test_a_client_id_that_a_running_connector_has_is_no_problem(tmp_path: 
     with GatewaySimulator.in_thread() as gateway:
         settings: dict[str, Any] = {"state_dir": tmp_path / "mine"}
         ib = IBKRConnector.create(
-            Settings.load(port=gateway.port, client_id=7, readonly=False, **settings)
+            Settings.load(
+                port=gateway.port,
+                client_id=7,
+                readonly=False,
+                connect_timeout_s=60,
+                sync_timeout_s=60,
+                **settings,
+            )
         )
         async with ib:
             found = await examined(gateway.port, **settings)
@@ -276,7 +295,8 @@ async def test_questions_that_nobody_answers_are_told() -> None:
     async with GatewaySimulator() as gateway:
         for name in ("ReqCurrentTime", "ReqAllOpenOrders", "ReqContractDetails"):
             gateway.inject(IgnoreRequest(on=name))
-        found = await examined(gateway.port, within_s=SHORT_S, with_orders=True)
+        async with leaping() as clock:
+            found = await examined(gateway.port, with_orders=True, clock=clock)
     for check in (Check.CLOCK, Check.READ_ONLY, Check.DATA, Check.PRESETS):
         assert only(found, check).health is WARNING
     assert is_well(found)
@@ -295,11 +315,12 @@ async def test_a_session_that_ends_under_a_question_is_told() -> None:
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-async def said(handler: Handler, *, within_s: float = 60.0) -> Finding:
+async def said(handler: Handler) -> Finding:
     server = await asyncio.start_server(handler, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        found = await examined(port, within_s=within_s)
+        async with leaping() as clock:
+            found = await examined(port, clock=clock)
         # whoever knocked last may not have been heard yet
         await settled()
     assert not is_well(found)
@@ -347,7 +368,7 @@ async def test_a_port_that_says_nothing() -> None:
         await reader.read()
         writer.close()
 
-    assert "is silent" in (await said(silent, within_s=SHORT_S)).seen
+    assert "is silent" in (await said(silent)).seen
 
 
 async def test_a_port_that_hangs_up() -> None:
@@ -373,7 +394,7 @@ async def test_a_port_that_resets() -> None:
         b"\x15\x03\x01\x00\x02\x02\x46",  # an alert of TLS
         b"SSH-2.0-OpenSSH_9.2\r\n",
         b"\0\0\0\x03a\0b",  # a frame, and no greeting
-        b"\0\0",  # less than a frame
+        b"\0\0",  # less than a frame, whose rest is waited for
     ],
 )
 async def test_something_else_listens(words: bytes) -> None:
@@ -382,8 +403,7 @@ async def test_something_else_listens(words: bytes) -> None:
         await reader.read()
         writer.close()
 
-    # of less than a frame the rest is waited for
-    told = await said(answers, within_s=SHORT_S if len(words) < 4 else 60.0)
+    told = await said(answers)
     assert "is not the API of TWS" in told.seen
     assert "'Socket port'" in told.remedy
 
@@ -412,8 +432,8 @@ async def test_an_older_gateway_than_any_that_is_spoken_to() -> None:
         writer.close()
 
     server = await asyncio.start_server(old, "127.0.0.1", 0)
-    async with server:
-        found = await examined(server.sockets[0].getsockname()[1], within_s=SHORT_S)
+    async with server, leaping() as clock:
+        found = await examined(server.sockets[0].getsockname()[1], clock=clock)
     told = only(found, Check.VERSION)
     assert (told.health, "older than the oldest" in told.seen) == (PROBLEM, True)
 

@@ -8,10 +8,9 @@ from typing import Any
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from ibkr_connector.simulator import HostedSimulator
-from kit.notebooks import kernel
+from kit.notebooks import kernel, run_notebook
 
 __all__ = ["kernel"]
 
@@ -47,8 +46,7 @@ async def test_a_notebook_connects_asks_and_connects_again(
     notebook.cells = [
         new_code_cell(cell.format(port=ibkr_gateway.port, state=str(tmp_path))) for cell in CELLS
     ]
-    client = NotebookClient(notebook, timeout=200, kernel_name=kernel)
-    await client.async_execute()
+    await run_notebook(notebook, kernel)
     shown = [
         output["data"]["text/plain"]
         for cell in notebook.cells

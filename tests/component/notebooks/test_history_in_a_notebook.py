@@ -11,10 +11,9 @@ from typing import Any
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from ibkr_connector.simulator import HostedSimulator
-from kit.notebooks import kernel
+from kit.notebooks import kernel, run_notebook
 
 __all__ = ["kernel"]
 
@@ -56,7 +55,7 @@ async def test_a_download_shows_its_bar_to_the_end_and_its_candles(
     notebook.cells = [
         new_code_cell(cell.format(port=gateway.port, state=str(tmp_path))) for cell in CELLS
     ]
-    await NotebookClient(notebook, timeout=200, kernel_name=kernel).async_execute()
+    await run_notebook(notebook, kernel)
     _, download, picture, last = (cell.outputs for cell in notebook.cells)
     # one display, which was changed in place up to the last answer
     bars = [one["data"]["text/html"] for one in download if one.output_type == "display_data"]

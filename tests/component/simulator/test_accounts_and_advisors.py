@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
@@ -38,7 +37,7 @@ def firm(make_ibkr_gateway: Callable[..., HostedSimulator]) -> HostedSimulator:
 @pytest_asyncio.fixture
 async def ib(firm: HostedSimulator) -> AsyncIterator[IB]:
     made = IB()
-    await made.connectAsync(firm.host, firm.port, clientId=1, raiseSyncErrors=True)
+    await made.connectAsync(firm.host, firm.port, clientId=1, timeout=60, raiseSyncErrors=True)
     quote(firm, 100)
     yield made
     made.disconnect()
@@ -80,6 +79,7 @@ async def test_an_advisors_order_is_divided_among_a_group(ib: IB) -> None:
     await until(trade.isDone, trade.statusEvent)
     assert trade.orderStatus.status == "Filled"
     await until(lambda: len(ib.positions()) == 2, ib.positionEvent)
+    await until(lambda: len(trade.fills) == 3, trade.fillEvent)
     held = {position.account: position.position for position in ib.positions()}
     assert held == {"DU1": 2.0, "DU2": 6.0}
     shares = {fill.execution.acctNumber: fill.execution.shares for fill in trade.fills}
@@ -93,11 +93,11 @@ async def test_profit_and_loss_begins_unset_and_follows_the_market(
 ) -> None:
     trade = ib.placeOrder(APPLE, MarketOrder("BUY", 10, account="DU1"))
     await until(trade.isDone, trade.statusEvent)
+    told: list[tuple[float, float, float]] = []
+    ib.pnlEvent += lambda pnl: told.append((pnl.dailyPnL, pnl.unrealizedPnL, pnl.realizedPnL))
     total, single = ib.reqPnL("DU1"), ib.reqPnLSingle("DU1", "", 265598)
-    first = asyncio.Event()
-    ib.pnlEvent += lambda _: first.set()
-    await first.wait()
-    assert total.dailyPnL == total.unrealizedPnL == total.realizedPnL == UNSET
+    await until(lambda: told, ib.pnlEvent)
+    assert told[0] == (UNSET, UNSET, UNSET)
     await until(lambda: total.dailyPnL != UNSET, ib.pnlEvent)
     before = total.dailyPnL
     quote(firm, 110)

@@ -10,6 +10,9 @@ from ib_async import IB, LimitOrder, Stock
 
 from ibkr_connector.simulator import GatewaySimulator, HostedSimulator
 
+PATIENT_S = 60
+"""How long the start-up may take; four seconds where nothing is said."""
+
 
 @pytest.fixture(autouse=True)
 def _quiet() -> None:
@@ -19,7 +22,9 @@ def _quiet() -> None:
 async def connected(gateway: HostedSimulator, client_id: int) -> IB:
     ib = IB()
     # raiseSyncErrors: one timed-out part of the start-up is an error
-    await ib.connectAsync(gateway.host, gateway.port, clientId=client_id, raiseSyncErrors=True)
+    await ib.connectAsync(
+        gateway.host, gateway.port, clientId=client_id, timeout=PATIENT_S, raiseSyncErrors=True
+    )
     return ib
 
 
@@ -55,12 +60,11 @@ async def test_several_clients_see_their_own_orders_and_everybodys_positions(
     assert [t.order.orderId for t in await one.reqOpenOrdersAsync()] == [trade.order.orderId]
     assert await two.reqOpenOrdersAsync() == []
     assert len(await two.reqAllOpenOrdersAsync()) == 1
-    moved = asyncio.Event()
-    two.positionEvent += lambda position: moved.set()
     bought = one.placeOrder(stock, LimitOrder("BUY", 5, 10_000.0))
     while not bought.isDone():
         await bought.statusEvent
-    await moved.wait()
+    while sum(position.position for position in two.positions()) < 5:
+        await two.positionEvent
     assert [position.position for position in two.positions()] == [5.0]
     one.disconnect()
     two.disconnect()
@@ -71,10 +75,19 @@ async def test_a_client_id_that_is_taken_is_refused_and_free_again_afterwards(
 ) -> None:
     first = await connected(ibkr_gateway, 4)
     second, codes = IB(), []
+    refused = asyncio.Event()
     second.errorEvent += lambda request, code, text, contract: codes.append(code)
-    with pytest.raises((TimeoutError, ConnectionError)):
-        await second.connectAsync(ibkr_gateway.host, ibkr_gateway.port, clientId=4, timeout=2)
+    second.client.apiError += lambda text: refused.set()
+    # it waits for its whole time, although its socket has been closed
+    connecting = asyncio.create_task(
+        second.connectAsync(ibkr_gateway.host, ibkr_gateway.port, clientId=4, timeout=PATIENT_S)
+    )
+    await refused.wait()
     assert codes == [326]
+    assert not connecting.done()
+    connecting.cancel()
+    await asyncio.gather(connecting, return_exceptions=True)
+    assert not second.isConnected()
     first.disconnect()
     while ibkr_gateway.do(lambda gw: len(gw.gateway.sessions)):
         await asyncio.sleep(0)
@@ -102,7 +115,7 @@ async def test_order_ids_go_on_where_the_last_session_ended(
 async def test_check_names_what_is_not_simulated() -> None:
     async with GatewaySimulator() as gateway:
         ib = IB()
-        await ib.connectAsync(gateway.host, gateway.port, clientId=1)
+        await ib.connectAsync(gateway.host, gateway.port, clientId=1, timeout=PATIENT_S)
         ib.client.send(106, 5)  # type: ignore[no-untyped-call]  # ib_async types half of it
         while not gateway.gateway.unsupported:
             await asyncio.sleep(0)
