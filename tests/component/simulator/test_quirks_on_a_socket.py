@@ -298,7 +298,12 @@ async def split(simulator: GatewaySimulator, client: Client) -> None:
     written: list[bytes] = []
     transport: Any = connection._transport
     write = transport.write
-    transport.write = lambda data: (written.append(data), write(data))
+
+    def noted(data: bytes) -> None:
+        written.append(data)
+        write(data)
+
+    transport.write = noted
     client.write(ASK_TIME)
     assert await available(client) == whole
     assert written == [whole[at : at + 3] for at in range(0, len(whole), 3)]
