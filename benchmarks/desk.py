@@ -130,7 +130,7 @@ class _Bare:
     async def open(self) -> None:
         self._ib = ib_async.IB()
         self._ib.client.MaxRequests = 0
-        await self._ib.connectAsync("127.0.0.1", self._port, clientId=1)
+        await self._ib.connectAsync("127.0.0.1", self._port, clientId=1, timeout=60)
         await self._ib.qualifyContractsAsync(self._stock)
 
     async def close(self) -> None:

@@ -101,7 +101,7 @@ class Floor:
     async def _connect(self) -> None:
         self._ib = ib_async.IB()
         self._ib.client.MaxRequests = 0
-        await self._ib.connectAsync("127.0.0.1", self._port, clientId=self._client_id)
+        await self._ib.connectAsync("127.0.0.1", self._port, clientId=self._client_id, timeout=60)
         await self._ib.qualifyContractsAsync(self._stock)
 
     def _send(self, price: Decimal, fills: bool, answer: Callable[[], None]) -> None:

@@ -106,7 +106,7 @@ def _running(bars: int) -> Iterator[int]:
 
 async def _bare(port: int, bars: int) -> float:
     ib = ib_async.IB()
-    await ib.connectAsync("127.0.0.1", port, clientId=1)
+    await ib.connectAsync("127.0.0.1", port, clientId=1, timeout=60)
     stock = ib_async.Stock("AAPL", "SMART", "USD")
     await ib.qualifyContractsAsync(stock)
     began = time.process_time()

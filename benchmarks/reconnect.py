@@ -182,7 +182,7 @@ class _Bare:
         self._ib.disconnect()
 
     async def _connect(self) -> None:
-        await self._ib.connectAsync("127.0.0.1", self._port, clientId=1)
+        await self._ib.connectAsync("127.0.0.1", self._port, clientId=1, timeout=60)
 
 
 class _Ours:

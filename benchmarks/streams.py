@@ -135,7 +135,7 @@ class _Watch:
 async def _bare(port: int, contracts: list[tuple[int, str]]) -> float:
     ib, watch = ib_async.IB(), _Watch(len(contracts))
     ib.client.MaxRequests = 0
-    await ib.connectAsync("127.0.0.1", port, clientId=1)
+    await ib.connectAsync("127.0.0.1", port, clientId=1, timeout=60)
 
     def told(ticker: Any) -> None:
         watch.tick(is_last=ticker.last == _LAST)
@@ -171,7 +171,7 @@ def _bytes_bare(port: int, contracts: list[tuple[int, str]]) -> float:
     async def follow() -> float:
         ib = ib_async.IB()
         ib.client.MaxRequests = 0
-        await ib.connectAsync("127.0.0.1", port, clientId=3)
+        await ib.connectAsync("127.0.0.1", port, clientId=3, timeout=60)
         with _traced() as taken:
             tickers = [
                 ib.reqMktData(ib_async.Stock(symbol, "SMART", "USD", conId=con_id))
