@@ -29,13 +29,10 @@ async def _connect(port: int) -> dict[str, float]:
     from ibkr_connector import IBKRConnector, Settings
 
     over["the connector's class, with pydantic"] = time.process_time()
-    from ibkr_connector.gateway.lean import import_ib_async
+    from ibkr_connector.runtime import load_engine
 
-    import_ib_async()
-    over["ib_async"] = time.process_time()
-    import ibkr_connector.engine  # noqa: F401
-
-    over["the engine"] = time.process_time()
+    load_engine()
+    over["ib_async and the engine"] = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         ib = IBKRConnector.create(Settings.load(host="127.0.0.1", port=port, state_dir=folder))
         over["settings"] = time.process_time()

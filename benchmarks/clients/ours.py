@@ -21,10 +21,6 @@ from typing import Any
 
 BORN = time.perf_counter()
 
-from ibkr_connector.gateway.lean import import_ib_async  # noqa: E402
-
-import_ib_async()  # as the connector does before it reads the engine
-import ibkr_connector.engine  # noqa: E402,F401  # else the first call reads it, and it counts there
 from ibkr_connector import (  # noqa: E402
     Action,
     Contract,
@@ -35,6 +31,9 @@ from ibkr_connector import (  # noqa: E402
 )
 from ibkr_connector.model.ids import ConId  # noqa: E402
 from ibkr_connector.model.streams import Trade  # noqa: E402
+from ibkr_connector.runtime import load_engine  # noqa: E402
+
+load_engine()  # else `connect` does, and it counts there
 
 from . import library  # noqa: E402
 from .library import ASKED, LAST, Watch, now, peak_mib, since, usual  # noqa: E402

@@ -48,8 +48,8 @@ MODULES: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "connector": {
         "import": "import ibkr_connector",
-        "engine": "from ibkr_connector.gateway.lean import import_ib_async; import_ib_async(); "
-        "import ibkr_connector.engine",
+        "engine": "from ibkr_connector import IBKRConnector; "
+        "from ibkr_connector.runtime import load_engine; load_engine()",
     },
 }
 """What a program imports of each; `engine` is what `connect()` loads besides."""

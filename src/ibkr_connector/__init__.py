@@ -164,11 +164,14 @@ one error need not wait for all the rest.
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        for home in _HOMES:
-            module = import_module(f"{__name__}.{home}")
-            if hasattr(module, name):
-                value = globals()[name] = getattr(module, name)
-                return value
+        from .gateway.collector import importing  # noqa: PLC0415
+
+        with importing():
+            for home in _HOMES:
+                module = import_module(f"{__name__}.{home}")
+                if hasattr(module, name):
+                    value = globals()[name] = getattr(module, name)
+                    return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -11,6 +11,8 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from .gateway.collector import importing
+from .gateway.lean import import_ib_async
 from .loops import loop_factory
 from .portal import Portal
 
@@ -20,10 +22,19 @@ if TYPE_CHECKING:
     from .orders.confirming import Confirmer
     from .settings import Settings
 
-__all__ = ["Runtime"]
+__all__ = ["Runtime", "load_engine"]
 
 CLOSE_S: Final = 5.0
 """How long a caller who is cancelled while he closes still waits for the end of it."""
+
+
+def load_engine() -> type[Engine]:
+    """Import what a connection needs: paid by the first one, once, off the caller's loop."""
+    with importing():
+        import_ib_async()
+        from .engine import Engine  # noqa: PLC0415
+
+        return Engine
 
 
 class Runtime:
@@ -68,13 +79,7 @@ class Runtime:
         await asyncio.to_thread(self._metering.close)
 
     async def _open(self) -> Engine:
-        # most of a second to import: paid here, once, off the caller's loop
-        from .gateway.lean import import_ib_async  # noqa: PLC0415
-
-        import_ib_async()
-        from .engine import Engine  # noqa: PLC0415
-
-        engine = await Engine.open(self._settings)
+        engine = await load_engine().open(self._settings)
         engine.orders.confirmations.confirmer = self._confirmer
         try:
             self._metering.follow(engine)

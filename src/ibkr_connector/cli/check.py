@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
@@ -19,6 +19,7 @@ import typer
 from ibkr_connector.clock import SystemClock
 from ibkr_connector.connector import IBKRConnector
 from ibkr_connector.errors import IBKRError, RequestTimeoutError
+from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.market import Quote
 from ibkr_connector.model.orders import Action, OrderReport, OrderRequest, OrderStatus, OrderType
 from ibkr_connector.settings import Settings

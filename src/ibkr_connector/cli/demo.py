@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import ROUND_DOWN, Decimal
 from typing import Final, Protocol, TypeVar
 
 from ibkr_connector.connector import IBKRConnector
 from ibkr_connector.errors import NoDataError, OrderUncertainError
+from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.market import Quote
 from ibkr_connector.model.orders import (
     Action,

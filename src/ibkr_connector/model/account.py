@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from .contracts import Contract
+from .making import dataclass
 from .record import Record
 
 __all__ = [

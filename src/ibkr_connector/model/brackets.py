@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
+from .making import dataclass
 from .orders import Action, OrderReport, OrderRequest, OrderType, TimeInForce
 from .record import Record
 from .terms import NO_TERMS

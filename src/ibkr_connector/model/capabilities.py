@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from .making import dataclass
 from .record import Record
 
 __all__ = ["Capabilities", "Capability"]

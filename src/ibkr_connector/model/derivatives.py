@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from .contracts import Contract, Right, SecurityType
 from .greeks import Greeks
+from .making import dataclass
 from .market import DataType
 from .record import Record
 

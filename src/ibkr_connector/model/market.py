@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum
@@ -14,6 +13,7 @@ from .contracts import Contract
 from .extras import QuoteExtras
 from .frames import arrow_table, pandas_frame, polars_frame
 from .greeks import OptionGreeks
+from .making import dataclass
 from .record import Record
 
 __all__ = ["Bar", "BarSeries", "DataType", "MarketData", "Quote", "QuoteSet", "records_of"]

@@ -8,10 +8,11 @@ filled, and each account's part for a divided order.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
 from ibkr_connector.model.contracts import Contract
+from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.orders import OrderRequest
 
 from .division import Division

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from ibkr_connector.model.making import dataclass
 
 from .model import Settings
 

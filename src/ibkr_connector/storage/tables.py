@@ -9,8 +9,10 @@ all three. A column of one name is of one type in every table: that is how rows 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
+
+from ibkr_connector.model.making import dataclass
 
 __all__ = [
     "ALERTS",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, Protocol
 
 from ibkr_connector.gateway.port import SessionInfo
+from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.status import ConnectionState, FarmState
 
 from .outages import Loudness
