@@ -145,20 +145,23 @@ class RuleFacts:
             worth, power = None, None
         else:
             worth, power = summary.total_value, summary.buying_power
-            if worth is not None:
-                self._equity.observe(account, worth, self._rules.limits_of_account(account))
+        # what an earlier session told is good for shares, and for no word about losses
+        is_of_now = self._account.view.knows_worth(account)
+        if worth is not None and is_of_now:
+            self._equity.observe(account, worth, self._rules.limits_of_account(account))
         # what closes is told from what opens by them alone, also where no worth is known
         is_known = self._account.view.knows_positions
         marks = self._equity.marks(account)
+        start = marks if is_of_now else None
         now = self._clock.utcnow()
         return AccountFacts(
             now=now,
             rate=partial(self._account.view.exchange_rate, account),
             positions=self._account.positions(account) if is_known else None,
             net_liquidation=worth,
-            buying_power=power,
-            day_start=None if marks is None else marks.day_start,
-            peak=None if marks is None else marks.peak,
+            buying_power=power if is_of_now else None,
+            day_start=None if start is None else start.day_start,
+            peak=None if start is None else start.peak,
             halted_until=None if marks is None else marks.halted_until,
             unshown=self._unshown.units(account, now),
         )

@@ -39,6 +39,8 @@ from .figures import balances_of, base_currency, plain_tag, rate_of, segments_of
 
 __all__ = ["AccountView"]
 
+_WORTH: Final = "NetLiquidation"
+
 _account: Final = itemgetter(0)
 
 
@@ -54,6 +56,7 @@ class AccountView:
         self.knows_positions = False
         """Whether the session that goes on has told all of them."""
         self._were_told = False
+        self._valued: set[str] = set()
         self._portfolio: dict[HoldingKey, PortfolioRow] = {}
         self._shown_at: dict[HoldingKey, datetime] = {}
         # the price of a contract is the same whichever account's window shows it
@@ -79,6 +82,7 @@ class AccountView:
                 self._keep_lines(lines, now)
             case SessionEnded():
                 self.knows_positions = False
+                self._valued.clear()
             case _:
                 pass
 
@@ -94,6 +98,7 @@ class AccountView:
         for value in values:
             kept, key = self._values.setdefault(value.account, {}), _key(value)
             kept[key] = value
+            self._note_worth(value)
             if known.get(value.account, {}).get(key) != value:
                 self._values_as_of[value.account] = (now, value.source)
 
@@ -234,7 +239,16 @@ class AccountView:
     def _rate(self, account: str, currency: str) -> Decimal | None:
         return rate_of(self._values.get(account, {}), currency)
 
+    def knows_worth(self, account: str) -> bool:
+        """Whether the session that goes on has told what an account is worth."""
+        return account in self._valued
+
+    def _note_worth(self, value: AccountValue) -> None:
+        if value.tag == _WORTH and value.value:
+            self._valued.add(value.account)
+
     def _keep_value(self, value: AccountValue, now: datetime) -> None:
+        self._note_worth(value)
         self._summaries.pop(value.account, None)
         self._rates.clear()
         self._values.setdefault(value.account, {})[_key(value)] = value

@@ -155,7 +155,7 @@ class Guard:
                 if state.flatten and state.asks:
                     closed = await self._flatten_alone(state, problems)
                 elif state.asks and not problems:
-                    self._kill.note_done(state)
+                    self._note_done(state, problems)
             self._plan(state, is_done=not problems)
             for problem in problems:
                 _log.error("kill switch: %s", problem)
@@ -263,10 +263,17 @@ class Guard:
                 _log.warning("the broker could not be asked what else is open: %s", error)
             closed = await self._flatten(state, problems)
             if not problems:
-                self._kill.note_done(state)
+                self._note_done(state, problems)
             return closed
         finally:
             self._kill.turn.release()
+
+    def _note_done(self, state: KillState, problems: list[str]) -> None:
+        try:
+            self._kill.note_done(state)
+        except IBKRError as error:
+            # what is done again finds nothing left to do
+            problems.append(f"all is done, and could not be noted as such: {error}")
 
     async def _take_turn(self) -> bool:
         until = self._clock.monotonic() + _TURN_S

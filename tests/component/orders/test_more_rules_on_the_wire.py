@@ -441,3 +441,27 @@ async def test_closing_waits_until_the_position_shows_what_was_sold_last(
             report = await ib.kill_switch.engage("enough", flatten=True)
             assert (report.closed, report.problems) == (1, ())
         await positions_are(ib, 0)
+
+
+async def test_losses_are_not_judged_by_what_an_earlier_connection_told(
+    ibkr_gateway: HostedSimulator, make_connector: Make, config: Path
+) -> None:
+    limits(config, "max_daily_loss: 1000")
+    quote(ibkr_gateway)
+    async with make_connector(ibkr_gateway.port, sync_timeout_s=1.0) as ib:
+        await ib.place_order(order(**MARKET), wait="filled")
+        await positions_are(ib, 10)
+        for reply in ("AccountSummary", "AccountSummaryEnd", "AccountValue"):
+            ibkr_gateway.do(lambda gateway, reply=reply: gateway.inject(Drop(reply=reply)))  # type: ignore[misc]  # a lambda's defaults
+        pay(ibkr_gateway, -5000)
+        ibkr_gateway.do(lambda gateway: gateway.cut())
+        async with asyncio.timeout(60):
+            while ib.get_connection_status().degraded_by != ("account values",):
+                await asyncio.sleep(0.02)
+        with pytest.raises(RiskLimitError) as broken:
+            await ib.place_order(order(limit_price="50.00"))
+        assert rules(broken.value) == ["max_daily_loss"]
+        assert broken.value.violations[0].value == "an unknown value"
+        # what closes needs no such word
+        await ib.place_order(order("SELL", 10, **MARKET), wait="filled")
+        ibkr_gateway.do(lambda gateway: gateway.clear_faults())

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 from ibkr_connector.errors import NotConnectedError
 from ibkr_connector.model.account import Position
@@ -253,3 +257,22 @@ async def test_two_programs_take_turns_in_closing(tmp_path: Path) -> None:
     (problem,) = (await asyncio.wait_for(waiting, 5)).problems
     assert "another program has been closing" in problem
     other.turn.release()
+
+
+async def test_a_disk_that_takes_no_word_of_it_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk: Any = Desk({"DU1": 10}, refused="")
+    guard, kill = guard_of(desk, tmp_path / "kill")
+    kill.engage("out", flatten=True)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as while_full:
+        while_full.setattr("ibkr_connector.orders.kill_switch.write_small_file", full)
+        report = await asyncio.wait_for(guard.carry_out(), 5)
+    assert (report.closed, len(report.problems)) == (1, 1)
+    assert "could not be noted" in report.problems[0]
+    assert (await asyncio.wait_for(guard.carry_out(), 5)).is_done
+    assert desk.placed == 1
