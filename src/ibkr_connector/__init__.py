@@ -10,6 +10,7 @@ Everything public is here; nothing else is. The gateway simulator is `ibkr_conne
 from __future__ import annotations
 
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -161,18 +162,27 @@ A module is loaded when somebody asks for a name: a program that wants the versi
 one error need not wait for all the rest.
 """
 
+_LARGE: Final = frozenset({"settings", "connector"})
+"""What imports so much that Python's collector of cycles had better wait."""
+
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from .gateway.collector import importing  # noqa: PLC0415
-
-        with importing():
-            for home in _HOMES:
-                module = import_module(f"{__name__}.{home}")
-                if hasattr(module, name):
-                    value = globals()[name] = getattr(module, name)
-                    return value
+        for home in _HOMES:
+            module = _imported(f"{__name__}.{home}", is_large=home in _LARGE)
+            if hasattr(module, name):
+                value = globals()[name] = getattr(module, name)
+                return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _imported(name: str, *, is_large: bool) -> ModuleType:
+    if not is_large:
+        return import_module(name)
+    from .gateway.collector import importing  # noqa: PLC0415
+
+    with importing():
+        return import_module(name)
 
 
 def __dir__() -> list[str]:
