@@ -127,6 +127,7 @@ class OrdersDesk:
         self._inquiry = Inquiry(
             book=self._book, gateway=gateway, pipeline=pipeline, timing=timing, spawn=jobs.spawn
         )
+        self._inquiry.accounts = accounts
         questions = WhatIfQuestions(gateway=gateway, ledger=self._ledger, pipeline=pipeline)
         self._admission = Admission(
             resolve=resolve,

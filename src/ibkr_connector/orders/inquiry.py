@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from ibkr_connector.errors import ConnectionLostError, IBKRError
@@ -91,6 +91,8 @@ class Inquiry:
         self.session = 0
         self.held: set[str] = set()
         """Orders that somebody else is settling: their absence is not judged meanwhile."""
+        self.accounts: Callable[[], Sequence[str]] = lambda: ()
+        """Tells those of the login; empty when they are not known."""
 
     # --- told by the desk -----------------------------------------------------------------------
 
@@ -225,6 +227,7 @@ class Inquiry:
             at_s=book.clock.monotonic(),
             now=book.clock.utcnow(),
             listed=frozenset(listed),
+            accounts=frozenset(self.accounts()),
         )
         self._judge(picture)
         return picture

@@ -16,6 +16,8 @@ What is found is adopted. The hard case is what is *not* found, because absence 
   intended before the last midnight is never concluded to be absent: it may have been filled
   yesterday. As the gateway's time zone is not told, midnight is the latest of New York's, UTC's and
   this machine's.
+- Another login knows nothing of the orders of this one. So an order is never concluded to be absent
+  by a login that does not have its account.
 - A list that failed, or a session that ended between the questions, makes the answer incomplete,
   and an incomplete answer concludes nothing.
 - An order of which the broker has ever spoken (any status, fill or permanent id) did exist. When it
@@ -54,7 +56,8 @@ class Picture:
     A complete answer of the broker.
 
     `mark` is the ledger's moment before the first question, `listed` the keys in its open list;
-    `session` counts the sessions of this process, `at_s` is the clock's monotonic time of the end.
+    `session` counts the sessions of this process, `at_s` is the clock's monotonic time of the end;
+    `accounts` are the login's, none when they are not known.
     """
 
     session: int
@@ -63,6 +66,7 @@ class Picture:
     at_s: float
     now: datetime
     listed: frozenset[str]
+    accounts: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,11 +139,17 @@ def judge(
         # an exercise bears no reference, so the list of closed orders does not name it
         and entry.terms.exercise is None
         and entry.client_id == picture.client_id
+        and _is_of(entry, picture.accounts)
         and entry.created >= memory_starts(picture.now)
     )
     if not provable:
         return Verdict.UNPROVEN
     return Verdict.NOT_PLACED if twice else Verdict.ASK_AGAIN
+
+
+def _is_of(entry: OrderEntry, accounts: frozenset[str]) -> bool:
+    """Whether an order is of this login, as far as is known; one that is divided names nobody."""
+    return not accounts or entry.account in accounts or not entry.account
 
 
 def memory_starts(now: datetime, *, zones: tuple[tzinfo | None, ...] | None = None) -> datetime:
