@@ -189,8 +189,10 @@ class Trader:
             case Flatten():
                 await _bear(self.engine.closing.flatten())
             case Forget():
-                book = self.engine.orders._book
-                book.retention.sweep(0.0, book._waiting)
+                book, began = self.engine.orders._book, self.clock.monotonic()
+                # what is forgotten has been on disk for a day; what is not there cannot come back
+                await book.journal.append([])
+                book.retention.sweep(self.clock.monotonic() - began, book._waiting)
             case Pause(seconds=seconds):
                 await self.clock.sleep(seconds)
             case _:
