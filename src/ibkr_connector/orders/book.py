@@ -147,6 +147,35 @@ class Book:
                     del self._waiting[key]
         return self.ledger.get(key)
 
+    async def until_any(
+        self, keys: Sequence[str], condition: Callable[[], bool], *, timeout_s: float
+    ) -> None:
+        """
+        Wait until a condition on several orders is met; each change of one of them is looked at.
+
+        Raises:
+            TimeoutError: It was not within `timeout_s`.
+        """
+        if condition():
+            return
+        met = asyncio.get_running_loop().create_future()
+
+        def looked_at(_: OrderEntry) -> bool:
+            return condition()
+
+        waiter = (looked_at, met)
+        for key in keys:
+            self._waiting.setdefault(key, []).append(waiter)
+        try:
+            with self._timers.limit(self.clock.monotonic() + timeout_s):
+                await met
+        finally:
+            for key in keys:
+                waiters = self._waiting[key]
+                waiters.remove(waiter)
+                if not waiters:
+                    del self._waiting[key]
+
     async def until_report(
         self,
         key: str,

@@ -41,7 +41,7 @@ from .states import Event, State
 from .tickets import ticket_of
 from .waiting import Waiting, still_open
 
-__all__ = ["Dispatch", "stalled", "uncertainty"]
+__all__ = ["Dispatch", "is_broken", "stalled", "uncertainty"]
 
 _STALL_S: Final = 0.1
 """A flush takes a thousandth of a second; what takes longer than this counts as time to send."""
@@ -207,7 +207,7 @@ class Dispatch:
         Take orders that belong together to the broker, in one write; the last one releases all.
 
         Their intents are on disk together before the first byte. Returns when the broker has
-        spoken of each, has refused one, or has not spoken in time.
+        spoken of each, has ended one that cannot be missed, or has not spoken in time.
         """
         keys = [note.key for note in notes]
         operation = Operation(
@@ -225,21 +225,27 @@ class Dispatch:
             for key in keys:
                 self._settle_unsent(key, None)
             raise
-        ends_at = self._book.clock.monotonic() + waiting.ack_s
+
+        def is_told() -> bool:
+            entries = [self._ledger.get(key) for key in keys]
+            return is_broken(entries) or all(map(_is_past_sending, entries))
+
         try:
-            # the broker is silent about the others until the last one releases them
-            for key in reversed(keys):
-                if not any(self._ledger.get(one).state is State.REJECTED for one in keys):
-                    left_s = max(ends_at - self._book.clock.monotonic(), 0.0)
-                    await self._book.until(key, _is_past_sending, timeout_s=left_s)
+            # of a child whose parent has died the broker may say nothing
+            await self._book.until_any(keys, is_told, timeout_s=waiting.ack_s)
         except TimeoutError:
-            for key in keys:
-                if self._ledger.get(key).state is State.SENT:
-                    self._lose(key, waiting.ack_s)
-            self._inquiry.follow_up()
+            self.give_up(keys, waiting.ack_s)
         finally:
             self._handed.difference_update(keys)
             self._abandoned.difference_update(keys)
+
+    def give_up(self, keys: Sequence[str], waited_s: float) -> None:
+        """Call uncertain what the broker has not answered of, and go on asking."""
+        silent = [key for key in keys if self._ledger.get(key).state is State.SENT]
+        for key in silent:
+            self._lose(key, waited_s)
+        if silent:
+            self._inquiry.follow_up()
 
     async def _flushed(
         self, operation: Operation[None], written: Awaitable[None]
@@ -395,6 +401,15 @@ async def _in_turn(written: Awaitable[None]) -> None:
         # an earlier order whose intent is written as well only waits to be woken: it goes first
         await asyncio.sleep(0)
     await written
+
+
+def is_broken(family: Sequence[OrderEntry]) -> bool:
+    """Whether one of a family was refused, or its first has ended, before anything was traded."""
+    head = family[0]
+    if head.filled:
+        return False
+    refused = any(one.state is State.REJECTED and one.seen_or_sent for one in family)
+    return refused or head.state is State.CANCELLED
 
 
 def _is_past_sending(entry: OrderEntry) -> bool:

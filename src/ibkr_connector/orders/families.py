@@ -28,7 +28,7 @@ from .book import Book
 from .bracket_rules import as_bracket, check_bracket
 from .cancelling import Cancelling
 from .conditions import qualify_conditions
-from .dispatch import Dispatch, uncertainty
+from .dispatch import Dispatch, is_broken, uncertainty
 from .entry import OrderEntry
 from .inquiry import Inquiry
 from .jobs import Jobs
@@ -177,8 +177,11 @@ class Families:
         keys = [note.key for note in notes]
         entries = [self._ledger.get(key) for key in keys]
         refused = any(one.state is State.REJECTED and one.seen_or_sent for one in entries)
-        if refused:
+        if refused or is_broken(entries):
+            began = self._book.clock.monotonic()
             await self._unwind(entries)
+            # what nobody has said a word of is not known, however dead its parent is
+            self._dispatch.give_up(keys, round(self._book.clock.monotonic() - began, 1))
 
     async def _unwind(self, entries: Sequence[OrderEntry]) -> None:
         """Cancel what is left of a bracket, unless its entry has traded: then it protects that."""

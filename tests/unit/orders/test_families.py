@@ -14,10 +14,12 @@ from ibkr_connector.errors import (
     OrderValidationError,
     RiskLimitError,
 )
+from ibkr_connector.gateway.port import OrderTicket
 from ibkr_connector.model.brackets import BracketRequest
+from ibkr_connector.model.ids import OrderId
 from ibkr_connector.model.orders import OrderStatus
 from ibkr_connector.orders.risk import RiskLimits
-from kit.order_desk import bench, buy
+from kit.order_desk import Bench, bench, buy
 from kit.order_venue import Mode
 
 BRACKET = BracketRequest(entry=buy(), take_profit=Decimal(120), stop_loss=Decimal(90))
@@ -89,6 +91,94 @@ async def test_a_refused_bracket_says_what_became_of_each(tmp_path: Path) -> Non
             await b.run(lambda: b.desk.place_bracket(BRACKET))
         assert caught.value.code == 201
         assert {report.status for report in b.desk.orders()} == {OrderStatus.REJECTED}
+
+
+def dies(b: Bench, *, mode: Mode) -> None:
+    """Let the broker do something to the next entry, and swallow the orders that follow it."""
+
+    def choose(ticket: OrderTicket) -> None:
+        b.venue.mode = mode if ticket.parent_id is None else Mode.VOID
+
+    b.venue.on_send = choose
+
+
+def says(b: Bench, code: int | None) -> None:
+    """Let the broker answer every cancellation with a code, or with nothing."""
+
+    async def cancel(order_id: OrderId) -> None:
+        b.venue.cancels.append(order_id)
+        if code is not None:
+            b.venue.fault(order_id, code, "not found")
+
+    b.venue.send_cancel = cancel  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("code", [10147, 135])
+async def test_children_of_a_refused_entry_are_asked_for_at_once(tmp_path: Path, code: int) -> None:
+    async with bench(tmp_path, ack_timeout_s=3600) as b:
+        dies(b, mode=Mode.REJECT)
+        says(b, code)
+        began = b.clock.monotonic()
+        with pytest.raises(OrderRejectedError, match="1 rejected, 2 rejected, 3 rejected"):
+            await b.run(lambda: b.desk.place_bracket(BRACKET))
+        assert b.clock.monotonic() - began < 10
+        assert b.venue.cancels == [2, 3]
+
+
+async def test_what_the_broker_says_of_the_children_itself_is_waited_for_no_longer(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path, ack_timeout_s=3600) as b:
+
+        def choose(ticket: OrderTicket) -> None:
+            b.venue.mode = Mode.SILENT
+
+        b.venue.on_send = choose
+        task = asyncio.ensure_future(b.desk.place_bracket(BRACKET))
+        await b.turn(lambda: len(b.venue.sent) == 3)
+        await b.settle()
+        head, *children = b.venue.held.values()
+        head.status, head.reject_reason = "Cancelled", "no margin"
+        b.venue.fault(head.ticket.order_id, 201, "no margin")
+        for child in children:
+            b.venue.tell(child, "Cancelled")
+        began = b.clock.monotonic()
+        with pytest.raises(OrderRejectedError, match="1 rejected, 2 cancelled, 3 cancelled"):
+            await b.run(lambda: task)
+        assert b.clock.monotonic() == began
+
+
+async def test_children_of_a_refused_entry_are_uncertain_when_nobody_says_a_word_of_them(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path, ack_timeout_s=3600) as b:
+        dies(b, mode=Mode.REJECT)
+        says(b, None)
+        with pytest.raises(OrderRejectedError, match="1 rejected, 2 uncertain, 3 uncertain"):
+            await b.run(lambda: b.desk.place_bracket(BRACKET))
+        # the session that sent them can never prove that they are not there; the next one can
+        await b.pass_time(120)
+        assert [one.status for one in b.desk.orders()] == ["rejected", "uncertain", "uncertain"]
+        b.venue.cut()
+        b.venue.reconnect()
+        await b.run(b.desk.reconcile)
+        await b.pass_time(30)
+        assert {one.status for one in b.desk.orders()} == {OrderStatus.REJECTED}
+
+
+async def test_the_exits_of_an_entry_that_ended_without_a_fill_are_not_waited_for(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path, ack_timeout_s=3600) as b:
+        dies(b, mode=Mode.SILENT)
+        says(b, 10147)
+        task = asyncio.ensure_future(b.desk.place_bracket(BRACKET))
+        await b.turn(lambda: len(b.venue.sent) == 3)
+        await b.settle()
+        (head,) = b.venue.held.values()
+        b.venue.tell(head, "Cancelled")
+        with pytest.raises(OrderRejectedError, match="1 cancelled, 2 rejected, 3 rejected"):
+            await b.run(lambda: task)
 
 
 async def test_an_entry_that_has_traded_keeps_its_exits_when_one_is_refused(
