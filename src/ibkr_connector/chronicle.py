@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from .errors import IBKRError
 from .model.advisor import is_advisors_own
+from .model.ids import ExecId
 from .model.making import dataclass
 from .model.orders import Fill
 from .model.preview import Verdict
@@ -174,7 +175,14 @@ def _request_said(news: CallNews) -> RequestSaid:
     )
 
 
-def count_note(counts: Counts, note: Note, entry: OrderEntry | None, *, corrects: bool) -> None:
+def count_note(
+    counts: Counts,
+    note: Note,
+    entry: OrderEntry | None,
+    *,
+    corrects: bool,
+    charged_before: Fill | None = None,
+) -> None:
     """
     Count what was written down.
 
@@ -183,6 +191,7 @@ def count_note(counts: Counts, note: Note, entry: OrderEntry | None, *, corrects
         note: What.
         entry: Its order as it stands now; `None` for what is of no order.
         corrects: Whether the execution in it takes the place of an earlier one.
+        charged_before: Its execution, or what that took the place of, as it was charged before.
     """
     if isinstance(note, Denied):
         counts.denied.add(note.error)
@@ -194,10 +203,10 @@ def count_note(counts: Counts, note: Note, entry: OrderEntry | None, *, corrects
         _count_step(counts, note, entry)
     elif isinstance(note, Filled):
         _count_fill(counts, note, entry, corrects=corrects)
+        # the charge may have come first
+        _count_charge(counts, entry, note.fill.exec_id, before=charged_before)
     elif isinstance(note, Charged):
-        charged = next((one for one in entry.fills if one.exec_id == note.exec_id), None)
-        if note.commission is not None and not (charged and _is_block(entry, charged)):
-            counts.commissions.add(note.currency, by=float(note.commission))
+        _count_charge(counts, entry, note.exec_id, before=charged_before)
     elif isinstance(note, Refused):
         counts.anomalies.add()
 
@@ -216,6 +225,18 @@ def _count_fill(counts: Counts, note: Filled, entry: OrderEntry, *, corrects: bo
         if entry.is_own and len(entry.fills) == 1 and not fill.recovered:
             acked = next((t.time for t in entry.transitions if t.event in _ACKS), note.at)
             counts.filled.observe(_seconds(acked, note.at))
+
+
+def _count_charge(
+    counts: Counts, entry: OrderEntry, exec_id: ExecId, *, before: Fill | None
+) -> None:
+    # one of an execution that has been corrected since is told again when executions are asked for
+    fill = next((one for one in entry.fills if one.exec_id == exec_id), None)
+    if fill is None or fill.commission is None or _is_block(entry, fill):
+        return
+    if before is not None and before.commission is not None:
+        counts.commissions.add(before.commission_currency, by=-float(before.commission))
+    counts.commissions.add(fill.commission_currency, by=float(fill.commission))
 
 
 def _is_block(entry: OrderEntry, fill: Fill) -> bool:

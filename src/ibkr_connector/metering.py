@@ -27,12 +27,13 @@ from .chronicle import (
 )
 from .clock import Clock, SystemClock
 from .gauges import Observed, build, connection, picture, unconnected
+from .model.ids import ExecId
 from .observe.counts import Counts
 from .observe.metrics import Family, Metrics, MetricsServer, told
 from .observe.scribe import Scribe
 from .observe.spans import Spans
 from .orders.ledger import Ledger
-from .orders.notes import Denied, Filled, Moved, Note, Refused
+from .orders.notes import Charged, Denied, Filled, Moved, Note, Refused
 from .orders.states import Event, State
 from .resilience.events import EventKind, PipelineEvent
 from .settings import Settings
@@ -149,10 +150,12 @@ class Metering:
         for note in notes:
             entry = ledger.entry(note.key)
             if counts is not None:
-                corrects = (
-                    isinstance(note, Filled) and ledger.replaced_by(note.fill.exec_id) is not None
-                )
-                count_note(counts, note, entry, corrects=corrects)
+                exec_id = _execution_of(note)
+                corrects, before = False, None
+                if exec_id is not None:
+                    corrects = ledger.replaced_by(exec_id) is not None
+                    before = ledger.charged_before(exec_id)
+                count_note(counts, note, entry, corrects=corrects, charged_before=before)
             if tells_all or _is_loud(note):
                 context = None
                 if spans is not None and isinstance(note, Moved) and note.event in _OF_THE_CALLER:
@@ -214,6 +217,13 @@ class Metering:
             "ibkr_event_loop_responsive", "Whether the I/O loop answered the scrape.", bool(rows)
         )
         yield from rows
+
+
+def _execution_of(note: Note) -> ExecId | None:
+    """Return which execution a note is of, if it is of one."""
+    if isinstance(note, Filled):
+        return note.fill.exec_id
+    return note.exec_id if isinstance(note, Charged) else None
 
 
 def _is_loud(note: Note) -> bool:

@@ -81,6 +81,15 @@ def again(execution: Execution, revision: int, **changes: object) -> Execution:
     return replace(execution, exec_id=ExecId(f"{base}.{revision:02d}"), **changes)  # type: ignore[arg-type]
 
 
+def charge(execution: Execution, commission: str) -> CommissionReported:
+    return CommissionReported(
+        exec_id=execution.exec_id,
+        commission=Decimal(commission),
+        currency="USD",
+        realized_pnl=None,
+    )
+
+
 async def test_the_times_of_an_order_are_those_of_its_steps(tmp_path: Path) -> None:
     async with watched(tmp_path) as (at, metering):
         report = await at.desk.place(buy(10))
@@ -102,20 +111,53 @@ async def test_corrections_busts_and_rebates_count_as_what_they_are(tmp_path: Pa
     async with watched(tmp_path) as (at, metering):
         report = await at.desk.place(buy(10))
         execution = at.venue.execute(at.venue.held[report.order_ref], Decimal(10))
-        for amount in ("1.50", "-0.25"):
-            charge = CommissionReported(
-                exec_id=execution.exec_id,
-                commission=Decimal(amount),
-                currency="USD",
-                realized_pnl=None,
-            )
-            at.desk.apply(charge)
+        at.desk.apply(charge(execution, "1.25"))
         at.desk.apply(again(execution, 2, price=Decimal(99)))
         at.desk.apply(again(execution, 3, quantity=Decimal(0)))
         assert count(metering, "ibkr_fills", "STK", "buy", "own") == 1
         assert count(metering, "ibkr_fill_corrections", "corrected") == 1
         assert count(metering, "ibkr_fill_corrections", "busted") == 1
         assert count(metering, "ibkr_commissions_paid", "USD") == 1.25
+
+
+async def test_a_commission_counts_once_and_a_correction_of_it_as_the_difference(
+    tmp_path: Path,
+) -> None:
+    async with watched(tmp_path) as (at, metering):
+        report = await at.desk.place(buy(10))
+        held = at.venue.held[report.order_ref]
+        first = at.venue.execute(held, Decimal(4))
+
+        def paid() -> float:
+            return count(metering, "ibkr_commissions_paid", "USD")
+
+        at.desk.apply(charge(first, "1.50"))
+        at.desk.apply(replace(charge(first, "1.50"), realized_pnl=Decimal(3)))
+        assert paid() == 1.5
+        at.desk.apply(charge(first, "-0.25"))
+        assert paid() == -0.25
+        second = again(first, 2, price=Decimal(99))
+        at.desk.apply(second)
+        assert paid() == -0.25
+        # executions that are asked for are told with every revision, and charged again
+        for execution in (first, second):
+            at.desk.apply(execution)
+            at.desk.apply(charge(execution, "1.25"))
+        assert paid() == 1.25
+        # one that is not charged, and its correction
+        at.desk.apply(again(first, 3))
+        at.desk.apply(again(first, 4))
+        at.desk.apply(charge(again(first, 4), "1.75"))
+        assert paid() == 1.75
+        # the charge may come before its execution
+        other = at.venue.execute(held, Decimal(6), tell=False)
+        at.desk.apply(charge(other, "2"))
+        at.desk.apply(charge(other, "2"))
+        assert paid() == 1.75
+        at.desk.apply(other)
+        at.desk.apply(charge(other, "2"))
+        assert paid() == 3.75
+        assert at.desk.report(report.order_id).commission == Decimal("3.75")
 
 
 def test_of_a_divided_order_the_parts_are_counted_and_the_whole_is_not() -> None:

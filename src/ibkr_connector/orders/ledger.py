@@ -68,6 +68,7 @@ class Ledger:
         self._revisions: dict[str, tuple[str, int]] = {}
         self._replaced: dict[ExecId, Fill] = {}
         self._uncharged: dict[ExecId, Charged] = {}
+        self._recharged: dict[ExecId, Fill] = {}
         self._said: set[tuple[str, str, str]] = set()
         self._highest: dict[ClientId, OrderId] = {}
         self._attempts: dict[str, int] = {}
@@ -192,7 +193,8 @@ class Ledger:
         for index in (self._by_perm, self._by_id, *refs):
             _drop(index, lambda _, key: key in gone)
         _drop(self._revisions, lambda base, _: base in bases)
-        _drop(self._replaced, lambda exec_id, _: exec_base(exec_id)[0] in bases)
+        for told in (self._replaced, self._recharged):
+            _drop(told, lambda exec_id, _: exec_base(exec_id)[0] in bases)
         self._said = {mark for mark in self._said if mark[0] not in gone}
 
     def restore(self, notes: Sequence[Note]) -> None:
@@ -335,6 +337,9 @@ class Ledger:
         if entry is None or not known:
             self._uncharged[note.exec_id] = note
             return
+        for fill in entry.fills:
+            if fill.exec_id == note.exec_id and fill.commission is not None:
+                self._recharged[note.exec_id] = fill
         fills = tuple(
             _charged(fill, note) if fill.exec_id == note.exec_id else fill for fill in entry.fills
         )
@@ -383,6 +388,13 @@ class Ledger:
     def replaced_by(self, exec_id: ExecId) -> Fill | None:
         """Return what an execution took the place of; `None` when it was the first word."""
         return self._replaced.get(exec_id)
+
+    def charged_before(self, exec_id: ExecId) -> Fill | None:
+        """Return an execution, or what it took the place of, as it was charged before the last."""
+        fill = self._recharged.get(exec_id) or self._replaced.get(exec_id)
+        while fill is not None and fill.commission is None:
+            fill = self._replaced.get(fill.exec_id)
+        return fill
 
     def is_waiting(self, exec_id: ExecId) -> bool:
         """Whether a commission is known whose execution is not."""
