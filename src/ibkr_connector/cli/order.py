@@ -259,8 +259,15 @@ async def _session(asked: _Asked, *, places: bool) -> int:
         seen = await ib.preview_order(asked.order, by=_user())
         if not asked.as_json:
             _show(asked.renderer, seen)
-        elif not (places and seen.is_allowed):
+        elif not (places and (seen.is_allowed or seen.is_placed_before)):
             asked.renderer.show({"preview": _plain(seen)})
+        wait = cast("Wait", asked.wait)  # another word was refused above
+        if places and seen.is_placed_before:
+            # it is on its way or over, whatever the rules would say of another one: no token
+            report = await ib.place_order(asked.order, wait=wait, timeout_s=asked.timeout_s)
+            if not asked.as_json:
+                asked.renderer.lines("  placed before under this key; nothing more was sent")
+            return _told(asked, seen, report)
         if not seen.is_allowed:
             if places and not asked.as_json:
                 asked.renderer.lines("  [red]refused[/]: nothing was sent")
@@ -269,19 +276,18 @@ async def _session(asked: _Asked, *, places: bool) -> int:
             return EXIT_FINE
         if not asked.is_sure and not _confirmed(seen, asked.settings):
             return EXIT_DECLINED
-        wait = cast("Wait", asked.wait)  # another word was refused above
         report = await ib.place_order(
             seen.order, wait=wait, timeout_s=asked.timeout_s, token=seen.token
         )
-        if asked.as_json:
-            asked.renderer.show({"preview": _plain(seen), "order": report.as_dict()})
-        else:
-            asked.renderer.show(report)
-        return _code(report, asked.wait)
+        return _told(asked, seen, report)
 
 
-def _code(report: OrderReport, wait: str) -> int:
-    unfilled = wait == "filled" and report.status is not OrderStatus.FILLED
+def _told(asked: _Asked, seen: OrderPreview, report: OrderReport) -> int:
+    if asked.as_json:
+        asked.renderer.show({"preview": _plain(seen), "order": report.as_dict()})
+    else:
+        asked.renderer.show(report)
+    unfilled = asked.wait == "filled" and report.status is not OrderStatus.FILLED
     return EXIT_FAILED if unfilled else EXIT_FINE
 
 

@@ -178,11 +178,19 @@ def _circuit_lines(status: ConnectionStatus) -> Iterable[str]:
 
 
 def _quote_rows(quote: Quote) -> Iterable[tuple[str, object]]:
-    yield "bid", f"{quote.bid} x {quote.bid_size}"
-    yield "ask", f"{quote.ask} x {quote.ask_size}"
+    yield "bid", _side(quote.bid, quote.bid_size)
+    yield "ask", _side(quote.ask, quote.ask_size)
     yield "last", quote.last
+    if quote.halted:
+        yield "halted", "yes"
     yield "data", "delayed" if quote.is_delayed else quote.data_type.name.lower()
     yield "at", f"{quote.timestamp:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _side(price: Decimal | None, size: Decimal | None) -> str | None:
+    if price is None:
+        return None
+    return str(price) if size is None else f"{price} x {size}"
 
 
 def _account_rows(account: AccountSummary) -> Iterable[tuple[str, object]]:

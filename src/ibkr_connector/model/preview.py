@@ -170,6 +170,11 @@ class OrderPreview(Record):
         return not self.broken and is_answered and not self.broker.rejected_reason
 
     @property
+    def is_placed_before(self) -> bool:
+        """Whether its `client_order_id` names this very order: placing returns that one again."""
+        return any(rule.rule == "client_order_id" for rule in self.broken)
+
+    @property
     def asked_about(self) -> str:
         """
         What the broker was asked about: `order`, `entry` of a bracket, or empty for nothing.

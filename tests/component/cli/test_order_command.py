@@ -88,6 +88,31 @@ def test_a_program_says_yes_and_reads_one_document(ibkr: Ibkr) -> None:
     assert told["preview"]["is_allowed"] is True
 
 
+def test_the_same_key_again_is_the_same_order(ibkr: Ibkr, ibkr_gateway: HostedSimulator) -> None:
+    keyed = ("order", *RESTING, "--key", "morning-1")
+    first = ibkr(*keyed, "--yes", "--json")
+    assert first.returncode == 0, first.stderr
+    again = ibkr(*keyed, "--yes", "--json")
+    assert again.returncode == 0, again.stdout
+    one, other = (json.loads(done.stdout)["order"] for done in (first, again))
+    assert (other["order_id"], other["status"]) == (one["order_id"], "submitted")
+    assert other["client_order_id"] == "morning-1"
+    # nothing is placed, so nobody is asked
+    shown = ibkr(*keyed, said="")
+    assert shown.returncode == 0, shown.stderr
+    assert "placed before under this key" in shown.stdout
+    assert "refused" not in shown.stdout
+    assert len(there(ibkr_gateway)) == 1
+
+
+def test_the_key_of_another_order_is_a_mistake(ibkr: Ibkr, ibkr_gateway: HostedSimulator) -> None:
+    assert ibkr("order", *RESTING, "--key", "k", "--yes").returncode == 0
+    done = ibkr("order", "buy", "11", "AAPL", "--limit", "1.05", "--key", "k", "--yes", "--json")
+    assert done.returncode == 2
+    assert "already names another order" in error_of(done)["message"]
+    assert len(there(ibkr_gateway)) == 1
+
+
 def test_json_without_yes_is_a_mistake(ibkr: Ibkr, ibkr_gateway: HostedSimulator) -> None:
     assert ibkr("order", *RESTING, "--json").returncode == 2
     assert there(ibkr_gateway) == []
