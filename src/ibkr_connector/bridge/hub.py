@@ -131,7 +131,10 @@ class Hub:
 def _writer(kind: str, name: TopicName, data: bytes) -> Callable[[int], str]:
     text = data.decode()
     if name.kind == OLDER:
-        # flat, as the older bridge's were
+        # flat, as the older bridge's were: a problem has a type of its own
+        if kind == "error":
+            body = json.loads(text)
+            text = json.dumps({"problem": body.pop("type"), **body})
         return lambda seq: f'{{"type":"{kind}","seq":{seq},{text[1:]}'
     start = json.dumps({"type": kind, "topic": name.text}, separators=(",", ":"))[:-1]
     return lambda seq: f'{start},"seq":{seq},"data":{text}}}'

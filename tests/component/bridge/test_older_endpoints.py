@@ -87,6 +87,17 @@ def test_a_web_socket_brings_quotes(bridge: Served) -> None:
     assert told["bid"] < told["ask"]
 
 
+def test_a_web_socket_tells_an_error_as_one(bridge: Served) -> None:
+    socket = bridge.follow("/ws/quotes/NOSUCH")
+    text = socket.recv(120)
+    told = json.loads(text)
+    assert (told["type"], told["seq"]) == ("error", 1)
+    assert (told["status"], told["code"], told["retryable"]) == (404, 200, False)
+    assert told["problem"].endswith(":contract-not-found")
+    names = [name for name, _ in json.loads(text, object_pairs_hook=list)]
+    assert len(names) == len(set(names))
+
+
 def test_it_disconnects_and_connects_again(bridge: Served) -> None:
     gone = bridge.post("/disconnect")
     assert (gone.status, gone.json["connected"]) == (200, False)
