@@ -38,7 +38,8 @@ class Blocking:
     def __init__(self, connector: IBKRConnector) -> None:
         self.connector: Final = connector
         self._portal: Portal | None = None
-        self._lock = threading.Lock()
+        # what the collector of cycles closes in the middle of anything comes in a second time
+        self._lock = threading.RLock()
         self._waiting = 0
 
     def connect(self) -> None:
