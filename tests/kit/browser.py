@@ -31,6 +31,9 @@ _FLAGS = (
     "--disable-sync",
 )
 
+_LAUNCH_MS = 180_000
+"""How long a browser may take to start on a machine that is busy."""
+
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
@@ -39,7 +42,9 @@ def chromium() -> Iterator[Browser]:
     if found is None:
         pytest.skip("there is no chromium here to try the dashboard in: apt-get install chromium")
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=found, args=list(_FLAGS))
+        browser = driver.chromium.launch(
+            executable_path=found, args=list(_FLAGS), timeout=_LAUNCH_MS
+        )
         try:
             yield browser
         finally:
@@ -83,6 +88,8 @@ def desk_of(gateway: HostedSimulator, folder: Path, *, tokens: dict[str, str]) -
         port=gateway.port,
         readonly=False,
         connect_timeout_s=60.0,
+        sync_timeout_s=60.0,
+        order_ack_timeout_s=60.0,
         reconnect_base_s=0.05,
         state_dir=folder / "journal",
     )

@@ -39,6 +39,8 @@ def config_of(gateway: HostedSimulator, place: Path, **more: Any) -> dict[str, A
         "host": gateway.host,
         "port": gateway.port,
         "timeout": 60,
+        "sync_timeout_s": 60,
+        "order_ack_timeout_s": 60,
         "state_dir": place,
         **more,
     }
@@ -98,7 +100,7 @@ def test_an_order_goes_out_changes_and_comes_back(broker: InteractiveBrokersBrok
     assert broker.cancel_order(report.order_id).status is OrderStatus.CANCELLED
     assert broker.get_order_status(report.order_id).status is OrderStatus.CANCELLED
     bought = broker.place_order(low | {"order_type": "MKT"})
-    assert broker.wait_for_fill(bought.order_id, timeout_s=30).status is OrderStatus.FILLED
+    assert broker.wait_for_fill(bought.order_id, timeout_s=60).status is OrderStatus.FILLED
     assert [held.symbol for held in broker.get_positions()] == ["AAPL"]
 
 
