@@ -3,8 +3,8 @@ Records made quickly: their classes while they are imported, and the records the
 
 `dataclass` is the standard library's, which finds the fields and makes the slots. It would also
 write and compile six methods for each class, which is half of the time that importing this package
-took. Here all classes share what is the same for all, and `__init__` is compiled when the first
-record of a class is made.
+took. Here all classes share what is the same for all, and `__init__` is made with the first record
+of a class: compiled once for all classes with as many fields, since only their names differ.
 
 A frozen dataclass with slots takes a call of `object.__setattr__` for each field, which is nine
 tenths of the time in which a record is made. Here a twin of the class that is not frozen, with the
@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import MISSING, FrozenInstanceError, fields
+from dataclasses import MISSING, Field, FrozenInstanceError, fields
+from functools import cache
 from operator import attrgetter
 from reprlib import recursive_repr
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
 
 __all__ = ["dataclass", "quick"]
@@ -37,8 +39,13 @@ else:
         """Make a dataclass, as that of the standard library does, in less time."""
 
         def made(kind):
-            if not slots or any(hasattr(base, "__dataclass_fields__") for base in kind.__bases__):
-                # fields that are inherited are more than is known here
+            own = vars(kind).values()
+            if (
+                not slots
+                or any(hasattr(base, "__dataclass_fields__") for base in kind.__bases__)
+                or any(isinstance(one, Field) and not one.init for one in own)
+            ):
+                # fields that are inherited, or that nobody gives, are more than is known here
                 usual = dataclasses.dataclass(
                     frozen=frozen, slots=slots, kw_only=kw_only, eq=eq, repr=repr
                 )
@@ -139,61 +146,94 @@ class _New:
 
 
 def _init_of(kind: type[Any], *, frozen: bool) -> Any:
-    known = fields(kind)
-    # what stands in the text besides names of fields
-    space: dict[str, Any] = {"_kind_": kind, "_put_": object.__setattr__, "_new_": _New()}
-    heads: dict[bool, list[str]] = {False: ["self"], True: ["*"]}
-    steps, given = [], {}
-    for one in known:
-        name, default, factory = one.name, f"_default_{one.name}_", f"_make_{one.name}_"
-        head = name
+    # parameters without a keyword come first, in whatever order the fields are
+    known = sorted(fields(kind), key=lambda one: bool(one.kw_only))
+    names = [one.name for one in known]
+    new = _New()
+    space: dict[str, Any] = {"_new_": new}
+    defaults: dict[str, object] = {}
+    for at, one in enumerate(known):
         if one.default_factory is not MISSING:
-            space[factory] = one.default_factory
-            is_left_out = f"if {name} is _new_: " if one.init else ""
-            steps.append(f"{is_left_out}{name} = {factory}()")
-            head = f"{name}=_new_"
+            space[f"_make_{at}_"] = one.default_factory
+            defaults[one.name] = new
         elif one.default is not MISSING:
-            space[default] = one.default
-            head = f"{name}={default}"
-            if not one.init:
-                steps.append(f"{name} = {default}")
-        if one.init:
-            heads[bool(one.kw_only)].append(head)
-            given[name] = one.type
-    names = [
-        one.name
-        for one in known
-        if one.init or one.default is not MISSING or one.default_factory is not MISSING
-    ]
-    steps += _filled(kind, names, frozen=frozen, space=space)
-    if hasattr(kind, "__post_init__"):
-        steps.append("self.__post_init__()")
-    params = ", ".join([*heads[False], *(heads[True] if heads[True][1:] else [])])
-    body = "".join(f"    {step}\n" for step in steps or ["pass"])
-    exec(f"def __init__({params}):\n{body}", space)
-    init = space["__init__"]
+            defaults[one.name] = one.default
+        elif defaults and not one.kw_only:
+            raise TypeError(f"{kind.__name__}: {one.name} needs a default, since others have one")
+    way = "plain"
+    if frozen:
+        way = "put"
+        puts = [vars(kind)[name].__set__ for name in names]
+        space |= {f"_put_{at}_": put for at, put in enumerate(puts)}
+        if len(names) >= _WORTH_A_TWIN and not hasattr(kind, "__orig_bases__"):
+            way = "twin"
+            turn = object.__dict__["__class__"].__set__
+            space |= {
+                "_kind_": kind,
+                "_twin_": _twin(kind),
+                "_turn_": turn,
+                "_fill_": _filler(puts),
+            }
+    code = _init_code(
+        tuple(f"_make_{at}_" in space for at in range(len(known))),
+        keywords=sum(bool(one.kw_only) for one in known),
+        way=way,
+        is_checked=hasattr(kind, "__post_init__"),
+    )
+    own = {f"f{at}": name for at, name in enumerate(names)}
+    code = code.replace(
+        co_names=tuple(own.get(name, name) for name in code.co_names),
+        co_varnames=tuple(own.get(name, name) for name in code.co_varnames),
+    )
+    by_place = (defaults[one.name] for one in known if one.name in defaults and not one.kw_only)
+    init = FunctionType(code, space, "__init__", tuple(by_place))
+    init.__kwdefaults__ = {
+        one.name: defaults[one.name] for one in known if one.name in defaults and one.kw_only
+    }
     init.__qualname__ = f"{kind.__qualname__}.__init__"
     init.__module__ = kind.__module__
-    init.__annotations__ = {**given, "return": None}
+    init.__annotations__ = {**{one.name: one.type for one in known}, "return": None}
     return init
 
 
-def _filled(kind: type[Any], names: list[str], *, frozen: bool, space: dict[str, Any]) -> list[str]:
-    plain = [f"self.{name} = {name}" for name in names]
-    if not frozen:
-        return plain
-    one_by_one = [f"_put_(self, {name!r}, {name})" for name in names]
-    if len(names) < _WORTH_A_TWIN or hasattr(kind, "__orig_bases__"):
-        return one_by_one
-    space["_turn_"] = object.__dict__["__class__"].__set__
-    space["_twin_"] = _twin(kind)
-    return [
-        "if self.__class__ is _kind_:",
-        *(f"    {step}" for step in ("_turn_(self, _twin_)", *plain, "self.__class__ = _kind_")),
-        # a class that inherits from the record has other fields in other places
-        "else:",
-        *(f"    {step}" for step in one_by_one),
+@cache
+def _init_code(made: tuple[bool, ...], *, keywords: int, way: str, is_checked: bool) -> CodeType:
+    """Compile `__init__` for all classes of a shape, whose fields are called `f0`, `f1`, ..."""
+    names = [f"f{at}" for at in range(len(made))]
+    steps = [
+        f"if f{at} is _new_: f{at} = _make_{at}_()" for at, is_made in enumerate(made) if is_made
     ]
+    plain = [f"self.{name} = {name}" for name in names]
+    if way == "put":
+        steps += [f"_put_{at}_(self, {name})" for at, name in enumerate(names)]
+    elif way == "plain":
+        steps += plain
+    else:
+        steps += [
+            "if self.__class__ is _kind_:",
+            *(
+                f"    {step}"
+                for step in ("_turn_(self, _twin_)", *plain, "self.__class__ = _kind_")
+            ),
+            # a class that inherits from the record may have its fields in other places
+            f"else: _fill_(self, {', '.join(names)})",
+        ]
+    if is_checked:
+        steps.append("self.__post_init__()")
+    by_place = len(names) - keywords
+    params = ["self", *names[:by_place], *(["*"] if keywords else []), *names[by_place:]]
+    body = "".join(f"    {step}\n" for step in steps or ["pass"])
+    space: dict[str, Any] = {}
+    exec(f"def __init__({', '.join(params)}):\n{body}", space)
+    return cast("CodeType", space["__init__"].__code__)
+
+
+def _filler(puts: list[Callable[[object, object], None]]) -> Callable[..., None]:
+    def fill(record: object, *values: object) -> None:
+        for put, value in zip(puts, values, strict=True):
+            put(record, value)
+
+    return fill
 
 
 def _values(names: list[str]) -> Callable[[object], object]:
