@@ -29,6 +29,7 @@ from ibkr_connector.orders.journal import Journal
 from ibkr_connector.orders.risk import AccountFacts, Needs, RiskFacts, RiskLimits
 from ibkr_connector.resilience.pipeline import Pipeline
 from kit.order_venue import OrderVenue
+from kit.threads import threads_work
 
 __all__ = ["AAPL", "NOON", "Bench", "bench", "buy", "ticket"]
 
@@ -127,10 +128,12 @@ class Bench:
         return ContractDetails(contract=AAPL, min_tick=Decimal("0.01"))
 
     async def settle(self) -> None:
-        """Let every task run until nothing moves, the journal's thread included."""
+        """Let every task run until nothing moves, the journal's thread and all others included."""
         for _ in range(2):
             for _ in range(12):
                 await asyncio.sleep(0)
+                while threads_work():
+                    await asyncio.sleep(0.0005)
             with suppress(OrderError):
                 await self.journal.append([])
         await asyncio.sleep(0)

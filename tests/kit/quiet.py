@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any, cast
 
 from ibkr_connector.simulator import GatewaySimulator
+from kit.threads import threads_work
 
 __all__ = ["PatientGateway", "settled"]
 
@@ -54,7 +55,7 @@ async def settled(is_busy: Callable[[], bool] = _never) -> None:
         if is_idle:
             return
         quiet = 0
-        if is_busy() or _threads_work():
+        if is_busy() or threads_work():
             await asyncio.sleep(_REST_S)
         elif late < _LATEST and _on_the_way():
             # what a gateway that reads nothing has not taken stays on its way
@@ -97,9 +98,3 @@ def _acknowledge(fd: int) -> None:
             one.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
         finally:
             one.detach()
-
-
-def _threads_work() -> bool:
-    """Whether anything of the loop's own threads is under way."""
-    pool: Any = getattr(asyncio.get_running_loop(), "_default_executor", None)
-    return pool is not None and len(pool._threads) > pool._idle_semaphore._value

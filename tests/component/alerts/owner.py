@@ -1,19 +1,14 @@
-"""A program with a route that fails: raises alerts until it is killed. Arguments: port, service."""
+"""A program with a route that fails: raises alerts until it is killed. Argument: the port."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from pathlib import Path
 
 from ibkr_connector import IBKRConnector, Settings
 
 
-async def main(port: int, url: str) -> None:
-    Path("config").mkdir()  # noqa: ASYNC240  # before anything runs
-    Path("config/alerts.yaml").write_text(  # noqa: ASYNC240
-        f"routes: {{ops: {{url: '{url}', timeout_s: 1}}}}\n", "utf-8"
-    )
+async def main(port: int) -> None:
     ib = IBKRConnector.create(Settings.load(port=port, state_dir="state"))
     await ib.connect()
     await ib.kill_switch.engage("a test")
@@ -23,4 +18,4 @@ async def main(port: int, url: str) -> None:
     await asyncio.Event().wait()
 
 
-asyncio.run(main(int(sys.argv[1]), sys.argv[2]))
+asyncio.run(main(int(sys.argv[1])))

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -15,13 +16,18 @@ from pathlib import Path
 import pytest
 
 from ibkr_connector import ConfigurationError, IBKRConnector
-from ibkr_connector.model.alerts import Alert, AlertChange
-from ibkr_connector.settings.alerts import AlertSettings, read_alerts
+from ibkr_connector.model.alerts import Alert, AlertChange, AlertKind
+from ibkr_connector.settings.alerts import AlertRule, AlertSettings, read_alerts
 from ibkr_connector.simulator import HostedSimulator
 from kit.alert_service import AlertService, alert_service
 from kit.command import ibkr
+from kit.ports import held_port
 
 HERE = Path(__file__).parent
+BUSY = (AlertKind.SLOW_LOOP, AlertKind.SLOW_HEARTBEAT, AlertKind.SLOW_ORDERS)
+"""What a busy machine is told of beside all else."""
+
+CALM = f"rules: {{{', '.join(f'{kind}: {{enabled: false}}' for kind in BUSY)}}}"
 
 
 @pytest.fixture(autouse=True)
@@ -30,10 +36,10 @@ def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
 
 
-def alerts_to(service: AlertService, directory: Path, more: str = "") -> AlertSettings:
+def alerts_to(service: AlertService, directory: Path) -> AlertSettings:
     directory.mkdir(exist_ok=True)
     (directory / "alerts.yaml").write_text(
-        f"{more}\nroutes: {{ops: {{url: '{service.url}', timeout_s: 1}}}}\n", "utf-8"
+        f"{CALM}\nroutes: {{ops: {{url: '{service.url}', timeout_s: 60}}}}\n", "utf-8"
     )
     return read_alerts(directory)
 
@@ -56,29 +62,28 @@ async def raised(ib: IBKRConnector) -> Alert:
 async def test_a_program_that_was_killed_tells_what_was_outstanding_when_it_starts_again(
     ibkr_gateway: HostedSimulator, make_connector: Callable[..., IBKRConnector], tmp_path: Path
 ) -> None:
-    with alert_service() as service:
-        service.mode = "500"
-        program = await asyncio.create_subprocess_exec(
-            sys.executable,
-            str(HERE / "owner.py"),
-            str(ibkr_gateway.port),
-            service.url,
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            env={**os.environ},
-        )
-        assert program.stdout is not None
-        assert await program.stdout.readline() == b"written\n"
-        await until(lambda: service.heard > 0)
-        program.kill()
-        await program.wait()
-        assert service.taken == []
-        service.mode = "ok"
+    with held_port() as port, ExitStack() as stack:
+        with alert_service(port) as failing:
+            failing.mode = "500"
+            settings = alerts_to(failing, tmp_path / "config")
+            program = await asyncio.create_subprocess_exec(
+                sys.executable,
+                str(HERE / "owner.py"),
+                str(ibkr_gateway.port),
+                cwd=tmp_path,
+                stdout=subprocess.PIPE,
+                env={**os.environ},
+            )
+            assert program.stdout is not None
+            assert await program.stdout.readline() == b"written\n"
+            await until(lambda: failing.heard > 0)
+            program.kill()
+            await program.wait()
+            assert failing.taken == []
+        # another in its place: what the dead had still sent does not come to this one
+        service = stack.enter_context(alert_service(port))
         ib = make_connector(
-            ibkr_gateway.port,
-            readonly=True,
-            state_dir=tmp_path / "state",
-            alerts=alerts_to(service, tmp_path / "config"),
+            ibkr_gateway.port, readonly=True, state_dir=tmp_path / "state", alerts=settings
         )
         async with ib:
             await until(lambda: bool(service.taken))
@@ -94,7 +99,8 @@ async def test_streams_hooks_and_acknowledging_on_another_loop(
     ibkr_gateway: HostedSimulator, make_connector: Callable[..., IBKRConnector]
 ) -> None:
     heard: list[AlertChange] = []
-    async with make_connector(ibkr_gateway.port) as ib:
+    calm = AlertSettings(rules={kind: AlertRule(enabled=False) for kind in BUSY})
+    async with make_connector(ibkr_gateway.port, alerts=calm) as ib:
         ib.alerts.on_alert(heard.append)
         async with ib.alerts.stream() as changes:
             await ib.kill_switch.engage("a test")
@@ -124,7 +130,7 @@ async def test_streams_hooks_and_acknowledging_on_another_loop(
 
 
 async def until_written(ib: IBKRConnector) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not any(not one.is_active for one in await ib.alerts.history()):
             await asyncio.sleep(0.01)
 

@@ -41,7 +41,7 @@ class Broker:
         everyone = Everyone(send=self.send, gateway=gateway, pipeline=pipeline, clock=self.clock)
         task = asyncio.ensure_future(everyone.cancel())
         await self.clock.advance(60)
-        return await asyncio.wait_for(task, 5)
+        return await asyncio.wait_for(task, 60)
 
 
 def of_client(number: int, word: str, **more: Any) -> BrokerOrder:

@@ -110,10 +110,10 @@ async def test_an_account_that_is_closed_already_leaves_the_others_their_keys(
     desk: Any = Desk({"DU1": 10, "DU2": 20}, refused="DU2")
     guard, kill = guard_of(desk, tmp_path / "kill")
     kill.engage("out", flatten=True)
-    first = await asyncio.wait_for(guard.carry_out(), 5)
+    first = await asyncio.wait_for(guard.carry_out(), 60)
     assert (first.closed, len(first.problems)) == (1, 1)
     desk.refused = ""
-    second = await asyncio.wait_for(guard.carry_out(), 5)
+    second = await asyncio.wait_for(guard.carry_out(), 60)
     assert (second.closed, second.problems) == (1, ())
     # one key for each account: another account's would name another order, and be refused
     assert [len(keys) for keys in desk.keys.values()] == [1, 1]
@@ -130,11 +130,11 @@ async def test_of_one_account_all_is_cancelled_that_may_come_to_it(tmp_path: Pat
     ]
     guard, kill = guard_of(desk, tmp_path / "kill")
     kill.engage("out", cancel=True, accounts=["DU1"])
-    report = await asyncio.wait_for(guard.carry_out(), 5)
+    report = await asyncio.wait_for(guard.carry_out(), 60)
     assert (report.cancelled, report.problems) == (3, ())
     assert [one.account for one in desk.open] == ["DU2"]
     kill.engage("all of it", cancel=True)
-    await asyncio.wait_for(guard.carry_out(), 5)
+    await asyncio.wait_for(guard.carry_out(), 60)
     assert desk.open == []
 
 
@@ -144,7 +144,7 @@ async def test_an_account_that_there_is_not_is_a_problem_and_nothing_counts_as_d
     desk: Any = Desk({"DU1": 10}, refused="")
     guard, kill = guard_of(desk, tmp_path / "kill")
     kill.engage("out", flatten=True, accounts=["DU11"])
-    report = await asyncio.wait_for(guard.carry_out(), 5)
+    report = await asyncio.wait_for(guard.carry_out(), 60)
     assert (report.closed, report.is_done, desk.held) == (0, False, {"DU1": 10})
     assert "none of the login's 2 accounts" in report.problems[0]
     state = kill.state()
@@ -152,7 +152,7 @@ async def test_an_account_that_there_is_not_is_a_problem_and_nothing_counts_as_d
     assert state.asks
     kill.release()
     kill.engage("out", cancel=True, accounts=["DU11"])
-    (problem,) = (await asyncio.wait_for(guard.carry_out(), 5)).problems
+    (problem,) = (await asyncio.wait_for(guard.carry_out(), 60)).problems
     assert "none of the login's 2 accounts" in problem
 
 
