@@ -24,7 +24,7 @@ from kit.order_trader import Trader
 
 __all__ = ["DeadError", "MortalTrader", "loaded"]
 
-_LIMIT_S: Final = 60.0
+_LIMIT_S: Final = 900.0
 
 
 class DeadError(Exception):

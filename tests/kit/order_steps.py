@@ -240,13 +240,14 @@ class Place:
 
     `wait` is for what the call waits and `patience_s` for how long; `leaves_after` are the turns of
     the loop after which the caller is cancelled. One that is `previewed` goes by its token, and
-    not at all when there is none.
+    not at all when there is none; `preview_s` is for how long that is waited.
     """
 
     kind: str
     buy: bool = True
     quantity: int = 5
     previewed: bool = False
+    preview_s: float | None = None
     wait: Wait = "submitted"
     patience_s: float | None = None
     leaves_after: int | None = None

@@ -39,17 +39,23 @@ from kit.order_steps import (
     Volley,
 )
 
-__all__ = ["CLIENT", "NOON", "SPEED", "Trader", "journal_of"]
+__all__ = ["CALM", "CLIENT", "NOON", "SPEED", "Trader", "calm_trader", "journal_of"]
 
 CLIENT: Final = ClientId(1)
 NOON: Final = datetime(2026, 3, 4, 17, 0, tzinfo=UTC)
 SPEED: Final = 40.0
 """Of the trader's clock: a deadline of 10 s passes in a quarter of one."""
 
+CALM: Final = 2.0
+"""Of the clock of one whose deadlines no busy machine misses."""
+
 _UNDIVIDED: Final = frozenset({"cash_quantity", "exercise"})
 _RULES: Final = "max_order_size: 1000\n"
-_LIMIT_S: Final = 120.0
+_LIMIT_S: Final = 600.0
 """Of the machine's clock: after it, what should have come to pass will not."""
+
+_HASTE_S: Final = 60.0
+"""Of the trader's clock: what takes longer to be ready is given twice the time for everything."""
 
 
 @dataclass
@@ -67,6 +73,8 @@ class Trader:
     heard: list[OrderReport] = field(default_factory=list)
     among: str | None = None
     """An advisor's group, among which every order is divided that can be."""
+    patience: float = 1.0
+    """By how much longer its deadlines are."""
     engine: Engine = field(init=False)
 
     # --- life -----------------------------------------------------------------------------------
@@ -77,7 +85,8 @@ class Trader:
         self._keys.touch()
         lines = self._keys.read_text().splitlines()
         self.asked = {one["client_order_id"]: one for one in map(json.loads, lines)}
-        self.engine = await Engine.open(_settings(self.port, self.folder), clock=self.clock)
+        settings = _settings(self.port, self.folder, patience=self.patience)
+        self.engine = await Engine.open(settings, clock=self.clock)
         self._reader = self.engine.orders.feed.subscribe(buffer=100_000)
         self._listening = asyncio.create_task(self._listen(), name="listener")
         await self.connected()
@@ -100,12 +109,15 @@ class Trader:
 
     async def connected(self) -> None:
         """Wait until there is a session, whatever strikes meanwhile."""
+        began = self.clock.monotonic()
         async with asyncio.timeout(_LIMIT_S):
             while True:
                 with suppress(IBKRError):
                     await self.engine.connect()
                     return
                 # the first connection failed, and the supervisor leaves the next to us
+                if self.clock.monotonic() - began > _HASTE_S:
+                    self.clock.slow_down()
                 await self.clock.sleep(0.2)
 
     async def agreed(self) -> None:
@@ -113,8 +125,8 @@ class Trader:
         async with asyncio.timeout(_LIMIT_S):
             while True:
                 with suppress(IBKRError):
-                    await self.engine.wait_ready(None)
-                    await self.engine.orders.reconcile()
+                    await self._hurry(self.engine.wait_ready(None))
+                    await self._hurry(self.engine.orders.reconcile())
                     return
                 await self.clock.sleep(0.2)
 
@@ -122,7 +134,20 @@ class Trader:
         """Wait until nothing is uncertain or on its way any more."""
         async with asyncio.timeout(_LIMIT_S):
             for one in self.own():
-                await self.engine.orders.wait_for(one.order_id, _is_known)
+                await self._hurry(self.engine.orders.wait_for(one.order_id, _is_known))
+
+    async def _hurry(self, call: Coroutine[Any, Any, Any]) -> None:
+        """Await something, and slow the clock down for as long as that is not enough."""
+        task = asyncio.ensure_future(call)
+        while not task.done():
+            late = asyncio.ensure_future(self.clock.sleep(_HASTE_S))
+            try:
+                await asyncio.wait([task, late], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                late.cancel()
+            if not task.done():
+                self.clock.slow_down()
+        await task
 
     async def idle(self) -> None:
         """Wait until no table keeps an entry any more."""
@@ -160,7 +185,7 @@ class Trader:
         """Do one step, most of them with a line; that it is refused or uncertain is no failure."""
         if not (isinstance(step, Place) and step.patience_s == 0.05):
             with suppress(IBKRError):
-                await self.engine.wait_ready(5.0)
+                await self.engine.wait_ready(5.0 * self.patience)
         match step:
             case Place():
                 await self._place(step)
@@ -215,8 +240,9 @@ class Trader:
         order = self._keyed(action="BUY" if step.buy else "SELL", **sized, **terms)
         token = None
         if step.previewed:
+            within_s = step.preview_s or 20.0 * self.patience
             with suppress(IBKRError):
-                token = (await self.engine.orders.preview(order, timeout_s=20.0)).token
+                token = (await self.engine.orders.preview(order, timeout_s=within_s)).token
             if token is None:
                 return
         call = self.engine.orders.place(
@@ -277,6 +303,12 @@ class Trader:
         await asyncio.gather(*(one(number) for number in range(count)))
 
 
+def calm_trader(port: int, folder: Path, *, among: str | None = None) -> Trader:
+    """Make one whose deadlines pass only where a step of the story says so."""
+    clock = JumpyClock(NOON, speed=CALM)
+    return Trader(port=port, folder=folder, among=among, clock=clock, patience=6.0)
+
+
 def journal_of(folder: Path) -> Path:
     """Return where the journal of a trader is."""
     place = journal_place(_settings(1, folder))
@@ -284,7 +316,7 @@ def journal_of(folder: Path) -> Path:
     return place
 
 
-def _settings(port: int, folder: Path) -> Settings:
+def _settings(port: int, folder: Path, *, patience: float = 1.0) -> Settings:
     rules = folder / "rules"
     rules.mkdir(exist_ok=True)
     (rules / "risk_config.yaml").write_text(_RULES)
@@ -294,13 +326,13 @@ def _settings(port: int, folder: Path) -> Settings:
         client_id=CLIENT,
         readonly=False,
         state_dir=folder / "state",
-        connect_timeout_s=5.0,
-        order_ack_timeout_s=20.0,
-        order_fill_timeout_s=8.0,
-        request_timeout_s=20.0,
-        sync_timeout_s=20.0,
-        heartbeat_interval_s=30.0,
-        heartbeat_timeout_s=10.0,
+        connect_timeout_s=5.0 * patience,
+        order_ack_timeout_s=20.0 * patience,
+        order_fill_timeout_s=8.0 * patience,
+        request_timeout_s=20.0 * patience,
+        sync_timeout_s=20.0 * patience,
+        heartbeat_interval_s=30.0 * patience,
+        heartbeat_timeout_s=10.0 * patience,
         reconnect_base_s=0.2,
         reconnect_cap_s=2.0,
         client_id_wait_s=120.0,

@@ -157,7 +157,7 @@ async def test_whatever_is_lost_on_the_way_it_is_placed_once_and_found_filled(
     key = {"client_order_id": "once"}
     async with make_connector(ibkr_gateway.port, order_ack_timeout_s=2.0) as ib:
         ibkr_gateway.do(lambda simulator: simulator.inject(fault))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(200):
             while True:
                 try:
                     report = await ib.place_order(ORDER | key, wait="filled", timeout_s=5)

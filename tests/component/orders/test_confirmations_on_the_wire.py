@@ -73,7 +73,7 @@ async def test_a_yes_lets_the_order_go_and_stands_in_its_history(
         assert "MAX_ORDER_SIZE" in {row.rule for row in question.rules}
         assert question.worth == Decimal("10.50")
         assert question.expires is not None
-        assert (question.expires - question.at).total_seconds() == pytest.approx(30, abs=1)
+        assert 30 <= (question.expires - question.at).total_seconds() < 90
         # an asynchronous one runs where it was given, a plain one holds up no loop
         assert (person.threads == [threading.current_thread()]) is is_async
         intent = (await ib.order_history(report.order_id)).steps[0]
@@ -130,17 +130,21 @@ async def test_anything_but_true_sends_nothing_and_is_written_down(
 async def test_who_does_not_answer_in_time_holds_up_this_order_alone(
     ibkr_gateway: HostedSimulator, make_connector: Make, tmp_path: Path
 ) -> None:
-    silent, other = threading.Event(), {**ORDER, "symbol": "MSFT"}
+    asked, silent, other = threading.Event(), threading.Event(), {**ORDER, "symbol": "MSFT"}
 
     def think(question: OrderQuestion) -> bool:
         if question.orders[0].quantity == 10:
-            silent.wait(60.0)
+            asked.set()
+            silent.wait(200.0)
         return True
 
     try:
         async with make_connector(ibkr_gateway.port) as ib:
             ib.confirm_orders(think, live_only=False, timeout_s=1.0)
             held = asyncio.ensure_future(ib.place_order(ORDER))
+            await asyncio.to_thread(asked.wait, 60.0)
+            # the others have all the time that a busy machine takes
+            ib.confirm_orders(think, live_only=False, timeout_s=60.0)
             report = await ib.place_order({**other, "quantity": 11})
             assert report.status is OrderStatus.SUBMITTED
             with pytest.raises(OrderNotConfirmedError, match=r"nobody answered within 1\.0 s"):

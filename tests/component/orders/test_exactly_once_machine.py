@@ -43,7 +43,7 @@ from kit.order_steps import (
     Storm,
     TraderStep,
 )
-from kit.order_trader import NOON, Trader, journal_of
+from kit.order_trader import NOON, Trader, calm_trader, journal_of
 from kit.order_truth import check_end, check_journal, check_said, check_wire
 from kit.order_world import World
 
@@ -53,11 +53,14 @@ FIRM = {"DF1000000": Decimal(0), "DU1": Decimal(1_000_000), "DU2": Decimal(1_000
 CORE = Group(name="Core", method=Method.RATIO, members={"DU1": Decimal(1), "DU2": Decimal(2)})
 
 
-async def play(story: list[Step], folder: Path, *, divided: bool = False) -> None:
+async def play(
+    story: list[Step], folder: Path, *, divided: bool = False, calm: bool = False
+) -> None:
     """
     Let a story happen, and hold all sides against each other.
 
-    With `divided` the trader is an advisor, and orders are divided among two accounts.
+    With `divided` the trader is an advisor, and orders are divided among two accounts. One that is
+    `calm` gives up nothing because the machine is busy: its story has one end.
     """
     accounts = FIRM if divided else None
     async with GatewaySimulator(clock=ScaledClock(NOON), accounts=accounts) as simulator:
@@ -65,7 +68,10 @@ async def play(story: list[Step], folder: Path, *, divided: bool = False) -> Non
         world = World(simulator)
         world.open()
         among = "Core" if divided else None
-        trader = Trader(port=simulator.port, folder=folder, among=among)
+        if calm:
+            trader = calm_trader(simulator.port, folder, among=among)
+        else:
+            trader = Trader(port=simulator.port, folder=folder, among=among)
         await trader.open()
         try:
             for step in story:
@@ -166,15 +172,14 @@ async def test_previews_between_cuts_and_restarts_leave_no_order_but_the_one_tha
     story: list[Step] = [
         Happens(Cut(on="PlaceOrder", handled=True, times=1)),
         Place(kind="market", previewed=True),
-        Pause(20.0),
         Happens(Hold(reply="OpenOrder", seconds=0.6, times=1)),
-        Place(kind="rests", previewed=True),
-        Pause(20.0),
+        Place(kind="rests", previewed=True, preview_s=0.2),
+        Pause(2.0),
         Place(kind="crosses", previewed=True),
         NewProcess(),
         Place(kind="market", previewed=True),
     ]
-    await play(story, tmp_path)
+    await play(story, tmp_path, calm=True)
     kinds = Counter(entry.kind for entry in read(journal_of(tmp_path)))
     assert kinds["intent"] == kinds["decision"] == 2
 
@@ -194,10 +199,11 @@ async def test_options_are_exercised_at_most_once_between_cuts_and_restarts(
         Exercise(lapse=True),
         NewProcess(),
         Again(3),
-        Pause(20.0),
+        # until what was executed shows in the positions
+        Pause(12.0),
         Exercise(quantity=2, wait="filled"),
     ]
-    await play(story, tmp_path)
+    await play(story, tmp_path, calm=True)
     written = [one.report for one in read_orders(journal_of(tmp_path)) if one.is_own]
     states = [str(one.status) for one in written if one.terms.exercise is not None]
     assert states == ["filled", "uncertain", "uncertain", "filled"]
@@ -224,7 +230,7 @@ async def test_an_order_by_cash_ends_with_what_it_has_come_to_whatever_is_lost(
         Place(kind="cash"),
         *[Again(3)] * 3,
     ]
-    await play(story, tmp_path)
+    await play(story, tmp_path, calm=True)
     written = [one.report for one in read_orders(journal_of(tmp_path)) if one.is_own]
     assert [str(one.status) for one in written] == ["cancelled", "submitted", "filled", "filled"]
 
@@ -244,7 +250,7 @@ async def test_a_word_ends_what_has_never_arrived_and_nothing_else(tmp_path: Pat
         *[Again(2)] * 3,
         Settle(2),
     ]
-    await play(story, tmp_path)
+    await play(story, tmp_path, calm=True)
     written = [one.report for one in read_orders(journal_of(tmp_path)) if one.is_own]
     assert [str(one.status) for one in written] == ["rejected", "submitted", "filled"]
 
@@ -269,7 +275,7 @@ async def test_what_is_divided_is_there_once_and_adds_up_whatever_is_lost(tmp_pa
         Revise(which=0, quantity=0),
         Pause(6.0),
     ]
-    await play(story, tmp_path, divided=True)
+    await play(story, tmp_path, divided=True, calm=True)
     written = [one.report for one in read_orders(journal_of(tmp_path)) if one.is_own]
     assert {one.terms.allocation.group for one in written if one.terms.allocation} == {"Core"}
     # the part of one account was taken back, and the order is over

@@ -12,6 +12,8 @@ import pytest
 
 from ibkr_connector import IBKRConnector
 from ibkr_connector.build import exercise
+from ibkr_connector.clock import SystemClock
+from ibkr_connector.engine import Engine
 from ibkr_connector.errors import (
     IBKRError,
     OrderRejectedError,
@@ -23,10 +25,12 @@ from ibkr_connector.errors import (
 )
 from ibkr_connector.model.contracts import Contract, SecurityType
 from ibkr_connector.model.ids import ConId
-from ibkr_connector.model.orders import OrderStatus
+from ibkr_connector.model.orders import OrderStatus, SendDisposition
+from ibkr_connector.orders.desk import OrdersDesk
 from ibkr_connector.simulator import Cut, HostedSimulator, IgnoreRequest
 from ibkr_connector.simulator.wire.requests import ExerciseOptions
-from kit.rule_socket import AAPL, limits, quote
+from kit.jumpy_clock import LeapingClock
+from kit.rule_socket import AAPL, engine_at, limits, quote
 
 Make = Callable[..., IBKRConnector]
 
@@ -176,21 +180,49 @@ async def test_what_is_lost_on_the_way_is_uncertain_and_never_asked_for_again(
 ) -> None:
     limits(config)
     call = a_call(ibkr_gateway)
-    async with make_connector(ibkr_gateway.port, order_ack_timeout_s=1.0) as ib:
-        await bought(ib, call, 2)
+    clock = LeapingClock(SystemClock().utcnow())
+    async with engine_at(make_connector(ibkr_gateway.port).settings, clock) as engine:
+        desk = engine.orders
+        await desk.place({"contract": call, "action": "BUY", "quantity": 2}, wait="filled")
+        await until(lambda: holds(engine, call) == 2)
         ibkr_gateway.do(lambda simulator: simulator.inject(fault))
+        once = exercise(call, 2).keyed("once")
+        exercising = asyncio.ensure_future(desk.place(once))
+        if isinstance(fault, IgnoreRequest):
+            await until(lambda: is_sent(desk))
+            clock.leap(600)
         with pytest.raises(OrderUncertainError) as lost:
-            await ib.exercise_option(call, 2, client_order_id="once")
+            await exercising
         # it bears no reference: no list proves that it was never there
         async with asyncio.timeout(60):
             while True:
                 try:
-                    await ib.exercise_option(call, 2, client_order_id="once")
+                    await desk.place(once)
                 except OrderUncertainError:
                     break
                 except IBKRError:
                     await asyncio.sleep(0.05)
-        await held(ib, call, 0 if happened else 2)
-        report = await ib.get_order_status(lost.value.order_id or 0)
+        await engine.wait_ready(60)
+        await until(lambda: holds(engine, call) == (0 if happened else 2))
+        report = await desk.look_up(lost.value.order_id or 0)
         assert report.status is OrderStatus.UNCERTAIN
     assert len(asked(ibkr_gateway)) == 1
+
+
+def holds(engine: Engine, contract: Contract) -> Decimal:
+    """Tell how much is held of a contract, as the engine knows it."""
+    rows = {row.contract.con_id: row.quantity for row in engine.positions(None)}
+    return rows.get(contract.con_id, Decimal(0))
+
+
+def is_sent(desk: OrdersDesk) -> bool:
+    """Whether an exercise has gone to the broker."""
+    return any(
+        one.disposition is SendDisposition.SENT for one in desk.orders() if one.terms.exercise
+    )
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():
+            await asyncio.sleep(0.01)

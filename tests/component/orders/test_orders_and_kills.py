@@ -43,7 +43,7 @@ async def test_a_kill_at_any_step_ends_in_one_order_or_none_and_the_journal_says
                 settled = await after.desk.wait_for(
                     report.order_id,
                     lambda now: now.status is not OrderStatus.UNCERTAIN,
-                    timeout_s=5.0,
+                    timeout_s=60.0,
                 )
                 status = settled.status
             venue = gw.venue
@@ -95,7 +95,7 @@ async def test_a_permanent_id_that_is_given_twice_makes_no_two_orders_one(tmp_pa
         gw.inject(Cut(on="PlaceOrder", handled=True))
         async with wire(gw, path) as desk:
             with pytest.raises(OrderUncertainError):
-                await desk.desk.place(replace(order, client_order_id="second"), timeout_s=5.0)
+                await desk.desk.place(replace(order, client_order_id="second"), timeout_s=60.0)
         async with wire(gw, path) as desk:
             await desk.desk.reconcile()
             (there,) = gw.venue.open_orders()

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from ibkr_connector import IBKRConnector, OrderRejectedError, OrderValidationError, SendDisposition
+from ibkr_connector.clock import ScaledClock, SystemClock
 from ibkr_connector.model.contracts import Contract, SecurityType
 from ibkr_connector.model.ids import ConId
 from ibkr_connector.model.orders import OrderStatus
 from ibkr_connector.simulator import HostedSimulator, IgnoreRequest
 from kit.market import asked
-from kit.rule_socket import limits
+from kit.rule_socket import engine_at, limits
 
 Make = Callable[..., IBKRConnector]
 SPX = 416904
@@ -41,19 +42,22 @@ async def test_a_price_between_two_steps_of_its_band_is_refused_and_nothing_is_s
 ) -> None:
     limits(config)
     option = of_nickels_and_dimes(ibkr_gateway)
-    async with make_connector(ibkr_gateway.port) as ib:
-        for ask in (ib.place_order, ib.preview_order):
+    # a slow clock: half a second for the steps is ten of a busy machine's
+    clock = ScaledClock(SystemClock().utcnow(), speed=0.05)
+    async with engine_at(make_connector(ibkr_gateway.port).settings, clock) as engine:
+        desk = engine.orders
+        for ask in (desk.place, desk.preview):
             with pytest.raises(
                 OrderValidationError, match=r"3\.05, between 3\.0 and 3\.1"
             ) as denied:
                 await ask(at(option, "3.05"))
             assert denied.value.disposition in (None, SendDisposition.UNSENT)
         assert asked(ibkr_gateway, "PlaceOrder") == []
-        report = await ib.place_order(at(option, "2.95"))
+        report = await desk.place(at(option, "2.95"))
         assert report.status is OrderStatus.SUBMITTED
         with pytest.raises(OrderValidationError, match="limit_price must be a multiple"):
-            await ib.modify_order(report.order_id, {"limit_price": "3.15"})
-        changed = await ib.modify_order(report.order_id, {"limit_price": "3.10"})
+            await desk.modify(report.order_id, {"limit_price": "3.15"})
+        changed = await desk.modify(report.order_id, {"limit_price": "3.10"})
         assert changed.limit_price is not None
         assert len(asked(ibkr_gateway, "ReqMarketRule")) == 1
 

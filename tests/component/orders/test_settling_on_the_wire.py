@@ -76,7 +76,11 @@ async def test_an_order_that_no_list_tells_of_keeps_nobody_from_getting_out(
         sale = await engine.orders.place(order("SELL", 5, limit_price="900.00"))
     tomorrow = day + timedelta(days=1)
     second = make_ibkr_gateway(clock=ScaledClock(tomorrow))
-    settings = make_connector(second.port).settings
+    # a minute and more of the machine's
+    late = dict.fromkeys(("connect", "sync", "request", "order_ack", "order_fill"), 900.0)
+    settings = make_connector(
+        second.port, **{f"{name}_timeout_s": seconds for name, seconds in late.items()}
+    ).settings
     async with engine_at(settings, ScaledClock(tomorrow, speed=10.0)) as engine:
         await engine.orders.place(order(quantity=5, **MARKET), wait="filled")
         await engine.orders.wait_for(

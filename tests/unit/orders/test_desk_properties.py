@@ -140,5 +140,6 @@ class AnyTrouble(RuleBasedStateMachine):
 
 
 AnyTrouble.TestCase.settings = settings(max_examples=40, stateful_step_count=15, deadline=None)
-# hundreds of waits for the disk: a deadline that struck between them would look like a bug
+# it waits for the disk hundreds of times, and pytest's deadline strikes in the midst of whatever
+# runs: in a job of the desk it looks like a bug there ("not sent: the desk was closed")
 TestAnyTrouble = pytest.mark.timeout(0)(AnyTrouble.TestCase)

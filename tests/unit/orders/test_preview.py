@@ -337,6 +337,7 @@ async def test_the_token_is_nowhere_but_in_the_preview(
         assert token.encode() not in kept
 
 
+@pytest.mark.timeout(0)
 @settings(
     max_examples=25,
     deadline=None,

@@ -248,6 +248,7 @@ STEPS = st.lists(
 )
 
 
+@pytest.mark.timeout(0)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(steps=STEPS)
 async def test_forgetting_and_restarting_at_any_moment_changes_no_answer(
