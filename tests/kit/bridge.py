@@ -18,7 +18,7 @@ from ibkr_connector.bridge.running import Bridge
 from ibkr_connector.bridge.serving import BridgeServer, listen, make_server
 from ibkr_connector.settings.bridge import BridgeSettings
 
-__all__ = ["Answer", "Make", "Served", "served", "settings_of"]
+__all__ = ["Answer", "Make", "Served", "served", "settings_of", "until"]
 
 PATIENCE_S = 60.0
 
@@ -135,9 +135,19 @@ Make = Callable[..., Served]
 """Makes a bridge of settings."""
 
 
+def until(condition: Callable[[], bool]) -> None:
+    """Look until something is so, a minute and more."""
+    pause = threading.Event()
+    for _ in range(3000):
+        if condition():
+            return
+        pause.wait(0.02)
+    raise AssertionError("it does not come to be so")
+
+
 def settings_of(**given: Any) -> BridgeSettings:
     """Return settings for a free port."""
-    return BridgeSettings(**{"port": 0, "shutdown_s": 5, **given})
+    return BridgeSettings(**{"port": 0, "shutdown_s": 30, **given})
 
 
 @contextmanager

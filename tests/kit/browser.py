@@ -89,8 +89,10 @@ def desk_of(gateway: HostedSimulator, folder: Path, *, tokens: dict[str, str]) -
         readonly=False,
         connect_timeout_s=60.0,
         sync_timeout_s=60.0,
+        request_timeout_s=60.0,
         order_ack_timeout_s=60.0,
         reconnect_base_s=0.05,
+        reconnect_cap_s=1.0,
         state_dir=folder / "journal",
     )
     given = settings_of(auto_connect=False, token_file=file)

@@ -74,7 +74,11 @@ def bridge(
         settings = Settings.load(
             port=gateway_of_all.port,
             readonly=False,
+            # no deadline that a busy machine misses
             connect_timeout_s=60.0,
+            sync_timeout_s=60.0,
+            request_timeout_s=60.0,
+            order_ack_timeout_s=60.0,
             reconnect_base_s=0.05,
             state_dir=folder / "journal",
         )

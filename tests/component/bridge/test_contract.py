@@ -66,7 +66,7 @@ def test_an_endpoint_does_what_it_says(
                 response_schema_conformance,
             ],
             # one that asks for the same ticks again waits until the gateway may be asked
-            timeout=60,
+            timeout=200,
             headers={"Connection": "close"},
         )
 

@@ -22,15 +22,17 @@ from playwright.sync_api import (
     expect,
 )
 
-from ibkr_connector.simulator import HostedSimulator
+from ibkr_connector.simulator import GatewaySimulator, HostedSimulator, Refuse
 from kit.browser import Desk, desk_of
 
 READ, TRADE = "r" * 40, "t" * 40
 
 MARKUP = '<img src=x onerror="document.title=1">'
 
-PATIENCE_MS = 30_000
+PATIENCE_MS = 200_000
 """Of a loaded machine; what is expected is there as soon as it is there."""
+
+pytestmark = pytest.mark.timeout(1800)
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +131,15 @@ def tab_to(page: Page, wanted: Locator, *, steps: int = 120) -> None:
     raise AssertionError(f"the keyboard does not reach {wanted}")
 
 
+def until(page: Page, condition: Callable[[], bool]) -> None:
+    """Let the browser tell what it does, until something is so."""
+    for _ in range(PATIENCE_MS // 20):
+        if condition():
+            return
+        page.wait_for_timeout(20)
+    raise AssertionError("it does not come to be so")
+
+
 def order_rows(page: Page) -> Locator:
     return page.locator("#orders-rows tbody tr")
 
@@ -165,16 +176,14 @@ def test_quotes_come_and_the_chart_grows(page: Page, seen: Seen) -> None:
     expect(row.locator(".last")).to_have_text(re.compile(r"^\d+\.\d+$"))
     chart = page.locator("#chart")
     # history alone has hundreds of bars, and quotes go on behind it
-    expect(chart).to_have_attribute("data-points", re.compile(r"^\d{3,}$"))
-    had = int(chart.get_attribute("data-points") or 0)
+    expect(chart).to_have_attribute("data-points", re.compile(r"^([3-9]\d\d|\d{4,})$"))
     closed = chart.get_attribute("data-close") or ""
     expect(chart).not_to_have_attribute("data-close", closed)
     expect(chart).to_have_attribute("aria-label", re.compile("Chart of AAPL, 5-second bars from"))
     expect(chart.locator("canvas")).to_be_visible()
     expect(page.locator("#gain-chart canvas")).to_be_visible()
-    assert had > 300
     # of what was before the page was opened
-    assert any("/v1/equity?" in url for url in seen.asked)
+    until(page, lambda: any("/v1/equity?" in url for url in seen.asked))
     assert seen.said == []
 
 
@@ -288,15 +297,14 @@ def test_a_late_answer_does_not_bring_back_what_has_been_told_meanwhile(
     try:
         row.get_by_role("button", name="Cancel").click()
         page.get_by_role("button", name="Cancel the order").click()
-        while not held:
-            page.wait_for_timeout(10)  # which lets the browser tell of the request
+        until(page, lambda: bool(held))
         answer = held[0].fetch().json()
         expect(row).to_contain_text("cancelled")  # told by the WebSocket
         held[0].fulfill(json={**answer, "status": "submitted", "timestamp": made["timestamp"]})
         expect(page.locator("#notices")).to_contain_text(f"Order {made['order_id']}: submitted")
     finally:
         page.unroute(where)
-    expect(row).to_contain_text("cancelled", timeout=1)
+    assert "cancelled" in (row.text_content() or "")
 
 
 @pytest.mark.parametrize(
@@ -401,10 +409,19 @@ def test_a_cut_of_the_gateway_is_shown_and_recovers(
 ) -> None:
     expect(page.locator("#quotes tbody tr .last").first).to_have_text(re.compile(r"\d"))
     banner = page.locator('.banner[data-name="gateway"]')
-    gateway_of_all.do(lambda gateway: gateway.restart(down_s=1.5))
-    expect(banner).to_contain_text("no connection to the gateway")
-    expect(page.locator("body")).to_have_attribute("data-stale", "yes")
-    expect(page.locator("#link")).not_to_have_text("Gateway ready")
+
+    def goes(gateway: GatewaySimulator) -> None:
+        gateway.inject(Refuse())
+        gateway.cut()
+
+    # it stays away until the page has shown that, however long a busy machine takes
+    gateway_of_all.do(goes)
+    try:
+        expect(banner).to_contain_text("no connection to the gateway")
+        expect(page.locator("body")).to_have_attribute("data-stale", "yes")
+        expect(page.locator("#link")).not_to_have_text("Gateway ready")
+    finally:
+        gateway_of_all.do(lambda gateway: gateway.clear_faults())
     expect(page.locator("#link")).to_have_text("Gateway ready")
     expect(banner).to_have_count(0)
     expect(page.locator("body")).to_have_attribute("data-stale", "no")
@@ -422,7 +439,7 @@ def test_a_lost_bridge_is_shown_at_once_and_the_page_comes_back_where_it_was(
     page.context.set_offline(False)
     expect(page.locator("#link")).to_have_text("Gateway ready")
     expect(banner).to_have_count(0)
-    assert any('"quotes:AAPL"' in said and '"resume"' in said for said in seen.sent)
+    until(page, lambda: any('"quotes:AAPL"' in one and '"resume"' in one for one in seen.sent))
 
 
 # --- who cannot see it, or has little room -----------------------------------------------------
@@ -440,7 +457,8 @@ def test_axe_finds_nothing_and_nothing_is_cut_off(
     try:
         expect(page.locator("html")).to_have_attribute("data-theme", scheme)
         expect(page.locator("#positions-rows tbody tr")).not_to_have_count(0)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        # a chart takes its new size in the next frame
+        until(page, lambda: page.evaluate("document.documentElement.scrollWidth") <= width)
         assert broken(page) == []
         if (scheme, width) not in {("light", 1440), ("dark", 360)}:
             return
@@ -510,7 +528,7 @@ def test_a_live_account_is_told_from_paper_by_colour_and_word(open_page: Open) -
     page.route_web_socket("**/v1/ws", as_live)
     page.reload()
     expect(page.locator("#mode")).to_have_text("LIVE ACCOUNT: REAL MONEY")
-    assert page.title().startswith("LIVE")
+    expect(page).to_have_title(re.compile("^LIVE"))
     assert colour() != paper
     page.get_by_label("Limit price").fill("1.13")
     page.get_by_role("button", name="Preview order").click()

@@ -82,7 +82,7 @@ def test_it_describes_itself(bridge: Served) -> None:
 
 def test_a_web_socket_brings_quotes(bridge: Served) -> None:
     socket = bridge.follow("/ws/quotes/AAPL")
-    told = json.loads(socket.recv(30))
+    told = json.loads(socket.recv(60))
     assert (told["type"], told["symbol"], told["seq"]) == ("quote", "AAPL", 1)
     assert told["bid"] < told["ask"]
 

@@ -14,8 +14,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 
 from ibkr_connector.bridge.topics import Topic
-from ibkr_connector.simulator import HostedSimulator
-from kit.bridge import Make, Served
+from ibkr_connector.simulator import Drop, HostedSimulator
+from kit.bridge import Make, Served, until
 
 RESTING: dict[str, Any] = {
     "symbol": "AAPL",
@@ -60,6 +60,12 @@ def flood(bridge: Served, name: str, messages: int, *, size: int = 1) -> Topic:
 
     bridge.do(write)
     return topic
+
+
+def hush(gateway: HostedSimulator) -> None:
+    """Let no quote come any more but those of a flood."""
+    for reply in ("TickPrice", "TickSize", "TickString", "TickGeneric"):
+        gateway.do(lambda gw, reply=reply: gw.inject(Drop(reply=reply)))  # type: ignore[misc]
 
 
 def test_quotes_come_with_numbers_that_have_no_gap(bridge: Served) -> None:
@@ -179,11 +185,14 @@ def test_who_comes_back_in_time_misses_nothing(bridge: Served) -> None:
     assert (told["type"], told["seq"]) == ("quote", last + 1)
 
 
-def test_who_comes_back_too_late_is_told_how_much_is_gone(make_bridge: Make) -> None:
+def test_who_comes_back_too_late_is_told_how_much_is_gone(
+    make_bridge: Make, lively_gateway: HostedSimulator
+) -> None:
     bridge = make_bridge(replay_events=16)
     socket = bridge.follow()
     begun = subscribe(socket, "quotes:AAPL")
     hear(socket, of("quote"))
+    hush(lively_gateway)
     flood(bridge, "quotes:AAPL", 40)
     back = bridge.follow()
     subscribe(back, "quotes:AAPL", resume={"epoch": begun["epoch"], "seq": 1})
@@ -196,13 +205,17 @@ def test_who_comes_back_too_late_is_told_how_much_is_gone(make_bridge: Make) -> 
     assert hear(other, of("gap"))[-1]["missed"] is None
 
 
-def test_a_slow_reader_is_told_and_costs_no_memory(make_bridge: Make) -> None:
+def test_a_slow_reader_is_told_and_costs_no_memory(
+    make_bridge: Make, lively_gateway: HostedSimulator
+) -> None:
     bridge = make_bridge(replay_events=16)
     # small buffers between the two, so that a reader is slow soon
     narrow = plain_socket.create_connection((bridge.host, bridge.port))
     narrow.setsockopt(plain_socket.SOL_SOCKET, plain_socket.SO_RCVBUF, 4096)
     slow = bridge.follow(sock=narrow, max_queue=1)
     subscribe(slow, "quotes:AAPL")
+    begun = hear(slow, of("quote"))[-1]["seq"]
+    hush(lively_gateway)
     topic = flood(bridge, "quotes:AAPL", 4000, size=4000)
     quick = bridge.follow()
     subscribe(quick, "quotes:AAPL")
@@ -211,7 +224,7 @@ def test_a_slow_reader_is_told_and_costs_no_memory(make_bridge: Make) -> None:
     assert told[-1]["missed"] > 1000
     after = hear(slow, of("quote"))[-1]["seq"]
     seqs = [one["seq"] for one in told if "seq" in one]
-    assert after == (seqs[-1] if seqs else 0) + told[-1]["missed"] + 1
+    assert after == (seqs[-1] if seqs else begun) + told[-1]["missed"] + 1
     assert len(topic.since(0)) == 16
 
 
@@ -356,23 +369,36 @@ def test_a_cut_connection_is_told_in_the_stream_and_mended(
     assert hear(socket, of("quote"))
 
 
-def test_the_end_is_told_and_running_requests_are_answered(make_bridge: Make) -> None:
-    bridge = make_bridge()
+def test_the_end_is_told_and_running_requests_are_answered(
+    make_bridge: Make, lively_gateway: HostedSimulator
+) -> None:
+    bridge = make_bridge(shutdown_s=120)
     socket, older = bridge.follow(), bridge.follow("/ws/quotes/AAPL")
     subscribe(socket, "status")
     answers: list[Any] = []
-    waits = {**RESTING, "wait": "filled", "timeout_s": 1.5}
+    waits = {**RESTING, "wait": "filled", "timeout_s": 300}
     waiting = threading.Thread(target=lambda: answers.append(bridge.post("/v1/orders", waits)))
     waiting.start()
     hear_order = bridge.follow()
     subscribe(hear_order, "account")
-    while not bridge.get("/v1/orders?open_only=true").json["items"]:
-        pass
-    bridge.stop()
-    waiting.join(60)
-    assert [answer.status for answer in answers] == [202]
+    placed: list[Any] = []
+
+    def is_placed() -> bool:
+        placed[:] = bridge.get("/v1/orders?open_only=true").json["items"]
+        return bool(placed)
+
+    until(is_placed)
+    stopping = threading.Thread(target=bridge.stop)
+    stopping.start()
     for one in (socket, older):
         assert hear(one, of("closing"))[-1]["code"] == 1012
+    # the end has begun, and the request goes on until its order is filled
+    lively_gateway.do(lambda gw: gw.fill_order(1, placed[0]["order_id"]))
+    lively_gateway.do(lambda gw: gw.flush())
+    waiting.join(60)
+    stopping.join(120)
+    assert [(answer.status, answer.json["status"]) for answer in answers] == [(201, "filled")]
+    for one in (socket, older):
         with pytest.raises(ConnectionClosed) as told:
             one.recv(60)
         assert told.value.rcvd is not None

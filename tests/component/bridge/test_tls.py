@@ -6,6 +6,7 @@ import http.client
 import json
 import runpy
 import ssl
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -118,14 +119,22 @@ def test_a_web_socket_goes_the_same_way(secured: tuple[Served, ssl.SSLContext]) 
     bridge, trusting = secured
     said = {"Authorization": f"Bearer {TOKEN}"}
     where = f"wss://{bridge.host}:{bridge.port}/v1/ws"
-    with connect(where, ssl=trusting, additional_headers=said, proxy=None) as socket:
-        assert json.loads(socket.recv(30))["type"] == "hello"
+    said_so: dict[str, Any] = {"additional_headers": said, "proxy": None}
+    with connect(where, ssl=trusting, open_timeout=60, ping_interval=None, **said_so) as socket:
+        assert json.loads(socket.recv(60))["type"] == "hello"
 
 
 def test_the_health_check_of_the_image_finds_it(
     secured: tuple[Served, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bridge, _ = secured
+    ask = urllib.request.urlopen
+
+    def patiently(url: str, *, timeout: float, context: ssl.SSLContext) -> Any:
+        assert timeout < 5  # a health check is over before Docker gives it up
+        return ask(url, timeout=60, context=context)
+
+    monkeypatch.setattr(urllib.request, "urlopen", patiently)
     monkeypatch.setenv("IBKR_BRIDGE_PORT", str(bridge.port))
     monkeypatch.setenv("IBKR_BRIDGE_TLS_CERTIFICATE", "there is one")
     with pytest.raises(SystemExit) as ended:

@@ -21,7 +21,7 @@ from ibkr_connector.facades import Blocking
 from ibkr_connector.model.advisor import AdvisorGroup, AllocationMethod, GroupMember
 from ibkr_connector.simulator import GatewaySimulator, HostedSimulator
 from kit.account_desk import FIRM
-from kit.bridge import Answer, Make, Served
+from kit.bridge import Answer, Make, Served, until
 
 DAY = "2026-11-18T15:00:00Z"
 SPAN = {"start": "2026-11-17T14:30:00Z", "end": "2026-11-17T14:31:00Z"}
@@ -97,7 +97,7 @@ def test_an_answer_is_as_it_is_described(
     schema: Any, path: str, parts: dict[str, Any], query: dict[str, Any]
 ) -> None:
     case = schema[path]["GET"].Case(path_parameters=parts, query=query)
-    answer = case.call_and_validate(checks=CHECKS, headers={"Connection": "close"})
+    answer = case.call_and_validate(checks=CHECKS, headers={"Connection": "close"}, timeout=200)
     assert answer.status_code == 200, answer.text
 
 
@@ -180,9 +180,8 @@ def test_a_download_goes_on_by_itself_and_is_read_from_the_store(bridge: Served)
     begun = bridge.post("/v1/downloads", wish)
     assert (begun.status, begun.json["state"]) == (202, "running")
     where = begun.headers["location"]
-    while (told := bridge.get(where).json)["state"] == "running":
-        pass
-    good, bad = told["rows"]
+    until(lambda: bridge.get(where).json["state"] != "running")
+    good, bad = bridge.get(where).json["rows"]
     assert (good["state"], bad["state"]) == ("done", "failed")
     assert good["bars"] > 0
     assert bad["problem"]["type"].endswith("contract-not-found")
@@ -223,21 +222,24 @@ def test_what_fills_cost_is_told_from_the_journal(
 ) -> None:
     order = {"symbol": "AAPL", "action": "BUY", "quantity": 1, "order_type": "MKT"}
     report = bridge.post("/v1/orders", {**order, "wait": "filled"}).json
-    row = None
-    while row is None:
-        # the journal is a moment behind what was answered
+    told: list[Any] = []
+
+    def is_written() -> bool:
         rows = bridge.get("/v1/fills/analysis").json["items"]
-        row = next((one for one in rows if one["order_id"] == report["order_id"]), None)
+        told[:] = [one for one in rows if one["order_id"] == report["order_id"]]
+        return bool(told)
+
+    until(is_written)  # the journal is a moment behind what was answered
+    (row,) = told
     assert row["average_price"] == report["avg_fill_price"]
     assert bridge.get("/v1/fills/analysis?since=2030-01-01T00:00:00Z").json["items"] == []
     # the market at arrival is asked for of the rows of a page, and of no others
     bridge.post("/v1/orders", {**order, "wait": "filled"})
-    while len(bridge.get("/v1/fills/analysis").json["items"]) < 2:
-        pass
+    until(lambda: len(bridge.get("/v1/fills/analysis").json["items"]) >= 2)
     before = asked_for_seconds(gateway_of_all)
-    told = bridge.get("/v1/fills/analysis?arrival=true&limit=1").json
-    assert (len(told["items"]), told["next"] is None) == (1, False)
-    assert told["items"][0]["slippage_bps"] is not None
+    page = bridge.get("/v1/fills/analysis?arrival=true&limit=1").json
+    assert (len(page["items"]), page["next"] is None) == (1, False)
+    assert page["items"][0]["slippage_bps"] is not None
     assert asked_for_seconds(gateway_of_all) == before + 1
 
 

@@ -277,7 +277,7 @@ async def test_orders_that_wait_for_their_turn_on_the_wire_are_stopped_too(
     ibkr_gateway: HostedSimulator, make_connector: Make, config: Path
 ) -> None:
     limits(config)
-    # ten messages a second: some of the orders leave at once, and the last would in a quarter of a minute
+    # ten messages a second: some of the orders leave at once, the last in a quarter of a minute
     pace: dict[str, Any] = {"messages_per_second": 10, "order_ack_timeout_s": 60.0}
     async with make_connector(ibkr_gateway.port, **pace) as ib:
         asked = [order(quantity=1, limit_price="50.00")] * 150
