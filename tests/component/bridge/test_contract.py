@@ -38,7 +38,9 @@ OPERATIONS = [
 @pytest.fixture(scope="module")
 def schema(bridge: Served) -> Any:
     """Return the description as the bridge serves it."""
-    return schemathesis.openapi.from_url(f"http://{bridge.host}:{bridge.port}/openapi.json")
+    return schemathesis.openapi.from_url(
+        f"http://{bridge.host}:{bridge.port}/openapi.json", timeout=200
+    )
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])

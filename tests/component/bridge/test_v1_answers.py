@@ -89,7 +89,9 @@ CHECKS = [status_code_conformance, content_type_conformance, response_schema_con
 @pytest.fixture(scope="module")
 def schema(bridge: Served) -> Any:
     """Return the description as the bridge serves it."""
-    return schemathesis.openapi.from_url(f"http://{bridge.host}:{bridge.port}/openapi.json")
+    return schemathesis.openapi.from_url(
+        f"http://{bridge.host}:{bridge.port}/openapi.json", timeout=200
+    )
 
 
 @pytest.mark.parametrize(("path", "parts", "query"), ASKED)
