@@ -93,6 +93,8 @@ def desk_of(gateway: HostedSimulator, folder: Path, *, tokens: dict[str, str]) -
         order_ack_timeout_s=60.0,
         reconnect_base_s=0.05,
         reconnect_cap_s=1.0,
+        # whoever runs it at night, New York's, would wait for the end of a planned outage
+        reset_windows="none",
         state_dir=folder / "journal",
     )
     given = settings_of(auto_connect=False, token_file=file)

@@ -48,7 +48,7 @@ def postgres_server(programs: Path) -> Iterator[str]:
         )
         with held_port() as port:
             options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories="
-            control: list[Path | str] = [programs / "pg_ctl", "-D", data, "-w", "-s"]
+            control: list[Path | str] = [programs / "pg_ctl", "-D", data, "-w", "-t", "600", "-s"]
             log = Path(folder) / "log"
             subprocess.run([*control, "-l", log, "-o", options, "start"], check=True, user=user)
             try:

@@ -32,8 +32,10 @@ CALM = f"rules: {{{', '.join(f'{kind}: {{enabled: false}}' for kind in BUSY)}}}"
 
 @pytest.fixture(autouse=True)
 def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give the command line a wide terminal."""
+    """Give the command line a wide terminal, and the time of a busy machine."""
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("IBKR_CONNECT_TIMEOUT_S", "60")
+    monkeypatch.setenv("IBKR_SYNC_TIMEOUT_S", "60")
 
 
 def alerts_to(service: AlertService, directory: Path) -> AlertSettings:

@@ -80,6 +80,8 @@ def bridge(
             request_timeout_s=60.0,
             order_ack_timeout_s=60.0,
             reconnect_base_s=0.05,
+            # nor does the hour at which it runs make a difference
+            reset_windows="none",
             state_dir=folder / "journal",
         )
     given = settings_of(auto_connect=False)

@@ -27,6 +27,9 @@ from ibkr_connector.cli.app import app
 CODE = "from ibkr_connector.cli import main; raise SystemExit(main())"
 DOCS = Path(__file__).parents[3] / "docs"
 
+PATIENT = {f"IBKR_{name}_TIMEOUT_S": "60" for name in ("CONNECT", "SYNC", "REQUEST", "ORDER_ACK")}
+"""No deadline that a busy machine misses."""
+
 Serve = Callable[..., tuple[subprocess.Popen[str], str]]
 
 
@@ -38,7 +41,7 @@ def serve() -> Iterator[Serve]:
     def start(*arguments: str, **variables: str) -> tuple[subprocess.Popen[str], str]:
         process = subprocess.Popen(
             [sys.executable, "-c", CODE, "serve", "--port", "0", "--json", *arguments],
-            env={**os.environ, **variables},
+            env={**os.environ, **PATIENT, **variables},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
