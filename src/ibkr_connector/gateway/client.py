@@ -115,6 +115,11 @@ class Socket(Connection):
         """The buffer is empty: the system has taken every byte."""
         self._flushed.set()
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether what is written from now on goes nowhere, whether or not that was told yet."""
+        return self.transport is None or bool(self.transport.is_closing())
+
     async def flushed(self) -> None:
         """Return when no byte waits in this process, or when there is no socket any more."""
         while self.transport is not None and not self._flushed.is_set():
@@ -366,7 +371,7 @@ class GatewayClient(Client):
         """
         async with self._order_turn:
             await self.conn.flushed()
-            if self.conn.transport is None or not self.isConnected():
+            if self.conn.is_ending or not self.isConnected():
                 raise NotConnectedError(
                     "the session ended before anything was sent",
                     disposition=SendDisposition.UNSENT,
@@ -376,7 +381,7 @@ class GatewayClient(Client):
             self.conn.sendMsg(b"".join([frame(message.encode()) for message in messages]))
             self._timeQ.extend([asyncio.get_running_loop().time()] * len(messages))
             await self.conn.flushed()
-            if self.conn.transport is None:
+            if self.conn.is_ending:
                 raise ConnectionLostError(
                     "the session ended while the order was being written",
                     replay_safe=False,
