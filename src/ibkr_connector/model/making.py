@@ -35,25 +35,29 @@ if TYPE_CHECKING:
     from dataclasses import dataclass
 else:
 
-    def dataclass(kind=None, /, *, frozen=False, slots=False, kw_only=False, eq=True, repr=True):
+    def dataclass(
+        kind=None, /, *, frozen=False, slots=False, kw_only=False, eq=True, repr=True, **more
+    ):
         """Make a dataclass, as that of the standard library does, in less time."""
 
         def made(kind):
-            own = vars(kind).values()
+            own = vars(kind)
             if (
-                not slots
+                more
+                or (frozen and not slots)
                 or any(hasattr(base, "__dataclass_fields__") for base in kind.__bases__)
-                or any(isinstance(one, Field) and not one.init for one in own)
+                or any(isinstance(one, Field) and not one.init for one in own.values())
             ):
                 # fields that are inherited, or that nobody gives, are more than is known here
                 usual = dataclasses.dataclass(
-                    frozen=frozen, slots=slots, kw_only=kw_only, eq=eq, repr=repr
+                    frozen=frozen, slots=slots, kw_only=kw_only, eq=eq, repr=repr, **more
                 )
                 return usual(kind)
             # else the standard library would compile `__init__` to show it
-            kind.__doc__ = kind.__doc__ or f"{kind.__name__}({', '.join(kind.__annotations__)})"
+            names = own.get("__annotations__", ())
+            kind.__doc__ = kind.__doc__ or f"{kind.__name__}({', '.join(names)})"
             bare = dataclasses.dataclass(
-                init=False, repr=False, eq=False, slots=True, kw_only=kw_only
+                init=False, repr=False, eq=False, slots=slots, kw_only=kw_only
             )(kind)
             return _with_methods(bare, frozen=frozen, eq=eq, repr=repr)
 
