@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -28,7 +28,10 @@ from .small_file import sync_directory, write_small_file
 __all__ = ["NAME", "KillState", "KillSwitch"]
 
 NAME: Final = "kill-switch.json"
+DONE: Final = "kill-switch-done.json"
 TURN: Final = "kill-switch.lock"
+
+_UNREADABLE: Final = (OSError, ValueError, KeyError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +75,9 @@ class KillSwitch:
     def __init__(self, directory: Path, *, clock: Clock, by_setting: bool = False) -> None:
         self._path = directory / NAME
         self._name = str(self._path)
+        # of its own, so that whoever says that all is done overwrites nothing that was asked since
+        self._done_path = directory / DONE
+        self._done_name = str(self._done_path)
         self._clock = clock
         self._by_setting = by_setting
         self.turn: Final = FileLock(directory / TURN)
@@ -133,7 +139,7 @@ class KillSwitch:
                 within if flatten else None,
             ),
         )
-        self._write(state)
+        self._write(NAME, self._engaged(state))
         return state
 
     def release(self) -> None:
@@ -146,6 +152,7 @@ class KillSwitch:
         """
         try:
             self._path.unlink(missing_ok=True)
+            self._done_path.unlink(missing_ok=True)
             if self._path.parent.is_dir():
                 sync_directory(self._path.parent)
         except OSError as error:
@@ -160,10 +167,13 @@ class KillSwitch:
             )
 
     def note_done(self, state: KillState) -> None:
-        """Remember that what was asked for with the switch is done, unless it changed meanwhile."""
-        now = self._file_state()
-        if now is not None and now.key == state.key:
-            self._write(replace(now, done_at=self._clock.utcnow()))
+        """
+        Remember that what was asked for with the switch is done; what is asked for since is not.
+
+        Raises:
+            ConfigurationError: The file could not be written.
+        """
+        self._write(DONE, {"key": state.key, "done_at": self._clock.utcnow().isoformat()})
 
     def _file_state(self) -> KillState | None:
         try:
@@ -174,37 +184,57 @@ class KillSwitch:
         except OSError as error:
             self._mark = None
             return KillState(reason=f"{NAME} cannot be looked at ({error.strerror})")
-        mark = (found.st_mtime_ns, found.st_ino, found.st_size)
+        mark = (found.st_mtime_ns, found.st_ino, found.st_size, *self._done_mark())
         if mark != self._mark or self._state is None:
             self._state = self._read()
             self._mark = mark
         return self._state
 
+    def _done_mark(self) -> tuple[int, ...]:
+        try:
+            found = os.stat(self._done_name)  # noqa: PTH116  # as above
+        except OSError:
+            return ()
+        return found.st_mtime_ns, found.st_ino, found.st_size
+
     def _read(self) -> KillState:
         try:
-            return _state(json.loads(self._path.read_text("utf-8")))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            state = _state(json.loads(self._path.read_text("utf-8")))
+        except _UNREADABLE as error:
             return KillState(reason=f"{NAME} cannot be read ({type(error).__name__})")
+        if state.done_at is not None:
+            return state  # an earlier version has written it there
+        return replace(state, done_at=self._done_at(state.key))
 
-    def _write(self, state: KillState) -> None:
-        row = {
+    def _done_at(self, key: str) -> datetime | None:
+        """Return when it was done; `None` when it was not, or when that cannot be read."""
+        try:
+            row = json.loads(self._done_path.read_text("utf-8"))
+            return _time(row["done_at"]) if row["key"] == key else None
+        except _UNREADABLE:
+            return None
+
+    def _engaged(self, state: KillState) -> dict[str, Any]:
+        return {
             "reason": state.reason,
             "at": None if state.at is None else state.at.isoformat(),
             "cancel": state.cancel,
             "flatten": state.flatten,
             "everyone": state.everyone,
             "key": state.key,
-            "done_at": None if state.done_at is None else state.done_at.isoformat(),
             "asked_at": None if state.asked_at is None else state.asked_at.isoformat(),
             "cancel_in": state.cancel_in,
             "flatten_in": state.flatten_in,
         }
+
+    def _write(self, name: str, row: Mapping[str, Any]) -> None:
         try:
-            write_small_file(self._path, json.dumps(row, indent=2) + "\n")
+            write_small_file(self._path.with_name(name), json.dumps(row, indent=2) + "\n")
         except OSError as error:
+            said = "the kill switch is NOT engaged by this call; stop the program instead"
             raise ConfigurationError(
-                f"cannot write {self._path.name}: {error.strerror or error}",
-                hint="the kill switch is NOT engaged by this call; stop the program instead",
+                f"cannot write {name}: {error.strerror or error}",
+                hint=said if name == NAME else None,
             ) from error
         self._mark = None
 
@@ -225,7 +255,7 @@ def _state(row: Any) -> KillState:
         flatten=row["flatten"],
         everyone=everyone,
         key=str(row["key"]),
-        done_at=_time(row["done_at"]),
+        done_at=_time(row.get("done_at")),
         cancel_in=_names(row.get("cancel_in", [])),
         flatten_in=_names(row.get("flatten_in", [])),
         asked_at=_time(row.get("asked_at")),

@@ -284,6 +284,8 @@ def _open_database(path: Path) -> sqlite3.Connection:
         database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
+        # on macOS a flush that does not ask for this stays in the memory of the disk
+        database.execute("PRAGMA fullfsync = ON")
         # a flush is much faster where the write-ahead file need not grow: `_tidy` begins it anew
         # early; sqlite itself would do that within a commit, for which orders wait
         database.execute("PRAGMA wal_autocheckpoint = 0")

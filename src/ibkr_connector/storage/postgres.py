@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -46,6 +47,19 @@ _NO_ADDRESS: Final = "postgresql://?"
 
 _CONNECT_S: Final = 10.0
 _COMMAND_S: Final = 10.0
+
+_SESSION: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "application_name": "ibkr-connector",
+        "synchronous_commit": "on",
+        # over a quiet night routers forget a line on which nothing moves, some after six minutes,
+        # and the first order of the morning would find the journal gone
+        "tcp_keepalives_idle": "60",
+        "tcp_keepalives_interval": "10",
+        "tcp_keepalives_count": "6",
+    }
+)
+"""What the session that writes asks of the server."""
 
 _SCHEMA: Final = f"""
 CREATE TABLE ibkr_journal_entries (
@@ -312,7 +326,7 @@ async def _connected(place: PostgresPlace) -> Any:
         place.url,
         timeout=_CONNECT_S,
         command_timeout=_COMMAND_S,
-        server_settings={"synchronous_commit": "on", "application_name": "ibkr-connector"},
+        server_settings=dict(_SESSION),
     )
 
 

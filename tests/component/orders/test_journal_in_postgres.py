@@ -20,7 +20,7 @@ from ibkr_connector.orders.journal import Journal, check, read, verify
 from ibkr_connector.orders.notes import Denied, Intended, Moved, Opened
 from ibkr_connector.orders.states import Event, State
 from ibkr_connector.simulator import GatewaySimulator
-from ibkr_connector.storage.postgres import PostgresPlace
+from ibkr_connector.storage.postgres import PostgresLog, PostgresPlace
 from kit.order_desk import NOON, ticket
 from kit.order_socket import wire
 from kit.postgres import on_a_server
@@ -203,3 +203,16 @@ async def test_a_server_that_is_not_there_is_a_mistake_of_the_configuration(
 def test_where_it_is_is_told_without_the_password() -> None:
     place = PostgresPlace(url="postgresql://me:secret@db.example:5432/trading", name="paper")
     assert str(place) == "paper at postgresql://db.example/trading"
+
+
+@on_a_server
+async def test_a_line_on_which_nothing_is_written_for_a_night_is_kept_alive(
+    place: PostgresPlace,
+) -> None:
+    log = await asyncio.to_thread(PostgresLog.open, place)
+    try:
+        # the thread that writes rests, so its loop is anybody's
+        asked = log._connection.fetchval("SHOW tcp_keepalives_idle")
+        assert await asyncio.to_thread(log._loop.run_until_complete, asked) == "60"
+    finally:
+        await asyncio.to_thread(log.close)

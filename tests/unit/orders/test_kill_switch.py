@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from ibkr_connector.clock import ManualClock
 from ibkr_connector.errors import ConfigurationError, TradingHaltedError
-from ibkr_connector.orders.kill_switch import NAME, KillSwitch
+from ibkr_connector.orders.kill_switch import NAME, KillState, KillSwitch
+from ibkr_connector.orders.small_file import write_small_file
 from kit.order_desk import NOON
 
 
@@ -129,3 +131,43 @@ def test_to_cancel_the_orders_of_everyone_besides_closes_in_no_further_account(
     kill.engage("one", flatten=True, accounts=["DU1"])
     state = kill.engage("theirs are in the way", everyone=True)
     assert (state.flatten, state.flatten_in, state.cancel_in) == (True, ("DU1",), ())
+
+
+def test_the_word_that_all_is_done_takes_nothing_back_that_is_asked_for_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, other = (switch(tmp_path) for _ in range(2))
+    writing = "ibkr_connector.orders.kill_switch.write_small_file"
+    state = mine.engage("out", cancel=True)
+    asked: list[KillState] = []
+
+    def meanwhile(path: Path, text: str) -> None:
+        if not asked:
+            monkeypatch.setattr(writing, write_small_file)
+            asked.append(other.engage("all out", flatten=True))
+        write_small_file(path, text)
+
+    monkeypatch.setattr(writing, meanwhile)
+    mine.note_done(state)
+    for one in (mine, other):
+        now = one.state()
+        assert now is not None
+        assert (now.key, now.flatten, now.asks) == (asked[0].key, True, True)
+    mine.note_done(asked[0])
+    now = other.state()
+    assert now is not None
+    assert not now.asks
+    mine.release()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_an_earlier_version_says_itself_that_all_is_done(tmp_path: Path) -> None:
+    one = switch(tmp_path)
+    one.engage("out", cancel=True)
+    path = tmp_path / NAME
+    row = json.loads(path.read_text())
+    del row["asked_at"]
+    path.write_text(json.dumps({**row, "done_at": "2026-11-18T15:00:00+00:00"}))
+    state = one.state()
+    assert state is not None
+    assert (state.asks, state.asked_at) == (False, None)

@@ -368,3 +368,13 @@ def test_what_a_start_needs_is_read_in_order(path: Path) -> None:
     found = read_since(path, 6, keys=["live"], loose="loose")
     assert [entry.seq for entry in found] == [2, 3, 4, 5, 6, 7, 8]
     assert [entry.seq for entry in read_since(path, 6, keys=[], loose="none")] == [4, 6, 7, 8]
+
+
+def test_each_commit_is_flushed_to_the_disk_itself(path: Path) -> None:
+    log = AppendLog.open(path)
+    try:
+        asked = ("journal_mode", "synchronous", "fullfsync")
+        said = [log._database.execute(f"PRAGMA {name}").fetchone()[0] for name in asked]
+    finally:
+        log.close()
+    assert said == ["wal", 2, 1]
