@@ -78,8 +78,14 @@ class AppendLog(Writer):
     """The writing end of a log in a file; made by `open`, ended by `close`."""
 
     def __init__(
-        self, database: sqlite3.Connection, lock: sqlite3.Connection, head: tuple[int, str]
+        self,
+        path: Path,
+        database: sqlite3.Connection,
+        *,
+        lock: sqlite3.Connection,
+        head: tuple[int, str],
     ) -> None:
+        self._files = (path, path.with_name(f"{path.name}-wal"))
         self._database = database
         self._lock = lock
         self._pages = 0
@@ -116,9 +122,13 @@ class AppendLog(Writer):
         except BaseException:
             lock.close()
             raise
-        return cls(database, lock, head)
+        return cls(path, database, lock=lock, head=head)
 
     def _insert(self, rows: Sequence[Row]) -> None:
+        for file in self._files:
+            if _is_gone(file):
+                # the system would go on writing to what no start finds again
+                raise ConfigurationError(f"{file.name} was removed while it was in use")
         self._pages += _PAGES_OF_A_COMMIT + sum(1 + len(row[6]) // _PAGE for row in rows)
         if len(rows) == 1:
             # one statement is a transaction of its own, in one turn of the database and not three
@@ -145,6 +155,16 @@ class AppendLog(Writer):
     def _let_go(self) -> None:
         self._database.close()
         self._lock.close()
+
+
+def _is_gone(file: Path) -> bool:
+    try:
+        file.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False  # nobody knows
+    return False
 
 
 def read_entries(path: Path, *, key: str | None = None, limit: int | None = None) -> list[Entry]:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
+import pytest
+
+from ibkr_connector.errors import OrderError, TradingHaltedError
+from ibkr_connector.model.contracts import stock
+from ibkr_connector.model.orders import Action, SendDisposition, limit_order
 from ibkr_connector.orders.history import read_orders
 from ibkr_connector.orders.journal import verify
 from ibkr_connector.simulator import GatewaySimulator, HostedSimulator
 from ibkr_connector.simulator.wire.requests import PlaceOrder
 from kit.order_cramped import trade_cramped
+from kit.order_socket import wire
+
+REST: Final = limit_order(stock("AAPL"), Action.BUY, 5, limit_price=Decimal(50))
 
 
 def sent(gateway: HostedSimulator) -> list[str]:
@@ -59,3 +69,19 @@ def test_a_read_only_journal_is_refused_at_the_start_and_nothing_is_sent() -> No
         assert audit["entries"] > len(before)
         Path(folder).chmod(0o755)
         assert [order.report.order_ref for order in read_orders(path)] == before
+
+
+@pytest.mark.parametrize("gone", ["", "-wal"])
+async def test_no_order_goes_while_its_intent_would_be_in_a_file_that_nobody_finds(
+    tmp_path: Path, gone: str
+) -> None:
+    path = tmp_path / "orders.sqlite3"
+    async with GatewaySimulator() as gateway, wire(gateway, path) as desk:
+        await desk.desk.place(REST)
+        path.with_name(f"{path.name}{gone}").unlink()
+        with pytest.raises(OrderError, match="was removed") as refused:
+            await desk.desk.place(REST)
+        assert refused.value.disposition is SendDisposition.UNSENT
+        with pytest.raises(TradingHaltedError):
+            await desk.desk.place(REST)
+        assert len(tuple(gateway.venue.open_orders())) == 1
