@@ -651,6 +651,7 @@ class Engine:
         )
 
     def _take_paid_in(self) -> None:
+        self.equity.refresh()
         if self._supervisor.state is ConnectionState.READY:
             take_paid_in(
                 self._settings.state_dir,

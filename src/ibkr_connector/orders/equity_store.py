@@ -3,6 +3,8 @@ The marks that losses are measured against, kept in the state directory.
 
 A restart must not forget what the day began with, so the marks are on disk. A file that cannot be
 read makes them unknown, and a rule that needs them then lets nothing be opened.
+Programs of one directory share the file: what one of them was told, as of money that was paid in,
+the others take over (`refresh`), and nobody writes over what he has not read.
 """
 
 from __future__ import annotations
@@ -44,6 +46,7 @@ class EquityStore:
         self._told: tuple[str, ...] = ()
         self._settled: dict[str, _Settled] = {}
         self._is_broken = False
+        self._seen: tuple[int, ...] | None = None
         self.keeps_always = False
         """Whether marks are kept although no loss limit needs them."""
         self._read()
@@ -76,6 +79,10 @@ class EquityStore:
             self.keeps_always or watches_losses(limits) or (known is not None and known.is_reached)
         )
         if self._is_broken or not is_of_use:
+            return
+        if self.refresh():
+            known = self._marks.get(account)
+        if self._is_broken:
             return
         day = now.astimezone(_DAY).date()
         before = known
@@ -113,6 +120,7 @@ class EquityStore:
         Returns:
             The marks from now on; `None` when nothing is remembered that could be wrong.
         """
+        self.refresh()
         before = self.marks(account)
         if before is None or (key and key in self._told):
             return before
@@ -139,11 +147,29 @@ class EquityStore:
             self._marks.pop(account, None)
         self._write()
 
+    def refresh(self) -> bool:
+        """Take over what another program has written since; tell whether there was anything."""
+        seen = self._look()
+        if seen is None or seen == self._seen:
+            return False
+        self._read()
+        return True
+
+    def _look(self) -> tuple[int, ...] | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_ino, found.st_size
+
     def _read(self) -> None:
+        # before it is read: what is written meanwhile is looked at again
+        self._seen = self._look()
         try:
             read = json.loads(self._path.read_text("utf-8"))
             self._told = tuple(map(str, read.pop(_TOLD, ())))
             self._marks = {account: _marks(row) for account, row in read.items()}
+            self._is_broken = False
         except FileNotFoundError:
             return
         except (
@@ -168,6 +194,7 @@ class EquityStore:
             rows[_TOLD] = self._told
         try:
             write_small_file(self._path, json.dumps(rows))
+            self._seen = self._look()
         except OSError as error:
             # the marks are still known here; what is lost is what a restart would know
             _log.warning("cannot write %s: %s", self._path.name, error)

@@ -79,7 +79,8 @@ async def test_no_order_goes_while_its_intent_would_be_in_a_file_that_nobody_fin
     async with GatewaySimulator() as gateway, wire(gateway, path) as desk:
         await desk.desk.place(REST)
         path.with_name(f"{path.name}{gone}").unlink()
-        with pytest.raises(OrderError, match="was removed") as refused:
+        # by this order's intent, or by what was still to be noted of the one before
+        with pytest.raises(OrderError, match="the journal cannot be written") as refused:
             await desk.desk.place(REST)
         assert refused.value.disposition is SendDisposition.UNSENT
         with pytest.raises(TradingHaltedError):

@@ -265,3 +265,48 @@ def test_the_status_says_why_only_closing_orders_go(tmp_path: Path) -> None:
     ]
     clock.advance(60)
     assert list(store.halts) == []
+
+
+def test_what_one_program_was_told_holds_for_all_that_share_the_file(tmp_path: Path) -> None:
+    clock = ManualClock(NOON)
+    one, other = (EquityStore(tmp_path, clock=clock) for _ in range(2))
+    for store in (one, other):
+        store.observe("DU1", Decimal(1_000), LIMITS)
+    _paid_in(one)
+    # a new peak is written, and not over what was told
+    other.observe("DU1", Decimal(1_600), LIMITS)
+    assert other.marks("DU1") == replace(_marks_of(one), peak=Decimal(1_600))
+    _paid_in(other)
+    assert one.refresh()
+    assert _marks_of(one) == _marks_of(other)
+    assert (_marks_of(one).day_start, _marks_of(one).peak) == (Decimal(1_500), Decimal(1_600))
+    assert not one.refresh()
+    other.observe("DU1", Decimal(1_390), LIMITS)
+    one.refresh()
+    assert one.halts == other.halts != ()
+
+
+def test_a_file_that_is_whole_again_is_read_again(tmp_path: Path) -> None:
+    store = EquityStore(tmp_path, clock=ManualClock(NOON))
+    store.observe("DU1", Decimal(1_000), LIMITS)
+    path = tmp_path / equity_store.NAME
+    whole = path.read_text()
+    path.write_text("{")
+    assert store.refresh()
+    assert store.is_broken
+    assert store.marks("DU1") is None
+    path.write_text(whole)
+    assert store.refresh()
+    assert _marks_of(store).day_start == Decimal(1_000)
+
+
+def _paid_in(store: EquityStore) -> None:
+    store.adjust(
+        "DU1", Decimal(500), arrived=NOON, worth=Decimal(1_500), limits=LIMITS, key="the same"
+    )
+
+
+def _marks_of(store: EquityStore) -> EquityMarks:
+    marks = store.marks("DU1")
+    assert marks is not None
+    return marks
