@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from ibkr_connector import IBKRConnector, Settings
+from ibkr_connector.clock import SystemClock
 from kit.ports import held_port
+
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +24,9 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
         if name.startswith("IBKR_") or name.startswith("MAX_"):
             monkeypatch.delenv(name)
+    # whoever runs them at night, New York's, would wait for the end of a planned outage
+    other_day = SystemClock().utcnow() + timedelta(days=3)
+    monkeypatch.setenv("IBKR_RESET_WINDOWS", f"{_DAYS[other_day.weekday()]} 12:00-12:01 UTC")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
@@ -32,7 +39,12 @@ def make_connector(tmp_path: Path) -> Callable[..., IBKRConnector]:
         given = {
             "port": port,
             "readonly": False,
+            # no deadline that a busy machine misses; who tests one sets it
             "connect_timeout_s": 60.0,
+            "sync_timeout_s": 60.0,
+            "request_timeout_s": 60.0,
+            "order_ack_timeout_s": 60.0,
+            "heartbeat_timeout_s": 60.0,
             "reconnect_base_s": 0.05,
             "state_dir": tmp_path / "journal",
             **settings,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from ibkr_connector import Quote
 from ibkr_connector.clock import ScaledClock
@@ -13,9 +14,23 @@ from ibkr_connector.simulator import HostedSimulator
 from ibkr_connector.simulator.exchange.commands import SetQuote
 from ibkr_connector.simulator.server import DEFAULT_START
 
-__all__ = ["AAPL", "asked", "busy", "gap_of", "hold", "until"]
+__all__ = [
+    "AAPL",
+    "asked",
+    "busy",
+    "comes",
+    "gap_of",
+    "has_asked",
+    "hold",
+    "said_all",
+    "until",
+]
+
+T = TypeVar("T")
 
 AAPL = 265598
+
+_PATIENCE_S = 120.0
 
 
 def busy(speed: float = 20.0) -> ScaledClock:
@@ -56,6 +71,30 @@ def asked(gateway: HostedSimulator, name: str, *, stream: bool = False) -> list[
         for request in log
         if type(request).__name__ == name and not (stream and request.request_id in snapshots)
     ]
+
+
+async def has_asked(
+    gateway: HostedSimulator, name: str, count: int, *, stream: bool = False
+) -> None:
+    """Wait until so many requests of one kind have been made."""
+    async with asyncio.timeout(_PATIENCE_S):
+        while len(asked(gateway, name, stream=stream)) < count:
+            await asyncio.sleep(0.001)
+
+
+async def said_all(gateway: HostedSimulator) -> None:
+    """Wait until the gateway has heard the last of all clients, who have left."""
+    async with asyncio.timeout(_PATIENCE_S):
+        while gateway.do(lambda simulator: len(simulator.connections)):
+            await asyncio.sleep(0.001)
+
+
+async def comes(ask: Callable[[], Awaitable[T]], fits: Callable[[T], bool]) -> T:
+    """Ask until an answer fits, and return it."""
+    async with asyncio.timeout(_PATIENCE_S):
+        while not fits(found := await ask()):
+            await asyncio.sleep(0.001)
+    return found
 
 
 async def until(stream: AsyncIterator[Any], fits: Callable[[Quote], bool]) -> Quote:

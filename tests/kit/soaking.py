@@ -111,10 +111,12 @@ class Soak:
         """Follow and trade for so long; the gateway restarts and the socket breaks by turns."""
         readers = [asyncio.ensure_future(self._read(stream)) for stream in self._streams()]
         trader = asyncio.ensure_future(self._trade())
-        began = time.perf_counter()
         try:
             await self._all_live()
+            # however long a slow machine takes for that
+            began = time.perf_counter()
             break_at = began + self.break_every_s / 2
+            reconnects = self.ib.get_connection_status().reconnect_count
             for number in range(1, samples + 1):
                 sample_at = began + seconds * number / samples
                 while (now := time.perf_counter()) < sample_at:
@@ -122,13 +124,18 @@ class Soak:
                     if now >= break_at:
                         break_at += self.break_every_s
                         await self._break()
+                        reconnects += 1
                     left = min(break_at, sample_at) - now
                     # somebody who ends before the end has failed
                     ended, _ = await asyncio.wait(
                         [*readers, trader], timeout=left, return_when=asyncio.FIRST_COMPLETED
                     )
                     assert not ended, ended
-                await self._all_live()
+                if number == samples and not self.breaks:
+                    # a slow machine has come to none
+                    await self._break()
+                    reconnects += 1
+                await self._all_live(reconnects=min(reconnects, 1))
                 self._sample(time.perf_counter() - began)
         finally:
             self.over.set()
@@ -185,13 +192,15 @@ class Soak:
             await asyncio.wait_for(self.over.wait(), seconds)
         return self.over.is_set()
 
-    async def _all_live(self) -> None:
+    async def _all_live(self, *, reconnects: int = 0) -> None:
         async with asyncio.timeout(180):
             while True:
                 states = await self.ib.stream_states()
                 live = sum(state.phase == "live" for state in states)
-                ready = self.ib.get_connection_status().state is ConnectionState.READY
-                if ready and live == STREAMS:
+                status = self.ib.get_connection_status()
+                is_ready = status.state is ConnectionState.READY
+                # a break that has not been noticed yet is none that is over
+                if is_ready and live == STREAMS and status.reconnect_count >= reconnects:
                     return
                 await self._is_over_within(0.1)
 

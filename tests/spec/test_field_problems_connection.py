@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
@@ -22,6 +21,7 @@ from typing import Any, Final
 import pytest
 
 from ibkr_connector.errors import ClientIdInUseError, NotConnectedError
+from ibkr_connector.gateway import session
 from ibkr_connector.gateway.stream_port import StreamKind
 from ibkr_connector.market.streaming import StreamWish
 from ibkr_connector.model.status import ConnectionState
@@ -143,19 +143,17 @@ async def test_row_1_whenever_the_socket_dies_one_loop_brings_it_back(
         assert len(up) == len(lost) + 1
 
 
-async def test_row_1_stop_ends_within_a_second(tmp_path: Path) -> None:
-    # a busy machine may stand still for a second now and then, but not each time
-    assert min([await stopping(tmp_path / f"{attempt}") for attempt in range(3)]) < 1.0
-
-
-async def stopping(path: Path) -> float:
-    async with nothing_left(), rig(path) as made:
+async def test_row_1_stop_ends_within_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # whoever waits for this, or for the clock, which stands still, waits for longer than a test may
+    monkeypatch.setattr(session, "_CLOSE_WITHIN_S", 3600.0)
+    async with nothing_left(), rig(tmp_path) as made:
         made.simulator.inject(Refuse())
         made.simulator.cut()
         await made.until(lambda: made.state is S.WAITING)
-        began = time.perf_counter()
-        await made.engine.aclose()
-        return time.perf_counter() - began
+        async with asyncio.timeout(60):
+            await made.engine.aclose()
 
 
 # --- 3, 4 ---------------------------------------------------------------------------------------

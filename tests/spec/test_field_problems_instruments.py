@@ -67,7 +67,15 @@ def test_every_row_names_tests_that_exist(row: int) -> None:
 
 @pytest.fixture
 async def ib(tmp_path: Path, ibkr_gateway: HostedSimulator) -> AsyncIterator[IBKRConnector]:
-    given: dict[str, Any] = {"port": ibkr_gateway.port, "readonly": False, "state_dir": tmp_path}
+    given: dict[str, Any] = {
+        "port": ibkr_gateway.port,
+        "readonly": False,
+        "state_dir": tmp_path,
+        "connect_timeout_s": 60.0,
+        "sync_timeout_s": 60.0,
+        "request_timeout_s": 60.0,
+        "order_ack_timeout_s": 60.0,
+    }
     async with IBKRConnector.create(Settings.load(**given)) as connector:
         yield connector
 

@@ -283,13 +283,12 @@ async def test_field_problem_08_a_client_id_in_use_is_said_at_once_and_not_after
 ) -> None:
     async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
         gw.inject(IN_USE)
-        waited = []
         for _ in range(2):
-            begun = asyncio.get_running_loop().time()
+            begun = desk.clock.monotonic()
             with pytest.raises(ClientIdInUseError):
                 await desk.connect()
-            waited.append(asyncio.get_running_loop().time() - begun)
-        assert min(waited) < 0.1
+            # a login is given a minute, which nobody waits for
+            assert desk.clock.monotonic() - begun < 30
         await desk.connect()
 
 

@@ -24,6 +24,7 @@ from ibkr_connector import (
 )
 from ibkr_connector.simulator import Answer, HostedSimulator, Permissions
 from ibkr_connector.simulator.exchange.commands import SetQuote
+from kit.market import comes
 
 Make = Callable[..., IBKRConnector]
 AAPL = 265598
@@ -117,7 +118,7 @@ async def test_an_order_at_the_market_fills_and_the_account_shows_it(
             {"symbol": "AAPL", "action": "BUY", "quantity": 100, "order_type": "MKT"}
         )
         filled = await ib.wait_for_fill(placed.order_id, timeout_s=60)
-        positions = await ib.get_positions()
+        positions = await comes(ib.get_positions, bool)
         summary = await ib.get_account_summary()
     assert filled.status is OrderStatus.FILLED
     assert filled.filled_quantity == Decimal(100)

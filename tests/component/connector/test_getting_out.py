@@ -20,6 +20,9 @@ from ibkr_connector import (
     market_order,
 )
 from ibkr_connector.simulator import Answer, HostedSimulator
+from kit.far_clock import FarClock, far_clock
+
+__all__ = ["far_clock"]
 
 Make = Callable[..., IBKRConnector]
 REST: dict[str, Any] = {
@@ -106,13 +109,22 @@ async def test_closing_twice_at_once_does_not_turn_the_position_over(
 
 
 async def test_a_closing_that_still_waits_is_replaced_by_the_next(
-    ibkr_gateway: HostedSimulator, make_connector: Make
+    ibkr_gateway: HostedSimulator, make_connector: Make, far_clock: FarClock
 ) -> None:
-    async with make_connector(ibkr_gateway.port, order_ack_timeout_s=3.0) as ib:
+    async with far_clock.running(), make_connector(ibkr_gateway.port) as ib:
         await hold(ib, "AAPL", "BUY", 10)
-        waits = await ib.close_position(
-            "AAPL", order={"conditions": [{"kind": "price", "symbol": "MSFT", "below": 1}]}
+        closing = asyncio.ensure_future(
+            ib.close_position(
+                "AAPL", order={"conditions": [{"kind": "price", "symbol": "MSFT", "below": 1}]}
+            )
         )
+        async with asyncio.timeout(60):
+            while not any(
+                one.status is OrderStatus.SUBMITTED for one in ib._engine().orders.ours()
+            ):
+                await asyncio.sleep(0.001)
+        await far_clock.until(closing.done)
+        waits = await closing
         assert not waits.is_done
         assert [one.status for one in waits.closed] == [OrderStatus.SUBMITTED]
         done = await ib.close_position("AAPL")

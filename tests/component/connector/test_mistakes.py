@@ -30,6 +30,10 @@ from ibkr_connector import (
     market_order,
 )
 from ibkr_connector.simulator import HostedSimulator, Refuse, Silent, Stage
+from kit.far_clock import FarClock, far_clock
+from kit.market import asked
+
+__all__ = ["far_clock"]
 
 Make = Callable[..., IBKRConnector]
 MakeGateway = Callable[..., HostedSimulator]
@@ -94,10 +98,29 @@ async def test_a_client_id_in_use(ibkr_gateway: HostedSimulator, make_connector:
     [(Stage.HELLO, GatewayUnavailableError), (Stage.START, AuthenticationError)],
 )
 async def test_an_api_that_says_nothing(
-    stage: Stage, kind: type[IBKRError], make_ibkr_gateway: MakeGateway, make_connector: Make
+    stage: Stage,
+    kind: type[IBKRError],
+    make_ibkr_gateway: MakeGateway,
+    make_connector: Make,
+    far_clock: FarClock,
 ) -> None:
     gateway = make_ibkr_gateway(faults=[Silent(after=stage)])
-    error = await refused(make_connector(gateway.port, connect_timeout_s=0.3))
+    over = threading.Event()
+
+    def wait_in_vain() -> None:
+        while stage is Stage.START and not asked(gateway, "StartApi"):
+            over.wait(0.001)
+        while not over.wait(0.001):
+            far_clock.move(10.0)
+
+    # no task of this loop, none of which may be left
+    waiting = threading.Thread(target=wait_in_vain)
+    waiting.start()
+    try:
+        error = await refused(make_connector(gateway.port))
+    finally:
+        over.set()
+        waiting.join()
     assert type(error) is kind
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from ibkr_connector.clock import Clock, ManualClock, SystemClock
+from ibkr_connector.clock import ManualClock
 from ibkr_connector.errors import ConnectionLostError, IBKRError, OrderValidationError
-from ibkr_connector.gateway import what_if as module
 from ibkr_connector.gateway.port import GatewayEvent, OpenOrderSeen, OrderFault, OrderTicket
 from ibkr_connector.gateway.session import Session
 from ibkr_connector.gateway.what_if import WhatIfs
@@ -40,7 +39,9 @@ from ibkr_connector.simulator import (
     WhatIfTwice,
 )
 from ibkr_connector.simulator.wire.requests.orders import PlaceOrder
+from kit.quiet import settled
 
+NOW = datetime(2026, 3, 4, 17, tzinfo=UTC)
 MARGINS = ("initMargin", "maintMargin", "equityWithLoan")
 
 
@@ -52,6 +53,21 @@ class Line:
     session: Session
     events: list[GatewayEvent]
     contract: Contract
+    clock: ManualClock
+
+    async def what_if(self, ticket: OrderTicket) -> WhatIf:
+        """Ask about one order."""
+        (told,) = await self.what_ifs([ticket])
+        return told
+
+    async def what_ifs(self, tickets: Sequence[OrderTicket]) -> list[WhatIf]:
+        """Ask at once, and let time pass only when nothing more comes without it."""
+        asking = asyncio.gather(*map(self.session.what_if, tickets))
+        await settled()
+        while not asking.done():
+            self.clock.advance(0.1)
+            await settled()
+        return await asking
 
     def ticket(self, **changes: Any) -> OrderTicket:
         made = OrderTicket(
@@ -81,21 +97,22 @@ class Line:
 
 
 @asynccontextmanager
-async def line(clock: Clock | None = None) -> AsyncIterator[Line]:
+async def line(clock: ManualClock | None = None) -> AsyncIterator[Line]:
     events: list[GatewayEvent] = []
+    clock = clock or ManualClock(NOW)
     async with GatewaySimulator() as gateway:
         session = await Session.open(
             host="127.0.0.1",
             port=gateway.port,
             client_id=ClientId(1),
-            clock=clock or SystemClock(),
+            clock=clock,
             sink=events.append,
             connect_timeout_s=60.0,
             request_timeout_s=60.0,
         )
         try:
             (details,) = await session.contract_details(stock("AAPL"))
-            yield Line(gateway, session, events, details.contract)
+            yield Line(gateway, session, events, details.contract, clock)
         finally:
             await session.aclose()
 
@@ -104,15 +121,9 @@ def about_orders(line: Line) -> list[GatewayEvent]:
     return [one for one in line.events if isinstance(one, OpenOrderSeen | OrderFault)]
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_FOR_FIGURES_S", 0.2)
-    monkeypatch.setattr(module, "_FOR_A_REFUSAL_S", 0.05)
-
-
 async def test_the_margins_before_and_after_and_the_commission_are_told() -> None:
     async with line() as wire:
-        told = await wire.session.what_if(wire.ticket(quantity=Decimal(100)))
+        told = await wire.what_if(wire.ticket(quantity=Decimal(100)))
         margin = told.initial_margin
         assert margin.before is not None
         assert margin.change is not None
@@ -128,7 +139,7 @@ async def test_the_margins_before_and_after_and_the_commission_are_told() -> Non
 
 async def test_what_leaves_carries_the_flag_and_a_time_in_force_and_is_transmitted() -> None:
     async with line() as wire:
-        await wire.session.what_if(wire.ticket(transmit=False))
+        await wire.what_if(wire.ticket(transmit=False))
         (asked,) = wire.asked
         assert asked.order.flag("whatIf")
         assert asked.order.text("transmit") == "1"
@@ -156,7 +167,7 @@ async def test_the_flag_is_found_in_every_kind_of_order(
 ) -> None:
     async with line() as wire:
         made = wire.ticket(terms=replace(NO_TERMS, **terms), **changes)
-        told = await wire.session.what_if(made)
+        told = await wire.what_if(made)
         assert told.is_answered
         assert wire.asked[-1].order.flag("whatIf")
         assert wire.orders == 0
@@ -165,7 +176,7 @@ async def test_the_flag_is_found_in_every_kind_of_order(
 async def test_an_order_with_conditions_is_asked_about_too() -> None:
     async with line() as wire:
         condition = PriceCondition(contract=wire.contract, above=Decimal(600))
-        await wire.session.what_if(wire.ticket(terms=OrderTerms(conditions=(condition,))))
+        await wire.what_if(wire.ticket(terms=OrderTerms(conditions=(condition,))))
         assert wire.asked[-1].order.flag("whatIf")
         assert wire.orders == 0
 
@@ -184,7 +195,7 @@ async def test_a_message_without_the_flag_is_never_written(
 
         monkeypatch.setattr(client, "placeOrder", forgetful)
         with pytest.raises(IBKRError, match="nothing was sent"):
-            await wire.session.what_if(wire.ticket())
+            await wire.what_if(wire.ticket())
         await wire.session.probe()
         assert wire.asked == []
 
@@ -192,7 +203,7 @@ async def test_a_message_without_the_flag_is_never_written(
 async def test_a_field_that_cannot_be_written_sends_nothing() -> None:
     async with line() as wire:
         with pytest.raises(OrderValidationError):
-            await wire.session.what_if(wire.ticket(account="DU\0001"))
+            await wire.what_if(wire.ticket(account="DU\0001"))
         await wire.session.probe()
         assert wire.asked == []
 
@@ -200,7 +211,7 @@ async def test_a_field_that_cannot_be_written_sends_nothing() -> None:
 async def test_field_problem_32_an_answer_without_figures_is_not_the_last_word() -> None:
     async with line() as wire:
         wire.gateway.inject(WhatIfTwice(warning="Warning: dear."))
-        told = await wire.session.what_if(wire.ticket())
+        told = await wire.what_if(wire.ticket())
         assert told.initial_margin.change is not None
         assert told.warnings == ("Warning: dear.",)
 
@@ -209,7 +220,7 @@ async def test_field_problem_32_unset_figures_are_none() -> None:
     async with line() as wire:
         unset = dict.fromkeys(FIGURES, "1.7976931348623157E308")
         wire.gateway.inject(Rewrite(reply="OpenOrder", values=unset))
-        told = await wire.session.what_if(wire.ticket())
+        told = await wire.what_if(wire.ticket())
         assert told == WhatIf(commission_currency="USD")
         assert told.is_answered
 
@@ -224,7 +235,7 @@ async def test_field_problem_32_a_preset_that_answers_in_the_place_of_figures_is
     async with line() as wire:
         text = "Order TIF was set to DAY based on order preset."
         wire.gateway.inject(Answer(to="PlaceOrder", code=10349, text=text))
-        told = await wire.session.what_if(wire.ticket())
+        told = await wire.what_if(wire.ticket())
         assert told.warnings == (f"{text} (10349)",)
         assert not told.is_answered
         assert told.rejected_reason == ""
@@ -233,7 +244,7 @@ async def test_field_problem_32_a_preset_that_answers_in_the_place_of_figures_is
 async def test_field_problem_32_a_time_in_force_is_named_so_that_no_preset_answers() -> None:
     async with line() as wire:
         wire.gateway.inject(PresetTif())
-        assert (await wire.session.what_if(wire.ticket())).is_told
+        assert (await wire.what_if(wire.ticket())).is_told
 
 
 async def test_field_problem_32_a_warning_comes_along() -> None:
@@ -241,7 +252,7 @@ async def test_field_problem_32_a_warning_comes_along() -> None:
         wire.gateway.inject(
             Warn(on="PlaceOrder", code=399, text="Order Message: will not be placed until open")
         )
-        told = await wire.session.what_if(wire.ticket())
+        told = await wire.what_if(wire.ticket())
         assert told.initial_margin.change is not None
         assert "will not be placed until open" in told.warnings[0]
 
@@ -251,7 +262,7 @@ async def test_field_problem_32_a_refusal_with_figures_keeps_both(first: bool) -
     async with line() as wire:
         text = "Order rejected - reason:no margin"
         wire.gateway.inject(Warn(on="PlaceOrder", code=201, text=text, first=first))
-        told = await wire.session.what_if(wire.ticket())
+        told = await wire.what_if(wire.ticket())
         assert told.initial_margin.change is not None
         assert (told.rejected_reason, told.code) == ("Order rejected - reason:no margin", 201)
         assert wire.orders == 0
@@ -260,7 +271,7 @@ async def test_field_problem_32_a_refusal_with_figures_keeps_both(first: bool) -
 async def test_a_refusal_alone_is_an_answer_without_figures() -> None:
     async with line() as wire:
         wire.gateway.inject(Answer(to="PlaceOrder", code=110, text="The price does not conform"))
-        told = await wire.session.what_if(wire.ticket())
+        told = await wire.what_if(wire.ticket())
         assert (told.code, told.is_told) == (110, False)
         assert "does not conform" in told.rejected_reason
         assert about_orders(wire) == []
@@ -269,10 +280,10 @@ async def test_a_refusal_alone_is_an_answer_without_figures() -> None:
 async def test_a_code_nobody_knows_is_a_refusal_only_when_no_figures_follow() -> None:
     async with line() as wire:
         wire.gateway.inject(Answer(to="PlaceOrder", code=99123, text="new thing", times=1))
-        alone = await wire.session.what_if(wire.ticket())
+        alone = await wire.what_if(wire.ticket())
         assert (alone.rejected_reason, alone.code) == ("new thing", 99123)
         wire.gateway.inject(Warn(on="PlaceOrder", code=99123, text="new thing"))
-        beside = await wire.session.what_if(wire.ticket())
+        beside = await wire.what_if(wire.ticket())
         assert (beside.rejected_reason, beside.warnings) == ("", ("new thing",))
         assert beside.is_told
 
@@ -292,7 +303,7 @@ async def test_an_answer_that_comes_late_is_nobodys_news() -> None:
         wrapper.deliver()
         assert wrapper.what_ifs.told(late, None)
         assert about_orders(wire) == []
-        assert (await wire.session.what_if(wire.ticket())).is_told
+        assert (await wire.what_if(wire.ticket())).is_told
 
 
 @pytest.mark.parametrize("handled", [True, False])
@@ -300,7 +311,7 @@ async def test_a_cut_fails_the_question_and_places_nothing(handled: bool) -> Non
     async with line() as wire:
         wire.gateway.inject(Cut(on="PlaceOrder", handled=handled))
         with pytest.raises(ConnectionLostError):
-            await wire.session.what_if(wire.ticket())
+            await wire.what_if(wire.ticket())
         assert wire.session.open_calls == 0
         assert wire.orders == 0
 
@@ -308,9 +319,7 @@ async def test_a_cut_fails_the_question_and_places_nothing(handled: bool) -> Non
 async def test_many_questions_at_once_get_their_own_answers() -> None:
     async with line() as wire:
         sizes = [Decimal(10 * n) for n in range(1, 6)]
-        told = await asyncio.gather(
-            *(wire.session.what_if(wire.ticket(quantity=size)) for size in sizes)
-        )
+        told = await wire.what_ifs([wire.ticket(quantity=size) for size in sizes])
         changes = [one.initial_margin.change for one in told]
         assert None not in changes
         assert changes == sorted(set(changes), key=lambda value: value or 0)
@@ -340,11 +349,11 @@ class WatchedClock(ManualClock):
     """Tells when somebody sleeps on it."""
 
     def __init__(self) -> None:
-        super().__init__(datetime(2026, 3, 4, 17, tzinfo=UTC))
+        super().__init__(NOW)
         self.slept = asyncio.Event()
 
     async def sleep(self, seconds: float) -> None:
-        if 0 < seconds <= 0.05:
+        if 0 < seconds <= 0.1:
             self.slept.set()
         await super().sleep(seconds)
 
@@ -353,9 +362,9 @@ async def test_the_little_while_that_is_given_for_more_runs_on_the_given_clock()
     clock = WatchedClock()
     async with line(clock) as wire:
         asking = asyncio.ensure_future(wire.session.what_if(wire.ticket()))
-        await asyncio.wait_for(clock.slept.wait(), 10)
+        await asyncio.wait_for(clock.slept.wait(), 60)
         # the machine's own clock is far beyond it when another question has been answered
         await wire.session.contract_details(stock("MSFT"))
         assert not asking.done()
-        clock.advance(0.06)
+        clock.advance(0.11)
         assert (await asking).is_told

@@ -31,6 +31,14 @@ def has_model(quote: Quote) -> bool:
     return quote.greeks is not None and quote.greeks.model is not None
 
 
+def is_whole(quote: Quote) -> bool:
+    """Whether the model's figures and those of the bid are there, and are of this quote."""
+    greeks = quote.greeks
+    if greeks is None or greeks.model is None or greeks.bid is None:
+        return False
+    return greeks.bid.price == quote.bid is not None and greeks.model.volatility is not None
+
+
 def under(quote: Quote) -> Decimal:
     assert quote.greeks is not None
     assert quote.greeks.model is not None
@@ -104,11 +112,11 @@ async def test_a_stream_of_an_options_quotes_brings_its_greeks_and_follows_them(
 ) -> None:
     hold(ibkr_gateway, "195.00", "195.02")
     async with ib.stream_quotes(CALL) as stream:
-        first = await until(stream, has_model)
+        first = await until(stream, is_whole)
         # followed already: told from the stream, and nothing is asked
         value = await ib.options.greeks(CALL)
         hold(ibkr_gateway, "196.00", "196.02")
-        second = await until(stream, lambda q: has_model(q) and under(q) > Decimal("195.5"))
+        second = await until(stream, lambda q: is_whole(q) and under(q) > Decimal("195.5"))
     assert first.greeks is not None
     assert value.model is not None
     assert under(first) == Decimal("195.01")
@@ -202,7 +210,8 @@ async def test_greeks_that_a_lost_session_takes_away_are_asked_for_on_the_next(
 ) -> None:
     gateway = make_ibkr_gateway()
     gateway.do(lambda sim: sim.inject(Drop(reply="TickOptionComputation")))
-    async with make_connector(gateway.port) as ib:
+    # as often as it takes a slow machine to connect again
+    async with make_connector(gateway.port, retry_max_attempts=1_000) as ib:
         await ib.instruments.details(CALL)
         asking = asyncio.ensure_future(ib.options.greeks(CALL))
         async with asyncio.timeout(60):

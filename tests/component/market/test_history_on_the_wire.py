@@ -123,7 +123,8 @@ async def test_killed_twice_and_cut_once_it_asks_nothing_twice(
             ]
             assert len(set(kept)) == len(kept) >= killed_after
             first = len(requests(gateway))
-    async with make_connector(gateway.port) as ib:
+    # as often as it takes a slow machine to connect again
+    async with make_connector(gateway.port, retry_max_attempts=1_000) as ib:
         gateway.do(lambda sim: sim.inject(Cut(on="ReqHistoricalData", handled=True)))
         found = await ib.history.download("AAPL", **NINE_MONTHS, at_once=1)
         again = await ib.history.download("AAPL", **NINE_MONTHS)

@@ -50,7 +50,8 @@ async def test_every_kind_of_stream_comes_back_and_is_counted_until_it_has(
         ib.stream_quotes("AAPL") as quotes,
         ib.stream_trades("MSFT") as trades,
         ib.stream_bars("AAPL") as bars,
-        ib.stream_bars("MSFT", bar_size="1 min", duration="600 S") as longer,
+        # reaches back over all that a slow machine is away for on this clock
+        ib.stream_bars("MSFT", bar_size="1 min", duration="28800 S") as longer,
         ib.stream_depth("AAPL") as depth,
     ):
         streams = (quotes, trades, bars, longer, depth)
@@ -73,16 +74,22 @@ async def test_what_bars_have_missed_is_filled_in_after_the_gap(
     gateway = make_ibkr_gateway(clock=busy(120.0))
     finals: list[BarUpdate] = []
     async with make_connector(gateway.port) as ib:
-        stream = ib.stream_bars("AAPL", bar_size="1 min", duration="1800 S")
+        # reaches back over all that a slow machine is away for on this clock
+        stream = ib.stream_bars("AAPL", bar_size="1 min", duration="28800 S")
         told: list[Gap] = []
+        is_followed, enough = False, 0
         async for record in stream:
             if isinstance(record, Gap):
                 told.append(record)
-            elif record.is_final:
+            elif not record.is_final:
+                # history is over, and a bar grows
+                is_followed = True
+            else:
                 finals.append(record)
-                if len(finals) == 40:
+                if len(finals) == enough:
                     break
-                if len(finals) == 31:
+                if is_followed and not enough:
+                    enough = len(finals) + 9
                     gateway.do(lambda sim: sim.restart(down_s=60.0))
     assert [gap.is_over for gap in told] == [False, True]
     starts = [update.bar.timestamp for update in finals]
@@ -158,7 +165,7 @@ async def test_a_stream_that_the_gateway_ends_is_asked_for_again_at_once(
     size = "1 min" if request_name == "ReqHistoricalData" else "5 secs"
     async with (
         make_connector(gateway.port) as ib,
-        ib.stream_bars("AAPL", bar_size=size, duration="600 S") as stream,
+        ib.stream_bars("AAPL", bar_size=size, duration="28800 S") as stream,
     ):
         await anext(stream)
         gateway.do(lambda sim: sim.quirk(quirk))
@@ -192,7 +199,7 @@ async def test_streams_that_cannot_be_restored_degrade_the_connection_by_name(
     ibkr_gateway: HostedSimulator, make_connector: Make
 ) -> None:
     async with (
-        make_connector(ibkr_gateway.port, request_timeout_s=2.0, sync_timeout_s=2.0) as ib,
+        make_connector(ibkr_gateway.port) as ib,
         ib.stream_quotes("AAPL") as stream,
     ):
         await until(stream, lambda q: q.bid is not None)

@@ -21,7 +21,7 @@ from ibkr_connector.market.aggregate import TimeBars
 from ibkr_connector.model.research import PastMidpoint, PastQuote
 from ibkr_connector.model.streams import Trade
 from ibkr_connector.simulator import Answer, HostedSimulator, Permissions
-from kit.market import AAPL, asked
+from kit.market import AAPL, asked, said_all
 
 Make = Callable[..., IBKRConnector]
 Gateways = Callable[..., HostedSimulator]
@@ -119,6 +119,7 @@ async def test_a_scan_finds_qualified_contracts_and_is_called_off(
             await ib.research.scan("NO_SUCH_SCAN")
         with pytest.raises(MarketDataError, match="1 to 50 rows"):
             await ib.research.scan("TOP_PERC_GAIN", rows=51)
+    await said_all(gateway)
     assert [row.rank for row in rows] == [0, 1, 2, 3, 4]
     assert all(row.contract.is_qualified for row in rows)
     assert quote.symbol == rows[0].contract.symbol

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -20,7 +19,7 @@ from ibkr_connector.model.streams import Gap, GapReason
 from ibkr_connector.simulator import HostedSimulator, Permissions
 from ibkr_connector.simulator.dialogue import news
 from ibkr_connector.simulator.dialogue.headlines import Headline as Published
-from kit.market import AAPL, asked, busy, gap_of, hold
+from kit.market import AAPL, asked, busy, gap_of, has_asked, hold, said_all
 
 Make = Callable[..., IBKRConnector]
 Gateways = Callable[..., HostedSimulator]
@@ -65,12 +64,6 @@ def cut(gateway: HostedSimulator) -> None:
     gateway.do(lambda sim: sim.cut())
 
 
-async def wait_asked(gateway: HostedSimulator, name: str, count: int) -> None:
-    async with asyncio.timeout(60):
-        while len(asked(gateway, name)) < count:
-            await asyncio.sleep(0)
-
-
 async def test_a_scan_that_finds_nothing_is_an_empty_answer_and_no_timeout(
     make_ibkr_gateway: Gateways, make_connector: Make
 ) -> None:
@@ -78,6 +71,7 @@ async def test_a_scan_that_finds_nothing_is_an_empty_answer_and_no_timeout(
     async with make_connector(gateway.port) as ib:
         assert await ib.research.scan("TOP_PERC_GAIN", filters=DEAR) == ()
         await ib.get_quote("AAPL")
+    await said_all(gateway)
     assert len(asked(gateway, "CancelScannerSubscription")) == 1
 
 
@@ -98,6 +92,7 @@ async def test_a_scan_is_followed_told_at_each_change_and_called_off(
             newest = await anext(other)
         await ib.get_quote("MSFT")
         assert await ib.stream_states() == ()
+    await said_all(gateway)
     updates = [nothing, something, again]
     assert all(isinstance(one, ScanUpdate) for one in updates)
     found = [[row.contract.con_id for row in one] for one in updates if isinstance(one, ScanUpdate)]
@@ -147,6 +142,8 @@ async def test_headlines_come_as_they_are_published_and_lead_to_their_articles(
     async with make_connector(gateway.port) as ib:
         everything = ib.research.stream_news("AAPL")
         async with everything, ib.research.stream_news("AAPL", providers=["DJ-N"]) as one:
+            # what is published before the gateway has read the questions comes to nobody
+            await has_asked(gateway, "ReqMarketData", 2)
             publish(gateway, "of another", con=272093)
             publish(gateway, "first")
             publish(gateway, "second", provider="DJ-N")
@@ -179,10 +176,12 @@ async def test_news_come_back_after_a_lost_connection(
         make_connector(gateway.port) as ib,
         ib.research.stream_news("AAPL", providers=["BRFG"]) as stream,
     ):
+        await has_asked(gateway, "ReqMarketData", 1)
         publish(gateway, "before")
         before = await anext(stream)
         cut(gateway)
         gap = await gap_of(stream, over=True)
+        await has_asked(gateway, "ReqMarketData", 2)
         publish(gateway, "after")
         after = await anext(stream)
     assert isinstance(before, Headline)
@@ -210,18 +209,21 @@ async def test_a_broad_tape_is_all_that_one_provider_tells_and_comes_back(
     gateway = make_ibkr_gateway(sessions=True)
     async with make_connector(gateway.port) as ib:
         async with ib.research.stream_broad_tape("BRFG") as tape:
+            await has_asked(gateway, "ReqMarketData", 1)
             publish(gateway, "of a company")
             publish(gateway, "of another provider", provider="DJ-N")
             publish(gateway, "of nobody", con=0)
             told = [await anext(tape), await anext(tape)]
             cut(gateway)
             gap = await gap_of(tape, over=True)
+            await has_asked(gateway, "ReqMarketData", 2)
             publish(gateway, "after")
             told.append(await anext(tape))
             used = (await ib.pacing_status()).lines["lines"].used
         await ib.get_quote("MSFT")
         with pytest.raises(ContractNotFoundError):
             await anext(ib.research.stream_broad_tape("NOBODY"))
+    await said_all(gateway)
     texts = [one.text for one in told if isinstance(one, Headline)]
     assert texts == ["of a company", "of nobody", "after"]
     assert (gap.reason, used) == (GapReason.CONNECTION_LOST, 1)
@@ -250,6 +252,7 @@ async def test_bulletins_of_the_day_come_first_and_those_of_a_gap_after_it(
             async with ib.research.stream_bulletins() as late:
                 all_of_them = [await anext(late) for _ in range(3)]
         await ib.get_quote("MSFT")
+    await said_all(ibkr_gateway)
     told = [early, closed, meanwhile]
     texts = [one.text for one in told if isinstance(one, Bulletin)]
     assert texts == ["early", "closed", "meanwhile"]

@@ -24,8 +24,8 @@ from ibkr_connector import (
 )
 from ibkr_connector.model.ids import ConId
 from ibkr_connector.model.streams import BarUpdate, DepthBook, Gap, GapReason, Trade
-from ibkr_connector.simulator import HostedSimulator
-from kit.market import AAPL, asked, busy, hold, until
+from ibkr_connector.simulator import Drop, HostedSimulator
+from kit.market import AAPL, asked, busy, hold, said_all, until
 
 Make = Callable[..., IBKRConnector]
 Gateways = Callable[..., HostedSimulator]
@@ -34,6 +34,14 @@ Gateways = Callable[..., HostedSimulator]
 def set_fact(gateway: HostedSimulator, tick: int, value: str) -> None:
     """Let a generic tick of Apple have a value."""
     gateway.do(lambda sim: sim.gateway.feed.facts.update({(AAPL, tick): Decimal(value)}))
+
+
+def keep_trades_back(gateway: HostedSimulator, *, on: bool) -> None:
+    """Let no trade come for a while; those that happen meanwhile are lost."""
+    if on:
+        gateway.do(lambda sim: sim.inject(Drop(reply="TickByTickLast")))
+    else:
+        gateway.do(lambda sim: sim.clear_faults())
 
 
 def has_bid(price: Decimal, quote: Quote) -> bool:
@@ -56,7 +64,9 @@ async def test_a_quote_stream_follows_the_market(
     async with make_connector(ibkr_gateway.port) as ib, ib.stream_quotes("AAPL") as stream:
         first = await until(stream, lambda q: q.bid == Decimal("189.98") and q.ask is not None)
         hold(ibkr_gateway, "190.00", "190.04", size=300)
-        second = await until(stream, lambda q: q.bid == Decimal("190.00"))
+        second = await until(
+            stream, lambda q: (q.bid, q.ask) == (Decimal("190.00"), Decimal("190.04"))
+        )
     assert (first.ask, first.bid_size) == (Decimal("190.02"), Decimal(700))
     assert (second.ask, second.bid_size) == (Decimal("190.04"), Decimal(300))
     assert second.data_type is DataType.LIVE
@@ -99,6 +109,7 @@ async def test_many_readers_share_one_line_and_the_last_one_calls_it_off(
         await streams[0].aclose()
         await ib.get_quote("MSFT")
         assert await ib.stream_states() == ()
+    await said_all(ibkr_gateway)
     requests = asked(ibkr_gateway, "ReqMarketData", stream=True)
     assert len(requests) == 1
     cancelled = [request.request_id for request in asked(ibkr_gateway, "CancelMarketData")]
@@ -141,6 +152,9 @@ async def test_trades_that_a_reader_has_missed_are_counted_in_a_gap(
         ib.stream_trades("AAPL") as quick,
     ):
         seen = [await anext(quick) for _ in range(10)]
+        # or more are dropped between the two looks at how many
+        keep_trades_back(gateway, on=True)
+        await ib.request("time", lambda client: client.reqCurrentTimeAsync())
         dropped = slow.dropped
         gap = await anext(slow)
         rest = [await anext(slow) for _ in range(3)]
@@ -310,11 +324,14 @@ async def test_a_read_that_is_cancelled_loses_nothing(
     make_ibkr_gateway: Gateways, make_connector: Make
 ) -> None:
     gateway = make_ibkr_gateway(clock=busy())
+    keep_trades_back(gateway, on=True)
     async with (
         make_connector(gateway.port) as ib,
         ib.stream_trades("AAPL") as stream,
         ib.stream_trades("AAPL") as whole,
     ):
+        # from here on both hear the same
+        keep_trades_back(gateway, on=False)
         for _ in range(3):
             reading = asyncio.ensure_future(stream.__anext__())
             await asyncio.sleep(0)
@@ -376,11 +393,21 @@ async def test_the_quotes_of_a_cfd_are_those_of_its_underlying(
         async with ib.stream_quotes(contract) as stream:
             quote = await until(stream, lambda q: q.bid is not None)
         await ib.get_quote("MSFT")
+    await said_all(ibkr_gateway)
     assert quote.contract.con_id == cfd.con_id
     requests = asked(ibkr_gateway, "ReqMarketData", stream=True)
     assert len(requests) in (1, 2)
     cancelled = [one.request_id for one in asked(ibkr_gateway, "CancelMarketData")]
     assert requests[-1].request_id in cancelled
+
+
+def has_all_extras(quote: Quote) -> bool:
+    extras = quote.extras
+    return extras is not None and None not in (
+        extras.shortable,
+        extras.shortable_shares,
+        extras.auction_imbalance,
+    )
 
 
 async def test_a_stream_brings_what_it_is_asked_for_besides_the_quote(
@@ -397,12 +424,13 @@ async def test_a_stream_brings_what_it_is_asked_for_besides_the_quote(
             ib.stream_quotes("AAPL", extras=["dividends", "auction", "shortable"]) as same,
             ib.stream_quotes("AAPL") as plain,
         ):
-            first = await until(rich, lambda q: q.extras is not None and q.bid is not None)
+            first = await until(rich, lambda q: q.bid is not None and has_all_extras(q))
             set_fact(gateway, 46, "1.6")
             second = await until(
                 rich, lambda q: q.extras is not None and q.extras.shortable == Decimal("1.6")
             )
-            assert (await until(same, lambda q: q.bid is not None)).extras is not None
+            told = await until(same, lambda q: q.bid is not None and has_all_extras(q))
+            assert told.extras is not None
             assert (await until(plain, lambda q: q.bid is not None)).extras is None
     assert first.extras is not None
     assert first.extras.shortable == Decimal("2.8")

@@ -75,7 +75,9 @@ async def test_a_stream_that_falls_silent_in_an_open_market_is_asked_for_again(
         async with asyncio.timeout(60):
             while not any(isinstance(one, Quote) and one.bid == Decimal(11) for one in told):
                 told += await ticket.box.get_all()
-    gaps = [one for one in told if isinstance(one, Gap)]
+    # it falls silent again at once, and a slow machine may have been told of that too
+    again = next(at for at, one in enumerate(told) if isinstance(one, Quote) and one.bid == 11)
+    gaps = [one for one in told[:again] if isinstance(one, Gap)]
     assert gaps
     assert {gap.reason for gap in gaps} == {GapReason.STALE}
     assert gaps[-1].is_over
@@ -96,9 +98,12 @@ async def test_a_deadline_of_ones_own_tells_of_silence_before_the_setting_would(
                 told += await ticket.box.get_all()
             gateway.do(lambda sim: sim.clear_faults())
             hold(gateway, "11.00", "11.02")
-            while not (isinstance(told[-1], Quote) and told[-1].bid == Decimal(11)):
+            while not any(isinstance(one, Quote) and one.bid == Decimal(11) for one in told):
                 told += await ticket.box.get_all()
-    began, over = [one for one in told if isinstance(one, Gap) and one.reason is GapReason.SILENT]
+    # it falls silent again at once, and a slow machine may have been told of that too
+    began, over, *_ = (
+        one for one in told if isinstance(one, Gap) and one.reason is GapReason.SILENT
+    )
     assert (began.is_over, over.is_over, began.start) == (False, True, over.start)
 
 

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,12 +18,16 @@ from ibkr_connector import (
     ConnectionState,
     IBKRConnector,
     NotConnectedError,
+    OrderReport,
     OrderUncertainError,
     TradingHaltedError,
 )
-from ibkr_connector.clock import SystemClock
+from ibkr_connector.model.orders import SendDisposition
+from kit.far_clock import FarClock, far_clock
 
-INTERVAL_S = 1.0
+__all__ = ["far_clock"]
+
+INTERVAL_S = 60.0
 REST: dict[str, Any] = {
     "symbol": "AAPL",
     "action": "BUY",
@@ -72,76 +75,85 @@ async def gateway() -> AsyncIterator[Gateway]:
     await process.communicate()
 
 
-async def until(condition: Callable[[], bool], *, within_s: float) -> float:
-    began = time.perf_counter()
-    async with asyncio.timeout(within_s):
-        while not condition():
-            await asyncio.sleep(0.005)
-    return time.perf_counter() - began
-
-
 @pytest.fixture
 async def ib(
-    gateway: Gateway, make_connector: Callable[..., IBKRConnector]
+    gateway: Gateway, make_connector: Callable[..., IBKRConnector], far_clock: FarClock
 ) -> AsyncIterator[IBKRConnector]:
-    connector = make_connector(
-        gateway.port, heartbeat_interval_s=INTERVAL_S, order_ack_timeout_s=1.0
-    )
-    async with connector:
+    connector = make_connector(gateway.port, heartbeat_interval_s=INTERVAL_S)
+    async with far_clock.running():
+        await connector.connect()
         # what an order needs to know is asked before anything is stopped
         report = await connector.place_order(REST)
         await connector.cancel_order(report.order_id)
-        yield connector
+    yield connector
+    async with far_clock.running():
+        await connector.disconnect()
 
 
-async def test_it_is_found_within_two_heartbeats(gateway: Gateway, ib: IBKRConnector) -> None:
-    took: list[float] = []
-    # a busy machine may stand still for a moment now and then, but not each time
-    while not took or (len(took) < 3 and min(took) > 2 * INTERVAL_S + 0.3):
-        gateway.send(signal.SIGSTOP)
-        took.append(
-            await until(
-                lambda: ib.get_connection_status().state is not ConnectionState.READY, within_s=60
-            )
-        )
-        gateway.send(signal.SIGCONT)
+async def test_it_is_found_within_two_heartbeats(
+    gateway: Gateway, ib: IBKRConnector, far_clock: FarClock
+) -> None:
+    gateway.send(signal.SIGSTOP)
+    took = await far_clock.until(
+        lambda: ib.get_connection_status().state is not ConnectionState.READY
+    )
+    gateway.send(signal.SIGCONT)
+    async with far_clock.running():
         await ib.wait_ready(timeout_s=60)
-    assert min(took) <= 2 * INTERVAL_S + 0.3
+    # each wait ends with the step in which it is over
+    assert took <= 2 * INTERVAL_S + 4
 
 
 async def test_an_order_in_that_window_is_refused_and_never_queued(
-    gateway: Gateway, ib: IBKRConnector
+    gateway: Gateway, ib: IBKRConnector, far_clock: FarClock
 ) -> None:
     gateway.send(signal.SIGSTOP)
     # for longer than what was heard last proves anything, and not until the next heartbeat
     session = ib._engine()._link.session
     assert session is not None
-    clock = SystemClock()
-    await until(
-        lambda: clock.monotonic() - session.last_received > INTERVAL_S * 0.5, within_s=INTERVAL_S
-    )
+    await far_clock.until(lambda: far_clock.monotonic() - session.last_received > INTERVAL_S * 0.25)
     assert ib.get_connection_status().state is ConnectionState.READY, "nobody has noticed yet"
-    with pytest.raises((NotConnectedError, TradingHaltedError)):
-        await ib.place_order(REST | {"quantity": 77})
-    gateway.send(signal.SIGCONT)
-    await ib.wait_ready(timeout_s=60)
-    await ib.request("positions", lambda raw: raw.reqPositionsAsync())  # it has read all we said
+    async with far_clock.running():
+        with pytest.raises((NotConnectedError, TradingHaltedError)):
+            await ib.place_order(REST | {"quantity": 77})
+        gateway.send(signal.SIGCONT)
+        await ib.wait_ready(timeout_s=60)
+        # it has read all we said
+        await ib.request("positions", lambda raw: raw.reqPositionsAsync())
     assert not [one for one in await gateway.orders() if "77" in map(str, one.values())]
 
 
 async def test_an_order_that_was_written_just_before_is_uncertain_and_then_known(
-    gateway: Gateway, ib: IBKRConnector
+    gateway: Gateway, ib: IBKRConnector, far_clock: FarClock
 ) -> None:
     gateway.send(signal.SIGSTOP)
+    placing = asyncio.ensure_future(ib.place_order(REST | {"quantity": 88}))
+
+    def is_written() -> bool:
+        ours = [one for one in ib._engine().orders.ours() if one.quantity == 88]
+        return [one.disposition for one in ours] == [SendDisposition.SENT]
+
+    # the clock goes on so slowly that what was heard last proves enough until then
+    await far_clock.until(is_written, step_s=0.0001)
+    await far_clock.until(placing.done)
     with pytest.raises(OrderUncertainError) as caught:
-        await ib.place_order(REST | {"quantity": 88})
-    await until(lambda: ib.get_connection_status().state is not ConnectionState.READY, within_s=60)
+        await placing
+    await far_clock.until(lambda: ib.get_connection_status().state is not ConnectionState.READY)
     gateway.send(signal.SIGCONT)
-    await until(lambda: ib.get_connection_status().reconnect_count > 0, within_s=60)
-    await ib.wait_ready(timeout_s=60)
+    async with far_clock.running():
+        async with asyncio.timeout(120):
+            while not ib.get_connection_status().reconnect_count:
+                await asyncio.sleep(0.005)
+        await ib.wait_ready(timeout_s=60)
+        report = await known(ib, caught.value.order_id)
     there = [one for one in await gateway.orders() if "88" in map(str, one.values())]
     assert len(there) <= 1
-    async with asyncio.timeout(60):
-        while (report := await ib.get_order_status(caught.value.order_id)).status == "uncertain":
-            await asyncio.sleep(0.05)
     assert report.is_closed is not bool(there)
+
+
+async def known(ib: IBKRConnector, order_id: int) -> OrderReport:
+    """Wait until it is known what has become of an order."""
+    async with asyncio.timeout(120):
+        while (report := await ib.get_order_status(order_id)).status == "uncertain":
+            await asyncio.sleep(0.05)
+    return report
