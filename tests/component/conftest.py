@@ -11,6 +11,8 @@ import pytest
 
 from ibkr_connector import IBKRConnector, Settings
 from ibkr_connector.clock import SystemClock
+from ibkr_connector.instruments.registry import Registry
+from ibkr_connector.orders import price_steps
 from kit.ports import held_port
 
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -32,8 +34,11 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def make_connector(tmp_path: Path) -> Callable[..., IBKRConnector]:
+def make_connector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., IBKRConnector]:
     """Return a function that makes a connector with settings of its own."""
+    # an order goes on without price steps, and a contract without its registry, that come late
+    monkeypatch.setattr(price_steps, "_PATIENCE_S", 60.0)
+    monkeypatch.setitem(Registry.__init__.__kwdefaults__, "patience_s", 60.0)
 
     def make(port: int, **settings: Any) -> IBKRConnector:
         given = {

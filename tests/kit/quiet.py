@@ -18,9 +18,13 @@ __all__ = ["PatientGateway", "settled"]
 
 _QUIET_ROUNDS = 5
 _LATEST = 40
+_LATEST_IN_FLIGHT = 4_000
 _MOST_ROUNDS = 50_000
+_MOST_RESTS = 200_000
 _REST_S = 0.0005
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)
+_UNSENT = 0x894B
+"""SIOCOUTQNSD of Linux: the bytes that the system has not sent yet."""
 
 
 def _never() -> bool:
@@ -41,11 +45,12 @@ async def settled(is_busy: Callable[[], bool] = _never) -> None:
         RuntimeError: Something keeps the loop busy for ever.
     """
     ready = cast("deque[object]", asyncio.get_running_loop()._ready)  # type: ignore[attr-defined]
-    quiet = late = 0
+    quiet = late = rounds = rests = 0
     is_idle = False
-    for _ in range(_MOST_ROUNDS):
+    while rounds < _MOST_ROUNDS and rests < _MOST_RESTS:
         await asyncio.sleep(0)
         if ready:
+            rounds += 1
             quiet, is_idle = 0, False
             continue
         quiet += 1
@@ -55,10 +60,14 @@ async def settled(is_busy: Callable[[], bool] = _never) -> None:
         if is_idle:
             return
         quiet = 0
+        rests += 1
         if is_busy() or threads_work():
+            # as long as a slow disk takes
             await asyncio.sleep(_REST_S)
-        elif late < _LATEST and _on_the_way():
-            # what a gateway that reads nothing has not taken stays on its way
+        elif (
+            late < _LATEST_IN_FLIGHT and (waits := _on_the_way()) and (late < _LATEST or waits > 1)
+        ):
+            # what a gateway that reads nothing has no room for stays on its way
             late += 1
             await asyncio.sleep(_REST_S)
         else:
@@ -75,17 +84,26 @@ class PatientGateway(GatewaySimulator):
         await super().advance(seconds)
 
 
-def _on_the_way() -> bool:
-    """Whether bytes are between two sockets: a busy machine delivers them when it gets to it."""
+def _on_the_way() -> int:
+    """
+    Tell whether bytes are between two sockets: a busy machine delivers them when it gets to it.
+
+    Returns:
+        0 for none, 1 where they have not left yet, 2 where they have and have not arrived.
+    """
     loop: Any = asyncio.get_running_loop()
     watched = tuple(loop._selector.get_map())
     for fd in watched:
         _acknowledge(fd)
+    found = 0
     for fd in watched:
         with suppress(OSError):  # the one that listens, and what is no socket
-            if any(fcntl.ioctl(fd, termios.TIOCOUTQ, bytes(4))):
-                return True
-    return False
+            written = fcntl.ioctl(fd, termios.TIOCOUTQ, bytes(4))
+            if any(written):
+                found = max(found, 1)
+                if fcntl.ioctl(fd, _UNSENT, bytes(4)) != written:
+                    return 2
+    return found
 
 
 def _acknowledge(fd: int) -> None:

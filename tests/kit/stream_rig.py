@@ -13,6 +13,7 @@ from ibkr_connector.market.subscriptions import Subscriptions
 from ibkr_connector.model.contracts import Contract, ContractDetails, stock
 from ibkr_connector.model.ids import ClientId, ConId
 from ibkr_connector.resilience.pipeline import Pipeline
+from kit.quiet import settled
 from kit.scripted_gateway import ScriptedGateway
 
 __all__ = ["Rig"]
@@ -94,6 +95,8 @@ class Rig:
         """Send ticks, round the symbols, and return when all have been taken."""
         for first in range(0, ticks, 1_000):
             self.gateway.say_all([self._tick(n) for n in range(first, min(ticks, first + 1_000))])
+            # or the answer may be read together with them, which is no tick and has all be read
+            await settled()
             await self.session.probe()
         self.gateway.received.clear()
 

@@ -24,6 +24,7 @@ from ibkr_connector import (
 )
 from ibkr_connector.gateway.times import BadTimeError, add_zone_alias, parse_time, zone
 from ibkr_connector.model.contracts import Contract
+from ibkr_connector.orders import price_steps
 from ibkr_connector.simulator import HostedSimulator
 from kit.market import asked
 
@@ -66,7 +67,11 @@ def test_every_row_names_tests_that_exist(row: int) -> None:
 
 
 @pytest.fixture
-async def ib(tmp_path: Path, ibkr_gateway: HostedSimulator) -> AsyncIterator[IBKRConnector]:
+async def ib(
+    tmp_path: Path, ibkr_gateway: HostedSimulator, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[IBKRConnector]:
+    # an order goes on without price steps that come late
+    monkeypatch.setattr(price_steps, "_PATIENCE_S", 60.0)
     given: dict[str, Any] = {
         "port": ibkr_gateway.port,
         "readonly": False,

@@ -13,6 +13,7 @@ from ibkr_connector.clock import ScaledClock, SystemClock
 from ibkr_connector.model.contracts import Contract, SecurityType
 from ibkr_connector.model.ids import ConId
 from ibkr_connector.model.orders import OrderStatus
+from ibkr_connector.orders import price_steps
 from ibkr_connector.simulator import HostedSimulator, IgnoreRequest
 from kit.market import asked
 from kit.rule_socket import engine_at, limits
@@ -63,8 +64,12 @@ async def test_a_price_between_two_steps_of_its_band_is_refused_and_nothing_is_s
 
 
 async def test_where_nobody_tells_the_steps_an_order_goes_and_the_exchange_has_the_last_word(
-    ibkr_gateway: HostedSimulator, make_connector: Make, config: Path
+    ibkr_gateway: HostedSimulator,
+    make_connector: Make,
+    config: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(price_steps, "_PATIENCE_S", 0.1)
     limits(config)
     option = of_nickels_and_dimes(ibkr_gateway)
     ibkr_gateway.do(lambda gw: gw.inject(IgnoreRequest(on="ReqMarketRule", times=9)))
