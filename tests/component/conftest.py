@@ -38,7 +38,9 @@ def make_connector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[
     """Return a function that makes a connector with settings of its own."""
     # an order goes on without price steps, and a contract without its registry, that come late
     monkeypatch.setattr(price_steps, "_PATIENCE_S", 60.0)
-    monkeypatch.setitem(Registry.__init__.__kwdefaults__, "patience_s", 60.0)
+    defaults = Registry.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "patience_s", 60.0)
 
     def make(port: int, **settings: Any) -> IBKRConnector:
         given = {
