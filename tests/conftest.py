@@ -9,16 +9,17 @@ import warnings
 from collections.abc import Generator
 
 import pytest
-from hypothesis import is_hypothesis_test, settings
+from hypothesis import HealthCheck, is_hypothesis_test, settings
 
 from kit.postgres import postgres_url
 
 __all__ = ["postgres_url"]
 
-# a shared machine may pause for longer than any deadline: what is slow is seen elsewhere; the
-# proofs of the order path ask for their hundred themselves
-settings.register_profile("default", deadline=None, max_examples=40)
-settings.register_profile("soak", deadline=None, max_examples=2_000)
+# a shared machine may pause for longer than any deadline, also while it draws: what is slow is seen
+# elsewhere; the proofs of the order path ask for their hundred themselves
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("default", PATIENT, max_examples=40)
+settings.register_profile("soak", PATIENT, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 

@@ -135,7 +135,8 @@ async def test_an_order_at_the_market_fills_and_the_account_shows_it(
 async def test_a_partly_filled_order_says_so_until_the_rest_is_there(
     ibkr_gateway: HostedSimulator, make_connector: Make
 ) -> None:
-    hold_aapl(ibkr_gateway, "99.98", "100.00", size=40)
+    # each second shows as much again: so little that the rest is long in coming
+    hold_aapl(ibkr_gateway, "99.98", "100.00", size=2)
     async with make_connector(ibkr_gateway.port) as ib:
         placed = await ib.place_order(
             limit_order("AAPL", "BUY", 100, limit_price=Decimal("100.00"))

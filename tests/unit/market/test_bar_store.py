@@ -92,7 +92,10 @@ hours = st.tuples(st.integers(0, 60), st.integers(0, 60))
 
 
 @given(steps=st.lists(st.tuples(st.sampled_from(("add", "forget")), hours), max_size=5))
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_the_store_holds_what_was_added_and_not_forgotten(
     steps: list[tuple[str, tuple[int, int]]], tmp_path: Path
 ) -> None:
