@@ -37,9 +37,8 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's own clocks."""
 
-    def monotonic(self) -> float:
-        """Return the machine's monotonic seconds."""
-        return time.monotonic()
+    monotonic = staticmethod(time.monotonic)
+    """Return the machine's monotonic seconds; an order asks for them a dozen times."""
 
     def utcnow(self) -> datetime:
         """Return the machine's time of day."""

@@ -1329,7 +1329,8 @@ class IBKRConnector:
     # --- the hop --------------------------------------------------------------------------------
 
     async def _call(self, do: Callable[[Engine], Awaitable[T]]) -> T:
-        runtime, engine = self._running(), self._engine()
+        runtime = self._running()
+        engine = _open(runtime)
         with correlation():
             return await runtime.portal.call(lambda: do(engine))
 
@@ -1337,10 +1338,7 @@ class IBKRConnector:
         return lambda taken: self._call(lambda engine: engine.streaming.open(wish, taken))
 
     def _engine(self) -> Engine:
-        engine = self._running().engine
-        if engine is None:
-            raise NotConnectedError("the connection is still being made")
-        return engine
+        return _open(self._running())
 
     def _running(self) -> Runtime:
         runtime = self._runtime
@@ -1358,6 +1356,12 @@ class IBKRConnector:
                 return False
             self._runtime = None
             return True
+
+
+def _open(runtime: Runtime) -> Engine:
+    if runtime.engine is None:
+        raise NotConnectedError("the connection is still being made")
+    return runtime.engine
 
 
 def _later(read: Callable[[Engine], T]) -> Callable[[Engine], Awaitable[T]]:

@@ -610,6 +610,12 @@ class Engine:
         return seen.state in CONNECTED and BROKER_LINK not in seen.degraded_by
 
     def _on_event(self, event: GatewayEvent) -> None:
+        if type(event) is AccountValueChanged:
+            # most events of a day are figures, of which nobody else makes anything
+            self.account.apply(event)
+            if event.value.tag == "NetLiquidation":
+                self._facts.observe(event.value.account)
+            return
         self.orders.apply(event)
         if type(event) in _OF_THE_DESK:
             return
@@ -617,8 +623,6 @@ class Engine:
         self._facts.note(event)
         if not self._pool.carries_streams:
             self.streams.note(event)
-        if isinstance(event, AccountValueChanged) and event.value.tag == "NetLiquidation":
-            self._facts.observe(event.value.account)
         if isinstance(event, GatewayNotice) and (effect := pacing_effect(event.code, event.text)):
             self._pipeline.hear(effect)
         if isinstance(event, MessageUnreadable):

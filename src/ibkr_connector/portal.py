@@ -25,6 +25,7 @@ import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final, Generic, Self, TypeVar, cast
 
 from .errors import NotConnectedError, RequestTimeoutError, WrongThreadError
@@ -114,9 +115,10 @@ class Portal:
                 waiting.set_result(outcome)
 
         def deliver(outcome: _Outcome[T]) -> None:
-            # The caller's loop may be closed: then there is nobody left to tell.
-            with suppress(RuntimeError):
-                self._inbox_of(here).put(lambda: arrive(outcome))
+            try:
+                self._inbox_of(here).put(partial(arrive, outcome))
+            except RuntimeError:
+                return  # the caller's loop is closed: there is nobody left to tell
 
         job = _Job(self, fn, deliver)
         self._submit(job)

@@ -22,6 +22,7 @@ from .instruments.hours import Stretch, hours_of
 from .market.desk import MarketDesk
 from .model.account import Position
 from .model.contracts import Action, ContractDetails, SecurityType
+from .model.making import quick
 from .model.market import DataType
 from .orders.equity_store import EquityStore
 from .orders.paid_in import check_paid_in
@@ -34,6 +35,8 @@ __all__ = ["RuleFacts"]
 
 _PAUSE_S: Final = 0.1
 _MOST_STRETCHES: Final = 1024
+
+_fill, _facts, _account_facts = quick(UnshownFill), quick(RiskFacts), quick(AccountFacts)
 
 
 class RuleFacts:
@@ -78,7 +81,7 @@ class RuleFacts:
             self._unshown.session_ended()
 
     def _fill(self, execution: Execution) -> UnshownFill:
-        return UnshownFill(
+        return _fill(
             contract=execution.contract,
             action=execution.action,
             quantity=execution.quantity,
@@ -104,7 +107,7 @@ class RuleFacts:
     async def facts(
         self, details: ContractDetails, *, account: str, needs: Needs, extended: bool
     ) -> RiskFacts:
-        known = RiskFacts(
+        known = _facts(
             net_liquidation=self._account.summary(account).total_value,
             exchange_rate=self._account.view.exchange_rate(account, details.contract.currency),
             is_open=self.is_open(details, extended=extended),
@@ -154,7 +157,7 @@ class RuleFacts:
         marks = self._equity.marks(account)
         start = marks if is_of_now else None
         now = self._clock.utcnow()
-        return AccountFacts(
+        return _account_facts(
             now=now,
             rate=partial(self._account.view.exchange_rate, account),
             positions=self._account.positions(account) if is_known else None,

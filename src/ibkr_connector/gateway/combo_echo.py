@@ -8,31 +8,25 @@ match original order") that describes the combination as it was placed and not a
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from ibkr_connector.model.contracts import Action, Contract
 from ibkr_connector.model.ids import ClientId, OrderId
 
-from .port import GatewayEvent, OpenOrderSeen, OrderTicket
+from .port import BrokerOrder, OrderTicket
 
 __all__ = ["ComboEcho"]
 
 
 class ComboEcho:
-    """Stands in front of the sink of a session and remembers the combinations that pass."""
+    """Remembers the combinations that a session is shown."""
 
-    def __init__(self, sink: Callable[[GatewayEvent], None], *, client_id: ClientId) -> None:
-        self._sink = sink
+    def __init__(self, client_id: ClientId) -> None:
         self._client_id = client_id
         self._shown: dict[OrderId, tuple[Action, Contract]] = {}
 
-    def __call__(self, event: GatewayEvent) -> None:
-        """Pass an event on."""
-        if type(event) is OpenOrderSeen:
-            order = event.order
-            if order.contract.legs and order.client_id == self._client_id:
-                self._shown[order.order_id] = (order.action, order.contract)
-        self._sink(event)
+    def shown(self, order: BrokerOrder) -> None:
+        """Take in the order of a combination as the broker describes it."""
+        if order.client_id == self._client_id:
+            self._shown[order.order_id] = (order.action, order.contract)
 
     def contract_of(self, ticket: OrderTicket) -> Contract:
         """Return the contract to send with an order: what TWS has shown of it, if anything."""

@@ -182,7 +182,7 @@ class GatewayLink:
 
     async def send_order(self, ticket: OrderTicket) -> None:
         """Write one order and return when its bytes have left the process."""
-        await self._current().send_order(ticket)
+        await self._current().send_orders((ticket,))
 
     async def send_orders(self, tickets: Sequence[OrderTicket]) -> None:
         """Write several orders in one piece."""

@@ -21,6 +21,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from ibkr_connector.model.ids import ClientId, OrderId, PermId
+from ibkr_connector.model.making import quick
 from ibkr_connector.model.orders import OrderType
 from ibkr_connector.model.terms import NO_TERMS
 
@@ -136,6 +137,9 @@ def plain_order(fields: Sequence[str], version: int) -> BrokerOrder | None:
     return _read(fields, layout)
 
 
+_order: Final = quick(BrokerOrder)
+
+
 def _read(fields: Sequence[str], layout: _Layout) -> BrokerOrder:
     (
         side, quantity, kind, limit, auxiliary, time_in_force, _, account, _, _, ref,
@@ -149,7 +153,7 @@ def _read(fields: Sequence[str], layout: _Layout) -> BrokerOrder:
     is_stop = kind in _STOPS
     # TWS fills prices that the order type does not use with zero.
     bound, trigger = price(limit), price(auxiliary)
-    return BrokerOrder(
+    return _order(
         order_id=OrderId(int(fields[1] or 0)),
         client_id=ClientId(int(client_id or 0)),
         perm_id=None if perm is None else PermId(perm),

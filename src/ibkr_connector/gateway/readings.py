@@ -18,6 +18,7 @@ from typing import Final
 from ib_async.objects import PortfolioItem, Position
 
 from ibkr_connector.model.ids import ClientId, ExecId, OrderId, PermId
+from ibkr_connector.model.making import quick
 
 from .described import unshared
 from .field_values import amount, contract_said, described, held, number, size, whole
@@ -41,6 +42,8 @@ _CONTRACT: Final = slice(3, 14)
 _WINDOW_CONTRACT: Final = slice(2, 13)
 _FIGURES: Final = slice(13, 19)
 
+_status, _execution = quick(OrderStatusSeen), quick(Execution)
+
 # The slots of rows that are read late: a frozen record lets nobody else write them.
 _POSITION: Final = {name: slot_setter(PositionRow, name) for name in PositionRow.__slots__}
 _LINE: Final = {name: slot_setter(PortfolioRow, name) for name in PortfolioRow.__slots__}
@@ -55,7 +58,7 @@ def order_status(fields: Sequence[str]) -> OrderStatusSeen:
     """
     _, order_id, status, filled, left, average, perm, parent, last, client_id, held_for, *_ = fields
     perm_id, parent_id, done = number(perm), number(parent), size(filled)
-    return OrderStatusSeen(
+    return _status(
         order_id=OrderId(int(order_id or 0)),
         client_id=ClientId(int(client_id or 0)),
         perm_id=None if perm_id is None else PermId(perm_id),
@@ -82,7 +85,7 @@ def execution(fields: Sequence[str], *, time: datetime, recovered: bool) -> Exec
     if action is None:
         raise ValueError(f"expected a side, found {side!r}")
     perm_id = number(perm)
-    return Execution(
+    return _execution(
         exec_id=ExecId(exec_id),
         order_id=OrderId(number(fields[2]) or 0),
         client_id=ClientId(number(client_id) or 0),

@@ -96,16 +96,15 @@ class Session:
         outlet: Outlet | None = None,
     ) -> None:
         self._clock = clock
-        self._combos = ComboEcho(sink, client_id=client_id)
+        self._combos = ComboEcho(client_id)
         self._sink = sink
         self._info: SessionInfo | None = None
         self._address = (host, port, client_id)
         self._ib = IB()
         # An abandoned question without an id may still be answered; for how long is a guess, and
         # the time that any call may take is the best there is.
-        self._wrapper = GatewayWrapper(
-            self._ib, clock=clock, sink=self._combos, grace_s=request_timeout_s
-        )
+        self._wrapper = GatewayWrapper(self._ib, clock=clock, sink=sink, grace_s=request_timeout_s)
+        self._wrapper.on_combination = self._combos.shown
         self._client = GatewayClient(
             self._wrapper,
             on_end=self._ended,
@@ -380,19 +379,11 @@ class Session:
 
     async def send_orders(self, tickets: Sequence[OrderTicket]) -> None:
         """Write several orders in one piece, nothing in between; otherwise as `send_order`."""
+        version, messages = self._client.serverVersion(), list[str]()
         try:
-            with self._client.hold() as messages:
-                for ticket in tickets:
-                    message = order_message(ticket, self._client.serverVersion())
-                    if message is not None:
-                        messages.append(message)
-                        continue
-                    if ticket.terms.exercise is not None:
-                        self._client.exerciseOptions(*exercise_fields(ticket))
-                        continue
-                    order = translate.ib_order(ticket, client_id=self.client_id)
-                    contract = translate.ib_contract(self._combos.contract_of(ticket))
-                    self._client.placeOrder(ticket.order_id, contract, order)
+            for ticket in tickets:
+                plain = order_message(ticket, version)
+                messages += self._in_words(ticket) if plain is None else (plain,)
         except IBKRError as error:
             error.disposition = SendDisposition.UNSENT
             raise
@@ -400,12 +391,21 @@ class Session:
         self._client.updateReqId(max(ticket.order_id for ticket in tickets) + 1)
         await self._client.write_through(messages)
 
+    def _in_words(self, ticket: OrderTicket) -> list[str]:
+        """Return the message of an order as ib_async writes it."""
+        with self._client.hold() as messages:
+            if ticket.terms.exercise is not None:
+                self._client.exerciseOptions(*exercise_fields(ticket))
+            else:
+                order = translate.ib_order(ticket, client_id=self.client_id)
+                contract = translate.ib_contract(self._combos.contract_of(ticket))
+                self._client.placeOrder(ticket.order_id, contract, order)
+        return messages
+
     async def what_if(self, ticket: OrderTicket) -> WhatIf:
         """Ask what an order would do, without placing it; see `ask_what_if`."""
-        table = self._wrapper.what_ifs
-        return await ask_what_if(
-            self._client, table, ticket, client_id=self.client_id, clock=self._clock
-        )
+        client, table = self._client, self._wrapper.what_ifs
+        return await ask_what_if(client, table, ticket, client_id=self.client_id, clock=self._clock)
 
     async def send_cancel(self, order_id: OrderId) -> None:
         """Write one cancellation; the broker's verdict comes as events. Safe to repeat."""

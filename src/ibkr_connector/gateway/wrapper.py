@@ -87,6 +87,7 @@ class GatewayWrapper(IBTables):
         self.pnl_error: Callable[[int, int, str], bool] = lambda number, code, text: False
         self._events: list[GatewayEvent] = []
         self.on_data_lost: Callable[[], None] = lambda: None
+        self.on_combination: Callable[[BrokerOrder], None] = lambda order: None
         self._faults = FaultRouter(
             self.requests,
             self.listings,
@@ -178,6 +179,8 @@ class GatewayWrapper(IBTables):
         """Take in an order as the broker describes it."""
         if seen.client_id == self.ib.client.clientId:
             self.ib.client.updateReqId(seen.order_id + 1)
+        if seen.contract.legs:
+            self.on_combination(seen)
         self.open_orders.row(seen.perm_id or (seen.client_id, seen.order_id), seen)
         self.emit(OpenOrderSeen(order=seen))
 

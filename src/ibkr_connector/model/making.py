@@ -89,12 +89,13 @@ def quick(record: Callable[P, T]) -> Callable[P, T]:
     twin = _twin(kind)
     at_hand = {f"_{one.name}": one.default for one in known if one.default is not MISSING}
     heads = [name if f"_{name}" not in at_hand else f"{name}=_{name}" for name in names]
-    steps = "".join(f"    made.{name} = {name}\n" for name in names)
+    # with a mark that no field bears, since a field may be called `kind`
+    steps = "".join(f"    made__.{name} = {name}\n" for name in names)
     text = (
-        f"def make(*, {', '.join(heads)}):\n    made = new(twin)\n{steps}"
-        "    made.__class__ = kind\n    return made\n"
+        f"def make(*, {', '.join(heads)}):\n    made__ = new__(twin__)\n{steps}"
+        "    made__.__class__ = kind__\n    return made__\n"
     )
-    space: dict[str, Any] = {**at_hand, "new": object.__new__, "twin": twin, "kind": kind}
+    space: dict[str, Any] = {**at_hand, "new__": object.__new__, "twin__": twin, "kind__": kind}
     # as dataclasses make their own `__init__`: of names of fields and nothing else
     exec(text, space)
     return cast("Callable[P, T]", space["make"])

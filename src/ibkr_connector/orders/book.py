@@ -87,7 +87,7 @@ class Book:
             if entry is None:
                 continue
             if key in self._waiting:
-                self.wake(key)
+                self._wake(entry)
             for watch in self.watchers:
                 watch(entry)
             if self._on_report is not None:
@@ -202,9 +202,11 @@ class Book:
     def wake(self, key: str) -> None:
         """Let those who wait for this order look again; one that was forgotten has nobody."""
         entry = self.ledger.entry(key)
-        if entry is None:
-            return
-        for condition, met in self._waiting.get(key, ()):
+        if entry is not None:
+            self._wake(entry)
+
+    def _wake(self, entry: OrderEntry) -> None:
+        for condition, met in self._waiting.get(entry.key, ()):
             if not met.done() and condition(entry):
                 met.set_result(None)
 

@@ -24,6 +24,7 @@ from ibkr_connector.errors import (
 )
 from ibkr_connector.gateway.port import OrderGateway, OrderTicket
 from ibkr_connector.model.ids import OrderId
+from ibkr_connector.model.making import quick
 from ibkr_connector.model.orders import OrderReport, SendDisposition
 from ibkr_connector.model.preview import RuleVerdict
 from ibkr_connector.observe.correlation import current_correlation_id
@@ -43,6 +44,7 @@ from .waiting import Waiting, still_open
 
 __all__ = ["Dispatch", "is_broken", "stalled", "uncertainty"]
 
+_intended: Final = quick(Intended)
 _STALL_S: Final = 0.1
 """A flush takes a thousandth of a second; what takes longer than this counts as time to send."""
 
@@ -156,7 +158,7 @@ class Dispatch:
             transmit=transmit,
             reckoned=reckoned_units(request, examined.facts),
         )
-        return Intended(
+        return _intended(
             at=self._book.clock.utcnow(),
             key=reference,
             client_id=client_id,
@@ -389,11 +391,9 @@ class Dispatch:
         return entry.state is not State.INTENDED or not self._is_running()
 
     def _is_answered(self, entry: OrderEntry) -> bool:
-        if not self._is_running():
-            return True
-        if entry.state is State.SUSPENDED:
-            return not self._inquiry.is_undecided(entry.key)
-        return _is_past_sending(entry)
+        if entry.state is State.SUSPENDED and self._inquiry.is_undecided(entry.key):
+            return not self._is_running()
+        return _is_past_sending(entry) or not self._is_running()
 
 
 async def _in_turn(written: Awaitable[None]) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from ibkr_connector.gateway.port import OrderTicket
 from ibkr_connector.model.contracts import Contract, SecurityType
 from ibkr_connector.model.ids import ClientId, OrderId, PermId
+from ibkr_connector.model.making import quick
 from ibkr_connector.model.orders import (
     Action,
     Fill,
@@ -31,6 +32,8 @@ __all__ = ["OrderEntry", "evolve"]
 E = TypeVar("E", bound=StrEnum)
 
 ZERO = Decimal(0)
+
+_report: Final = quick(OrderReport)
 
 
 class OrderEntry(NamedTuple):
@@ -122,6 +125,8 @@ class OrderEntry(NamedTuple):
         """The sum of the executions that count; legs of a combination do not."""
         if not self.fills:
             return ZERO
+        if len(self.fills) == 1 and self.contract.security_type is not SecurityType.COMBO:
+            return self.fills[0].quantity
         return sum((fill.quantity for fill in self._counted(self.told_fills)), ZERO)
 
     @property
@@ -219,7 +224,7 @@ class OrderEntry(NamedTuple):
         # of most orders that are placed nothing is filled yet
         is_fresh = not self.fills and self.stated_filled is None and self.terms is NO_TERMS
         filled = ZERO if is_fresh else self.filled
-        return OrderReport(
+        return _report(
             order_id=self.order_id,
             status=status_of(self.state, partly_filled=filled > 0),
             timestamp=self.updated,
@@ -254,9 +259,6 @@ class OrderEntry(NamedTuple):
         return cash / self.limit_price if self.limit_price else cash
 
     def _counted(self, fills: tuple[Fill, ...]) -> tuple[Fill, ...]:
-        is_combination = self.contract.security_type is SecurityType.COMBO
-        if len(self.fills) < 2 and not is_combination:
-            return fills
         if not self._is_combination():
             return fills
         return tuple(fill for fill in fills if _is_combination(fill))

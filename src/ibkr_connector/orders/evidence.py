@@ -8,10 +8,9 @@ Refuses to know: time (it is told), the disk, and how long to wait for anything.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from ibkr_connector.gateway.port import (
     BrokerOrder,
@@ -22,7 +21,7 @@ from ibkr_connector.gateway.port import (
     OrderStatusSeen,
 )
 from ibkr_connector.model.ids import ClientId, PermId
-from ibkr_connector.model.making import dataclass
+from ibkr_connector.model.making import dataclass, quick
 from ibkr_connector.model.orders import SendDisposition
 
 from .entry import ZERO, OrderEntry, evolve
@@ -62,6 +61,12 @@ class Seen:
     notes: tuple[Note, ...] = ()
     ask: frozenset[str] = frozenset()
     stranger: bool = False
+
+
+_NOTHING_NEW: Final = Seen()
+"""What most messages lead to: the broker repeats itself."""
+
+_moved, _learned, _filled, _charged = map(quick, (Moved, Learned, Filled, Charged))
 
 
 def see(ledger: Ledger, event: Evidence, *, at: datetime) -> Seen:
@@ -254,7 +259,15 @@ def _see_execution(ledger: Ledger, execution: Execution, scribe: _Scribe) -> See
         proven = evolve(entry, fills=fills).executed > entry.quantity
         grown = max(entry.quantity, entry.changed.quantity) if proven else None
     scribe.learn(key, perm_id=execution.perm_id, quantity=grown)
-    scribe.write(Filled(at=scribe.at, key=key, fill=fill_of(execution), cause=scribe.cause))
+    scribe.write(
+        _filled(
+            at=scribe.at,
+            key=key,
+            fill=fill_of(execution),
+            correlation_id=entry.correlation_id,
+            cause=scribe.cause,
+        )
+    )
     entry = ledger.get(key)
     if entry.executed > entry.quantity and (entry.cash is None or entry.quantity):
         scribe.refuse(key, f"{entry.executed} executed of {entry.quantity}")
@@ -279,13 +292,14 @@ def _see_charge(ledger: Ledger, charge: CommissionReported, scribe: _Scribe) -> 
     if same or ledger.is_waiting(charge.exec_id):
         return scribe.seen()
     scribe.write(
-        Charged(
+        _charged(
             at=scribe.at,
             key=owner or "",
             exec_id=charge.exec_id,
             commission=charge.commission,
             currency=charge.currency,
             realized_pnl=charge.realized_pnl,
+            correlation_id="" if entry is None else entry.correlation_id,
             cause=scribe.cause,
         )
     )
@@ -303,12 +317,12 @@ class _Scribe:
         self._notes: list[Note] = []
 
     def seen(self, *, stranger: bool = False) -> Seen:
+        if not (self._notes or self.ask or stranger):
+            return _NOTHING_NEW
         return Seen(notes=tuple(self._notes), ask=frozenset(self.ask), stranger=stranger)
 
     def write(self, note: Note) -> None:
-        entry = self.ledger.entry(note.key)
-        if entry is not None and note.correlation_id != entry.correlation_id:
-            note = replace(note, correlation_id=entry.correlation_id)
+        """Record a note, which bears the correlation id of its order."""
         self.ledger.record(note)
         self._notes.append(note)
 
@@ -343,7 +357,7 @@ class _Scribe:
         if not news:
             return
         news["correlation_id"] = entry.correlation_id
-        self.write(Learned(at=self.at, key=key, cause=self.cause, **news))
+        self.write(_learned(at=self.at, key=key, cause=self.cause, **news))
         entry = self.ledger.get(key)
         if entry.state is State.FILLED and entry.filled < entry.quantity and news.get("quantity"):
             self.move(key, Event.UNFILL, reason="the quantity was raised")
@@ -372,7 +386,7 @@ class _Scribe:
         if stays and not (told or asked or unproven or explains):
             return
         self.write(
-            Moved(
+            _moved(
                 at=self.at,
                 key=key,
                 event=event,
@@ -396,9 +410,18 @@ class _Scribe:
 
     def refuse(self, key: str, said: str) -> Seen:
         """Report what cannot be, change nothing, and have the broker asked."""
-        state = self.ledger.get(key).state
-        if self.ledger.first_time(key, state, said):
-            self.write(Refused(at=self.at, key=key, state=state, said=said, cause=self.cause))
+        entry = self.ledger.get(key)
+        if self.ledger.first_time(key, entry.state, said):
+            self.write(
+                Refused(
+                    at=self.at,
+                    key=key,
+                    state=entry.state,
+                    said=said,
+                    correlation_id=entry.correlation_id,
+                    cause=self.cause,
+                )
+            )
             self.ask.add(key)
         return self.seen()
 

@@ -22,7 +22,7 @@ from ibkr_connector.gateway.port import OrderTicket
 from ibkr_connector.model.account import Position
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.ids import ConId
-from ibkr_connector.model.making import dataclass
+from ibkr_connector.model.making import dataclass, quick
 from ibkr_connector.model.orders import Action, OrderTerms
 from ibkr_connector.model.terms import NO_TERMS
 
@@ -48,6 +48,8 @@ __all__ = ["Exposure", "group_of"]
 
 ZERO: Final = Decimal(0)
 _MINUTE_S: Final = 60.0
+
+_book, _placed, _working = quick(Book), quick(Placed), quick(Working)
 
 
 @dataclass(slots=True)
@@ -119,7 +121,7 @@ class Exposure:
         if self._ahead:
             for entry, quantity in self._called_filled(account, known.now):
                 working += self._of_call(entry, quantity, figures)
-        return Book(
+        return _book(
             now=known.now,
             held=held,
             working=tuple(working),
@@ -139,7 +141,7 @@ class Exposure:
                 self._values[one.account, one.contract.con_id] = value
         if self._placed is not None and case.book.now is not None:
             what = likeness(case.request, case.contract, case.account)
-            self._placed.append(Placed(at=case.book.now, what=what))
+            self._placed.append(_placed(at=case.book.now, what=what))
 
     def only_closes(self, ticket: OrderTicket) -> bool:
         """Whether an order that is in the ledger already can do nothing but close."""
@@ -168,8 +170,7 @@ class Exposure:
                 return False
         return True
 
-    def _note(self, key: str) -> None:
-        entry = self._ledger.entry(key)
+    def _note(self, key: str, entry: OrderEntry | None) -> None:
         state = None if entry is None else entry.state
         if entry is not None and state is State.FILLED and _is_ahead(entry):
             self._ahead[key] = None
@@ -299,7 +300,7 @@ class Exposure:
     def _of_unshown(self, units: UnshownUnits, figures: _Figures) -> Working:
         # the order is not open any more, and the position not there yet: it counts as still open
         contract = units.contract
-        return Working(
+        return _working(
             con_id=contract.con_id,
             symbol=contract.symbol,
             action=units.action,
@@ -409,7 +410,7 @@ def _as_placed(entry: OrderEntry, rate: Decimal | None) -> Working:
     price = None if bound is None else abs(bound)
     if price is not None and trigger is not None:
         price = max(price, abs(trigger))
-    return Working(
+    return _working(
         con_id=contract.con_id,
         symbol=contract.symbol,
         action=entry.action,

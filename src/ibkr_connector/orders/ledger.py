@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from ibkr_connector.gateway.port import BrokerOrder
 from ibkr_connector.model.ids import ClientId, ExecId, OrderId, PermId, exec_base
+from ibkr_connector.model.making import quick
 from ibkr_connector.model.orders import Fill, SendDisposition, Transition
 
 from .entry import ZERO, OrderEntry, evolve
@@ -52,6 +53,8 @@ _LEARNT: Final = (
 
 _learnt: Final = attrgetter(*_LEARNT)
 
+_transition: Final = quick(Transition)
+
 
 class Ledger:
     """Hold the orders; the only place in which an order's state is assigned."""
@@ -74,8 +77,8 @@ class Ledger:
         self._attempts: dict[str, int] = {}
         self._clock = 0
         self._touched: dict[str, int] = {}
-        self.on_change: list[Callable[[str], None]] = []
-        """Told the key of each order of which anything was recorded, or which was forgotten."""
+        self.on_change: list[Callable[[str, OrderEntry | None], None]] = []
+        """Told each order of which anything was recorded, by its key; `None`: it was forgotten."""
         self.recall: Callable[[str], None] | None = None
         """Told a reference that is not known, it may bring the order back (`retention.py`)."""
         self.anomalies = 0
@@ -185,7 +188,7 @@ class Ledger:
         for key, entry in gone.items():
             self._touched.pop(key, None)
             for tell in self.on_change:
-                tell(key)
+                tell(key, None)
             if entry.client_order_id is not None:
                 self._attempts.pop(entry.client_order_id, None)
         bases = {base for base, (key, _) in self._revisions.items() if key in gone}
@@ -284,12 +287,8 @@ class Ledger:
         entry = self._entries[note.key]
         evident = note.event in EVIDENCE
         disposition = SendDisposition.SENT if evident else entry.disposition
-        step = Transition(
-            time=note.at,
-            source=note.source,
-            event=note.event,
-            target=note.target,
-            cause=note.cause,
+        step = _transition(
+            time=note.at, source=note.source, event=note.event, target=note.target, cause=note.cause
         )
         self._put(
             evolve(
@@ -362,7 +361,7 @@ class Ledger:
         self._clock += 1
         self._touched[entry.key] = self._clock
         for tell in self.on_change:
-            tell(entry.key)
+            tell(entry.key, entry)
         if entry.perm_id is not None:
             self._by_perm[entry.perm_id] = entry.key
         if new and entry.order_id > 0:

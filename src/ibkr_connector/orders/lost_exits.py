@@ -82,13 +82,12 @@ class LostExits:
             if _has_ended(entry):
                 self._watch(entry)
 
-    def _count(self, key: str) -> None:
+    def _count(self, key: str, entry: OrderEntry | None) -> None:
         """
         Note in which turn the steps of exits were taken, those of the journal before all others.
 
         Their times do not tell that: a clock can have been set back since the last process wrote.
         """
-        entry = self._ledger.entry(key)
         if entry is None or entry.parent_id is None:
             self._turns.pop(key, None)
             return

@@ -6,13 +6,19 @@ Pure: what is not said stays unknown.
 
 from __future__ import annotations
 
+from typing import Final
+
 from ibkr_connector.gateway.port import BrokerOrder, CompletedOrder, Execution
 from ibkr_connector.model.ids import ClientId, OrderId
+from ibkr_connector.model.making import quick
 from ibkr_connector.model.orders import Fill
 
 from .entry import ZERO
 
 __all__ = ["fill_of", "foreign_key", "order_of_completed", "order_of_execution"]
+
+
+_fill: Final = quick(Fill)
 
 
 def foreign_key(order: BrokerOrder) -> str:
@@ -22,7 +28,7 @@ def foreign_key(order: BrokerOrder) -> str:
 
 def fill_of(execution: Execution) -> Fill:
     """Describe an execution as users see it."""
-    return Fill(
+    return _fill(
         exec_id=execution.exec_id,
         order_id=execution.order_id,
         perm_id=execution.perm_id,

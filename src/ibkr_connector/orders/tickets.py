@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 
 from ibkr_connector.gateway.port import OrderTicket
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.ids import OrderId
+from ibkr_connector.model.making import quick
 from ibkr_connector.model.orders import OrderRequest
 
 __all__ = ["ticket_of"]
+
+_ticket: Final = quick(OrderTicket)
 
 
 def ticket_of(
@@ -24,7 +28,7 @@ def ticket_of(
     reckoned: Decimal | None = None,
 ) -> OrderTicket:
     """Put a request on the contract that it means, in the account that was chosen for it."""
-    return OrderTicket(
+    return _ticket(
         order_id=order_id,
         order_ref=order_ref,
         contract=contract,

@@ -25,7 +25,7 @@ from typing import Self, TypeVar
 from ibkr_connector.clock import Clock
 from ibkr_connector.codes import PacingEffect
 from ibkr_connector.errors import ConfigurationError, IBKRError, PacingError, RequestTimeoutError
-from ibkr_connector.model.making import dataclass
+from ibkr_connector.model.making import dataclass, quick
 from ibkr_connector.model.orders import SendDisposition
 from ibkr_connector.model.pacing import PacingStatus
 from ibkr_connector.model.status import BreakerState, CircuitStatus
@@ -45,6 +45,8 @@ __all__ = ["EventKind", "Pipeline", "PipelineEvent", "PipelineTuning"]
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+_event = quick(PipelineEvent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,7 +280,7 @@ class Pipeline:
         if not self.hooks:
             return
         self.hooks.tell(
-            PipelineEvent(
+            _event(
                 kind=kind,
                 group=op.policy.group,
                 name=op.policy.name,

@@ -18,6 +18,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing, suppress
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -69,6 +70,8 @@ BEGIN SELECT RAISE(ABORT, 'entries are never deleted'); END;
 PRAGMA application_id = {_APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
 """
+
+_body: Final = itemgetter(6)
 
 _INSERT: Final = "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _SELECT: Final = "SELECT seq, time, kind, key, correlation_id, cause, body, digest FROM entries"
@@ -129,7 +132,8 @@ class AppendLog(Writer):
             if _is_gone(file):
                 # the system would go on writing to what no start finds again
                 raise ConfigurationError(f"{file.name} was removed while it was in use")
-        self._pages += _PAGES_OF_A_COMMIT + sum(1 + len(row[6]) // _PAGE for row in rows)
+        written = sum(map(len, map(_body, rows)))
+        self._pages += _PAGES_OF_A_COMMIT + len(rows) + written // _PAGE
         if len(rows) == 1:
             # one statement is a transaction of its own, in one turn of the database and not three
             self._database.execute(_INSERT, rows[0])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
+from hashlib import sha256
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Final
 
@@ -13,8 +13,8 @@ GENESIS: Final = "0" * 64
 """What the first entry is tied to."""
 
 
-def link(previous: str, fields: Sequence[str | int]) -> str:
+def link(previous: str, seq: int, texts: Iterable[str]) -> str:
     """Return the digest of an entry; JSON keeps two fields from running into each other."""
-    # the compact JSON of a list of texts and whole numbers, without making an encoder for each
-    texts = [quoted(one) if isinstance(one, str) else str(one) for one in (previous, *fields)]
-    return hashlib.sha256(f"[{','.join(texts)}]".encode("ascii")).hexdigest()
+    # the compact JSON of the list of them all, without making an encoder for each
+    told = f"[{quoted(previous)},{seq},{','.join(map(quoted, texts))}]"
+    return sha256(told.encode("ascii")).hexdigest()

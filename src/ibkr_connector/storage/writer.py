@@ -13,7 +13,7 @@ import queue
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from ibkr_connector.errors import ConfigurationError
 from ibkr_connector.model.making import dataclass
@@ -42,9 +42,12 @@ Row = tuple[int, str, str, str, str, str, str, str]
 """An entry as a row: seq, time, kind, key, correlation id, cause, body, digest."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """An entry to be written; `time` is ISO 8601 in UTC, `body` is JSON."""
+class Draft(NamedTuple):
+    """
+    An entry to be written; `time` is ISO 8601 in UTC, `body` is JSON.
+
+    A tuple, since its fields are those of a row, and one is made of each step of an order.
+    """
 
     time: str
     kind: str
@@ -89,8 +92,7 @@ Making = Callable[[], Sequence[Draft]]
 """Makes drafts, on the writer's thread."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
+class _Work(NamedTuple):
     """Drafts that belong together; of quiet ones only a failure is told."""
 
     drafts: Making
@@ -209,17 +211,8 @@ class Writer(ABC):
         for work in batch:
             for draft in work.drafts():
                 seq += 1
-                fields = (
-                    seq,
-                    draft.time,
-                    draft.kind,
-                    draft.key,
-                    draft.correlation_id,
-                    draft.cause,
-                    draft.body,
-                )
-                digest = link(digest, fields)
-                rows.append((*fields, digest))
+                digest = link(digest, seq, draft)
+                rows.append((seq, *draft, digest))
         return rows
 
 
@@ -263,8 +256,7 @@ def follow(entries: Iterable[Entry], *, after: int = 0, digest: str = GENESIS) -
     """
     seq = after
     for entry in entries:
-        fields: tuple[str | int, ...] = (
-            entry.seq,
+        texts = (
             entry.time,
             entry.kind,
             entry.key,
@@ -272,7 +264,7 @@ def follow(entries: Iterable[Entry], *, after: int = 0, digest: str = GENESIS) -
             entry.cause,
             entry.body,
         )
-        following = link(digest, fields)
+        following = link(digest, entry.seq, texts)
         if entry.seq != seq + 1 or following != entry.digest:
             return Chain(entries=seq, head=digest, first_broken=seq + 1)
         seq, digest = entry.seq, following

@@ -91,3 +91,16 @@ class Counted:
 def test_what_is_more_than_its_fields_is_refused(kind: type) -> None:
     with pytest.raises(TypeError, match=kind.__name__):
         quick(kind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Named:
+    kind: str
+    new: int
+    made: str
+    twin: bool = True
+
+
+def test_a_field_may_be_called_as_it_likes() -> None:
+    values = {"kind": "a", "new": 1, "made": "b"}
+    assert quick(_Named)(**values) == _Named(**values)  # type: ignore[arg-type]  # of both kinds

@@ -61,7 +61,7 @@ def test_an_export_is_whole_and_its_chain_can_be_followed_from_the_file(
     digest = GENESIS
     rows = told(to)
     for seq, *texts, stated in rows:
-        digest = link(digest, (int(seq), *texts))
+        digest = link(digest, int(seq), texts)
         assert digest == stated
     assert (len(rows), digest) == (chain.entries, chain.head)
 
