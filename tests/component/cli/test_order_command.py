@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ibkr_connector.simulator import Answer, Drop, HostedSimulator
+from ibkr_connector.simulator import Answer, Drop, GatewaySimulator, HostedSimulator
 from kit import command
 
 RESTING = ("buy", "10", "AAPL", "--limit", "1.05")
@@ -210,10 +210,17 @@ def test_an_amount_of_money_is_an_order_too(ibkr: Ibkr, ibkr_gateway: HostedSimu
     assert 400 < terms.quantity < 500
 
 
+def a_call(simulator: GatewaySimulator) -> str:
+    """Name a call on Apple that is listed today, and not over tomorrow."""
+    calls = [one for one in simulator.venue.catalogue.options_of(265598) if one.right == "C"]
+    last = max(calls, key=lambda one: one.expiry)
+    return f"AAPL {last.expiry} C {last.strike:f}"
+
+
 def test_options_that_are_not_held_are_not_exercised(
     ibkr: Ibkr, ibkr_gateway: HostedSimulator
 ) -> None:
-    call = "AAPL 20261218 C 200"
+    call = ibkr_gateway.do(a_call)
     done = ibkr("preview", "exercise", "1", call, "--term", "override=yes", "--json")
     assert done.returncode == 1
     told = json.loads(done.stdout)["preview"]

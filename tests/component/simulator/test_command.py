@@ -57,7 +57,7 @@ def test_it_says_where_it_listens_in_one_line_and_stops_when_told(
     with socket.create_connection((said["host"], said["port"]), timeout=60):
         pass
     process.send_signal(number)
-    rest, errors = process.communicate(timeout=60)
+    rest, errors = process.communicate(timeout=200)
     assert (process.returncode, rest, errors) == (0, "", "")
 
 
@@ -76,15 +76,19 @@ def test_a_control_port_is_named_in_the_same_line_and_moves_a_manual_clock(start
             assert answer["ok"], answer
         assert answer["result"] == said["port"]
     process.send_signal(signal.SIGTERM)
-    rest, errors = process.communicate(timeout=60)
+    rest, errors = process.communicate(timeout=200)
     assert (process.returncode, rest, errors) == (0, "", "")
 
 
 def test_what_was_recorded_is_played(start: Start, tmp_path: Path) -> None:
     def ask(port: int) -> bytes:
-        with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=60) as client,
+            client.makefile("rb") as heard,
+        ):
             client.sendall(b"API\0\0\0\0\x09v157..178")
-            return client.recv(1024)
+            size = heard.read(4)
+            return size + heard.read(int.from_bytes(size))
 
     def said(process: subprocess.Popen[str], *, on_errors: bool = False) -> int:
         stream = process.stderr if on_errors else process.stdout
@@ -93,7 +97,7 @@ def test_what_was_recorded_is_played(start: Start, tmp_path: Path) -> None:
 
     def stop(process: subprocess.Popen[str]) -> int:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+        process.communicate(timeout=200)
         return process.returncode
 
     file = tmp_path / "morning.jsonl"
@@ -114,7 +118,7 @@ def test_a_busy_port_is_named_and_fails(start: Start) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         process = start("--port", str(port))
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=200)
     assert process.returncode == 1
     assert f"cannot listen on 127.0.0.1:{port}" in errors
     assert "Traceback" not in errors
