@@ -354,6 +354,16 @@ async def cut_off(scene: Scene) -> None:
 
 async def no_room(scene: Scene) -> None:
     ib = await scene.connected()
+    runtime = ib._runtime
+    assert runtime is not None
+    assert runtime.engine is not None
+    journal = runtime.engine.orders._book.journal
+
+    async def written() -> None:
+        await journal.append([])
+
+    # what was only handed in would find no room either, before the order is looked at
+    await ib.run(written())
     log = next(scene.state.glob("*.sqlite3-wal"))
     with full_disk(log.stat().st_size):
         await ib.place_order(order())

@@ -20,6 +20,7 @@ from ibkr_connector import (
     TradingHaltedError,
 )
 from ibkr_connector.clock import ScaledClock, SystemClock
+from ibkr_connector.orders import gathering
 from ibkr_connector.settings import PermissionSettings, RiskSettings
 from ibkr_connector.simulator import Drop, HostedSimulator, IgnoreRequest, Permissions, Rewrite
 from ibkr_connector.simulator.exchange.commands import Halt
@@ -213,8 +214,12 @@ async def test_money_paid_out_is_no_loss_once_it_is_told_and_money_paid_in_hides
 
 
 async def test_buying_power_is_what_the_brokers_what_if_says_and_an_estimate_without_it(
-    make_ibkr_gateway: MakeGateway, make_connector: Make, config: Path
+    make_ibkr_gateway: MakeGateway,
+    make_connector: Make,
+    config: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(gathering, "_MARGIN_WITHIN_S", 60.0)
     gateway = make_ibkr_gateway(accounts={"DU1": Decimal(20_000)})
     limits(config, "check_buying_power: true")
     quote(gateway)
@@ -229,6 +234,7 @@ async def test_buying_power_is_what_the_brokers_what_if_says_and_an_estimate_wit
         await ib.place_order(asked)
         assert at_the_venue(gateway) == 1
         # the broker is silent: what opens may be worth the buying power and no more
+        monkeypatch.setattr(gathering, "_MARGIN_WITHIN_S", 1.0)
         gateway.do(lambda simulator: simulator.inject(IgnoreRequest(on="PlaceOrder")))
         with pytest.raises(RiskLimitError) as estimated:
             await ib.place_order(order(quantity=900, limit_price="100.01"))

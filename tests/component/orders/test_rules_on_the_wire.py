@@ -13,6 +13,7 @@ import pytest
 
 from ibkr_connector import IBKRConnector, RiskLimitError, TradingHaltedError
 from ibkr_connector.errors import IBKRError
+from ibkr_connector.gateway import borrowing
 from ibkr_connector.orders.events import OrderEvent, RulesReloaded
 from ibkr_connector.orders.feed import OrderEventStream
 from ibkr_connector.orders.sizing import size_by_equity
@@ -218,8 +219,12 @@ async def test_a_change_of_the_file_is_found_without_being_told(
 
 
 async def test_short_selling_asks_whether_shares_can_be_borrowed(
-    ibkr_gateway: HostedSimulator, make_connector: Make, config: Path
+    ibkr_gateway: HostedSimulator,
+    make_connector: Make,
+    config: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(borrowing, "_PATIENCE_S", 60.0)
     limits(config, "require_shortable: true")
     async with make_connector(ibkr_gateway.port) as ib:
         # the simulated broker has no shares of Bank of America to lend
