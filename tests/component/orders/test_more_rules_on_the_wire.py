@@ -284,10 +284,9 @@ async def test_orders_that_wait_for_their_turn_on_the_wire_are_stopped_too(
 ) -> None:
     limits(config)
     # ten messages a second: some of the orders leave at once, the last in a quarter of a minute
-    pace: dict[str, Any] = {"messages_per_second": 10, "order_ack_timeout_s": 60.0}
-    async with make_connector(ibkr_gateway.port, **pace) as ib:
+    async with make_connector(ibkr_gateway.port, messages_per_second=10) as ib:
         asked = [order(quantity=1, limit_price="50.00")] * 150
-        placing = [asyncio.ensure_future(ib.place_order(one)) for one in asked]
+        placing = [asyncio.ensure_future(ib.place_order(one, timeout_s=60)) for one in asked]
         await asyncio.wait(placing, return_when=asyncio.FIRST_COMPLETED)
         await ib.kill_switch.engage("a drill")
         ended = await asyncio.gather(*placing, return_exceptions=True)
