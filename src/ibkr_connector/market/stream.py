@@ -100,6 +100,8 @@ class MarketStream(Generic[T_co]):
         return self
 
     async def __anext__(self) -> T_co:
+        if self._is_over:
+            raise StopAsyncIteration
         if not self._read:
             ticket = self._ticket or await self._begin()
             try:

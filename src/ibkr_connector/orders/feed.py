@@ -196,6 +196,7 @@ class OrderEventStream:
         self._run = run
         self._buffer = buffer
         self._reader: EventReader | None = None
+        self._is_over = False
         self._waiting: deque[OrderEvent] = deque()
         self._done = 0
 
@@ -215,6 +216,8 @@ class OrderEventStream:
         return self
 
     async def __anext__(self) -> OrderEvent:
+        if self._is_over:
+            raise StopAsyncIteration
         if not self._waiting:
             reader = await self._begin()
 
@@ -232,7 +235,9 @@ class OrderEventStream:
         return self._waiting.popleft()
 
     async def aclose(self) -> None:
-        """Stop collecting; idempotent."""
+        """Stop collecting, for good; idempotent."""
+        self._is_over = True
+        self._waiting.clear()
         reader, self._reader = self._reader, None
         if reader is not None and not reader.is_closed:
 
@@ -243,6 +248,9 @@ class OrderEventStream:
                 await self._run(close)
 
     async def _begin(self) -> EventReader:
+        # events are numbered for each reader: a second one would begin in the middle of the first
+        if self._is_over:
+            raise StopAsyncIteration
         if self._reader is None:
             made: list[EventReader] = []
 
@@ -251,12 +259,16 @@ class OrderEventStream:
                 return made[-1]
 
             try:
-                reader = self._reader = await _typed(self._run, subscribe)
+                reader = await _typed(self._run, subscribe)
             except BaseException:
                 # whoever is cancelled in the very moment in which it comes has it all the same
                 for reader in made:
                     reader.leave()
                 raise
+            if self._is_over:
+                reader.leave()
+                raise StopAsyncIteration
+            self._reader = reader
             weakref.finalize(self, reader.leave).atexit = False
             return reader
         return self._reader

@@ -98,3 +98,21 @@ async def test_a_stream_that_is_closed_gives_up_its_place_once() -> None:
     place.is_left = False
     await stream.aclose()
     assert not place.is_left
+
+
+async def test_a_stream_that_was_closed_brings_nothing_more() -> None:
+    reader = Reader()
+    ticket = Ticket(cast("Any", Register()), cast("Any", None), cast("Any", reader))
+
+    async def take(_taken: Callable[[Ticket], None]) -> Ticket:
+        return ticket
+
+    stream = await QuoteStream(take).__aenter__()
+    reader.box.put(cast("Any", 1))
+    found: list[object] = []
+    async for record in stream:
+        found.append(record)
+        # more has come before it is closed
+        reader.box.put(cast("Any", 2))
+        await stream.aclose()
+    assert found == [1]

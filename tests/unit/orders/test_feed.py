@@ -221,6 +221,38 @@ async def test_a_closed_reader_collects_nothing(tmp_path: Path) -> None:
         feed.subscribe(buffer=0)
 
 
+async def test_a_stream_that_was_closed_is_over() -> None:
+    feed = EventFeed()
+    stream = OrderEventStream(on(feed))
+    found: list[object] = []
+    async with stream:
+        feed.publish(EventsMissed(count=1))
+        feed.publish(EventsMissed(count=2))
+        async for event in stream:
+            found.append(event)
+            await stream.aclose()
+    assert found == [EventsMissed(count=1)]
+    # it would begin with what is not its first event, and drop those before in silence
+    with pytest.raises(StopAsyncIteration):
+        await stream.__aenter__()
+    assert feed._readers == []
+
+
+async def test_a_stream_that_is_closed_as_it_begins_leaves_nothing_behind() -> None:
+    feed = EventFeed()
+
+    async def run(call: Callable[[EventFeed], Awaitable[object]]) -> object:
+        made = await call(feed)
+        await stream.aclose()
+        return made
+
+    stream = OrderEventStream(run)
+    with pytest.raises(StopAsyncIteration):
+        await anext(stream)
+    await asyncio.sleep(0)
+    assert feed._readers == []
+
+
 async def test_a_stream_that_nobody_holds_any_more_collects_nothing() -> None:
     feed = EventFeed()
     stream = OrderEventStream(on(feed))
