@@ -170,6 +170,8 @@ async def _rig(
         # ib_async's net behind the pacing goes by the loop's own time, which hardly passes here
         for pipeline in (engine.pipeline, engine._pool._pipeline):
             pipeline.outlet.net_limit = 0
+        # a busy machine is no broken database
+        engine.registry._patience_s = 60.0
         # it looks at the files of the rules every second, which would be every leap
         engine.guard._poll_s = 3600.0
         engine.alarms.look_s = 3600.0

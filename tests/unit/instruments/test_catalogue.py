@@ -43,7 +43,7 @@ class Gateway:
 
 async def test_a_process_that_lives_for_months_learns_new_steps(tmp_path: Path) -> None:
     clock, gateway = FakeClock(), Gateway()
-    registry = Registry(tmp_path / "r.sqlite3", clock=clock, max_age_s=86_400.0)
+    registry = Registry(tmp_path / "r.sqlite3", clock=clock, max_age_s=86_400.0, patience_s=60.0)
     async with Pipeline(clock=clock) as pipeline:
         resolver = Resolver(gateway=gateway, pipeline=pipeline, clock=clock, memory=registry)
         catalogue = Catalogue(resolver=resolver, ask=gateway.ask, registry=registry, clock=clock)
