@@ -455,7 +455,7 @@ async def test_losses_are_not_judged_by_what_an_earlier_connection_told(
 ) -> None:
     limits(config, "max_daily_loss: 1000")
     quote(ibkr_gateway)
-    async with make_connector(ibkr_gateway.port, sync_timeout_s=1.0) as ib:
+    async with make_connector(ibkr_gateway.port, sync_timeout_s=10.0) as ib:
         await ib.place_order(order(**MARKET), wait="filled")
         await positions_are(ib, 10)
         for reply in ("AccountSummary", "AccountSummaryEnd", "AccountValue"):

@@ -276,3 +276,22 @@ async def test_a_disk_that_takes_no_word_of_it_ends_nothing(
     assert "could not be noted" in report.problems[0]
     assert (await asyncio.wait_for(guard.carry_out(), 5)).is_done
     assert desk.placed == 1
+
+
+async def test_who_asks_is_told_what_was_done_also_where_the_watch_was_faster(
+    tmp_path: Path,
+) -> None:
+    clock = FakeClock()
+    desk: Any = Desk({"DU1": 10}, refused="")
+    desk.open = [open_order(1)]
+    guard, kill = guard_of(desk, tmp_path / "kill", clock=clock)
+    await guard.start()
+    try:
+        kill.engage("out", flatten=True)
+        await clock.advance(2)
+        assert (desk.open, desk.placed) == ([], 1)
+        report = await asyncio.wait_for(guard.carry_out(), 5)
+        assert (report.cancelled, report.closed, report.is_done) == (1, 1, True)
+        assert desk.placed == 1
+    finally:
+        await guard.aclose()
