@@ -3,8 +3,9 @@ Records made quickly: their classes while they are imported, and the records the
 
 `dataclass` is the standard library's, which finds the fields and makes the slots. It would also
 write and compile six methods for each class, which is half of the time that importing this package
-took. Here all classes share what is the same for all, and `__init__` is made with the first record
-of a class: compiled once for all classes with as many fields, since only their names differ.
+took. Here all classes share what is the same for all; what makes, compares and hashes records is
+made when it is first used, and compiled once for all classes with as many fields, since only their
+names differ.
 
 A frozen dataclass with slots takes a call of `object.__setattr__` for each field, which is nine
 tenths of the time in which a record is made. Here a twin of the class that is not frozen, with the
@@ -18,7 +19,6 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import MISSING, Field, FrozenInstanceError, fields
 from functools import cache
-from operator import attrgetter
 from reprlib import recursive_repr
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
@@ -108,13 +108,17 @@ def _twin(kind: type[Any]) -> type[Any]:
 def _with_methods(kind: type[Any], *, frozen: bool, eq: bool, repr: bool) -> type[Any]:
     known = fields(kind)
     names = tuple(one.name for one in known)
-    methods: dict[str, object] = {"__init__": _Init(kind, frozen=frozen)}
+    methods: dict[str, object] = {
+        "__init__": _Later(kind, "__init__", lambda: _init_of(kind, frozen=frozen))
+    }
     if repr:
         methods["__repr__"] = _repr_of([one.name for one in known if one.repr])
     if eq:
-        methods["__eq__"] = _eq_of(_values([one.name for one in known if one.compare]))
+        compared = [one.name for one in known if one.compare]
+        methods["__eq__"] = _Later(kind, "__eq__", lambda: _of_values("__eq__", compared))
         hashed = [one.name for one in known if (one.compare if one.hash is None else one.hash)]
-        methods["__hash__"] = _hash_of(_values(hashed)) if frozen else None
+        hashes = _Later(kind, "__hash__", lambda: _of_values("__hash__", hashed))
+        methods["__hash__"] = hashes if frozen else None
     if frozen:
         methods |= _frozen_methods(kind, frozenset(names))
         kind.__dataclass_params__.frozen = True
@@ -126,19 +130,20 @@ def _with_methods(kind: type[Any], *, frozen: bool, eq: bool, repr: bool) -> typ
     return kind
 
 
-class _Init:
-    """Stands where `__init__` will be, until it is asked for."""
+class _Later:
+    """Stands where a method will be, until it is asked for."""
 
-    __slots__ = ("_frozen", "_kind")
+    __slots__ = ("_kind", "_make", "_name")
 
-    def __init__(self, kind: type[Any], *, frozen: bool) -> None:
+    def __init__(self, kind: type[Any], name: str, make: Callable[[], FunctionType]) -> None:
         self._kind = kind
-        self._frozen = frozen
+        self._name = name
+        self._make = make
 
     def __get__(self, record: object, owner: type[Any] | None = None) -> Any:
-        init = _init_of(self._kind, frozen=self._frozen)
-        self._kind.__init__ = init
-        return init if record is None else init.__get__(record)
+        method = self._make()
+        setattr(self._kind, self._name, method)
+        return method if record is None else method.__get__(record)
 
 
 class _New:
@@ -150,7 +155,7 @@ class _New:
         return "<factory>"
 
 
-def _init_of(kind: type[Any], *, frozen: bool) -> Any:
+def _init_of(kind: type[Any], *, frozen: bool) -> FunctionType:
     # parameters without a keyword come first, in whatever order the fields are
     known = sorted(fields(kind), key=lambda one: bool(one.kw_only))
     names = [one.name for one in known]
@@ -185,13 +190,8 @@ def _init_of(kind: type[Any], *, frozen: bool) -> Any:
         way=way,
         is_checked=hasattr(kind, "__post_init__"),
     )
-    own = {f"f{at}": name for at, name in enumerate(names)}
-    code = code.replace(
-        co_names=tuple(own.get(name, name) for name in code.co_names),
-        co_varnames=tuple(own.get(name, name) for name in code.co_varnames),
-    )
     by_place = (defaults[one.name] for one in known if one.name in defaults and not one.kw_only)
-    init = FunctionType(code, space, "__init__", tuple(by_place))
+    init = FunctionType(_named(code, names), space, "__init__", tuple(by_place))
     init.__kwdefaults__ = {
         one.name: defaults[one.name] for one in known if one.name in defaults and one.kw_only
     }
@@ -241,12 +241,33 @@ def _filler(puts: list[Callable[[object, object], None]]) -> Callable[..., None]
     return fill
 
 
-def _values(names: list[str]) -> Callable[[object], object]:
-    """Return what gives the values of some fields, equal where all of them are."""
-    if not names:
-        return lambda record: ()
-    # of one name it would be the value itself, and no tuple
-    return attrgetter(*names, *names[:1]) if len(names) == 1 else attrgetter(*names)
+def _of_values(method: str, names: list[str]) -> FunctionType:
+    return FunctionType(_named(_values_code(method, len(names)), names), {}, method)
+
+
+@cache
+def _values_code(method: str, count: int) -> CodeType:
+    """Compile what compares records with so many fields, or hashes them."""
+    mine = "".join(f"self.f{at}, " for at in range(count))
+    text = f"def __hash__(self): return hash(({mine}))"
+    if method == "__eq__":
+        text = (
+            "def __eq__(self, other):\n    if other.__class__ is self.__class__:\n"
+            f"        return ({mine}) == ({mine.replace('self', 'other')})\n"
+            "    return NotImplemented\n"
+        )
+    space: dict[str, Any] = {}
+    exec(text, space)
+    return cast("CodeType", space[method].__code__)
+
+
+def _named(code: CodeType, names: list[str]) -> CodeType:
+    """Give the fields of a code for many classes the names that they have in one."""
+    own = {f"f{at}": name for at, name in enumerate(names)}
+    return code.replace(
+        co_names=tuple(own.get(name, name) for name in code.co_names),
+        co_varnames=tuple(own.get(name, name) for name in code.co_varnames),
+    )
 
 
 def _repr_of(names: list[str]) -> Callable[[object], str]:
@@ -256,19 +277,6 @@ def _repr_of(names: list[str]) -> Callable[[object], str]:
         return f"{type(self).__qualname__}({told})"
 
     return shown
-
-
-def _eq_of(values: Callable[[object], object]) -> Callable[[object, object], object]:
-    def is_equal(self: object, other: object) -> object:
-        if other.__class__ is self.__class__:
-            return values(self) == values(other)
-        return NotImplemented
-
-    return is_equal
-
-
-def _hash_of(values: Callable[[object], object]) -> Callable[[object], int]:
-    return lambda self: hash(values(self))
 
 
 def _frozen_methods(kind: type[Any], names: frozenset[str]) -> dict[str, object]:
