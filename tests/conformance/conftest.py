@@ -116,6 +116,8 @@ async def engine(directory: Path, host: str, port: int) -> AsyncIterator[Engine]
         readonly=False,
         state_dir=directory / "state",
         max_order_size=10,
+        # at night, New York's, a reconnect would wait for the end of a planned outage
+        reset_windows="none",
         connect_timeout_s=60,
         sync_timeout_s=60,
         order_ack_timeout_s=60,
