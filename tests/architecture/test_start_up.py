@@ -132,3 +132,12 @@ def test_no_class_has_methods_compiled_before_they_are_needed() -> None:
     }
     # the simulator shares nothing with what it tests, and is not part of a start
     assert {name for name in found if not name.startswith("simulator/")} == set()
+
+
+def test_who_asks_the_command_line_for_help_waits_for_no_connector() -> None:
+    program = "import ibkr_connector.cli.app, json, sys; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+    met = set(json.loads(done.stdout))
+    assert "ibkr_connector.cli.order" in met
+    large = {"connector", "engine", "facades.blocking", "account.desk", "orders.desk", "bridge.app"}
+    assert not met & {"ib_async", *(f"ibkr_connector.{name}" for name in large)}

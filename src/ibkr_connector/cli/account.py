@@ -6,14 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from ibkr_connector.clock import SystemClock
-from ibkr_connector.connector import IBKRConnector
 from ibkr_connector.errors import IBKRError
 from ibkr_connector.model.account import (
     CurrencyBalance,
@@ -24,8 +23,12 @@ from ibkr_connector.model.account_history import EquityHistory, PositionHistory
 from ibkr_connector.model.analytics import Exposure
 from ibkr_connector.observe.logs import mask_accounts
 
+from .connecting import connector_of
 from .options import EXIT_FAILED, Account, ClientId, Host, Json, Port, Profile, settings_of
 from .render import Renderer
+
+if TYPE_CHECKING:
+    from ibkr_connector.connector import IBKRConnector
 
 __all__ = ["register"]
 
@@ -137,7 +140,7 @@ def _since(days: int) -> datetime:
 async def _asked(
     settings: Any, ask: Callable[[IBKRConnector], AsyncIterator[object]]
 ) -> list[object]:
-    async with IBKRConnector.create(settings) as ib:
+    async with connector_of(settings) as ib:
         return [thing async for thing in ask(ib)]
 
 

@@ -10,7 +10,6 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from ibkr_connector.alarms.build import open_services, owner_of, sender_of
 from ibkr_connector.alarms.facet import kind_of
 from ibkr_connector.alarms.outbox import Outbox
 from ibkr_connector.alarms.records import AlertRecords
@@ -22,7 +21,6 @@ from ibkr_connector.observe.logs import mask_accounts
 from ibkr_connector.settings import Settings
 from ibkr_connector.settings.alert_rules import threshold_of
 from ibkr_connector.storage.database import open_database
-from ibkr_connector.tuning import database_place
 
 from .options import EXIT_FAILED, ClientId, Json, Profile, settings_of
 from .render import Renderer
@@ -99,6 +97,8 @@ def list_(
 @alerts.command()
 def check(profile: Profile = None, as_json: Json = False) -> None:
     """Check `alerts.yaml` and the routes' addresses, send nothing, and show what holds."""
+    from ibkr_connector.alarms.build import open_services  # noqa: PLC0415  # loads half the SDK
+
     settings = settings_of(profile, as_json=as_json, alerts=True)
     renderer = Renderer(as_json=as_json)
     _run(open_services(settings), renderer)
@@ -140,6 +140,12 @@ def check(profile: Profile = None, as_json: Json = False) -> None:
 
 
 async def _tested(settings: Settings) -> tuple[Receipt, ...]:
+    from ibkr_connector.alarms.build import (  # noqa: PLC0415  # as above
+        open_services,
+        owner_of,
+        sender_of,
+    )
+
     # nothing is written down: a running program with the same settings has its own
     clock = SystemClock()
     services = await open_services(settings)
@@ -159,6 +165,9 @@ async def _tested(settings: Settings) -> tuple[Receipt, ...]:
 
 
 async def _read(settings: Settings, look: Callable[[AlertRecords], Awaitable[T]]) -> T:
+    from ibkr_connector.alarms.build import owner_of  # noqa: PLC0415  # as above
+    from ibkr_connector.tuning import database_place  # noqa: PLC0415
+
     database = await open_database(database_place(settings))
     try:
         return await look(AlertRecords(database.read, owner_of(settings)))

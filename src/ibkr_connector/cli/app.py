@@ -8,12 +8,11 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
 
-from ibkr_connector.connector import IBKRConnector
 from ibkr_connector.errors import ConfigurationError, IBKRError
 from ibkr_connector.market.progress import shown_progress
 from ibkr_connector.orders.journal import Place
@@ -36,6 +35,7 @@ from . import (
     sim,
     watch,
 )
+from .connecting import connector_of
 from .demo import DemoPlan, run_demo
 from .options import (
     EXIT_FAILED,
@@ -62,6 +62,9 @@ from .orders import (
 )
 from .render import Renderer
 from .sim import address
+
+if TYPE_CHECKING:
+    from ibkr_connector.connector import IBKRConnector
 
 __all__ = ["app"]
 
@@ -211,7 +214,7 @@ def cancel(
     settings = settings_of(profile, as_json=as_json, host=host, port=port, client_id=client_id)
 
     async def session() -> int:
-        async with IBKRConnector.create(settings) as ib:
+        async with connector_of(settings) as ib:
             if order_id is not None:
                 ids: tuple[int, ...] = (order_id,)
             else:
@@ -237,7 +240,7 @@ def settle(
     settings = settings_of(profile, as_json=as_json, host=host, port=port, client_id=client_id)
 
     async def session() -> int:
-        async with IBKRConnector.create(settings) as ib:
+        async with connector_of(settings) as ib:
             one = partial(ib.settle_order, why=why)
             return show_cancelled(*await cancel_orders((order_id,), one), as_json=as_json)
 
@@ -322,7 +325,7 @@ def _with_gateway(
     renderer = Renderer(as_json=as_json)
 
     async def session() -> object:
-        async with IBKRConnector.create(settings) as ib:
+        async with connector_of(settings) as ib:
             return await ask(ib)
 
     try:

@@ -12,20 +12,23 @@ from collections.abc import Awaitable, Callable
 from dataclasses import field
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 
 from ibkr_connector.clock import SystemClock
-from ibkr_connector.connector import IBKRConnector
 from ibkr_connector.errors import IBKRError, RequestTimeoutError
 from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.market import Quote
 from ibkr_connector.model.orders import Action, OrderReport, OrderRequest, OrderStatus, OrderType
 from ibkr_connector.settings import Settings
 
+from .connecting import connector_of
 from .options import EXIT_FAILED, ClientId, Host, Json, Port, Profile, settings_of
 from .render import Renderer
+
+if TYPE_CHECKING:
+    from ibkr_connector.connector import IBKRConnector
 
 __all__ = ["CheckPlan", "register", "run_check"]
 
@@ -198,7 +201,7 @@ async def run_check(plan: CheckPlan, settings: Settings) -> tuple[Check, ...]:
     Raises:
         IBKRError: There is no connection to go on with, or the account is a live one.
     """
-    async with IBKRConnector.create(settings) as ib:
+    async with connector_of(settings) as ib:
         guide = _Guide(ib, plan)
         before = ib.get_connection_status()
         quote = await guide.look()

@@ -12,9 +12,8 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import field
 from decimal import ROUND_DOWN, Decimal
-from typing import Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from ibkr_connector.connector import IBKRConnector
 from ibkr_connector.errors import NoDataError, OrderUncertainError
 from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.market import Quote
@@ -27,7 +26,11 @@ from ibkr_connector.model.orders import (
 )
 from ibkr_connector.settings import Settings
 
+from .connecting import connector_of
 from .relay import Relay
+
+if TYPE_CHECKING:
+    from ibkr_connector.connector import IBKRConnector
 
 __all__ = ["Audience", "DemoPlan", "DemoReport", "run_demo"]
 
@@ -98,9 +101,7 @@ async def run_demo(plan: DemoPlan, settings: Settings, audience: Audience) -> De
     """
     async with AsyncExitStack() as stack:
         relay = await stack.enter_async_context(Relay(plan.host, plan.port))
-        ib = IBKRConnector.create(
-            settings.model_copy(update={"host": relay.host, "port": relay.port})
-        )
+        ib = connector_of(settings.model_copy(update={"host": relay.host, "port": relay.port}))
         await stack.enter_async_context(ib)
         demo = _Demo(ib, relay=relay, plan=plan, audience=audience)
         await demo.look()

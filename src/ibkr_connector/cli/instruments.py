@@ -13,13 +13,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from ibkr_connector.clock import SystemClock
-from ibkr_connector.connector import IBKRConnector
 from ibkr_connector.errors import AmbiguousContractError, ConfigurationError, IBKRError
 from ibkr_connector.instruments.files import take_in, write_out
 from ibkr_connector.model.record import Record
 from ibkr_connector.model.registry import Instrument
 from ibkr_connector.settings import Settings
 
+from .connecting import connector_of
 from .options import EXIT_FAILED, EXIT_USAGE, UNWATCHED, Json, Profile, of_a_command
 from .render import Renderer
 
@@ -130,7 +130,7 @@ def resolve(
 
     async def ask() -> Any:
         settings = of_a_command(Settings.load(profile, alerts=UNWATCHED, **given))
-        async with IBKRConnector.create(settings) as ib:
+        async with connector_of(settings) as ib:
             if register_as is not None:
                 await ib.instruments.register(register_as, contract)
             return await ib.instruments.details(contract)

@@ -8,12 +8,12 @@ from typing import Annotated, Final
 import typer
 
 from ibkr_connector.clock import Clock, SystemClock
-from ibkr_connector.connector import IBKRConnector
 from ibkr_connector.errors import IBKRError
 from ibkr_connector.model.status import TradingMode
 from ibkr_connector.orders.kill_switch import KillState, KillSwitch
 from ibkr_connector.settings import PermissionSettings, RiskSettings, Settings
 
+from .connecting import connector_of
 from .options import EXIT_FAILED, EXIT_USAGE, UNWATCHED, Json, Profile, WaitS, of_a_command
 from .render import Renderer
 
@@ -110,7 +110,7 @@ async def _carried_out(
     if connect:
         # who asks for this by name wants orders to be sent
         willing = settings.model_copy(update={"readonly": False, "kill_switch": False})
-        async with IBKRConnector.create(willing) as ib:
+        async with connector_of(willing) as ib:
             state = switch.state()
             if state is None or state.done_at is not None:
                 return ()

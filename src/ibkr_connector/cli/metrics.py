@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from ibkr_connector.connector import IBKRConnector
 from ibkr_connector.errors import IBKRError
 from ibkr_connector.observe.metrics import Metrics
 
+from .connecting import connector_of
 from .options import EXIT_FAILED, ClientId, Host, Json, Port, Profile, settings_of
 from .render import Renderer
 
@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
         renderer = Renderer(as_json=as_json)
 
         async def tell() -> None:
-            async with IBKRConnector.create(settings) as ib:
+            async with connector_of(settings) as ib:
                 if serve is None:
                     said = (await asyncio.to_thread(ib.metrics.exposition)).body.decode()
                     if as_json:

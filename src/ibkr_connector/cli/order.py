@@ -11,7 +11,6 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from ibkr_connector.connector import IBKRConnector
 from ibkr_connector.errors import (
     ConfigurationError,
     IBKRError,
@@ -27,6 +26,7 @@ from ibkr_connector.orders.values import read_flag
 from ibkr_connector.orders.waiting import Wait, as_waiting
 from ibkr_connector.settings import Settings
 
+from .connecting import connector_of
 from .options import (
     EXIT_DECLINED,
     EXIT_FAILED,
@@ -255,7 +255,7 @@ def _run(asked: _Asked, *, places: bool) -> int:
 async def _session(asked: _Asked, *, places: bool) -> int:
     # before anybody is asked to say yes to it
     as_waiting(asked.wait, asked.timeout_s, ack_s=1, fill_s=1)
-    async with IBKRConnector.create(asked.settings) as ib:
+    async with connector_of(asked.settings) as ib:
         seen = await ib.preview_order(asked.order, by=_user())
         if not asked.as_json:
             _show(asked.renderer, seen)

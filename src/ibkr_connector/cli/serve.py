@@ -13,7 +13,6 @@ import typer
 from rich.console import Console
 
 from ibkr_connector.bridge import BridgeSettings, create_app, missing_extra
-from ibkr_connector.connector import IBKRConnector
 from ibkr_connector.errors import ConfigurationError, IBKRError
 from ibkr_connector.loops import loop_factory
 from ibkr_connector.observe.logs import configure_logging
@@ -21,6 +20,7 @@ from ibkr_connector.settings import Settings
 from ibkr_connector.settings.alerts import AlertSettings
 from ibkr_connector.settings.bridge_load import older_overrides
 
+from .connecting import connector_of
 from .options import (
     EXIT_FAILED,
     EXIT_USAGE,
@@ -96,7 +96,7 @@ def _run(settings: Settings, bridge: BridgeSettings, *, as_json: bool) -> None:
         from ibkr_connector.bridge.serving import listen, make_server  # noqa: PLC0415  # an extra
     except ModuleNotFoundError as missing:
         raise missing_extra(missing) from missing
-    app = create_app(IBKRConnector.create(settings), bridge=bridge)
+    app = create_app(connector_of(settings), bridge=bridge)
 
     def tell(host: str, port: int) -> None:
         scheme = "http" if bridge.tls_certificate is None else "https"

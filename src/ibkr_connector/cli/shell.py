@@ -8,11 +8,10 @@ from typing import Any
 import typer
 
 from ibkr_connector import build
-from ibkr_connector.connector import IBKRConnector
 from ibkr_connector.errors import ConfigurationError, IBKRError
-from ibkr_connector.facades import Blocking
 from ibkr_connector.model.frames import with_library
 
+from .connecting import connector_of
 from .options import EXIT_FAILED, EXIT_USAGE, ClientId, Host, Port, Profile, settings_of
 from .render import Renderer
 
@@ -37,11 +36,13 @@ def shell(
     client_id: ClientId = None,
 ) -> None:
     """Open IPython with a connected connector as `ib`; leaving it disconnects."""
+    from ibkr_connector.facades import Blocking  # noqa: PLC0415  # brings the connector with it
+
     renderer = Renderer()
     settings = settings_of(profile, host=host, port=port, client_id=client_id)
     try:
         ipython = with_library("IPython", extra="notebook")
-        with Blocking(IBKRConnector.create(settings)) as waiting:
+        with Blocking(connector_of(settings)) as waiting:
             names: dict[str, Any] = {name: getattr(build, name) for name in build.__all__}
             names |= {"ib": waiting.connector, "Decimal": Decimal}
             status = waiting.connector.get_connection_status()

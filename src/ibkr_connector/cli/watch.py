@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.columns import Columns
@@ -21,7 +21,6 @@ from rich.table import Table
 from rich.text import Text
 
 from ibkr_connector.clock import SystemClock
-from ibkr_connector.connector import IBKRConnector
 from ibkr_connector.errors import IBKRError
 from ibkr_connector.model.account import Position, ProfitAndLoss
 from ibkr_connector.model.alerts import Alert, Severity
@@ -39,8 +38,12 @@ from ibkr_connector.model.status import (
 from ibkr_connector.model.streams import Gap
 from ibkr_connector.observe.logs import mask_accounts
 
+from .connecting import connector_of
 from .options import EXIT_FAILED, ClientId, Host, Json, Port, Profile, settings_of
 from .render import Renderer
+
+if TYPE_CHECKING:
+    from ibkr_connector.connector import IBKRConnector
 
 __all__ = ["Seen", "document", "picture", "register"]
 
@@ -299,7 +302,7 @@ def watch(
 
     async def session() -> None:
         clock, console = SystemClock(), Console()
-        async with IBKRConnector.create(settings) as ib:
+        async with connector_of(settings) as ib:
             watched = Watch(ib, symbols or ())
             following = asyncio.create_task(watched.follow())
             end = None if seconds is None else clock.monotonic() + seconds
