@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from .errors import IBKRError
 from .model.advisor import is_advisors_own
 from .model.ids import ExecId
-from .model.making import dataclass
 from .model.orders import Fill
 from .model.preview import Verdict
 from .observe.counts import Counts

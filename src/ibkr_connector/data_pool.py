@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
@@ -31,7 +32,6 @@ from .gateway.port import (
 from .gateway.session import Session
 from .model.contracts import Contract, ContractDetails
 from .model.ids import ClientId
-from .model.making import dataclass
 from .model.market import BarSeries, DataType, Quote
 from .model.status import ConnectionState
 from .resilience.operation import Operation, Replay

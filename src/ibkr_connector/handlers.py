@@ -17,10 +17,9 @@ import queue
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
-
-from .model.making import dataclass
 
 __all__ = ["Handler", "HandlerProblem", "HandlerState", "Handlers", "Handling", "ProblemKind"]
 

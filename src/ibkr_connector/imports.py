@@ -15,27 +15,21 @@ import sys
 from collections.abc import Collection, Mapping, Sequence
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
-from types import MappingProxyType, ModuleType
+from types import ModuleType
 from typing import Any
 
 __all__ = ["import_lean"]
 
 
-def import_lean(
-    name: str,
-    later: Mapping[str, Collection[str]],
-    *,
-    instead: Mapping[str, Mapping[str, ModuleType]] = MappingProxyType({}),
-) -> None:
+def import_lean(name: str, later: Mapping[str, Collection[str]]) -> None:
     """
     Import a library, and some modules only if they must be.
 
     Args:
         name: The library.
         later: For a module of the library, which modules that it imports can wait.
-        instead: For a module of the library, what it gets in place of a module that it imports.
     """
-    finder = _Finder(later, instead)
+    finder = _Finder(later)
     sys.meta_path.insert(0, finder)
     try:
         import_module(name)
@@ -46,37 +40,25 @@ def import_lean(
 class _Finder:
     """Finds some modules, where they are, and has them loaded with stand-ins."""
 
-    def __init__(
-        self,
-        later: Mapping[str, Collection[str]],
-        instead: Mapping[str, Mapping[str, ModuleType]],
-    ) -> None:
+    def __init__(self, later: Mapping[str, Collection[str]]) -> None:
         self._later = later
-        self._instead = instead
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         waiting = [one for one in self._later.get(fullname, ()) if one not in sys.modules]
-        instead = self._instead.get(fullname, {})
-        if not waiting and not instead:
+        if not waiting:
             return None
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None and type(spec.loader) is SourceFileLoader:
-            spec.loader = _Loader(spec.loader, waiting, instead)
+            spec.loader = _Loader(spec.loader.name, str(spec.loader.path), waiting)
         return spec
 
 
 class _Loader(SourceFileLoader):
-    def __init__(
-        self,
-        usual: SourceFileLoader,
-        waiting: Collection[str],
-        instead: Mapping[str, ModuleType],
-    ) -> None:
-        super().__init__(usual.name, str(usual.path))
+    def __init__(self, fullname: str, path: str, waiting: Collection[str]) -> None:
+        super().__init__(fullname, path)
         self._waiting = waiting
-        self._instead = instead
 
     def exec_module(self, module: ModuleType) -> None:
         # what `import` does within a module is for the module's own builtins to say
@@ -91,8 +73,6 @@ class _Loader(SourceFileLoader):
         fromlist: Sequence[str] | None = (),
         level: int = 0,
     ) -> ModuleType:
-        if not level and name in self._instead:
-            return self._instead[name]
         if level or name not in self._waiting or not _is_there(name):
             return builtins.__import__(name, globals, locals, fromlist or (), level)
         module = _Later(name)

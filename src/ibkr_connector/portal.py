@@ -25,11 +25,11 @@ import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Generic, Self, TypeVar, cast
 
 from .errors import NotConnectedError, RequestTimeoutError, WrongThreadError
-from .model.making import dataclass
 
 __all__ = ["Portal"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -121,17 +120,6 @@ def test_connecting_imports_only_what_connecting_needs(told: dict[str, list[obje
 
 def test_an_array_of_events_has_its_numpy_when_it_is_used(told: dict[str, list[object]]) -> None:
     assert told["means"] == [1.0, 2.0]
-
-
-def test_no_class_has_methods_compiled_before_they_are_needed() -> None:
-    usual = re.compile(r"^from dataclasses import .*\bdataclass\b|@dataclasses\.dataclass", re.M)
-    found = {
-        path.relative_to(SOURCE).as_posix()
-        for path in SOURCE.rglob("*.py")
-        if usual.search(path.read_text("utf-8"))
-    }
-    # the simulator shares nothing with what it tests, and is not part of a start
-    assert {name for name in found if not name.startswith("simulator/")} == set()
 
 
 def test_who_asks_the_command_line_for_help_waits_for_no_connector() -> None:

@@ -14,7 +14,7 @@ is larger than 64 MiB.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -23,7 +23,6 @@ from xml.parsers import expat
 
 from ibkr_connector.errors import AccountError, ConfigurationError
 from ibkr_connector.model.ids import ConId, ExecId
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.statements import (
     FlexBalance,
     FlexCash,

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final, Protocol, TypeAlias
@@ -24,7 +24,6 @@ from zoneinfo import ZoneInfo
 from ibkr_connector.errors import AccountError
 from ibkr_connector.model.contracts import SecurityType
 from ibkr_connector.model.ids import ExecId, exec_base
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.orders import Action, Fill, OrderReport
 from ibkr_connector.model.statements import FlexStatement, FlexTrade
 from ibkr_connector.observe.masking import mask_accounts

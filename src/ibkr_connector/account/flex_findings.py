@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from ibkr_connector.errors import ConfigurationError
 from ibkr_connector.model.ids import ExecId
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.record import Record
 
 __all__ = ["Finding", "FlexCheck", "FlexDifference", "FlexTotal", "Whose"]

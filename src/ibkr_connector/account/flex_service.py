@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 from http.client import HTTPException
 from sys import version_info
@@ -34,7 +35,6 @@ from ibkr_connector.errors import (
     FlexError,
     RequestTimeoutError,
 )
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.settings import resolve_secret
 
 from .flex import LARGEST

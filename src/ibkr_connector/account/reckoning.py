@@ -10,6 +10,7 @@ Owns the day's executions, each once in its newest revision, with what each real
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
@@ -20,7 +21,6 @@ from ibkr_connector.gateway.port import CommissionReported, Execution
 from ibkr_connector.model.account import FigureSource, Position, ProfitAndLoss
 from ibkr_connector.model.contracts import Contract, SecurityType
 from ibkr_connector.model.ids import ConId
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.orders import Action
 
 __all__ = ["DAY_ZONE", "DayBook", "Traded", "day_of", "reckon"]

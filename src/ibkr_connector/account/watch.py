@@ -13,13 +13,13 @@ threshold until somebody gives one that fits what he holds.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 from ibkr_connector.model.account import AccountSummary
 from ibkr_connector.model.alerts import AlertKind, Severity
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.observe.alerts import Finding, Measured
 from ibkr_connector.settings.alert_rules import Rule, Unit, threshold_of
 

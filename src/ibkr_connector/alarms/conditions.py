@@ -8,10 +8,10 @@ what is told once, is the book's business.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from ibkr_connector.model.alerts import AlertKind
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.status import ConnectionState, ConnectionStatus
 from ibkr_connector.model.streams import StreamState
 from ibkr_connector.observe.alerts import Finding

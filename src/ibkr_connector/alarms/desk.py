@@ -13,7 +13,7 @@ import logging
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Final
@@ -29,7 +29,6 @@ from ibkr_connector.model.alerts import (
     Receipt,
     Silence,
 )
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.status import BreakerState, ConnectionState, ConnectionStatus
 from ibkr_connector.observe.alerts import AlertBook, Finding, Measured, Moment
 from ibkr_connector.orders.entry import OrderEntry

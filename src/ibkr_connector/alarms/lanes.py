@@ -11,13 +11,12 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.model.alerts import Severity
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.observe.allowance import Allowance
 from ibkr_connector.observe.messages import LONGEST, Message, digest_of
 from ibkr_connector.observe.services import NotTold, Teller

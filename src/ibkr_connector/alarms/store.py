@@ -7,11 +7,11 @@ Pieces of work on one connection each; who runs them decides when and how often.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from ibkr_connector.model.alerts import Alert, AlertKind, AlertStep, Receipt, Severity
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.observe.messages import Message
 from ibkr_connector.storage.statements import Connection, Row, insert, upsert
 from ibkr_connector.storage.tables import ALERT_DELIVERIES, ALERTS

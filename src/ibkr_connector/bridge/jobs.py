@@ -14,6 +14,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextvars import Context
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -21,7 +22,6 @@ from ibkr_connector.clock import Clock
 from ibkr_connector.connector import IBKRConnector
 from ibkr_connector.errors import IBKRError
 from ibkr_connector.model.history import DownloadBatch
-from ibkr_connector.model.making import dataclass
 
 from .guard import Refused
 from .problems import Kind, told_of

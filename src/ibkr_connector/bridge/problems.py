@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -17,7 +18,6 @@ from fastapi import Response
 
 from ibkr_connector import errors
 from ibkr_connector.errors import IBKRError, OrderUncertainError, RiskLimitError
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.orders import SendDisposition
 
 from .limits import Buckets

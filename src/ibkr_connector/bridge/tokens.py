@@ -11,13 +11,13 @@ import hashlib
 import hmac
 import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, get_args
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.errors import ConfigurationError
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.settings.bridge import BridgeSettings, ScopeName, check_token
 from ibkr_connector.settings.secrets import too_open
 

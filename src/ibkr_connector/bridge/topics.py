@@ -11,10 +11,9 @@ from __future__ import annotations
 import secrets
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import islice
 from typing import Final
-
-from ibkr_connector.model.making import dataclass
 
 __all__ = ["Missed", "Place", "Taken", "Topic"]
 

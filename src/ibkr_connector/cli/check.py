@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeVar
@@ -18,7 +18,6 @@ import typer
 
 from ibkr_connector.clock import SystemClock
 from ibkr_connector.errors import IBKRError, RequestTimeoutError
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.market import Quote
 from ibkr_connector.model.orders import Action, OrderReport, OrderRequest, OrderStatus, OrderType
 from ibkr_connector.settings import Settings

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import field
+from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Decimal
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from ibkr_connector.errors import NoDataError, OrderUncertainError
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.market import Quote
 from ibkr_connector.model.orders import (
     Action,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Annotated, Any, Final, cast
 
 import typer
@@ -18,7 +19,6 @@ from ibkr_connector.errors import (
     OrderValidationError,
     RequestTimeoutError,
 )
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.orders import OrderReport, OrderStatus, size_text
 from ibkr_connector.model.preview import Figures, OrderPreview, Verdict
 from ibkr_connector.orders.reading import READERS

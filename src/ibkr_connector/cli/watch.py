@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -24,7 +25,6 @@ from ibkr_connector.clock import SystemClock
 from ibkr_connector.errors import IBKRError
 from ibkr_connector.model.account import Position, ProfitAndLoss
 from ibkr_connector.model.alerts import Alert, Severity
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.market import Quote
 from ibkr_connector.model.orders import OrderReport, size_text
 from ibkr_connector.model.pacing import PacingStatus

@@ -9,10 +9,10 @@ shortly", and allows one request a second and ten a minute for each token.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.statements import FlexReason
 
 __all__ = ["FLEX", "FlexRow", "flex_row"]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from ibkr_connector.errors import IBKRError
-from ibkr_connector.model.making import dataclass
 
 __all__ = [
     "AccountEffect",

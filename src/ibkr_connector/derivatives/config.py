@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from decimal import Decimal
 from types import MappingProxyType
 
 from ibkr_connector.errors import ConfigurationError
 from ibkr_connector.model.futures import RollRule
-from ibkr_connector.model.making import dataclass
 
 __all__ = ["IBKRFuturesServiceConfig"]
 

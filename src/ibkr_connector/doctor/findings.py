@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.record import Record
 from ibkr_connector.model.status import Application
 

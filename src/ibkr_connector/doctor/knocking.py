@@ -12,11 +12,11 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import suppress
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from ibkr_connector.gateway.frames import FrameError, Framer, frame
-from ibkr_connector.model.making import dataclass
 
 __all__ = ["Answer", "Knock", "knock"]
 

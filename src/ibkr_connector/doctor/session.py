@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from ibkr_connector.clock import Clock
@@ -20,7 +20,6 @@ from ibkr_connector.errors import (
 )
 from ibkr_connector.gateway.port import GatewayEvent, GatewayNotice, SessionInfo
 from ibkr_connector.model.ids import ClientId
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.status import FarmState
 from ibkr_connector.settings import Settings, check_accounts
 

@@ -7,6 +7,7 @@ asks again. An answer of the other questions is complete or an error.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntEnum
 from typing import Protocol
@@ -15,7 +16,6 @@ from ibkr_connector.errors import IBKRError
 from ibkr_connector.model.account import AccountValue
 from ibkr_connector.model.advisor import SoftDollarTier
 from ibkr_connector.model.ids import ConId
-from ibkr_connector.model.making import dataclass
 
 from .port import PositionRow
 

@@ -8,7 +8,7 @@ Source of names and values: IB's API guide, "IB algorithms", and its sample
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, dataclass, fields
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from enum import StrEnum
@@ -29,7 +29,6 @@ from ibkr_connector.model.algos import (
     TwapStyle,
     Vwap,
 )
-from ibkr_connector.model.making import dataclass
 
 from .times import date_text, parse_time
 

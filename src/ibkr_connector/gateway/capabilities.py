@@ -8,12 +8,12 @@ Source of the numbers and of what each brought: ibapi server_versions.py.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from ib_async.client import Client
 
 from ibkr_connector.model.capabilities import Capabilities, Capability
-from ibkr_connector.model.making import dataclass
 
 __all__ = ["CLIENT_VERSION", "FEATURES", "capabilities_of"]
 

@@ -21,13 +21,13 @@ import queue
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, TextIO
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.errors import ConfigurationError, IBKRError
-from ibkr_connector.model.making import dataclass
 
 from .frames import Framer
 

@@ -11,6 +11,7 @@ last of its answer. What belongs to none of our questions goes on to ib_async.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from types import MappingProxyType
@@ -19,7 +20,6 @@ from typing import Any, Final
 from ibkr_connector.model.contracts import Contract, Right, SecurityType
 from ibkr_connector.model.history import Session
 from ibkr_connector.model.ids import ConId
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.research import (
     Article,
     Bulletin,

@@ -10,7 +10,7 @@ before that the message can be read (`runs.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
 from operator import attrgetter, itemgetter
@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.ids import ConId
-from ibkr_connector.model.making import dataclass
 
 __all__ = [
     "HoldingKey",

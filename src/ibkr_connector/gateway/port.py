@@ -9,6 +9,7 @@ that the session was made with. Whoever implements the protocols passes `tests/c
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -17,7 +18,6 @@ from typing import Any, Protocol, TypeVar
 from ibkr_connector.model.account import AccountValue
 from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.ids import ClientId, ExecId, OrderId, PermId
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.market import BarSeries, DataType, Quote
 from ibkr_connector.model.orders import Action, OrderTerms, OrderType, TimeInForce
 from ibkr_connector.model.preview import WhatIf

@@ -7,6 +7,7 @@ answer says that a stream has been opened: it is known by its data, or by a faul
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 from typing import Protocol
@@ -14,7 +15,6 @@ from typing import Protocol
 from ibkr_connector.codes import StreamEffect
 from ibkr_connector.errors import IBKRError
 from ibkr_connector.model.contracts import Contract
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.market import Bar, DataType, Quote
 from ibkr_connector.model.research import Bulletin, Headline, ScanQuery, ScanRow
 from ibkr_connector.model.streams import Trade

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from types import MappingProxyType
@@ -16,7 +17,6 @@ from typing import Any, Final
 
 from ibkr_connector.errors import ConfigurationError
 from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.record import Record
 
 from .hours import TradingHours, hours_of

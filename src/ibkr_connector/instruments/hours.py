@@ -12,13 +12,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from ibkr_connector.gateway.times import zone
 from ibkr_connector.model.contracts import ContractDetails
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.record import Record
 
 __all__ = ["Stretch", "TradingHours", "TradingSession", "hours_of", "is_open", "read_hours"]

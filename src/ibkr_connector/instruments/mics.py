@@ -8,11 +8,11 @@ reads as. Exchanges that are not here are known to IB alone, as far as this tabl
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from ibkr_connector.model.contracts import Contract
-from ibkr_connector.model.making import dataclass
 
 __all__ = ["Venue", "exchange_of", "mic_of", "venue_of"]
 

@@ -7,13 +7,13 @@ Nothing here awaits and nothing is kept between two calls; a piece of work is on
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from json import JSONEncoder
 from typing import Final
 
 from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.instruments import PriceBand
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.registry import Change, Instrument
 from ibkr_connector.storage.statements import Connection, Row, insert, upsert
 from ibkr_connector.storage.tables import (

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,6 @@ from ibkr_connector.errors import ContractError, IBKRError
 from ibkr_connector.gateway.times import BadTimeError
 from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.instruments import PriceBand
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.registry import (
     BadLine,
     Change,

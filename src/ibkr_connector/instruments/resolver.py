@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from ibkr_connector.clock import Clock
@@ -22,7 +23,6 @@ from ibkr_connector.errors import (
 )
 from ibkr_connector.gateway.port import ContractGateway
 from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.registry import Resolution
 from ibkr_connector.resilience.operation import ENDPOINTS, Operation
 from ibkr_connector.resilience.pipeline import Pipeline

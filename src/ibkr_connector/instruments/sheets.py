@@ -12,7 +12,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from pathlib import Path
@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, Final
 from ibkr_connector.errors import ContractError
 from ibkr_connector.model.contracts import ComboLeg, Contract, Right, SecurityType
 from ibkr_connector.model.ids import ConId
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.registry import BadLine, Instrument
 
 from .text import contract_text, parse_contract

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
 from enum import StrEnum
 
 from ibkr_connector.errors import ContractError
 from ibkr_connector.model.contracts import ContractDetails
 from ibkr_connector.model.instruments import PriceBand
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.record import Record
 
 __all__ = ["Number", "Rounding", "SizeRule", "TickRule", "round_to_tick", "size_rule_of"]

@@ -11,13 +11,13 @@ not count for the last price (late reports, odd lots) and halts are left out.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final, Protocol
 
 from ibkr_connector.errors import MarketDataError
 from ibkr_connector.model.contracts import Contract
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.market import Bar
 from ibkr_connector.model.record import Record
 from ibkr_connector.model.streams import Gap, Trade

@@ -19,6 +19,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
@@ -29,7 +30,6 @@ from ibkr_connector.model.bars import BarColumns, micros, moment
 from ibkr_connector.model.contracts import Contract, SecurityType
 from ibkr_connector.model.frames import arrow_table, columns_of_table, with_library
 from ibkr_connector.model.history import StoredSeries
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.storage.file_lock import FileLock
 
 from .chunks import BAR_S

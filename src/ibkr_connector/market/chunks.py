@@ -19,12 +19,12 @@ Sources: IB campus, valid durations and bar sizes; IB's older page, historical d
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
 from ibkr_connector.model.bars import micros, moment
-from ibkr_connector.model.making import dataclass
 
 from .intervals import Span, common, joined
 from .spans import LONGEST

@@ -13,7 +13,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol, TypeVar
 
@@ -29,7 +29,6 @@ from ibkr_connector.errors import (
 from ibkr_connector.model.bars import BarColumns, micros, moment
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.history import DownloadProgress, SplitNote
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.market import BarSeries
 from ibkr_connector.resilience.operation import ENDPOINTS, Carrier, Operation
 

@@ -8,6 +8,7 @@ not: a data farm that is down says so too, of weeks in which there was trading.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
@@ -15,7 +16,6 @@ from ibkr_connector.errors import IBKRError
 from ibkr_connector.model.bars import micros, moment
 from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.history import Session
-from ibkr_connector.model.making import dataclass
 
 from .bar_store import SeriesKey
 from .chunks import Chunk

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import pairwise
 from typing import Final
@@ -24,7 +24,6 @@ from ibkr_connector.instruments.calendars import calendar_days, same_span, span_
 from ibkr_connector.instruments.hours import TradingHours, hours_of
 from ibkr_connector.model.contracts import ContractDetails, SecurityType
 from ibkr_connector.model.history import Session
-from ibkr_connector.model.making import dataclass
 
 from .past import Past
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,7 +19,6 @@ from ibkr_connector.errors import HistoricalDataError, NoDataError
 from ibkr_connector.model.bars import BarColumns, micros, moment
 from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
 from ibkr_connector.model.history import BarGap, Download, DownloadBatch, TimeSpan
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.market import BarSeries
 from ibkr_connector.resilience.operation import Carrier
 

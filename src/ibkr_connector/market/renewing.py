@@ -13,6 +13,7 @@ the past is another one, and all of it is fetched again and put in the place of 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -20,7 +21,6 @@ from ibkr_connector.clock import Clock
 from ibkr_connector.errors import HistoricalDataError
 from ibkr_connector.model.bars import BarColumns, moment
 from ibkr_connector.model.contracts import Contract
-from ibkr_connector.model.making import dataclass
 
 from .bar_store import BarStore, SeriesKey
 from .chunks import fits_one_request

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -24,7 +25,6 @@ from numpy.typing import NDArray
 
 from ibkr_connector.errors import MarketDataError, NoDataError
 from ibkr_connector.model.bars import micros
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.market import Bar
 
 __all__ = ["RollingWindows", "Window"]

@@ -11,6 +11,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 from ibkr_connector.errors import HistoricalDataError, MarketDataError
@@ -18,7 +19,6 @@ from ibkr_connector.gateway.extra_ticks import generic_list
 from ibkr_connector.gateway.stream_port import StreamKind, StreamRequest
 from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
 from ibkr_connector.model.extras import QuoteExtra
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.market import DataType
 from ibkr_connector.model.research import ScanQuery
 from ibkr_connector.model.streams import WhenFull

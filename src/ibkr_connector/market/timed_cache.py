@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from ibkr_connector.clock import Clock
-from ibkr_connector.model.making import dataclass
 
 __all__ = ["Cached", "TimedCache"]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from .account import FigureSource, Position
 from .contracts import Contract
-from .making import dataclass
 from .record import Record
 
 __all__ = ["AccountChange", "ChangesMissed", "FigureChanged", "PositionChange", "PositionChanged"]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from .ids import ConId
-from .making import dataclass
 from .record import Record
 from .tables import pandas_table, polars_table
 

@@ -8,12 +8,12 @@ are fractions: `Decimal("0.1")` is ten percent.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 
-from .making import dataclass
 from .record import Record
 
 __all__ = [

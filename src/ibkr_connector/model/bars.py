@@ -13,14 +13,12 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from math import isnan, nan
 from operator import lt
 from typing import Final, Protocol
-
-from .making import dataclass
 
 __all__ = ["FIGURES", "NO_COUNT", "BarColumns", "micros", "moment"]
 

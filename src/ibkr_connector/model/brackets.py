@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
-from .making import dataclass
 from .orders import Action, OrderReport, OrderRequest, OrderType, TimeInForce
 from .record import Record
 from .terms import NO_TERMS

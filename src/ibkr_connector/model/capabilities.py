@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .making import dataclass
+from dataclasses import dataclass
+
 from .record import Record
 
 __all__ = ["Capabilities", "Capability"]

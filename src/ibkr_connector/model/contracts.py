@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 
@@ -11,7 +11,6 @@ from ibkr_connector.errors import ContractError
 from .identifiers import check_identifier
 from .ids import ConId
 from .instruments import BondTerms
-from .making import dataclass
 from .record import Record
 
 __all__ = [

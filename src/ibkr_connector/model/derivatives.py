@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from .contracts import Contract, Right, SecurityType
 from .greeks import Greeks
-from .making import dataclass
 from .market import DataType
 from .record import Record
 

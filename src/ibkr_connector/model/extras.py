@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
-from .making import dataclass
 from .record import Record
 
 __all__ = ["QuoteExtra", "QuoteExtras"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 
-from .making import dataclass
 from .record import Record
 
 __all__ = ["Greeks", "OptionGreeks"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum
@@ -13,7 +14,6 @@ from .contracts import Contract
 from .extras import QuoteExtras
 from .frames import arrow_table, pandas_frame, polars_frame
 from .greeks import OptionGreeks
-from .making import dataclass
 from .record import Record
 
 __all__ = ["Bar", "BarSeries", "DataType", "MarketData", "Quote", "QuoteSet", "records_of"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -14,7 +14,6 @@ from .advisor import Allocation, SoftDollarTier
 from .algos import Algo
 from .contracts import Action, Contract
 from .ids import ClientId, ExecId, OrderId, PermId
-from .making import dataclass
 from .record import Record
 from .terms import (
     NO_TERMS,

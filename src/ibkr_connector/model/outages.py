@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-from .making import dataclass
 
 __all__ = ["NO_WINDOWS", "RESET_WINDOWS", "OutageWindow", "parse_windows", "window_at"]
 

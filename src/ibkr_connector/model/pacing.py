@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from .making import dataclass
 from .record import Record
 
 __all__ = ["HistoryStatus", "LaneStatus", "LineStatus", "PacingStatus"]

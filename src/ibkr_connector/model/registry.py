@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 from .contracts import Contract, ContractDetails
 from .ids import ConId
-from .making import dataclass
 from .record import Record
 
 if TYPE_CHECKING:

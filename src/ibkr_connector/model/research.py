@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import IntEnum
 from typing import Any
 
 from .contracts import Contract
-from .making import dataclass
 from .record import Record
 from .streams import Trade
 

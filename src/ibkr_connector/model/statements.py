@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from .ids import ConId, ExecId
-from .making import dataclass
 from .record import Record
 
 __all__ = [

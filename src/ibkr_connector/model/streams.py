@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from .contracts import Contract
-from .making import dataclass
 from .market import Bar
 from .record import Record
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum, StrEnum
@@ -10,7 +11,6 @@ from typing import Final, Literal
 from .advisor import Allocation, SoftDollarTier
 from .algos import Algo
 from .contracts import Contract, SecurityType
-from .making import dataclass
 from .record import Record
 
 __all__ = [

@@ -10,13 +10,12 @@ arguments. Refuses to know: where findings come from, and who is told.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 from ibkr_connector.model.alerts import Alert, AlertChange, AlertKind, AlertStep, Severity, Silence
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.settings.alert_rules import Rule, Side
 
 __all__ = ["MOST_KEYS", "REST", "AlertBook", "Finding", "Measured", "Moment"]

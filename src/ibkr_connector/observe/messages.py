@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from ibkr_connector.model.alerts import Alert, AlertChange, AlertStep, Severity
-from ibkr_connector.model.making import dataclass
 
 from .logs import mask_accounts
 

@@ -12,10 +12,10 @@ import ipaddress
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ibkr_connector.errors import ConfigurationError, WrongThreadError
-from ibkr_connector.model.making import dataclass
 
 from .tallies import Distribution, Labels, Tally
 

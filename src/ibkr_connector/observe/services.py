@@ -15,14 +15,13 @@ import re
 import threading
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 from urllib.parse import unquote, unquote_plus
 
 from ibkr_connector.errors import ConfigurationError
 from ibkr_connector.model.alerts import Severity
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.settings.alerts import AlertRoute
 
 from .messages import Message

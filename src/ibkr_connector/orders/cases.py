@@ -8,11 +8,10 @@ filled, and each account's part for a divided order.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from ibkr_connector.model.contracts import Contract
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.orders import OrderRequest
 
 from .division import Division

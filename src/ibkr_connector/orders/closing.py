@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -28,7 +28,6 @@ from ibkr_connector.errors import (
 )
 from ibkr_connector.model.account import Position
 from ibkr_connector.model.contracts import Action, Contract, ContractDetails, SecurityType
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.orders import OrderReport, OrderStatus
 from ibkr_connector.model.record import Record
 

@@ -17,12 +17,12 @@ import inspect
 import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.errors import OrderNotConfirmedError, OrderValidationError
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.orders import SendDisposition
 from ibkr_connector.model.preview import OrderQuestion, RuleVerdict, Verdict
 from ibkr_connector.resilience.timers import Timers

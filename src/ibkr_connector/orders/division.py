@@ -10,6 +10,7 @@ Sources: IB's guide to its API, financial advisors (methods, and which of them s
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any, Final
 
@@ -21,7 +22,6 @@ from ibkr_connector.model.advisor import (
     SoftDollarTier,
     is_advisors_own,
 )
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.orders import Fill, OrderRequest
 
 from .values import (

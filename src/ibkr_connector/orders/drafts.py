@@ -9,7 +9,7 @@ that does not fit is refused where it is said.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal
 from html import escape
@@ -20,7 +20,6 @@ from ibkr_connector.model.advisor import Allocation, AllocationMethod, SoftDolla
 from ibkr_connector.model.algos import Algo
 from ibkr_connector.model.brackets import BracketRequest
 from ibkr_connector.model.contracts import Contract
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.orders import (
     Action,
     Exercise,

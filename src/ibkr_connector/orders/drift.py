@@ -19,6 +19,7 @@ Pure: it is told what was seen; `drift_watch.py` asks.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -27,7 +28,6 @@ from ibkr_connector.gateway.blocks import without_blocks
 from ibkr_connector.gateway.port import BrokerOrder, Execution, PositionRow
 from ibkr_connector.model.contracts import SecurityType
 from ibkr_connector.model.ids import ClientId
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.orders import Action, OrderType, size_text
 from ibkr_connector.model.record import Record
 

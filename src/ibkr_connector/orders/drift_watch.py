@@ -13,11 +13,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from ibkr_connector.errors import IBKRError
 from ibkr_connector.gateway.port import BrokerOrder, Execution, OrderGateway, PositionRow
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.status import DriftStatus
 from ibkr_connector.observe.logs import mask_accounts
 from ibkr_connector.resilience.operation import ENDPOINTS, Operation

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.orders import Fill, OrderReport, Transition
 from ibkr_connector.model.record import Record
 

@@ -8,6 +8,7 @@ Refuses to know: time (it is told), the disk, and how long to wait for anything.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -21,7 +22,7 @@ from ibkr_connector.gateway.port import (
     OrderStatusSeen,
 )
 from ibkr_connector.model.ids import ClientId, PermId
-from ibkr_connector.model.making import dataclass, quick
+from ibkr_connector.model.making import quick
 from ibkr_connector.model.orders import SendDisposition
 
 from .entry import ZERO, OrderEntry, evolve

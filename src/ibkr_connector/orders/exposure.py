@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import chain
@@ -22,7 +22,7 @@ from ibkr_connector.gateway.port import OrderTicket
 from ibkr_connector.model.account import Position
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.ids import ConId
-from ibkr_connector.model.making import dataclass, quick
+from ibkr_connector.model.making import quick
 from ibkr_connector.model.orders import Action, OrderTerms
 from ibkr_connector.model.terms import NO_TERMS
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ibkr_connector.codes import CodeRow, OrderEffect
 from ibkr_connector.gateway.port import OrderFault
 from ibkr_connector.model.ids import OrderId
-from ibkr_connector.model.making import dataclass
 
 __all__ = ["FaultReading", "read_fault"]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +18,6 @@ from typing import Any, Protocol
 
 from ibkr_connector.errors import ConfigurationError, HistoricalDataError, NoDataError
 from ibkr_connector.model.contracts import Contract
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.market import BarSeries
 from ibkr_connector.model.orders import Action, OrderReport, OrderStatus
 from ibkr_connector.model.record import Record

@@ -15,7 +15,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -23,7 +23,6 @@ from ibkr_connector.clock import Clock
 from ibkr_connector.errors import IBKRError, OrderStateError
 from ibkr_connector.model.account import Position
 from ibkr_connector.model.contracts import Contract, ContractDetails, SecurityType
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.orders import Action, OrderReport, OrderStatus, market_order
 from ibkr_connector.model.record import Record
 from ibkr_connector.observe.logs import mask_accounts

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from ibkr_connector.errors import OrderNotFoundError
 from ibkr_connector.gateway.port import BrokerOrder, OrderTicket
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.orders import OrderReport, size_text
 from ibkr_connector.model.preview import RuleVerdict
 from ibkr_connector.model.record import Record

@@ -11,11 +11,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ibkr_connector.errors import ConnectionLostError, IBKRError
 from ibkr_connector.gateway.port import OrderGateway, PositionRow
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.resilience.operation import ENDPOINTS, Operation
 from ibkr_connector.resilience.pipeline import Pipeline
 

@@ -12,6 +12,7 @@ import json
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +21,6 @@ from pydantic import TypeAdapter, ValidationError
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.errors import ConfigurationError, OrderError
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.record import Record
 from ibkr_connector.storage.append import (
     AppendLog,

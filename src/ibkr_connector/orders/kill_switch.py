@@ -13,14 +13,13 @@ import json
 import os
 import secrets
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.errors import ConfigurationError, TradingHaltedError
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.storage.file_lock import FileLock
 
 from .small_file import sync_directory, write_small_file

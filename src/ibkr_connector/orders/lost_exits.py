@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 from ibkr_connector.errors import IBKRError
-from ibkr_connector.model.making import dataclass
 
 from .book import Book
 from .entry import ZERO, OrderEntry

@@ -8,13 +8,13 @@ they happened; replaying them gives the same ledger, because live events take th
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 from ibkr_connector.gateway.port import BrokerOrder, OrderTicket
 from ibkr_connector.model.ids import ClientId, ExecId, OrderId, PermId
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.orders import Fill, OrderTerms, SendDisposition
 from ibkr_connector.model.preview import Decision, RuleVerdict
 

@@ -12,13 +12,13 @@ import json
 import logging
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Final
 
 from ibkr_connector.errors import AccountError, ConfigurationError, IBKRError, NotConnectedError
-from ibkr_connector.model.making import dataclass
 
 from .small_file import write_small_file
 

@@ -8,6 +8,7 @@ and handed to `dispatch.py`; and that every refusal is written down for the audi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from ibkr_connector.errors import (
@@ -17,7 +18,6 @@ from ibkr_connector.errors import (
     OrderUncertainError,
     RiskLimitError,
 )
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.orders import AnyOrder, OrderReport, OrderRequest, SendDisposition
 from ibkr_connector.model.preview import OrderQuestion, RuleVerdict
 from ibkr_connector.observe.correlation import current_correlation_id

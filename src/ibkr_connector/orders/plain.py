@@ -10,14 +10,13 @@ questions are those of the last order. Whatever is not plainly sound is left to 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from decimal import Decimal, InvalidOperation
 from operator import attrgetter, is_
 from typing import Any, Final
 
 from ibkr_connector.instruments.ticks import TickRule
 from ibkr_connector.model.contracts import ContractDetails, SecurityType
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.orders import Action, OrderRequest, OrderType, TimeInForce
 
 from .term_rules import TYPE_RULES, text_faults

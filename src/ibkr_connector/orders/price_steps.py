@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from ibkr_connector.clock import Clock
@@ -17,7 +18,6 @@ from ibkr_connector.errors import IBKRError
 from ibkr_connector.instruments.ticks import TickRule, market_rule_id, tick_rule_of
 from ibkr_connector.model.contracts import ContractDetails
 from ibkr_connector.model.instruments import PriceBand
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.orders import OrderRequest
 
 __all__ = ["PriceSteps", "StepSource", "no_steps"]

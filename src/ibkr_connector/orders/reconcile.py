@@ -35,12 +35,12 @@ Pure: it is told what was seen and when; the desk asks.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from ibkr_connector.model.ids import ClientId
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.orders import SendDisposition
 from ibkr_connector.model.record import Record
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +17,6 @@ from typing import Any, Final
 
 from ibkr_connector.errors import ConfigurationError
 from ibkr_connector.model.contracts import Contract
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.settings import PermissionSettings, RiskSettings, Settings, load_rules
 from ibkr_connector.settings.files import PERMISSIONS_NAME, RISK_NAME
 

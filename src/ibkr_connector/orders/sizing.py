@@ -9,13 +9,13 @@ comes from `IBKRConnector.sizing_basis`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 from itertools import pairwise
 from typing import Final
 
 from ibkr_connector.errors import AccountError, OrderValidationError
 from ibkr_connector.model.contracts import ContractDetails
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.market import Bar
 from ibkr_connector.model.record import Record
 

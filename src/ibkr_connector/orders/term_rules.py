@@ -7,12 +7,12 @@ Pure rules over one request; each fault names the field, what it is, and what to
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
 from ibkr_connector.model.contracts import Contract, SecurityType
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.orders import (
     AdaptivePriority,
     Condition,

@@ -12,12 +12,11 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.errors import OrderValidationError
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.orders import OrderRequest
 from ibkr_connector.model.preview import Decision, OrderPreview
 

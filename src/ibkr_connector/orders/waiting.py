@@ -8,10 +8,10 @@ an order is still open at the deadline. Pure: it knows numbers and orders, no lo
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from ibkr_connector.errors import OrderValidationError, RequestTimeoutError
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.orders import size_text
 
 from .entry import OrderEntry

@@ -7,7 +7,7 @@ else that way is refused here.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, NoReturn
@@ -15,7 +15,6 @@ from typing import Any, Final, NoReturn
 from ibkr_connector.errors import ContractError, OrderValidationError
 from ibkr_connector.instruments.text import parse_contract
 from ibkr_connector.model.contracts import Contract
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.orders import Condition, Joined, PriceCondition
 
 from .parts import read_conditions

@@ -8,12 +8,12 @@ it is paced are decided here, once.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.errors import IBKRError
 from ibkr_connector.model.contracts import Contract, ContractDetails
-from ibkr_connector.model.making import dataclass
 
 from .operation import ENDPOINTS, Carrier, HistoryKey, Operation
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeAlias
 
 from ibkr_connector.codes import PacingEffect
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.status import BreakerState
 
 from .operation import Group

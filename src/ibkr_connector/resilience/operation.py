@@ -9,11 +9,10 @@ it may be made again. Nothing here knows how those policies are carried out.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable, Mapping
+from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
 from typing import Final, Generic, Protocol, TypeVar
-
-from ibkr_connector.model.making import dataclass
 
 __all__ = [
     "ENDPOINTS",

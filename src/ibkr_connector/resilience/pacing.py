@@ -19,12 +19,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.codes import PacingEffect
 from ibkr_connector.errors import NotConnectedError, PacingError
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.orders import SendDisposition
 from ibkr_connector.model.pacing import HistoryStatus, LaneStatus
 

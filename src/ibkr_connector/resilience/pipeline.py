@@ -19,13 +19,14 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TypeVar
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.codes import PacingEffect
 from ibkr_connector.errors import ConfigurationError, IBKRError, PacingError, RequestTimeoutError
-from ibkr_connector.model.making import dataclass, quick
+from ibkr_connector.model.making import quick
 from ibkr_connector.model.orders import SendDisposition
 from ibkr_connector.model.pacing import PacingStatus
 from ibkr_connector.model.status import BreakerState, CircuitStatus

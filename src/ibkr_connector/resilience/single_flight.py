@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
 from typing import Any, TypeVar
-
-from ibkr_connector.model.making import dataclass
 
 __all__ = ["SingleFlight"]
 

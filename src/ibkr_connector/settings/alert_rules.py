@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
 from ibkr_connector.model.alerts import AlertKind, Severity
-from ibkr_connector.model.making import dataclass
 
 __all__ = ["BUILT_IN", "AlertAction", "Rule", "Side", "Unit", "threshold_of"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Final, Self, TypeVar
@@ -19,7 +19,6 @@ from pydantic import (
 
 from ibkr_connector.errors import ConfigurationError
 from ibkr_connector.model.alerts import AlertKind, Severity
-from ibkr_connector.model.making import dataclass
 
 from .alert_rules import BUILT_IN, AlertAction, Rule, Side, Unit
 from .files import ALERTS_NAME, is_there, read_yaml

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -18,7 +18,6 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_settings import BaseSettings
 
 from ibkr_connector.errors import ConfigurationError
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.status import TradingMode
 
 from .alerts import find_alerts

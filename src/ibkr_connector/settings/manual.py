@@ -9,6 +9,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
@@ -16,8 +17,6 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
-
-from ibkr_connector.model.making import dataclass
 
 from .alerts import AlertRoute, AlertRule
 from .model import Settings

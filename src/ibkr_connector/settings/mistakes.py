@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, Final
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from ibkr_connector.errors import ConfigurationError
-from ibkr_connector.model.making import dataclass
 
 from .secrets import reference_of
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from io import StringIO
 from pathlib import Path
@@ -11,7 +12,6 @@ from typing import Final, TypeVar
 from dotenv.parser import parse_stream
 
 from ibkr_connector.errors import ConfigurationError
-from ibkr_connector.model.making import dataclass
 
 from .files import (
     ALERTS_NAME,

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Final
 
 from ibkr_connector.errors import ConfigurationError
-from ibkr_connector.model.making import dataclass
 
 from .agreement import IDLE_ACTION, doubtful_settings
 from .files import ALERTS_NAME, INI_NAME, read_yaml

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ibkr_connector.model.making import dataclass
+from dataclasses import dataclass
 
 from .model import Settings
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from ibkr_connector.errors import ConfigurationError
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.status import Application, TradingMode
 
 from .files import FILE_NAMES, INI_NAME

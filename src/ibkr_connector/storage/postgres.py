@@ -16,12 +16,12 @@ from __future__ import annotations
 import asyncio
 import importlib
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from ibkr_connector.errors import ConfigurationError
-from ibkr_connector.model.making import dataclass
 
 from .chain import GENESIS
 from .dsn import dsn_of

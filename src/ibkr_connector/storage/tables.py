@@ -9,10 +9,8 @@ all three. A column of one name is of one type in every table: that is how rows 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Final
-
-from ibkr_connector.model.making import dataclass
 
 __all__ = [
     "ALERTS",

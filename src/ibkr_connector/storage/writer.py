@@ -13,10 +13,10 @@ import queue
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from ibkr_connector.errors import ConfigurationError
-from ibkr_connector.model.making import dataclass
 
 from .chain import GENESIS, link
 

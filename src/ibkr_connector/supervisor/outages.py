@@ -9,10 +9,10 @@ longer than it may. Pure: the moments are arguments.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.outages import OutageWindow, window_at
 
 from .states import SupervisorEvent

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, Protocol
 
 from ibkr_connector.gateway.port import SessionInfo
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.status import ConnectionState, FarmState
 
 from .outages import Loudness

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -21,7 +22,6 @@ from fastapi import APIRouter, Request, Response
 
 from ibkr_connector.bridge.guard import Refused
 from ibkr_connector.bridge.problems import Kind
-from ibkr_connector.model.making import dataclass
 
 __all__ = ["POLICY", "Page", "pages", "router"]
 

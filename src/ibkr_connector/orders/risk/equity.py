@@ -9,11 +9,9 @@ tells of counts as a gain or a loss.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-
-from ibkr_connector.model.making import dataclass
 
 from .facts import Book
 from .limits import RiskLimits

@@ -8,7 +8,7 @@ Refuses to know: where facts come from; a `FactSource` supplies them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
@@ -16,7 +16,6 @@ from typing import Any, Protocol
 from ibkr_connector.model.account import Position
 from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.ids import ConId
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.orders import Action, OrderRequest
 from ibkr_connector.model.preview import WhatIf
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
 from ibkr_connector.model.contracts import Contract
-from ibkr_connector.model.making import dataclass
 
 __all__ = ["LimitSource", "RiskLimits"]
 

@@ -9,10 +9,10 @@ A fact that a rule needs and nobody knows breaks the rule: no limit is ever pass
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from ibkr_connector.model.contracts import Contract
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.orders import Action, OrderRequest, Violation
 
 from . import losses, market, pace, permissions, sizes

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import accumulate
@@ -25,7 +25,6 @@ from typing import Final
 
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.ids import ConId, ExecId
-from ibkr_connector.model.making import dataclass
 from ibkr_connector.model.orders import Action
 
 __all__ = ["SHOWN_AFTER_S", "Unshown", "UnshownFill", "UnshownUnits"]
