@@ -67,8 +67,7 @@ the disk is not busy with the end of one order when the next one's intent comes,
 that a kill loses little.
 """
 
-_Waiting = Sequence[asyncio.Future[None]]
-_Outcome = tuple[Exception | None, _Waiting]
+_Outcome = tuple[Exception | None, asyncio.Future[None] | None]
 """Why the disk refused, and who waits for it."""
 
 Place = Path | PostgresPlace
@@ -106,8 +105,6 @@ class Journal:
         self._loop = asyncio.get_running_loop()
         self._closed = False
         self._posted = Posted()
-        # what came after the first of this turn of the loop; `None` before there was one
-        self._turn: list[tuple[list[Draft], asyncio.Future[None]]] | None = None
         self._flushing: asyncio.TimerHandle | None = None
         self._outcomes: deque[_Outcome] = deque()
         self._woken = False
@@ -184,9 +181,7 @@ class Journal:
         """
         Hand notes in, to be written together; what is returned is awaited until they are safe.
 
-        What was posted of the same orders is written before; see `posted.py`. Of notes that come in
-        one turn of the loop the first go to the disk at once, and the others together at the turn's
-        end: two hundred orders that are placed at once would else take a hundred flushes.
+        What was posted of the same orders is written before; see `posted.py`.
 
         A caller that is cancelled meanwhile does not know whether they were written. Awaiting it
         raises `OrderError` when the disk refused: the journal takes nothing more.
@@ -202,12 +197,7 @@ class Journal:
         except Exception as error:  # noqa: BLE001  # it belongs to whoever awaits
             written.set_exception(error)
             return written
-        if self._turn is None:
-            self._turn = []
-            self._loop.call_soon(self._end_turn)
-            self._hand_in(drafts, (written,))
-        else:
-            self._turn.append((drafts, written))
+        self._log.append(drafts, lambda failure: self._tell(failure, written))
         return written
 
     def post(self, notes: Sequence[Note]) -> None:
@@ -229,21 +219,7 @@ class Journal:
             self._closed = True
         await asyncio.to_thread(self._log.close)
 
-    def _end_turn(self) -> None:
-        self._hand_in_turn()
-        self._turn = None
-
-    def _hand_in_turn(self) -> None:
-        if self._turn:
-            turn, self._turn = self._turn, []
-            drafts = [draft for drafts, _ in turn for draft in drafts]
-            self._hand_in(drafts, [written for _, written in turn])
-
-    def _hand_in(self, drafts: Sequence[Draft], waiting: _Waiting) -> None:
-        self._log.append(drafts, lambda failure: self._tell(failure, waiting))
-
     def _flush(self) -> None:
-        self._hand_in_turn()
         if self._flushing is not None:
             self._flushing.cancel()
             self._flushing = None
@@ -251,12 +227,12 @@ class Journal:
             notes = self._posted.take()
             self._log.post(
                 lambda: [_draft(note) for note in notes],
-                lambda failure: self._tell(failure, ()),
+                lambda failure: self._tell(failure, None),
             )
 
-    def _tell(self, failure: Exception | None, waiting: _Waiting) -> None:
+    def _tell(self, failure: Exception | None, written: asyncio.Future[None] | None) -> None:
         """Bring an outcome home from the writer's thread; one commit wakes the loop once."""
-        self._outcomes.append((failure, waiting))
+        self._outcomes.append((failure, written))
         if not self._woken:
             self._woken = True
             self._loop.call_soon_threadsafe(self._take_outcomes)
@@ -267,7 +243,7 @@ class Journal:
         while self._outcomes:
             self._told(*self._outcomes.popleft())
 
-    def _told(self, failure: Exception | None, waiting: _Waiting) -> None:
+    def _told(self, failure: Exception | None, written: asyncio.Future[None] | None) -> None:
         error = None
         if failure is not None:
             error = OrderError(
@@ -277,13 +253,12 @@ class Journal:
             error.__cause__ = failure
             if self.on_failure is not None:
                 self.on_failure(error)
-        for written in waiting:
-            if written.done():
-                continue
-            if error is None:
-                written.set_result(None)
-            else:
-                written.set_exception(error)
+        if written is None or written.done():
+            return
+        if error is None:
+            written.set_result(None)
+        else:
+            written.set_exception(error)
 
 
 def read(

@@ -164,62 +164,6 @@ async def test_what_is_posted_reaches_the_disk_though_nothing_follows(path: Path
     await journal.aclose()
 
 
-async def test_what_comes_in_one_turn_of_the_loop_is_written_in_two_goes(path: Path) -> None:
-    journal = await Journal.open(path, clock=ManualClock(NOON))
-    await journal.append([])
-    commits: list[int] = []
-    end = journal.time_commits(lambda: lambda: commits.append(1))
-    keys = [f"ibc-{number}" for number in range(50)]
-    told: list[str] = []
-
-    async def write(key: str) -> None:
-        await journal.append([moved(key)])
-        told.append(key)
-
-    async with asyncio.TaskGroup() as group:
-        for key in keys:
-            group.create_task(write(key))
-    end()
-    # the first at once, since it may be the only one, and the others at the end of the turn
-    assert len(commits) <= 2
-    assert told == keys
-    await journal.append([moved("ibc-last")])  # the next turn begins anew
-    assert [entry.key for entry in read(path)][1:] == [*keys, "ibc-last"]
-    await journal.aclose()
-
-
-async def test_what_waits_for_the_end_of_the_turn_is_written_before_what_follows_of_it(
-    path: Path,
-) -> None:
-    journal = await Journal.open(path, clock=ManualClock(NOON))
-    await journal.append([])
-    handed = [journal.append([moved(key)]) for key in ("ibc-a", "ibc-b")]
-    journal.post([moved("ibc-b", Event.ACCEPT)])
-    handed.append(journal.append([moved("ibc-b", Event.WORK)]))
-    journal.post([moved("ibc-a", Event.ACCEPT)])
-    await journal.aclose()
-    found = [(entry.key, entry.body["event"]) for entry in read(path)[1:]]
-    assert found == [
-        ("ibc-a", "send"),
-        ("ibc-b", "send"),
-        ("ibc-b", "accept"),
-        ("ibc-b", "work"),
-        ("ibc-a", "accept"),
-    ]
-    await asyncio.gather(*handed)
-
-
-async def test_a_disk_that_refuses_is_told_to_all_that_came_in_one_turn(path: Path) -> None:
-    journal = await Journal.open(path, clock=ManualClock(NOON))
-    await journal.append([])
-    journal._log._database.execute("PRAGMA max_page_count = 1")  # type: ignore[attr-defined]  # of the file
-    large = Denied(at=NOON, key="", error="E", reason="x" * 100_000, order="")
-    handed = [journal.append([note]) for note in (large, moved("ibc-a"), moved("ibc-b"))]
-    found = await asyncio.gather(*handed, return_exceptions=True)
-    assert [type(one) for one in found] == [OrderError] * 3
-    await journal.aclose()
-
-
 async def test_the_history_of_one_order_is_readable(path: Path) -> None:
     journal = await Journal.open(path, clock=ManualClock(NOON))
     await journal.append(EVERY_KIND)
