@@ -27,7 +27,6 @@ GROWTH_MIB: Final = 5.0
 _BURST: Final = 100_000
 _PARTS: Final = 20
 _WARM_UP: Final = 500_000
-"""A second behind `ready` the connector makes what it did without until then."""
 
 _DEADLINE_S: Final = 1_800
 

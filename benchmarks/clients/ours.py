@@ -129,6 +129,8 @@ async def orders(ib: IBKRConnector, wanted: dict[str, Any]) -> dict[str, float]:
     return await library.placed(place, wanted)
 
 
+SETTLED_S = 3.0
+
 WORK = {
     "ticks": ticks,
     "trades": trades,
@@ -157,6 +159,9 @@ async def main(way: str, work: str, port: int, wanted: dict[str, Any]) -> None:
         began = now()
         await ib.connect()
         took = since(began)
+        if work == "memory":
+            # a second behind `ready` it imports and makes what it did without until then
+            await asyncio.sleep(SETTLED_S)
         print(json.dumps({"ready": True}), flush=True)
         if work in {"connect", "start"}:
             assert len(await ib.get_positions()) == wanted["positions"]
