@@ -132,7 +132,7 @@ class AccountStreams:
         if self.figures_due is not None and now >= self.figures_due:
             self.figures_due = now + timedelta(seconds=_FIGURES_S)
             for account in session.gateway.accounts:
-                self._tell_others(session, account, now=now)
+                self._tell_beside(session, account, now=now, with_summaries=True)
             if self.account:
                 self.tell_window(session, now)
                 self.tell_portfolio(session, now)
@@ -220,14 +220,26 @@ class AccountStreams:
             session.say(self._portfolio_value(session, instrument, now))
 
     def account_changed(self, session: ClientSession, account: str, now: datetime) -> None:
-        """Tell whoever watches figures what is another now."""
-        self._tell_others(session, account, now=now)
+        """
+        Tell whoever looks into a window what is another now.
+
+        A summary waits for its three minutes, whatever happens (TWS API guide: account summary).
+        """
+        self._tell_beside(session, account, now=now)
         if account in self.accounts:
             self.tell_window(session, now)
             session.say(AccountTime(time=f"{now:%H:%M}"))
 
-    def _tell_others(self, session: ClientSession, account: str, *, now: datetime) -> None:
-        summaries = [pair for pair in self.summaries.items() if account in pair[1].accounts]
+    def _tell_beside(
+        self,
+        session: ClientSession,
+        account: str,
+        *,
+        now: datetime,
+        with_summaries: bool = False,
+    ) -> None:
+        told = self.summaries if with_summaries else {}
+        summaries = [pair for pair in told.items() if account in pair[1].accounts]
         multis = [pair for pair in self.multi_accounts.items() if pair[1].account == account]
         if not summaries and not multis:
             return

@@ -374,11 +374,13 @@ def test_a_third_summary_is_one_too_many_until_one_ends() -> None:
     assert tags_of(desk.ask(summary(3, "NetLiquidation")))
 
 
-def test_a_summary_tells_changes_every_three_minutes_and_after_a_fill() -> None:
+def test_a_summary_tells_changes_every_three_minutes_and_no_fill_hastens_it() -> None:
     desk = Desk()
     desk.ask(summary(1, "NetLiquidation,AccountType"))
-    assert tags_of(desk.buy(10)) == [("NetLiquidation", "USD")]
-    assert tags_of(desk.after(200)) == []
+    assert tags_of(desk.buy(10)) == []
+    assert tags_of(desk.after(179)) == []
+    assert tags_of(desk.after(1)) == [("NetLiquidation", "USD")]
+    assert tags_of(desk.after(180)) == []
     desk.quote(105)
     assert tags_of(desk.after(179)) == []
     assert tags_of(desk.after(1)) == [("NetLiquidation", "USD")]
@@ -395,11 +397,10 @@ def test_a_summary_is_of_all_accounts_or_of_a_group() -> None:
 
     assert accounts("All") == ["DF1", "DU1", "DU2"]
     assert accounts("Core") == ["DU2"]
-    told = only(say.AccountSummary, desk.buy(1, "DU1"))
-    assert told == []
-    assert [row.account for row in only(say.AccountSummary, desk.buy(1, "DU2", number=2))] == [
-        "DU2"
-    ]
+    desk.buy(1, "DU1")
+    assert only(say.AccountSummary, desk.after(180)) == []
+    desk.buy(1, "DU2", number=2)
+    assert [row.account for row in only(say.AccountSummary, desk.after(180))] == ["DU2"]
 
 
 @pytest.mark.parametrize(
