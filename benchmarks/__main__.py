@@ -16,13 +16,14 @@ Measure and print.
     python -m benchmarks simulator [NAME ...] [--profile] [--json]
 
 The connector is measured beside bare ib_async, in turns, against one gateway, and what counts are
-the ratios; `orders` is the whole desk beside bare `placeOrder`, and where the time goes. Without a
-name both are. `history` is bars to a frame beside `util.df`, `streams` ticks to a reader,
-`clients` all of that and more beside other clients too, each a program of its own, `memory` what
-ten million ticks leave behind, `release` both of them, kept as this version's and on the page,
-`reconnect` the way from a socket that is back to `ready`, `instruments` a thousand of them out of
-the registry, `overhead` what logs, metrics and spans cost. The simulator is measured against what
-it promises. All but the first exit with 1 when a target is missed.
+the ratios; `orders` is the whole desk beside bare `placeOrder`, each a program of its own at a
+gateway of its own, and where the time goes. Without a name both are. `history` is bars to a frame
+beside `util.df`, `streams` ticks to a reader, `clients` all of that and more beside other clients
+too, each a program of its own, `memory` what ten million ticks leave behind, `release` both of
+them, kept as this version's and on the page, `reconnect` the way from a socket that is back to
+`ready`, `instruments` a thousand of them out of the registry, `overhead` what logs, metrics and
+spans cost. The simulator is measured against what it promises. All but the first exit with 1 when a
+target is missed.
 """
 
 from __future__ import annotations
@@ -302,9 +303,7 @@ def _simulator(names: tuple[str, ...], *, with_profile: bool, is_json: bool) -> 
 
 
 def _orders(rounds: int, *, is_json: bool) -> int:
-    logging.getLogger("ib_async").setLevel(logging.CRITICAL)
-    with running() as port:
-        found = compare(port, turns=rounds)
+    found = compare(rounds)
     print(json.dumps(dict(found.ratios)) if is_json else desk_report(found))
     return 1 if found.missed() else 0
 

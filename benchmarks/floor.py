@@ -3,8 +3,9 @@ What the hop between two threads and the disk alone make of an order.
 
 Bare ib_async on a thread of its own, asked from the loop of a user, with nothing else of what a
 connector does: the call goes over to the thread and its result comes back, and before the order is
-sent a row is flushed to SQLite by a thread that writes. No journal written ahead of an order, asked
-from another thread, can cost less on this machine; what a connector adds is what it takes beyond.
+sent a row is flushed to SQLite by a thread that writes, into a write-ahead file that need not grow,
+as the connector's journal does it. No journal written ahead of an order, asked from another thread,
+can cost less on this machine; what a connector adds is what it takes beyond.
 """
 
 from __future__ import annotations
@@ -22,34 +23,41 @@ import ib_async
 
 from ibkr_connector.loops import loop_factory
 
-__all__ = ["Floor"]
+__all__ = ["Floor", "Rows"]
 
 _ROW: Final = "x" * 1200
 """About as long as what is written of an order."""
 
+_LAP: Final = 100
+"""So many rows, and the write-ahead file is written from its beginning again."""
+
+_INSERT: Final = "INSERT INTO rows (body) VALUES (?)"
+_BEGIN_ANEW: Final = "PRAGMA wal_checkpoint(PASSIVE)"
+
 
 class Floor:
     """
-    One side of the comparison; see `desk._Side`.
+    One side of the comparison; see `sides.Side`.
 
     Args:
         port: Of the gateway.
-        client_id: Nobody else's.
         path: Where the rows go; without one nothing is written, and the hop alone is left.
     """
 
-    def __init__(self, port: int, *, client_id: int, path: Path | None = None) -> None:
-        self._port, self._client_id = port, client_id
+    def __init__(self, port: int, *, path: Path | None = None) -> None:
+        self._port = port
+        self._factory = loop_factory("auto")
+        self.loop = "asyncio" if self._factory is None else "uvloop"
         self._stock = ib_async.Stock("AAPL", "SMART", "USD")
         self._resting: list[ib_async.Trade] = []
-        self._rows = None if path is None else _Rows(path)
+        self._rows = None if path is None else Rows(path)
 
     async def open(self) -> None:
         """Start the thread, and connect on it."""
         started = threading.Event()
 
         def serve() -> None:
-            with asyncio.Runner(loop_factory=loop_factory("auto")) as runner:
+            with asyncio.Runner(loop_factory=self._factory) as runner:
                 self._loop = runner.get_loop()
                 asyncio.set_event_loop(self._loop)
                 self._loop.call_soon(started.set)
@@ -67,7 +75,7 @@ class Floor:
         if self._rows is not None:
             await asyncio.to_thread(self._rows.close)
 
-    async def place(self, *, price: Decimal, fills: bool) -> None:
+    async def place(self, limit: Decimal, *, fills: bool) -> None:
         """Place one order and return at the word that is waited for."""
         here = asyncio.get_running_loop()
         returned = here.create_future()
@@ -76,7 +84,7 @@ class Floor:
             here.call_soon_threadsafe(returned.set_result, None)
 
         def send() -> None:
-            self._send(price, fills, answer)
+            self._send(limit, fills, answer)
 
         def begin() -> None:
             if self._rows is None:
@@ -101,11 +109,11 @@ class Floor:
     async def _connect(self) -> None:
         self._ib = ib_async.IB()
         self._ib.client.MaxRequests = 0
-        await self._ib.connectAsync("127.0.0.1", self._port, clientId=self._client_id, timeout=60)
+        await self._ib.connectAsync("127.0.0.1", self._port, clientId=1, timeout=60)
         await self._ib.qualifyContractsAsync(self._stock)
 
-    def _send(self, price: Decimal, fills: bool, answer: Callable[[], None]) -> None:
-        order = ib_async.LimitOrder("BUY", 1, float(price))
+    def _send(self, limit: Decimal, fills: bool, answer: Callable[[], None]) -> None:
+        order = ib_async.LimitOrder("BUY", 1, float(limit))
         wanted = {"Filled"} if fills else {"Submitted", "Filled"}
         trade = self._ib.placeOrder(self._stock, order)
 
@@ -132,7 +140,7 @@ class Floor:
         )
 
 
-class _Rows:
+class Rows:
     """One thread that writes one row after the other, each flushed before it is told."""
 
     def __init__(self, path: Path) -> None:
@@ -154,8 +162,17 @@ class _Rows:
         rows = sqlite3.connect(self._path, isolation_level=None)
         rows.execute("PRAGMA journal_mode=WAL")
         rows.execute("PRAGMA synchronous=FULL")
-        rows.execute("CREATE TABLE IF NOT EXISTS rows (number INTEGER PRIMARY KEY, body TEXT)")
-        while (written := self._waiting.get()) is not None:
-            rows.execute("INSERT INTO rows (body) VALUES (?)", (_ROW,))
+        rows.execute("PRAGMA fullfsync=ON")
+        rows.execute("PRAGMA wal_autocheckpoint=0")
+        rows.execute("CREATE TABLE rows (number INTEGER PRIMARY KEY, body TEXT)")
+        # a flush is much faster where the file need not grow: it is made longer than a lap needs,
+        # and begun anew when who waited for a row has been told
+        for _ in range(2 * _LAP):
+            rows.execute(_INSERT, (_ROW,))
+        rows.execute(_BEGIN_ANEW).fetchall()
+        for number, written in enumerate(iter(self._waiting.get, None), 1):
+            rows.execute(_INSERT, (_ROW,))
             written()
+            if number % _LAP == 0:
+                rows.execute(_BEGIN_ANEW).fetchall()
         rows.close()

@@ -24,10 +24,9 @@ from ibkr_connector.gateway.client import GatewayClient
 from ibkr_connector.gateway.session import Session
 from ibkr_connector.gateway.wrapper import GatewayWrapper
 
-__all__ = ["BARE", "OURS", "Leg"]
+from .sides import BARE, OURS
 
-BARE: Final = "ib_async"
-OURS: Final = "connector"
+__all__ = ["Leg"]
 
 _DOORS: Final[tuple[tuple[type[Any], str, str, int], ...]] = (
     (IB, "placeOrder", BARE, 1),

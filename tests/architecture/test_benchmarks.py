@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,9 +15,10 @@ from benchmarks.bridge import PATHS, Requests
 from benchmarks.bridge import compare as requests
 from benchmarks.bridge import report as requests_report
 from benchmarks.desk import FIGURES as DESK_FIGURES
-from benchmarks.desk import compare
+from benchmarks.desk import compare, judged, turns
 from benchmarks.desk import report as desk_report
-from benchmarks.gateway import running
+from benchmarks.desk_side import Told
+from benchmarks.floor import Rows
 from benchmarks.history import Bars
 from benchmarks.history import compare as frames
 from benchmarks.history import report as frames_report
@@ -26,6 +28,7 @@ from benchmarks.instruments import report as registered_report
 from benchmarks.reconnect import Reconnects
 from benchmarks.reconnect import compare as reconnects
 from benchmarks.reconnect import report as reconnect_report
+from benchmarks.sides import BARE, FLUSH, HOP, OURS, SIDES
 from benchmarks.simulator import FIGURES, Figure, Measured, report
 from benchmarks.streams import Streams
 from benchmarks.streams import compare as streams
@@ -62,15 +65,80 @@ def test_the_desk_is_compared_with_bare_ib_async_stage_by_stage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IBKR_CONFIG_DIR", str(tmp_path))
-    with running() as port:
-        found = compare(port, turns=1, alone=2, in_flight=4)
+    found = compare(1, alone=2, in_flight=4, times=1, settle_s=0)
     assert found.ratios.keys() == {figure.name for figure in DESK_FIGURES}
     assert all(ratio > 0 for ratio in found.ratios.values())
+    assert found.ranges == {name: (ratio, ratio) for name, ratio in found.ratios.items()}
     assert all(seconds > 0 for seconds in (*found.stages.values(), *found.legs.values()))
     assert found.floors.keys() == {figure.name for figure in DESK_FIGURES if not figure.is_rate}
     assert all(ratio > 0 for pair in found.floors.values() for ratio in pair)
     shown = (*found.ratios, *found.stages, *found.legs, "the gateway leg", "and a flush")
     assert all(name in desk_report(found) for name in shown)
+
+
+def test_an_error_of_a_side_ends_the_comparison_and_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IBKR_CONFIG_DIR", str(tmp_path))
+    monkeypatch.setenv("IBKR_KILL_SWITCH", "true")
+    with pytest.raises(RuntimeError, match=r"(?s)^connector ended with 1:.*TradingHaltedError"):
+        compare(1, alone=1, in_flight=1, times=1, settle_s=0)
+
+
+def test_the_sides_take_turns_one_round_there_and_one_back() -> None:
+    there, back = turns(0), turns(1)
+    assert sorted(SIDES) == sorted(there)
+    assert [*there] == [*reversed(back)]
+    assert there == turns(2)
+
+
+def test_the_floor_flushes_into_a_file_that_need_not_grow(tmp_path: Path) -> None:
+    rows, ahead = Rows(tmp_path / "rows.sqlite3"), tmp_path / "rows.sqlite3-wal"
+    sizes = []
+    for _ in range(250):
+        written = threading.Event()
+        rows.put(written.set)
+        written.wait()
+        sizes.append(ahead.stat().st_size)
+    rows.close()
+    assert {sizes[0]} == {*sizes}
+
+
+def _round(bare: float, ours: float) -> dict[str, Told]:
+    measured = {BARE: bare, OURS: ours, HOP: 2 * bare, FLUSH: 3 * bare}
+    return {
+        side: Told(
+            values={figure.name: value for figure in DESK_FIGURES},
+            stages={"risk": value},
+            legs={side: value},
+            loop=f"loop of {side}",
+        )
+        for side, value in measured.items()
+    }
+
+
+def test_ratios_are_of_one_round_and_their_median_counts() -> None:
+    found = judged([_round(1, 3), _round(10, 20), _round(4, 16)])
+    name = DESK_FIGURES[0].name
+    assert found.values[name] == (4, 16)
+    assert found.ratios[name] == 3
+    assert found.ranges[name] == (2, 4)
+    assert found.floors[name] == (2, 3)
+    assert found.stages == {"risk": 16}
+    assert found.legs == {BARE: 4, OURS: 16}
+    assert found.loop == "loop of connector"
+    assert "2.00 to 4.00" in desk_report(found)
+
+
+def test_a_target_of_the_desk_that_is_missed_is_shown() -> None:
+    latency, rate = DESK_FIGURES[0].name, DESK_FIGURES[-1].name
+    found = judged([_round(1, 1)])
+    assert found.missed() == ()
+    assert "MISSED" not in desk_report(found)
+    slow = replace(found, ratios={**found.ratios, latency: 1.51, rate: 0.79})
+    assert slow.missed() == (latency, rate)
+    lines = desk_report(slow).splitlines()
+    assert {latency, rate} == {line[:30].strip() for line in lines if line.endswith("MISSED")}
 
 
 def test_a_latency_is_bounded_from_above_and_a_rate_from_below() -> None:
