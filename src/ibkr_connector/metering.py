@@ -27,7 +27,6 @@ from .chronicle import (
 )
 from .clock import Clock, SystemClock
 from .gauges import Observed, build, connection, picture, unconnected
-from .model.ids import ExecId
 from .observe.counts import Counts
 from .observe.metrics import Family, Metrics, MetricsServer, told
 from .observe.scribe import Scribe
@@ -50,6 +49,9 @@ _OF_THE_CALLER: Final = frozenset({Event.SEND, Event.NOT_SENT})
 """Steps that are taken in the context of whoever placed the order."""
 
 _LOUD: Final = frozenset({State.UNCERTAIN, State.REJECTED})
+
+_OF_EXECUTIONS: Final = (Filled, Charged)
+_NOES: Final = (Denied, Refused)
 
 
 class Metering:
@@ -150,9 +152,9 @@ class Metering:
         for note in notes:
             entry = ledger.entry(note.key)
             if counts is not None:
-                exec_id = _execution_of(note)
                 corrects, before = False, None
-                if exec_id is not None:
+                if isinstance(note, _OF_EXECUTIONS):
+                    exec_id = note.fill.exec_id if isinstance(note, Filled) else note.exec_id
                     corrects = ledger.replaced_by(exec_id) is not None
                     before = ledger.charged_before(exec_id)
                 count_note(counts, note, entry, corrects=corrects, charged_before=before)
@@ -219,15 +221,8 @@ class Metering:
         yield from rows
 
 
-def _execution_of(note: Note) -> ExecId | None:
-    """Return which execution a note is of, if it is of one."""
-    if isinstance(note, Filled):
-        return note.fill.exec_id
-    return note.exec_id if isinstance(note, Charged) else None
-
-
 def _is_loud(note: Note) -> bool:
     """Whether a note is worth a warning, which is told also when nobody asked for more."""
-    return isinstance(note, Denied | Refused) or (
-        isinstance(note, Moved) and note.target in _LOUD and note.source is not note.target
-    )
+    if isinstance(note, Moved):
+        return note.target in _LOUD and note.source is not note.target
+    return isinstance(note, _NOES)

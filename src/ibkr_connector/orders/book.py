@@ -82,16 +82,14 @@ class Book:
             return seen
         self.journal.post(notes)
         self.feed.tell(notes, self.ledger)
-        for key in dict.fromkeys([note.key for note in notes]):
-            entry = self.ledger.entry(key)
-            if entry is None:
-                continue
-            if key in self._waiting:
-                self._wake(entry)
+        # all of them are of one order; what an execution cost can come before anything else of it
+        entry = self.ledger.entry(notes[0].key)
+        if entry is not None:
+            self._wake(entry)
             for watch in self.watchers:
                 watch(entry)
             if self._on_report is not None:
-                self._on_report(self.ledger.get(key).report())
+                self._on_report(self.ledger.get(entry.key).report())
         return seen
 
     def note(self, notes: Sequence[Note]) -> None:

@@ -23,7 +23,7 @@ from ibkr_connector.gateway.port import (
 
 from .book import Book
 from .cancelling import Cancelling
-from .evidence import Seen, read_fault, see, see_fault
+from .evidence import NOTHING_NEW, Seen, read_fault, see, see_fault
 from .inquiry import Inquiry
 from .modifying import Modifying
 from .states import Event, State
@@ -64,10 +64,12 @@ class Hearing:
             return
         if isinstance(event, _EVIDENCE):
             seen = see(self._ledger, event, at=self._clock.utcnow())
-            if seen.stranger and isinstance(event, OrderStatusSeen):
-                # a status does not say of what: the broker's list does
-                self._inquiry.meet(f"{event.client_id}/{event.order_id}/{event.perm_id}")
-            self._take(seen)
+            # most messages repeat what is known
+            if seen is not NOTHING_NEW:
+                if seen.stranger and isinstance(event, OrderStatusSeen):
+                    # a status does not say of what: the broker's list does
+                    self._inquiry.meet(f"{event.client_id}/{event.order_id}/{event.perm_id}")
+                self._take(seen)
             if type(event) is OpenOrderSeen:
                 self._modifying.shown(event.order)
         elif isinstance(event, OrderFault):

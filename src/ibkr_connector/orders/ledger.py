@@ -352,24 +352,24 @@ class Ledger:
         """Denied and refused things are for the audit: they change no order."""
 
     def _put(self, entry: OrderEntry) -> None:
-        new = entry.key not in self._entries
-        self._entries[entry.key] = entry
+        key = entry.key
+        new = key not in self._entries
+        self._entries[key] = entry
         if entry.state not in CLOSED:
-            self._open[entry.key] = None
+            self._open[key] = None
         else:
-            self._open.pop(entry.key, None)
-        self._clock += 1
-        self._touched[entry.key] = self._clock
+            self._open.pop(key, None)
+        self._touched[key] = self._clock = self._clock + 1
         for tell in self.on_change:
-            tell(entry.key, entry)
+            tell(key, entry)
         if entry.perm_id is not None:
-            self._by_perm[entry.perm_id] = entry.key
+            self._by_perm[entry.perm_id] = key
         if new and entry.order_id > 0:
-            self._by_id[entry.client_id, entry.order_id] = entry.key
+            self._by_id[entry.client_id, entry.order_id] = key
             highest = max(self.highest_order_id(entry.client_id), entry.order_id)
             self._highest[entry.client_id] = highest
         if new and entry.is_own:
-            self._by_ref[entry.order_ref] = entry.key
+            self._by_ref[entry.order_ref] = key
 
     def about(self, order: BrokerOrder) -> OrderEntry | None:
         """Return the order that a description of the broker is about."""
