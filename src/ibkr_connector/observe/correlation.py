@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
 from contextvars import ContextVar, Token
 from typing import Final
 
+from .random_ids import RandomIds
+
 __all__ = ["correlation", "current_correlation_id"]
 
 _current: ContextVar[str] = ContextVar("ibkr_correlation_id", default="")
+
+_new_id: Final = RandomIds(6)
 
 _SOUND: Final = re.compile(r"[\x21-\x7e]{1,64}")
 """What an id from outside may be: it ends in logs and in the journal, so it has no line breaks."""
@@ -45,7 +48,7 @@ class correlation:  # noqa: N801  # reads as what it does, and is cheaper than a
     def __enter__(self) -> str:
         if self._id is None and (current := _current.get()):
             return current
-        call_id = self._id or os.urandom(6).hex()
+        call_id = self._id or _new_id()
         self._token = _current.set(call_id)
         return call_id
 

@@ -19,7 +19,6 @@ Steps 2 to 5 run in the desk's own task, so a caller that goes away does not sto
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -53,6 +52,7 @@ from .placing import Placing
 from .preview import Previews
 from .price_steps import StepSource, no_steps
 from .reconcile import Reconciliation
+from .references import new_token
 from .risk import FactSource, LimitSource
 from .settling import Settling
 from .states import State
@@ -111,7 +111,7 @@ class OrdersDesk:
         vouchers: Vouchers | None = None,
         timing: DeskTiming | None = None,
         on_report: Callable[[OrderReport], None] | None = None,
-        token: Callable[[], str] = lambda: os.urandom(13).hex(),
+        token: Callable[[], str] = new_token,
     ) -> None:
         self._gateway = gateway
         self._clock = clock

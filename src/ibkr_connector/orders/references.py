@@ -8,11 +8,15 @@ from collections.abc import Callable
 from typing import Final
 
 from ibkr_connector.model.ids import ClientId
+from ibkr_connector.observe.random_ids import RandomIds
 
-__all__ = ["PREFIX", "order_ref"]
+__all__ = ["PREFIX", "new_token", "order_ref"]
 
 PREFIX: Final = "ibc-"
 """Marks our references among others in TWS."""
+
+new_token: Final = RandomIds(13)
+"""Makes the part of a reference that no other order has."""
 
 
 def order_ref(
