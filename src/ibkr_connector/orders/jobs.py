@@ -14,6 +14,10 @@ from typing import Any
 __all__ = ["Jobs"]
 
 
+class _Closed(Exception):  # noqa: N818  # no error: a group's way to be ended
+    pass
+
+
 class Jobs:
     """
     A group of tasks with a beginning and an end; lives on one loop.
@@ -24,7 +28,6 @@ class Jobs:
 
     def __init__(self, *, on_end: Callable[[BaseException | None], None]) -> None:
         self._on_end = on_end
-        self._tasks: set[asyncio.Task[None]] = set()
         self._group: asyncio.TaskGroup | None = None
         self._runner: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
@@ -46,10 +49,7 @@ class Jobs:
         if self._group is None:
             job.close()
             return None
-        task = self._group.create_task(job)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+        return self._group.create_task(job)
 
     async def aclose(self) -> None:
         """Cancel what runs and wait for it; idempotent."""
@@ -58,16 +58,18 @@ class Jobs:
             await asyncio.wait([self._runner])
 
     async def _run(self, started: asyncio.Event) -> None:
-        async with asyncio.TaskGroup() as group:
-            self._group = group
-            started.set()
-            await self._stop.wait()
-            self._group = None
-            # a task that has not started yet would never run, not even to be told of its end, and
-            # the intent that it was to carry may be on disk already
-            await asyncio.sleep(0)
-            for task in tuple(self._tasks):
-                task.cancel()
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                started.set()
+                await self._stop.wait()
+                self._group = None
+                # a task that has not started yet would never run, not even to be told of its end,
+                # and the intent that it was to carry may be on disk already
+                await asyncio.sleep(0)
+                raise _Closed
+        except* _Closed:
+            pass  # the group has ended what ran, and waited for it
 
     def _ended(self, runner: asyncio.Task[None]) -> None:
         self._group = None
