@@ -66,12 +66,13 @@ class Window:
             early_s: How soon the spare places must be free.
             spare: How many places are kept for others.
         """
-        wait_s = self.wait_s(now, weight)
-        excess = len(self._taken) + weight + spare - self.limit
+        self._forget(now)
+        taken = self._taken
+        excess = len(taken) + weight + spare - self.limit
         if excess <= 0:
-            return wait_s
-        leaves = self._taken[min(excess, len(self._taken)) - 1] if self._taken else now
-        return max(wait_s, leaves + self._span_s - early_s - now)
+            return 0.0
+        leaves = taken[min(excess, len(taken)) - 1] if taken else now
+        return max(self.wait_s(now, weight), leaves + self._span_s - early_s - now)
 
     def take(self, now: float, weight: int) -> None:
         """Count `weight` at this moment."""
