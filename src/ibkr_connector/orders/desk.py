@@ -148,7 +148,7 @@ class OrdersDesk:
             pipeline=pipeline,
             inquiry=self._inquiry,
             check_trading=self._check_trading,
-            is_running=lambda: self._jobs.is_running,
+            jobs=jobs,
             token=token,
         )
         self.confirmations = Confirmations(clock)
@@ -225,6 +225,7 @@ class OrdersDesk:
     async def aclose(self) -> None:
         """End the desk's tasks; idempotent. Unanswered orders are uncertain in the journal."""
         await self._jobs.aclose()
+        await self._dispatch.aclose()
         await self.confirmations.aclose()
         await self._book.aclose()
 

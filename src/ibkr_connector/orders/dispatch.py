@@ -35,7 +35,9 @@ from .admission import Examined
 from .book import Book
 from .entry import OrderEntry
 from .inquiry import Inquiry
+from .jobs import Jobs
 from .notes import Intended
+from .patience import Patience
 from .references import order_ref
 from .risk import reckoned_units
 from .states import Event, State
@@ -60,7 +62,7 @@ class Dispatch:
         pipeline: Pipeline,
         inquiry: Inquiry,
         check_trading: Callable[[OrderTicket], None],
-        is_running: Callable[[], bool],
+        jobs: Jobs,
         token: Callable[[], str],
     ) -> None:
         self._book = book
@@ -69,7 +71,8 @@ class Dispatch:
         self._pipeline = pipeline
         self._inquiry = inquiry
         self._check_trading = check_trading
-        self._is_running = is_running
+        self._jobs = jobs
+        self._patience = Patience(book=book, inquiry=inquiry, spawn=jobs.spawn)
         self._token = token
         self._handed: set[str] = set()
         self._abandoned: set[str] = set()
@@ -170,7 +173,7 @@ class Dispatch:
 
     async def carry(self, note: Intended, waiting: Waiting, *, written: Awaitable[None]) -> None:
         """
-        Take an intended order to the broker and wait for its first word.
+        Take an intended order to the broker, who then has his time for a first word.
 
         `written` is awaited until the intent is on disk; not one byte leaves before. Whoever asked
         for the order wanted it then: behind a disk that takes longer than the sending may, nothing
@@ -186,6 +189,7 @@ class Dispatch:
             # put into its words while the disk flushes; whatever is wrong with them is said later
             self._gateway.prepare_order(ticket)
             await self._pipeline.run(await self._flushed(operation, written))
+            self._patience.begin(key, waiting.ack_s)
         except IBKRError as error:
             self._settle_unsent(key, error)
             # the socket may be well and only the wait too short
@@ -193,11 +197,6 @@ class Dispatch:
         except BaseException:
             self._settle_unsent(key, None)
             raise
-        try:
-            await self._book.until(key, _is_past_sending, timeout_s=waiting.ack_s)
-        except TimeoutError:
-            self._lose(key, waiting.ack_s)
-            self._inquiry.follow_up()
         finally:
             self._handed.discard(key)
             self._abandoned.discard(key)
@@ -243,11 +242,7 @@ class Dispatch:
 
     def give_up(self, keys: Sequence[str], waited_s: float) -> None:
         """Call uncertain what the broker has not answered of, and go on asking."""
-        silent = [key for key in keys if self._ledger.get(key).state is State.SENT]
-        for key in silent:
-            self._lose(key, waited_s)
-        if silent:
-            self._inquiry.follow_up()
+        self._patience.give_up(keys, waited_s)
 
     async def _flushed(
         self, operation: Operation[None], written: Awaitable[None]
@@ -293,14 +288,6 @@ class Dispatch:
         for note in notes:
             self._book.move(note.key, Event.SEND, cause="send", disposition=SendDisposition.SENT)
 
-    def _lose(self, key: str, waited_s: float) -> None:
-        self._book.move(
-            key,
-            Event.LOSE,
-            cause="no answer in time",
-            reason=f"the broker has not answered within {waited_s} s",
-        )
-
     def _settle_unsent(self, key: str, error: IBKRError | None) -> None:
         """Say how far an order got whose sending failed: nowhere, or nobody knows."""
         entry = self._ledger.get(key)
@@ -320,6 +307,10 @@ class Dispatch:
                 reason=reason,
                 disposition=None if sent else SendDisposition.MAYBE_WRITTEN,
             )
+
+    async def aclose(self) -> None:
+        """Wait for nobody's word any more."""
+        await self._patience.aclose()
 
     async def answer(self, key: str, waiting: Waiting) -> OrderReport:
         """Wait for as much of an order's life as was asked for, and put it in the user's terms."""
@@ -385,15 +376,15 @@ class Dispatch:
         return self._failures.get(key) or _rejection(self._ledger.get(key))
 
     def _is_over(self, entry: OrderEntry) -> bool:
-        return not entry.is_open or not self._is_running()
+        return not entry.is_open or not self._jobs.is_running
 
     def _is_sent(self, entry: OrderEntry) -> bool:
-        return entry.state is not State.INTENDED or not self._is_running()
+        return entry.state is not State.INTENDED or not self._jobs.is_running
 
     def _is_answered(self, entry: OrderEntry) -> bool:
         if entry.state is State.SUSPENDED and self._inquiry.is_undecided(entry.key):
-            return not self._is_running()
-        return _is_past_sending(entry) or not self._is_running()
+            return not self._jobs.is_running
+        return _is_past_sending(entry) or not self._jobs.is_running
 
 
 async def _in_turn(written: Awaitable[None]) -> None:
