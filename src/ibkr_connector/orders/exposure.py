@@ -4,8 +4,8 @@ What the account holds and what is under way, put together for the rules at once
 Owns: how open orders become the book that rules look at, and the memory of what was let through. A
 change that the broker has not confirmed counts as made and as not made, whichever is more.
 Nothing here awaits, so the book is what it is when the order is admitted. It is made anew for each
-order, and only what has changed since the last one is looked at again: with a thousand orders open,
-that is next to nothing.
+order; open orders come into it when a rule looks at them, which few limits ask for, and only those
+that have changed since they were last looked at are looked at again.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from .risk import (
     Case,
     FactSource,
     Held,
+    OpenOrders,
     Placed,
     RiskLimits,
     Working,
@@ -93,7 +94,11 @@ class Exposure:
         self._ahead = dict.fromkeys(entry.key for entry in ledger if _is_ahead(entry))
 
     def book(self, account: str, limits: RiskLimits, *, without: Collection[str] = ()) -> Book:
-        """Return what is known of an account now; orders with the keys `without` left out."""
+        """
+        Return what is known of an account now; orders with the keys `without` left out.
+
+        Open orders are those of the moment when they are first looked at: do so before you await.
+        """
         known = self._facts.account_facts(account, limits)
         figures = _Figures(known)
         held = None
@@ -101,6 +106,21 @@ class Exposure:
             held = tuple([self._held(row, figures) for row in known.positions])
             for row in held:
                 figures.held.setdefault(row.con_id, row)
+        return _book(
+            now=known.now,
+            held=held,
+            working=OpenOrders(lambda: self._open_orders(account, figures, without)),
+            placed=self._recent(known, limits),
+            net_liquidation=known.net_liquidation,
+            buying_power=known.buying_power,
+            day_start=known.day_start,
+            peak=known.peak,
+            halted_until=known.halted_until,
+        )
+
+    def _open_orders(
+        self, account: str, figures: _Figures, without: Collection[str]
+    ) -> tuple[Working, ...]:
         rates = {currency: figures.rate(currency) for currency in self._rates}
         if rates != self._rates:
             self._rates = rates
@@ -117,21 +137,11 @@ class Exposure:
             entry = self._ledger.get(key)
             if _concerns(entry, account) and key not in without:
                 working += self._working(entry, figures)
-        working += [self._of_unshown(units, figures) for units in known.unshown]
+        working += [self._of_unshown(units, figures) for units in figures.known.unshown]
         if self._ahead:
-            for entry, quantity in self._called_filled(account, known.now):
+            for entry, quantity in self._called_filled(account, figures.known.now):
                 working += self._of_call(entry, quantity, figures)
-        return _book(
-            now=known.now,
-            held=held,
-            working=tuple(working),
-            placed=self._recent(known, limits),
-            net_liquidation=known.net_liquidation,
-            buying_power=known.buying_power,
-            day_start=known.day_start,
-            peak=known.peak,
-            halted_until=known.halted_until,
-        )
+        return tuple(working)
 
     def placed(self, case: Case) -> None:
         """Remember that an order was let through."""

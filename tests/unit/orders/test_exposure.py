@@ -196,14 +196,14 @@ def test_what_is_called_filled_counts_until_its_executions_tell_so() -> None:
     assert (working.action, working.quantity) == (Action.BUY, Decimal(100))
     assert working.unit_value == Decimal(90)
     assert working.is_more  # it is no order that is open
-    assert exposure.book("DU2", LIMITS).working == ()
+    assert not exposure.book("DU2", LIMITS).working
     sell = replace(note.ticket, action=Action.SELL, contract=OTHER, quantity=Decimal(10))
     assert exposure.only_closes(sell)
     ledger.record(filled(note.key, 1, 70, 0))
     (working,) = exposure.book("DU1", LIMITS).working
     assert working.quantity == 30
     ledger.record(replace(filled(note.key, 1, 30, 1), at=NOON))
-    assert exposure.book("DU1", LIMITS).working == ()
+    assert not exposure.book("DU1", LIMITS).working
 
 
 def test_a_sale_that_is_called_filled_leaves_nothing_to_close() -> None:
@@ -223,7 +223,7 @@ def test_executions_that_never_come_are_believed_to_be_in_the_positions_after_a_
     exposure = Exposure(ledger=ledger, facts=Facts())
     ledger.record(intended(1, AAPL, Action.BUY, 99))
     called_filled(ledger, "ibc-1", at_s=-11)
-    assert exposure.book("DU1", LIMITS).working == ()
+    assert not exposure.book("DU1", LIMITS).working
     assert not exposure._ahead
 
 
@@ -334,14 +334,30 @@ def test_an_exit_that_is_larger_than_its_entry_counts_whole_from_the_start() -> 
     assert sizes == [Decimal(70), Decimal(101)]
 
 
+def test_open_orders_are_looked_at_when_a_rule_asks_for_them_and_once() -> None:
+    ledger = Ledger()
+    looked: list[str] = []
+    exposure = Exposure(ledger=ledger, facts=Facts(), pending=looked.append)
+    ledger.record(intended(1, AAPL, Action.BUY, 7))
+    book = exposure.book("DU1", LIMITS)
+    assert not looked
+    rows = list(book.working)
+    assert looked == ["ibc-1"]
+    ledger.record(intended(2, AAPL, Action.BUY, 8))
+    assert list(book.working) == rows
+    assert rows[0] in book.working
+    assert looked == ["ibc-1"]
+    assert len(exposure.book("DU1", LIMITS).working) == 2
+
+
 def test_a_thousand_closed_orders_leave_nothing_behind() -> None:
     ledger, facts = Ledger(), Facts()
     exposure = Exposure(ledger=ledger, facts=facts)
     for number in range(1, 2500):
         ledger.record(intended(number * 5 + 1, AAPL, Action.BUY, 7))
-        exposure.book("DU1", LIMITS)
+        assert len(exposure.book("DU1", LIMITS).working) == 1
         ledger.record(closed(f"ibc-{number * 5 + 1}"))
-    exposure.book("DU1", LIMITS)
+    assert not exposure.book("DU1", LIMITS).working
     assert not any(exposure._kept.values())
     assert not exposure._account_of
     assert not exposure._changed
@@ -350,7 +366,7 @@ def test_a_thousand_closed_orders_leave_nothing_behind() -> None:
 def test_orders_that_close_while_no_book_is_asked_for_are_not_remembered() -> None:
     ledger = Ledger()
     exposure = Exposure(ledger=ledger, facts=Facts())
-    exposure.book("DU1", LIMITS)
+    assert not exposure.book("DU1", LIMITS).working
     for number in range(1, 100):
         ledger.record(intended(number * 5 + 1, AAPL, Action.BUY, 7))
         ledger.record(closed(f"ibc-{number * 5 + 1}"))
@@ -420,7 +436,7 @@ def test_what_is_divided_and_called_filled_counts_in_each_account_until_it_has_c
     ledger.record(_in(filled("ibc-1", 1, 20, 2), "DU1"))
     assert [row.quantity for row in exposure.book("DU2", LIMITS).working] == [10]
     ledger.record(_in(filled("ibc-1", 1, 10, 3), "DU2"))
-    assert exposure.book("DU2", LIMITS).working == ()
+    assert not exposure.book("DU2", LIMITS).working
 
 
 def test_a_larger_order_that_is_divided_counts_whole_though_it_was_filled_and_not_divided() -> None:

@@ -8,7 +8,18 @@ A fact that a rule needs and nobody knows breaks the rule: no limit is ever pass
 
 from __future__ import annotations
 
-from .facts import AccountFacts, Book, Case, FactSource, Held, Needs, Placed, RiskFacts, Working
+from .facts import (
+    AccountFacts,
+    Book,
+    Case,
+    FactSource,
+    Held,
+    Needs,
+    OpenOrders,
+    Placed,
+    RiskFacts,
+    Working,
+)
 from .limits import LimitSource, RiskLimits
 from .pace import likeness
 from .rules import RULES, check_risk, judge, needs_facts, needs_of
@@ -34,6 +45,7 @@ __all__ = [
     "Held",
     "LimitSource",
     "Needs",
+    "OpenOrders",
     "Placed",
     "RiskFacts",
     "RiskLimits",

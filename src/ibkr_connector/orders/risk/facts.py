@@ -7,10 +7,11 @@ Refuses to know: where facts come from; a `FactSource` supplies them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Protocol
 
 from ibkr_connector.model.account import Position
@@ -29,6 +30,7 @@ __all__ = [
     "FactSource",
     "Held",
     "Needs",
+    "OpenOrders",
     "Placed",
     "RiskFacts",
     "Working",
@@ -99,6 +101,26 @@ class Working:
     """Whether this is one more leg of an order that is in the book already."""
 
 
+class OpenOrders(Collection[Working]):
+    """What is open, put together when a rule first looks at it: few limits ask for that."""
+
+    def __init__(self, look: Callable[[], tuple[Working, ...]]) -> None:
+        self._look = look
+
+    @cached_property
+    def _rows(self) -> tuple[Working, ...]:
+        return self._look()
+
+    def __iter__(self) -> Iterator[Working]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __contains__(self, row: object) -> bool:
+        return row in self._rows
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
     """An order that was let through a while ago; `what` is equal for equal orders."""
@@ -118,7 +140,7 @@ class Book:
 
     now: datetime | None = None
     held: tuple[Held, ...] | None = None
-    working: tuple[Working, ...] = ()
+    working: Collection[Working] = ()
     placed: tuple[Placed, ...] = ()
     net_liquidation: Decimal | None = None
     buying_power: Decimal | None = None
