@@ -31,7 +31,7 @@ from .entry import OrderEntry
 from .exposure import Exposure
 from .gathering import Gathering
 from .judging import all_close, decide_all, verdicts_of_all
-from .kill_switch import KillState
+from .kill_switch import KillState, OnceATurn
 from .ledger import Ledger
 from .price_steps import StepSource, no_steps
 from .risk import (
@@ -78,6 +78,7 @@ class Admission:
         self._account = account
         self._readonly = readonly
         self._kill = kill or (lambda: None)
+        self._kill_in_turn = OnceATurn(self._kill).state
         self.pending: Callable[[str], OrderTicket | None] = lambda key: None
         """Tells what an open order may have become by a change that nobody has confirmed."""
         self._ledger = ledger
@@ -261,7 +262,7 @@ class Admission:
             RiskLimitError: With every broken rule.
         """
         cases = self._cases.of(examined, replacing=replacing, entry=entry)
-        killed = self._kill()
+        killed = self._kill_in_turn()
         if killed is not None and not all_close(cases):
             raise _killed(killed)
         # with the switch engaged nothing may stand between a position and its end

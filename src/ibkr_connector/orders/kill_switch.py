@@ -9,10 +9,11 @@ an absent file means released. The setting `kill_switch` engages without a file.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +25,7 @@ from ibkr_connector.storage.file_lock import FileLock
 
 from .small_file import sync_directory, write_small_file
 
-__all__ = ["NAME", "KillState", "KillSwitch"]
+__all__ = ["NAME", "KillState", "KillSwitch", "OnceATurn"]
 
 NAME: Final = "kill-switch.json"
 DONE: Final = "kill-switch-done.json"
@@ -236,6 +237,35 @@ class KillSwitch:
                 hint=said if name == NAME else None,
             ) from error
         self._mark = None
+
+
+class OnceATurn:
+    """
+    A look that is shared by all orders that are judged in one turn of the loop.
+
+    To look at a file gives the interpreter away to other threads, which costs hundreds of orders
+    that come together more than their rules do. What is shared is only that the switch is released,
+    and until the turn ends: who engages it and then calls the desk is judged by a later look, since
+    a call that comes from elsewhere begins in a turn of its own. Before the wire each order looks
+    for itself.
+    """
+
+    def __init__(self, look: Callable[[], KillState | None]) -> None:
+        self._look = look
+        self._is_released = False
+
+    def state(self) -> KillState | None:
+        """Return the engaged switch, `None` when it was released in this turn; on a loop only."""
+        if self._is_released:
+            return None
+        state = self._look()
+        if state is None:
+            self._is_released = True
+            asyncio.get_running_loop().call_soon(self._forget)
+        return state
+
+    def _forget(self) -> None:
+        self._is_released = False
 
 
 def _state(row: Any) -> KillState:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from ibkr_connector.clock import ManualClock
 from ibkr_connector.errors import ConfigurationError, TradingHaltedError
-from ibkr_connector.orders.kill_switch import NAME, KillState, KillSwitch
+from ibkr_connector.orders.kill_switch import NAME, KillState, KillSwitch, OnceATurn
 from ibkr_connector.orders.small_file import write_small_file
 from kit.order_desk import NOON
 
@@ -171,3 +172,27 @@ def test_a_file_of_an_earlier_version_says_itself_that_all_is_done(tmp_path: Pat
     state = one.state()
     assert state is not None
     assert (state.asks, state.asked_at) == (False, None)
+
+
+async def test_orders_of_one_turn_share_a_look_and_the_next_turn_looks_anew(tmp_path: Path) -> None:
+    one, looks = switch(tmp_path), 0
+
+    def look() -> KillState | None:
+        nonlocal looks
+        looks += 1
+        return one.state()
+
+    shared = OnceATurn(look)
+    assert shared.state() is shared.state() is None
+    assert looks == 1
+    # whoever calls from now on begins in a turn that comes after this one
+    one.engage("enough")
+    called = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(lambda: called.set_result(shared.state()))
+    state = await called
+    assert state is not None
+    assert state.reason == "enough"
+    # that it is engaged is never shared: it is released at once
+    one.release()
+    assert shared.state() is None
+    assert looks == 3
