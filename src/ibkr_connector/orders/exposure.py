@@ -10,7 +10,6 @@ that have changed since they were last looked at are looked at again.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -35,6 +34,7 @@ from .risk import (
     FactSource,
     Held,
     OpenOrders,
+    Past,
     Placed,
     RiskLimits,
     Working,
@@ -48,7 +48,6 @@ from .states import CLOSED, State
 __all__ = ["Exposure", "group_of"]
 
 ZERO: Final = Decimal(0)
-_MINUTE_S: Final = 60.0
 
 _book, _placed, _working = quick(Book), quick(Placed), quick(Working)
 
@@ -80,7 +79,7 @@ class Exposure:
         self._ledger = ledger
         self._facts = facts
         self._pending = pending
-        self._placed: deque[Placed] | None = None
+        self._past: Past | None = None
         self._values: dict[tuple[str, ConId | None], Decimal] = {}
         self._changed = {entry.key for entry in ledger.open_entries()}
         ledger.on_change.append(self._note)
@@ -110,7 +109,7 @@ class Exposure:
             now=known.now,
             held=held,
             working=OpenOrders(lambda: self._open_orders(account, figures, without)),
-            placed=self._recent(known, limits),
+            placed=self._what_was_placed().under(limits, known.now),
             net_liquidation=known.net_liquidation,
             buying_power=known.buying_power,
             day_start=known.day_start,
@@ -149,9 +148,9 @@ class Exposure:
             value = order_unit_value(one)
             if value is not None:
                 self._values[one.account, one.contract.con_id] = value
-        if self._placed is not None and case.book.now is not None:
+        if case.book.now is not None:
             what = likeness(case.request, case.contract, case.account)
-            self._placed.append(_placed(at=case.book.now, what=what))
+            self._what_was_placed().add(_placed(at=case.book.now, what=what))
 
     def only_closes(self, ticket: OrderTicket) -> bool:
         """Whether an order that is in the ledger already can do nothing but close."""
@@ -181,12 +180,11 @@ class Exposure:
         return True
 
     def _note(self, key: str, entry: OrderEntry | None) -> None:
-        state = None if entry is None else entry.state
-        if entry is not None and state is State.FILLED and _is_ahead(entry):
+        if entry is not None and _is_ahead(entry):
             self._ahead[key] = None
-        elif key in self._ahead:
-            del self._ahead[key]
-        is_open = state is not None and state not in CLOSED
+        else:
+            self._ahead.pop(key, None)
+        is_open = entry is not None and entry.state not in CLOSED
         if is_open or key in self._account_of or key in self._loose:
             self._changed.add(key)
         else:
@@ -339,37 +337,11 @@ class Exposure:
             unit_value=value,
         )
 
-    def _recent(self, known: AccountFacts, limits: RiskLimits) -> tuple[Placed, ...]:
-        window_s = max(_MINUTE_S, float(limits.duplicate_window_s or 0))
-        if self._placed is None:
-            self._placed = deque(self._from_ledger())
-        start = known.now - timedelta(seconds=max(window_s, _LONGEST_MEMORY_S))
-        while self._placed and self._placed[0].at <= start:
-            self._placed.popleft()
-        if not _counts(limits):
-            return ()
-        return tuple(self._placed)
-
-    def _from_ledger(self) -> list[Placed]:
+    def _what_was_placed(self) -> Past:
         """What an earlier process placed counts too: a restart is no way around a rate."""
-        rows = [
-            Placed(
-                at=entry.created,
-                what=(
-                    entry.account,
-                    entry.contract.identity,
-                    entry.action,
-                    entry.quantity if entry.cash is None else ZERO,
-                    entry.order_type,
-                    entry.limit_price,
-                    entry.stop_price,
-                    entry.terms,
-                ),
-            )
-            for entry in self._ledger
-            if entry.is_own
-        ]
-        return sorted(rows, key=lambda row: row.at)
+        if self._past is None:
+            self._past = Past([_as_let_through(entry) for entry in self._ledger if entry.is_own])
+        return self._past
 
 
 def group_of(entry: OrderEntry) -> str:
@@ -377,6 +349,22 @@ def group_of(entry: OrderEntry) -> str:
     parent_id = None if entry.ticket is None else entry.ticket.parent_id
     family = "" if parent_id is None else f"{entry.client_id}/{parent_id}"
     return entry.terms.oca_group or family
+
+
+def _as_let_through(entry: OrderEntry) -> Placed:
+    return _placed(
+        at=entry.created,
+        what=(
+            entry.account,
+            entry.contract.identity,
+            entry.action,
+            entry.quantity if entry.cash is None else ZERO,
+            entry.order_type,
+            entry.limit_price,
+            entry.stop_price,
+            entry.terms,
+        ),
+    )
 
 
 def _is_ahead(entry: OrderEntry) -> bool:
@@ -430,13 +418,3 @@ def _as_placed(entry: OrderEntry, rate: Decimal | None) -> Working:
 
 
 _ANY: Final = RiskLimits(max_order_size=Decimal(1))
-_LONGEST_MEMORY_S: Final = 3600.0
-"""Windows differ by contract, so what one has done with may still be in another's."""
-
-
-def _counts(limits: RiskLimits) -> bool:
-    return (
-        limits.max_orders_per_second is not None
-        or limits.max_orders_per_minute is not None
-        or limits.duplicate_window_s is not None
-    )

@@ -21,7 +21,7 @@ from .facts import (
     Working,
 )
 from .limits import LimitSource, RiskLimits
-from .pace import likeness
+from .pace import Past, likeness
 from .rules import RULES, check_risk, judge, needs_facts, needs_of
 from .valuation import (
     closes,
@@ -46,6 +46,7 @@ __all__ = [
     "LimitSource",
     "Needs",
     "OpenOrders",
+    "Past",
     "Placed",
     "RiskFacts",
     "RiskLimits",

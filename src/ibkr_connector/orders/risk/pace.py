@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import insort
+from collections import deque
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import takewhile
+from operator import attrgetter
+from typing import Final
 
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.orders import OrderRequest, Violation
 
 from .facts import Case, Placed
+from .limits import RiskLimits
 from .sizes import unknown
 
 __all__ = [
+    "Past",
     "duplicate",
     "likeness",
     "open_after",
@@ -20,6 +27,43 @@ __all__ = [
     "placed_since",
     "rate",
 ]
+
+
+_LONGEST: Final = timedelta(hours=1)
+"""The widest window that can be set."""
+
+_MINUTE: Final = timedelta(minutes=1)
+
+_at: Final = attrgetter("at")
+
+
+class Past:
+    """What was let through in the last hour, by time: a rule looks no further back than it asks."""
+
+    def __init__(self, rows: Iterable[Placed]) -> None:
+        self._rows = deque(sorted(rows, key=_at))
+
+    def add(self, row: Placed) -> None:
+        """Remember one more, and forget what is in nobody's window any more."""
+        rows, start = self._rows, row.at - _LONGEST
+        while rows and rows[0].at <= start:
+            rows.popleft()
+        if rows and row.at < rows[-1].at:  # the clock was set back
+            insort(rows, row, key=_at)
+        else:
+            rows.append(row)
+
+    def under(self, limits: RiskLimits, now: datetime) -> tuple[Placed, ...]:
+        """Return what limits on how often look at, the latest first; nothing without any."""
+        window = limits.duplicate_window_s
+        if window is not None:
+            width = max(timedelta(seconds=float(window)), _MINUTE)
+        elif limits.max_orders_per_second is None and limits.max_orders_per_minute is None:
+            return ()
+        else:
+            width = _MINUTE
+        start = now - width
+        return tuple(takewhile(lambda row: row.at > start, reversed(self._rows)))
 
 
 def likeness(request: OrderRequest, contract: Contract, account: str) -> tuple[object, ...]:
