@@ -107,10 +107,11 @@ class RuleFacts:
     async def facts(
         self, details: ContractDetails, *, account: str, needs: Needs, extended: bool
     ) -> RiskFacts:
+        view = self._account.view
         known = _facts(
-            net_liquidation=self._account.summary(account).total_value,
-            exchange_rate=self._account.view.exchange_rate(account, details.contract.currency),
-            is_open=self.is_open(details, extended=extended),
+            net_liquidation=view.summary(account).total_value,
+            exchange_rate=view.exchange_rate(account, details.contract.currency),
+            is_open=self.is_open(details, extended=extended) if needs.session else None,
         )
         if details.contract.legs:
             of_leg = partial(self.facts, account=account, needs=replace(needs, price=True))
@@ -142,25 +143,25 @@ class RuleFacts:
         )
 
     def account_facts(self, account: str, limits: RiskLimits) -> AccountFacts:
+        view = self._account.view
         try:
-            summary = self._account.summary(account)
+            summary = view.summary(account)
         except IBKRError:
             worth, power = None, None
         else:
             worth, power = summary.total_value, summary.buying_power
         # what an earlier session told is good for shares, and for no word about losses
-        is_of_now = self._account.view.knows_worth(account)
+        is_of_now = view.knows_worth(account)
         if worth is not None and is_of_now:
             self._equity.observe(account, worth, self._rules.limits_of_account(account))
         # what closes is told from what opens by them alone, also where no worth is known
-        is_known = self._account.view.knows_positions
         marks = self._equity.marks(account)
         start = marks if is_of_now else None
         now = self._clock.utcnow()
         return _account_facts(
             now=now,
-            rate=partial(self._account.view.exchange_rate, account),
-            positions=self._account.positions(account) if is_known else None,
+            rate=partial(view.exchange_rate, account),
+            positions=view.positions(account) if view.knows_positions else None,
             net_liquidation=worth,
             buying_power=power if is_of_now else None,
             day_start=None if start is None else start.day_start,

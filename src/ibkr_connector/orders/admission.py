@@ -21,6 +21,7 @@ from ibkr_connector.errors import (
 from ibkr_connector.gateway.port import OrderTicket
 from ibkr_connector.model.advisor import AdvisorGroup
 from ibkr_connector.model.contracts import Contract, ContractDetails
+from ibkr_connector.model.making import quick
 from ibkr_connector.model.orders import OrderRequest, SendDisposition
 from ibkr_connector.model.preview import RuleVerdict, Verdict, WhatIf
 
@@ -47,6 +48,8 @@ __all__ = ["JOURNAL_FAILED", "Admission", "Examined", "placed_before"]
 
 JOURNAL_FAILED = "the journal cannot be written"
 """The reason that only a restart lifts."""
+
+_examined = quick(Examined)
 
 Resolve = Callable[[Contract | str], Awaitable[ContractDetails]]
 
@@ -167,7 +170,7 @@ class Admission:
             facts = await self._gathering.with_margin(
                 facts, request, details.contract, account=account
             )
-        return Examined(
+        return _examined(
             request=request,
             contract=details.contract,
             account=account,

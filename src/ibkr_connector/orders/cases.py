@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Final
 
 from ibkr_connector.model.contracts import Contract
 from ibkr_connector.model.orders import OrderRequest
@@ -21,6 +22,8 @@ from .ledger import Ledger
 from .risk import Case, LimitSource, RiskFacts, RiskLimits, sized, with_filled
 
 __all__ = ["Cases", "Examined"]
+
+_ZERO: Final = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,11 +108,11 @@ class Cases:
         changed = None if replacing is None else self._ledger.get(replacing)
         parent = None if changed is None else self._exposure.open_parent(changed)
         without = [one.key for one in (changed, parent) if one is not None]
-        filled = Decimal(0) if changed is None else changed.filled
-        left = Decimal(0) if parent is None else parent.remaining
+        filled = _ZERO if changed is None else changed.filled
+        left = _ZERO if parent is None else parent.remaining
         if examined.division is not None:
             # what an account has got of it, and what it may still get of the entry
-            filled = Decimal(0) if changed is None else changed.allotted_to(examined.account)
+            filled = _ZERO if changed is None else changed.allotted_to(examined.account)
             left = examined.division.at_most(left).get(examined.account, left)
         case = Case(
             request=sized(examined.request, examined.facts),

@@ -23,6 +23,8 @@ __all__ = ["Gathering"]
 _MARGIN_WITHIN_S: Final = 3.0
 """How long an order waits for the broker's margins, where a rule asks for them."""
 
+_NONE: Final = RiskFacts()
+
 
 class Gathering:
     """Ask for facts; see `Admission` for the arguments."""
@@ -50,7 +52,7 @@ class Gathering:
     ) -> RiskFacts:
         """Ask for what the rules need; with `price` for that too, `again` for the account's."""
         if not needs_facts(limits) and request.cash_quantity is None and not price:
-            return RiskFacts()
+            return _NONE
         needs = needs_of(_in(details.contract, request), limits)
         if price or again:
             needs = replace(needs, price=price and not again, shortable=not again)

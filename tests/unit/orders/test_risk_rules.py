@@ -420,6 +420,11 @@ def test_a_price_is_asked_for_only_where_a_rule_needs_it() -> None:
     assert not needs_of(sell(), RiskLimits(max_order_size=Decimal(1))).price
 
 
+def test_whether_a_market_is_open_is_asked_only_where_a_rule_wants_it() -> None:
+    assert needs_of(buy(), RiskLimits(max_order_size=Decimal(1), require_open_market=True)).session
+    assert not needs_of(buy(), RiskLimits(max_order_size=Decimal(1), refuse_halted=True)).session
+
+
 def test_a_protecting_order_is_judged_as_if_its_entry_were_filled() -> None:
     limits = RiskLimits(max_order_size=Decimal(1_000), allow_short=False)
     case = Case(request=sell(), contract=AAPL, account="DU1", limits=limits, facts=FACTS, book=BOOK)

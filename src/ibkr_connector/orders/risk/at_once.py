@@ -43,7 +43,7 @@ def _order_size(case: Case) -> Rows | None:
     quantity, limit = case.request.quantity, case.limits.max_order_size
     if case.request.cash_quantity is not None or quantity > limit:
         return None
-    return (_row("MAX_ORDER_SIZE", _text(quantity), f"{limit}"),)
+    return (_row("MAX_ORDER_SIZE", _text(quantity), str(limit)),)
 
 
 def _order_worth(case: Case) -> Rows | None:
@@ -53,7 +53,7 @@ def _order_worth(case: Case) -> Rows | None:
     value = order_value(case)
     if value is None or value > limit:
         return None
-    return (_row("max_order_value", _text(value), f"{limit}"),)
+    return (_row("max_order_value", _text(value), str(limit)),)
 
 
 def _portfolio_risk(case: Case) -> Rows | None:
@@ -63,7 +63,7 @@ def _portfolio_risk(case: Case) -> Rows | None:
     value, worth = order_value(case), case.net_liquidation
     if value is None or worth is None or worth <= 0 or value > limit * worth:
         return None
-    return (_row("MAX_PORTFOLIO_RISK", f"{value / worth:.4f}", f"{limit}"),)
+    return (_row("MAX_PORTFOLIO_RISK", f"{value / worth:.4f}", str(limit)),)
 
 
 def _losses(case: Case) -> Rows | None:
@@ -81,7 +81,7 @@ def _losses(case: Case) -> Rows | None:
         loss = (start - worth) / start if is_share else start - worth
         if loss >= limit:
             return None
-        rows = (*rows, _row(name, f"{loss:.4f}" if is_share else f"{loss:.2f}", f"{limit}"))
+        rows = (*rows, _row(name, f"{loss:.4f}" if is_share else f"{loss:.2f}", str(limit)))
     return rows
 
 
@@ -93,7 +93,7 @@ def _cooldown(case: Case) -> Rows | None:
 
 
 def _text(value: Decimal) -> str:
-    return f"{value:.2f}" if value % 1 else f"{value}"
+    return f"{value:.2f}" if value % 1 else str(value)
 
 
 AT_ONCE: Final[Mapping[str, Callable[[Case], Rows | None]]] = MappingProxyType(

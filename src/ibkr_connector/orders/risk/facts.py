@@ -232,6 +232,8 @@ class Needs:
     price: bool = False
     shortable: bool = False
     margin: bool = False
+    session: bool = False
+    """Whether the market is open."""
 
 
 class FactSource(Protocol):

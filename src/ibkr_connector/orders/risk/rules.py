@@ -274,9 +274,10 @@ def needs_of(request: OrderRequest, limits: RiskLimits) -> Needs:
     )
     price = valued or quoted or collared or request.cash_quantity is not None
     shortable = limits.require_shortable and sells
-    if not (price or shortable or limits.check_buying_power):
+    margin, session = limits.check_buying_power, limits.require_open_market
+    if not (price or shortable or margin or session):
         return _NO_NEEDS
-    return Needs(price=price, shortable=shortable, margin=limits.check_buying_power)
+    return Needs(price=price, shortable=shortable, margin=margin, session=session)
 
 
 _NO_NEEDS: Final = Needs()
