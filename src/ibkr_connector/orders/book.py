@@ -128,21 +128,10 @@ class Book:
         Raises:
             TimeoutError: It did not within `timeout_s`.
         """
-        if not condition(self.ledger.get(key)):
-            met = asyncio.get_running_loop().create_future()
-            waiter = (condition, met)
-            self._waiting.setdefault(key, []).append(waiter)
-            try:
-                if timeout_s is None:
-                    await met
-                else:
-                    with self._timers.limit(self.clock.monotonic() + timeout_s):
-                        await met
-            finally:
-                waiters = self._waiting[key]
-                waiters.remove(waiter)
-                if not waiters:
-                    del self._waiting[key]
+        entry = self.ledger.get(key)
+        if condition(entry):
+            return entry
+        await self._woken((key,), condition, timeout_s)
         return self.ledger.get(key)
 
     async def until_any(
@@ -154,25 +143,8 @@ class Book:
         Raises:
             TimeoutError: It was not within `timeout_s`.
         """
-        if condition():
-            return
-        met = asyncio.get_running_loop().create_future()
-
-        def looked_at(_: OrderEntry) -> bool:
-            return condition()
-
-        waiter = (looked_at, met)
-        for key in keys:
-            self._waiting.setdefault(key, []).append(waiter)
-        try:
-            with self._timers.limit(self.clock.monotonic() + timeout_s):
-                await met
-        finally:
-            for key in keys:
-                waiters = self._waiting[key]
-                waiters.remove(waiter)
-                if not waiters:
-                    del self._waiting[key]
+        if not condition():
+            await self._woken(keys, lambda _: condition(), timeout_s)
 
     async def until_report(
         self,
@@ -197,6 +169,27 @@ class Book:
             ) from error
         return entry.report()
 
+    async def _woken(
+        self, keys: Sequence[str], condition: Condition, timeout_s: float | None
+    ) -> None:
+        met = asyncio.get_running_loop().create_future()
+        waiter = (condition, met)
+        for key in keys:
+            self._waiting.setdefault(key, []).append(waiter)
+        timer = None
+        if timeout_s is not None:
+            timer = self._timers.call_at(self.clock.monotonic() + timeout_s, lambda: _too_late(met))
+        try:
+            await met
+        finally:
+            if timer is not None:
+                timer.cancel()
+            for key in keys:
+                waiters = self._waiting[key]
+                waiters.remove(waiter)
+                if not waiters:
+                    del self._waiting[key]
+
     def wake(self, key: str) -> None:
         """Let those who wait for this order look again; one that was forgotten has nobody."""
         entry = self.ledger.entry(key)
@@ -217,3 +210,8 @@ class Book:
         """End the timers and the streams of events."""
         self.feed.close()
         await self._timers.aclose()
+
+
+def _too_late(met: asyncio.Future[None]) -> None:
+    if not met.done():
+        met.set_exception(TimeoutError())
