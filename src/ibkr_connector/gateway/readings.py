@@ -58,6 +58,8 @@ def order_status(fields: Sequence[str]) -> OrderStatusSeen:
     """
     _, order_id, status, filled, left, average, perm, parent, last, client_id, held_for, *_ = fields
     perm_id, parent_id, done = number(perm), number(parent), size(filled)
+    # a price without a fill is none, and yet must be a number
+    average_price, last_price = amount(average), amount(last)
     return _status(
         order_id=OrderId(int(order_id or 0)),
         client_id=ClientId(int(client_id or 0)),
@@ -65,8 +67,8 @@ def order_status(fields: Sequence[str]) -> OrderStatusSeen:
         status=status,
         filled=done,
         remaining=size(left),
-        average_fill_price=_of_fill(average, done),
-        last_fill_price=_of_fill(last, done),
+        average_fill_price=average_price if done else None,
+        last_fill_price=last_price if done else None,
         parent_id=None if parent_id is None else OrderId(parent_id),
         why_held=held_for,
     )
@@ -84,7 +86,7 @@ def execution(fields: Sequence[str], *, time: datetime, recovered: bool) -> Exec
     action = SIDES.get(side)
     if action is None:
         raise ValueError(f"expected a side, found {side!r}")
-    perm_id = number(perm)
+    perm_id, average_price = number(perm), amount(average)
     return _execution(
         exec_id=ExecId(exec_id),
         order_id=OrderId(number(fields[2]) or 0),
@@ -97,7 +99,7 @@ def execution(fields: Sequence[str], *, time: datetime, recovered: bool) -> Exec
         quantity=size(shares),
         price=amount(price) or _ZERO,
         cumulative_quantity=whole(total),
-        average_price=_of_fill(average, size(total)),
+        average_price=average_price if size(total) else None,
         exchange=exchange,
         time=time,
         recovered=recovered,
@@ -175,9 +177,3 @@ def ib_item(fields: Sequence[str]) -> PortfolioItem:
     """Make ib_async's line of the account window of a message that `portfolio` can read."""
     contract = held(tuple(fields[_WINDOW_CONTRACT])).ib()
     return PortfolioItem._make((contract, *map(float, fields[_FIGURES]), fields[19]))
-
-
-def _of_fill(price: str, filled: Decimal) -> Decimal | None:
-    # a price without a fill is none, and yet must be a number
-    value = amount(price)
-    return value if filled else None

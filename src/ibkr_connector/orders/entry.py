@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, Final, NamedTuple, TypeVar
 
 from ibkr_connector.gateway.port import OrderTicket
@@ -25,15 +27,16 @@ from ibkr_connector.model.orders import (
 from ibkr_connector.model.terms import NO_TERMS
 
 from .division import allotted, counted_once
+from .notes import Charged
 from .states import AWAITING, CLOSED, Event, State, status_of
 
-__all__ = ["OrderEntry", "evolve"]
+__all__ = ["OrderEntry", "charged", "evolve"]
 
 E = TypeVar("E", bound=StrEnum)
 
 ZERO = Decimal(0)
 
-_report: Final = quick(OrderReport)
+_report, _fill = quick(OrderReport), quick(Fill)
 
 
 class OrderEntry(NamedTuple):
@@ -190,13 +193,13 @@ class OrderEntry(NamedTuple):
         """
         if not self.fills:
             return self.stated_average if self.filled > 0 else None
-        counted = self._counted(self.told_fills)
-        quantity = sum((fill.quantity for fill in counted), ZERO)
+        quantity = worth = ZERO
+        for fill in self._counted(self.told_fills):
+            quantity += fill.quantity
+            worth += fill.quantity * fill.price
         if quantity < self.filled and self.stated_average is not None:
             return self.stated_average
-        if not quantity:
-            return None
-        return sum((fill.quantity * fill.price for fill in counted), ZERO) / quantity
+        return worth / quantity if quantity else None
 
     @property
     def commission(self) -> Decimal | None:
@@ -205,14 +208,17 @@ class OrderEntry(NamedTuple):
 
         Of a combination the legs are charged; a charge of its own is added when there is one.
         """
-        told = due = self.told_fills
-        if not due:
+        told = self.told_fills
+        if not told:
             return None
-        if self._is_combination():
-            due = tuple(fill for fill in due if not _is_combination(fill)) or due
-        if not due or any(fill.commission is None for fill in due):
-            return None
-        return sum((fill.commission for fill in told if fill.commission is not None), ZERO)
+        has_legs = self._is_combination() and not all(map(_is_combination, told))
+        paid = ZERO
+        for fill in told:
+            if fill.commission is not None:
+                paid += fill.commission
+            elif not (has_legs and _is_combination(fill)):
+                return None
+        return paid
 
     @property
     def status(self) -> OrderStatus:
@@ -265,9 +271,8 @@ class OrderEntry(NamedTuple):
 
     def _is_combination(self) -> bool:
         # somebody else's combination may have been met by an execution of one of its legs
-        return self.contract.security_type is SecurityType.COMBO or any(
-            _is_combination(fill) for fill in self.fills
-        )
+        is_combination = self.contract.security_type is SecurityType.COMBO
+        return is_combination or any(map(_is_combination, self.fills))
 
 
 _PLACES: Final = {name: place for place, name in enumerate(OrderEntry._fields)}
@@ -280,6 +285,21 @@ def evolve(entry: OrderEntry, **changes: Any) -> OrderEntry:
         values[_PLACES[name]] = value
     # as `_make` does, which is one more call and counts what `list` has just made
     return tuple.__new__(OrderEntry, values)
+
+
+_FILL: Final = tuple(field.name for field in fields(Fill))
+_of_fill: Final = attrgetter(*_FILL)
+
+
+def charged(fill: Fill, charge: Charged) -> Fill:
+    """Return the execution with what it cost."""
+    told = dict(zip(_FILL, _of_fill(fill), strict=True))
+    told.update(
+        commission=charge.commission,
+        commission_currency=charge.currency,
+        realized_pnl=charge.realized_pnl,
+    )
+    return _fill(**told)
 
 
 def _is_combination(fill: Fill) -> bool:

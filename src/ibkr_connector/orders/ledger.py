@@ -14,7 +14,6 @@ gateway was reset, and an order copied in TWS keeps the reference of its model.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Final
@@ -24,7 +23,7 @@ from ibkr_connector.model.ids import ClientId, ExecId, OrderId, PermId, exec_bas
 from ibkr_connector.model.making import quick
 from ibkr_connector.model.orders import Fill, SendDisposition, Transition
 
-from .entry import ZERO, OrderEntry, evolve
+from .entry import ZERO, OrderEntry, charged, evolve
 from .notes import (
     Changed,
     Charged,
@@ -318,7 +317,7 @@ class Ledger:
         entry = self._entries[note.key]
         base, revision = exec_base(note.fill.exec_id)
         charge = self._uncharged.pop(note.fill.exec_id, None)
-        fill = note.fill if charge is None else _charged(note.fill, charge)
+        fill = note.fill if charge is None else charged(note.fill, charge)
         # the first that is heard of an execution can be its correction
         corrects = base in self._revisions or revision > 1
         self._revisions[base] = (note.key, revision)
@@ -340,7 +339,7 @@ class Ledger:
             if fill.exec_id == note.exec_id and fill.commission is not None:
                 self._recharged[note.exec_id] = fill
         fills = tuple(
-            _charged(fill, note) if fill.exec_id == note.exec_id else fill for fill in entry.fills
+            charged(fill, note) if fill.exec_id == note.exec_id else fill for fill in entry.fills
         )
         self._put(evolve(entry, fills=fills, updated=note.at))
 
@@ -433,15 +432,6 @@ def _may_be(
     if perm_id is not None and entry.perm_id is not None and perm_id != entry.perm_id:
         return False
     return not (order_ref and entry.order_ref and order_ref != entry.order_ref)
-
-
-def _charged(fill: Fill, charge: Charged) -> Fill:
-    return replace(
-        fill,
-        commission=charge.commission,
-        commission_currency=charge.currency,
-        realized_pnl=charge.realized_pnl,
-    )
 
 
 def _drop(index: dict[Any, Any], is_gone: Callable[[Any, Any], bool]) -> None:
