@@ -35,8 +35,8 @@ from .gateway.capture import Capture, Captured
 from .gateway.everyone import cancel_everyone
 from .gateway.link import GatewayLink
 from .gateway.port import (
-    AccountValueChanged,
     Execution,
+    FiguresTold,
     GatewayEvent,
     GatewayNotice,
     MessageUnreadable,
@@ -610,11 +610,11 @@ class Engine:
         return seen.state in CONNECTED and BROKER_LINK not in seen.degraded_by
 
     def _on_event(self, event: GatewayEvent) -> None:
-        if type(event) is AccountValueChanged:
-            # most events of a day are figures, of which nobody else makes anything
+        if type(event) is FiguresTold:
+            # of which nobody else makes anything
             self.account.apply(event)
-            if event.value.tag == "NetLiquidation":
-                self._facts.observe(event.value.account)
+            if event.has("NetLiquidation"):
+                self._facts.observe(event.account)
             return
         self.orders.apply(event)
         if type(event) in _OF_THE_DESK:

@@ -171,7 +171,7 @@ class RuleFacts:
         )
 
     def observe(self, account: str) -> None:
-        if (worth := self._account.summary(account).total_value) is not None:
+        if (worth := self._account.view.worth(account)) is not None:
             self._equity.observe(account, worth, self._rules.limits_of_account(account))
 
     def adjust(

@@ -25,12 +25,12 @@ from ibkr_connector.errors import (
     NotConnectedError,
 )
 from ibkr_connector.gateway.port import (
-    AccountValueChanged,
     BrokerOrder,
     CommissionReported,
     CompletedOrder,
     DisconnectReason,
     Execution,
+    FiguresTold,
     GatewayEvent,
     OpenOrderSeen,
     OrderFault,
@@ -177,7 +177,7 @@ class FakeGateway:
             AccountValue(account=self.account, tag=tag, value=value, currency="USD")
             for tag, value in figures.items()
         )
-        self._tell(AccountValueChanged(value=value) for value in values)
+        self._tell(map(FiguresTold.of, values))
         return values
 
     async def positions(self) -> tuple[PositionRow, ...]:

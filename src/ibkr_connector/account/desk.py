@@ -9,6 +9,7 @@ way.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,9 +18,9 @@ from ibkr_connector.errors import AccountError, NotConnectedError
 from ibkr_connector.gateway.account_port import AccountAsking, PnLGateway, PnLRequest
 from ibkr_connector.gateway.port import (
     AccountGateway,
-    AccountValueChanged,
     CommissionReported,
     Execution,
+    FiguresTold,
     GatewayEvent,
     HoldingsTold,
     PortfolioRow,
@@ -117,12 +118,12 @@ class AccountDesk:
         """Take one event of the session."""
         now = self._clock.utcnow()
         match event:
-            case AccountValueChanged(value=value):
-                before = self.view.value(value) if self.changes.is_heard else None
-                self.view.apply(event, now)
+            case FiguresTold():
                 if self.changes.is_heard:
-                    self.changes.figure(before, value, at=now, recovered=not self._has_values)
-                self.on_touched(value.account)
+                    self._tell_figures(event, now)
+                else:
+                    self.view.apply(event, now)
+                self.on_touched(event.account)
             case PositionRow() | PortfolioRow():
                 # a price is that of every account that holds the contract; the others stay
                 con_id, heard = event.contract.con_id, self.changes.is_heard
@@ -156,6 +157,12 @@ class AccountDesk:
                     self._has_values = False
                 self.view.apply(event, now)
                 self.pnl.note(event)
+
+    def _tell_figures(self, told: FiguresTold, now: datetime) -> None:
+        for value in told.values.values():
+            before = self.view.value(value)
+            self.view.apply(FiguresTold.of(value), now)
+            self.changes.figure(before, value, at=now, recovered=not self._has_values)
 
     def take_executions(self, rows: tuple[Execution, ...]) -> None:
         """Take executions that were asked for; their commissions have come as events."""

@@ -32,6 +32,7 @@ __all__ = [
     "rate_of",
     "segments_of",
     "summary_of",
+    "worth_of",
 ]
 
 Figures = Mapping[tuple[str, str], AccountValue]
@@ -115,6 +116,11 @@ def base_currency(figures: Figures) -> str:
     """Return the base currency; empty when nothing says it."""
     row = next((value for (tag, _), value in figures.items() if tag == "NetLiquidation"), None)
     return row.currency if row is not None and row.currency not in _NO_CURRENCY else ""
+
+
+def worth_of(figures: Figures) -> Decimal | None:
+    """Return what an account is worth, as its summary says; `None` when not told."""
+    return _whole(figures, "NetLiquidation", base_currency(figures))
 
 
 def rate_of(figures: Figures, currency: str) -> Decimal | None:

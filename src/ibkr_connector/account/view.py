@@ -17,7 +17,7 @@ from typing import Final
 from ibkr_connector.errors import AccountError
 from ibkr_connector.gateway.holdings import quantity_of
 from ibkr_connector.gateway.port import (
-    AccountValueChanged,
+    FiguresTold,
     GatewayEvent,
     HoldingKey,
     HoldingsTold,
@@ -35,7 +35,15 @@ from ibkr_connector.model.account import (
 )
 from ibkr_connector.model.ids import ConId
 
-from .figures import balances_of, base_currency, plain_tag, rate_of, segments_of, summary_of
+from .figures import (
+    balances_of,
+    base_currency,
+    plain_tag,
+    rate_of,
+    segments_of,
+    summary_of,
+    worth_of,
+)
 
 __all__ = ["AccountView"]
 
@@ -71,8 +79,8 @@ class AccountView:
     def apply(self, event: GatewayEvent, now: datetime) -> None:
         """Take one event; those of others are ignored."""
         match event:
-            case AccountValueChanged(value=value):
-                self._keep_value(value, now)
+            case FiguresTold():
+                self._keep_figures(event, now)
             case PositionRow():
                 self._keep_position(event, now)
             case PortfolioRow():
@@ -136,6 +144,10 @@ class AccountView:
         if known is None:
             known = self._summaries[account] = self._summary(account)
         return known
+
+    def worth(self, account: str) -> Decimal | None:
+        """Return the `total_value` of an account's summary, and make no summary for it."""
+        return worth_of(self._values.get(account, {}))
 
     def balances(self, account: str) -> tuple[CurrencyBalance, ...]:
         """Return the ledgers of one account by currency, all together last; as `summary`."""
@@ -247,12 +259,16 @@ class AccountView:
         if value.tag == _WORTH and value.value:
             self._valued.add(value.account)
 
-    def _keep_value(self, value: AccountValue, now: datetime) -> None:
-        self._note_worth(value)
-        self._summaries.pop(value.account, None)
+    def _keep_figures(self, told: FiguresTold, now: datetime) -> None:
+        account = told.account
+        kept = self._values.setdefault(account, {})
+        for (_, tag, currency), value in told.values.items():
+            kept[plain_tag(tag), currency] = value
+            if tag == _WORTH:
+                self._note_worth(value)
+        self._summaries.pop(account, None)
         self._rates.clear()
-        self._values.setdefault(value.account, {})[_key(value)] = value
-        self._values_as_of[value.account] = (now, value.source)
+        self._values_as_of[account] = (now, told.source)
 
     def _keep_position(self, row: PositionRow, now: datetime) -> None:
         key = row.key

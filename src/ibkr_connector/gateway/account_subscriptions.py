@@ -78,7 +78,7 @@ class AccountSubscriptions:
         if self._summary_refused:
             for account in self._client.getAccounts():
                 await self.portfolio(account)
-            return tuple(self._wrapper.window_values.values())
+            return tuple(self._wrapper.figures.values.values())
         return tuple(self._wrapper.summary.values())
 
     async def portfolio(self, account: str) -> tuple[PortfolioRow, ...]:

@@ -71,6 +71,9 @@ class HonestDecoder(Decoder):
         Raises:
             UNREADABLE: Unknown message number, or fields that do not fit it.
         """
+        if self.wrapper.figures.waiting:
+            # they came before it
+            self.wrapper.emit_figures()
         self.handlers[int(fields[0])](fields)
 
     def wrap(

@@ -24,6 +24,7 @@ from .runs import LEAST, POSITION, WINDOW, read_lines, read_positions
 
 __all__ = ["FastDecoder"]
 
+_FIGURE: Final = b"6"
 _BAR_HEAD: Final = 5
 _EXECUTION_FIELDS: Final = 31
 _EXECUTION_GREW_AT: Final = 178
@@ -40,8 +41,7 @@ class FastDecoder(HonestDecoder):
         super().__init__(wrapper, server_version)
         self._status_the_long_way = self.handlers[3]
         self.handlers[3] = self.order_status
-        self.handlers[6] = self.account_value
-        self.lanes = hatch_lanes(wrapper)
+        self.lanes = {**hatch_lanes(wrapper), _FIGURE: wrapper.figures.lane}
 
     def openOrder(self, fields: list[str]) -> None:
         """Read an order as the broker describes it."""
@@ -103,12 +103,14 @@ class FastDecoder(HonestDecoder):
         if run[0].startswith(POSITION):
             if (positions := read_positions(run)) is None:
                 return False
+            wrapper.emit_figures()
             wrapper.held.many(positions)
             wrapper.late_positions.keep_rows(positions)
             wrapper.emit(HoldingsTold(positions=positions))
         else:
             if not run[0].startswith(WINDOW) or (lines := read_lines(run)) is None:
                 return False
+            wrapper.emit_figures()
             wrapper.window_rows.update(lines)
             wrapper.window.many(lines)
             wrapper.late_lines.keep_rows(lines)
@@ -157,7 +159,3 @@ class FastDecoder(HonestDecoder):
         else:
             container.extend(found)
             wrapper.historicalDataEnd(request_id, fields[2], fields[3])
-
-    def account_value(self, fields: list[str]) -> None:
-        """Read one figure of the account window."""
-        self.wrapper.updateAccountValue(*fields[2:6])

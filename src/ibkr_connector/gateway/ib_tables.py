@@ -11,17 +11,20 @@ object holds, are made only when somebody reads that log.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from ib_async.objects import PortfolioItem, Position
+from ib_async.objects import AccountValue, PortfolioItem, Position
 from ib_async.wrapper import RequestError, Wrapper
 
 from ibkr_connector.codes import Ends, Scope, lookup
 
 from . import readings
 from .hatch import Hatch
-from .late_table import LateTable
+from .late_table import LateTable, LateValues
+from .port import FiguresTold
+from .window_figures import WindowFigures
 
 __all__ = ["IBTables"]
 
@@ -30,6 +33,10 @@ class IBTables(Wrapper):
     """Keeps what ib_async keeps, and tells who may want it."""
 
     ib: Any
+
+    def __init__(self, ib: Any) -> None:
+        self.figures = WindowFigures(is_watched=lambda: self.hears_figures)
+        super().__init__(ib)
 
     # --- who may want it ------------------------------------------------------------------------
 
@@ -91,7 +98,21 @@ class IBTables(Wrapper):
             or self._logger.isEnabledFor(logging.INFO)
         )
 
+    @property
+    def hears_figures(self) -> bool:
+        """Whether somebody at the escape hatch wants each figure of an account window."""
+        return bool(len(self.ib.accountValueEvent))
+
     # The tables are fields of the base class, which its `reset` assigns.
+
+    @property
+    def accountValues(self) -> dict[tuple[str, str, str, str], AccountValue]:
+        """ib_async's table of the figures of account windows."""
+        return self.late_values.look()
+
+    @accountValues.setter
+    def accountValues(self, table: dict[tuple[str, str, str, str], AccountValue]) -> None:
+        self.late_values = LateValues(table)
 
     @property
     def positions(self) -> dict[str, dict[int, Position]]:
@@ -110,6 +131,12 @@ class IBTables(Wrapper):
     @portfolio.setter
     def portfolio(self, table: dict[str, dict[int, PortfolioItem]]) -> None:
         self.late_lines = LateTable(table, readings.ib_item)
+
+    def take_figures(self) -> Iterator[FiguresTold]:
+        """Enter figures that wait, and return them as events."""
+        for told, texts in self.figures.take():
+            self.late_values.keep(zip(told.values, texts, strict=True))
+            yield told
 
     def keep_position(self, position: Position) -> None:
         """Enter a position, or strike it out when it is closed."""

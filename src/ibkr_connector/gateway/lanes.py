@@ -3,7 +3,8 @@ Lanes: the short cuts of the messages that come most, taken before any text is m
 
 A lane gets the parts of one message as bytes. It takes the message whole and says so, or it leaves
 everything as it is and says that too; then the decoder reads the message as it reads all others. So
-a lane never raises, has no event to deliver, and never calls anybody's code.
+a lane never raises, has no event to deliver, and never calls anybody's code. What is to be told of
+what it has taken waits until the next message is read by the decoder, or for the end of the read.
 """
 
 from __future__ import annotations

@@ -1,20 +1,23 @@
 """
-A table of ib_async's that is filled when somebody looks at it.
+Tables of ib_async's that are filled when somebody looks at them.
 
-ib_async keeps what is held by account and by the id of the contract, as objects that only whoever
-comes by the escape hatch will see. Until somebody does, what came is kept as it came; from then on
-the table is kept at once, because he may hold on to it.
+ib_async keeps what is held by account and by the id of the contract, and the figures of accounts,
+as objects that only whoever comes by the escape hatch will see. Until somebody does, what came is
+kept as it came; from then on the table is kept at once, because he may hold on to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from operator import itemgetter
 from typing import Any, Final
 
-from .holdings import HoldingKey, PortfolioRow, PositionRow, quantity_of
+from ib_async.objects import AccountValue
 
-__all__ = ["LateTable"]
+from .holdings import HoldingKey, PortfolioRow, PositionRow, quantity_of
+from .port import FigureKey
+
+__all__ = ["LateTable", "LateValues"]
 
 _account: Final = itemgetter(0)
 
@@ -70,3 +73,36 @@ class LateTable:
         if not isinstance(told, PositionRow | PortfolioRow):
             return told
         return self._make(told.raw.decode(errors="backslashreplace").split("\0")[:-1])
+
+
+class LateValues:
+    """
+    That of the figures of account windows, of one session.
+
+    Args:
+        table: ib_async's.
+    """
+
+    def __init__(self, table: dict[tuple[str, str, str, str], AccountValue]) -> None:
+        self._table = table
+        self._late: dict[FigureKey, str] = {}
+        self._is_seen = False
+
+    def look(self) -> dict[tuple[str, str, str, str], AccountValue]:
+        """Return the table as it is now."""
+        self._is_seen = True
+        self._enter()
+        return self._table
+
+    def keep(self, told: Iterable[tuple[FigureKey, str]]) -> None:
+        """Enter figures with their texts as they came."""
+        self._late.update(told)
+        if self._is_seen:
+            self._enter()
+
+    def _enter(self) -> None:
+        late, self._late = self._late, {}
+        for (account, tag, currency), text in late.items():
+            # figures of no model
+            told = AccountValue(account, tag, text, currency, "")
+            self._table[account, tag, currency, ""] = told

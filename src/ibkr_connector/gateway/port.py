@@ -8,14 +8,14 @@ that the session was made with. Whoever implements the protocols passes `tests/c
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
-from ibkr_connector.model.account import AccountValue
+from ibkr_connector.model.account import AccountValue, FigureSource
 from ibkr_connector.model.contracts import Contract, ContractDetails
 from ibkr_connector.model.ids import ClientId, ExecId, OrderId, PermId
 from ibkr_connector.model.market import BarSeries, DataType, Quote
@@ -27,13 +27,14 @@ from .holdings import HoldingKey, HoldingsTold, PortfolioRow, PositionRow
 
 __all__ = [
     "AccountGateway",
-    "AccountValueChanged",
     "BrokerOrder",
     "CommissionReported",
     "CompletedOrder",
     "ContractGateway",
     "DisconnectReason",
     "Execution",
+    "FigureKey",
+    "FiguresTold",
     "GatewayEvent",
     "GatewayNotice",
     "HoldingKey",
@@ -53,6 +54,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+FigureKey = tuple[str, str, str]
+"""An account, the tag of a figure, and its currency."""
 
 
 # --- records that go down -----------------------------------------------------------------------
@@ -223,10 +227,22 @@ class MessageUnreadable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccountValueChanged:
-    """A figure of an account, from the summary or the account window."""
+class FiguresTold:
+    """Figures of one account that came one behind the other, from the summary or its window."""
 
-    value: AccountValue
+    account: str
+    source: FigureSource
+    values: Mapping[FigureKey, AccountValue]
+
+    @classmethod
+    def of(cls, value: AccountValue) -> Self:
+        """Make one of a single figure."""
+        key = (value.account, value.tag, value.currency)
+        return cls(account=value.account, source=value.source, values={key: value})
+
+    def has(self, tag: str) -> bool:
+        """Whether a figure of this tag is among them."""
+        return any(told == tag for _, told, _ in self.values)
 
 
 class DisconnectReason(StrEnum):
@@ -261,7 +277,7 @@ GatewayEvent = (
     | PositionRow
     | PortfolioRow
     | HoldingsTold
-    | AccountValueChanged
+    | FiguresTold
     | SessionEnded
 )
 """Everything that a session says without having been asked, in the order of the wire."""

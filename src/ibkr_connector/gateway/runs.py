@@ -26,7 +26,7 @@ from .figures import NO_ID, positive
 from .holdings import HoldingKey, PortfolioRow, PositionRow, slot_setter
 from .security_types import security_type
 
-__all__ = ["LEAST", "POSITION", "WINDOW", "read_lines", "read_positions", "runs_of"]
+__all__ = ["LEAST", "POSITION", "WINDOW", "made", "read_lines", "read_positions", "runs_of"]
 
 LEAST: Final = 8
 """Fewer messages are no run."""
@@ -65,7 +65,7 @@ def read_positions(run: Sequence[bytes]) -> dict[HoldingKey, PositionRow] | None
     except _MISREAD:
         return None
     columns: Columns = {"key": keys, "quantity": sizes, "raw": run}
-    rows = dict(zip(keys, _made(PositionRow, columns), strict=True))
+    rows = dict(zip(keys, made(PositionRow, columns), strict=True))
     # one that is told twice is another order of events
     return rows if len(rows) == len(run) else None
 
@@ -85,13 +85,14 @@ def read_lines(run: Sequence[bytes]) -> dict[HoldingKey, PortfolioRow] | None:
     except _MISREAD:
         return None
     columns: Columns = {"key": keys, "quantity": sizes, "has_price": priced, "raw": run}
-    rows = dict(zip(keys, _made(PortfolioRow, columns), strict=True))
+    rows = dict(zip(keys, made(PortfolioRow, columns), strict=True))
     return rows if len(rows) == len(run) else None
 
 
-def _made(kind: type[R], columns: Columns) -> list[R]:
-    """Make records of which only these fields are there yet."""
-    rows = list(map(object.__new__, repeat(kind, len(columns["raw"]))))
+def made(kind: type[R], columns: Columns) -> list[R]:
+    """Make frozen records of which these fields are there, as many as each column is long."""
+    count = len(next(iter(columns.values())))
+    rows = list(map(object.__new__, repeat(kind, count)))
     for name, values in columns.items():
         _through(map(slot_setter(kind, name), rows, values))
     return rows

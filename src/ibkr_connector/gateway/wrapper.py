@@ -23,7 +23,7 @@ from ib_async.contract import Contract
 from ib_async.objects import PortfolioItem, Position
 
 from ibkr_connector.clock import Clock
-from ibkr_connector.model.account import AccountValue, FigureSource
+from ibkr_connector.model.account import AccountValue
 from ibkr_connector.model.ids import ConId
 from ibkr_connector.model.research import NewsProvider
 
@@ -33,10 +33,10 @@ from .fault_router import FaultRouter
 from .faults import handshake_error, lost
 from .ib_tables import IBTables
 from .port import (
-    AccountValueChanged,
     BrokerOrder,
     CompletedOrder,
     Execution,
+    FiguresTold,
     GatewayEvent,
     OpenOrderSeen,
     PortfolioRow,
@@ -77,7 +77,6 @@ class GatewayWrapper(IBTables):
         self.advisor = self._listing(tuple, "advisor", clock, grace_s=grace_s)
         self.family = self._listing(tuple, "family_codes", clock, grace_s=grace_s)
         self.summary: dict[tuple[str, str, str], AccountValue] = {}
-        self.window_values: dict[tuple[str, str, str], AccountValue] = {}
         self.window_rows: dict[tuple[str, ConId | None], PortfolioRow] = {}
         self.login_zone: tzinfo = UTC
         self.last_received = clock.monotonic()
@@ -123,6 +122,10 @@ class GatewayWrapper(IBTables):
             events, self._events = self._events, []
             for event in events:
                 self._sink(event)
+
+    def emit_figures(self) -> None:
+        """Put figures that wait behind the events so far."""
+        self._events.extend(self.take_figures())
 
     def unreadable(self, fields: list[str], exc: Exception) -> None:
         """Say that a message could not be read, and end the questions that it may answer."""
@@ -304,7 +307,7 @@ class GatewayWrapper(IBTables):
             return
         seen = translate.account_value(account, tag, value, currency=currency)
         self.summary[account, tag, currency] = seen
-        self.emit(AccountValueChanged(value=seen))
+        self.emit(FiguresTold.of(seen))
 
     def accountSummaryEnd(self, reqId: int) -> None:
         """All figures of the summary have been sent once."""
@@ -312,11 +315,7 @@ class GatewayWrapper(IBTables):
 
     def updateAccountValue(self, tag: str, val: str, currency: str, account: str) -> None:
         """One figure of the account window."""
-        seen = translate.account_value(
-            account, tag, val, currency=currency, source=FigureSource.WINDOW
-        )
-        self.window_values[account, tag, currency] = seen
-        self.emit(AccountValueChanged(value=seen))
+        self.emit(self.figures.one(account, tag, val, currency=currency))
         super().updateAccountValue(tag, val, currency, account)
 
     def updatePortfolio(
@@ -442,7 +441,10 @@ class GatewayWrapper(IBTables):
             super().tcpDataArrived()
 
     def tcpDataProcessed(self) -> None:
-        """Tell the streams' listeners, and ib_async's where the escape hatch has made any."""
+        """Tell figures that wait, the streams' listeners, and those of the escape hatch."""
+        if self.figures.waiting:
+            self.emit_figures()
+            self.deliver()
         self.streams.flush()
         if self.tickers or len(self.ib.updateEvent):
             super().tcpDataProcessed()

@@ -11,8 +11,8 @@ from ibkr_connector.account.desk import choose_account
 from ibkr_connector.account.view import AccountView
 from ibkr_connector.errors import AccountError
 from ibkr_connector.gateway.port import (
-    AccountValueChanged,
     DisconnectReason,
+    FiguresTold,
     GatewayEvent,
     GatewayNotice,
     HoldingsTold,
@@ -62,7 +62,7 @@ def test_a_summary_says_what_came_and_when() -> None:
         ],
         NOW,
     )
-    view.apply(AccountValueChanged(value=value("TotalCashValue", "800")), LATER)
+    view.apply(FiguresTold.of(value("TotalCashValue", "800")), LATER)
     summary = view.summary("DU1")
     assert (summary.total_value, summary.cash) == (Decimal("1000.10"), Decimal(800))
     assert summary.currency == "USD"
@@ -287,6 +287,50 @@ def test_rows_told_at_once_are_kept_as_those_told_one_by_one(
             one_by_one.apply(event, now)
         assert list(at_once.held.items()) == list(one_by_one.held.items())
         assert at_once.owners == one_by_one.owners
+
+
+FIGURES = st.builds(
+    value,
+    st.sampled_from(["NetLiquidation", "ExchangeRate", "CashBalance", "$LEDGER-CashBalance"]),
+    st.sampled_from(["1000.5", "0.9", "", "none"]),
+    st.sampled_from(["USD", "EUR", "BASE", ""]),
+)
+
+
+@given(told=st.lists(st.lists(FIGURES, min_size=1, max_size=6), min_size=1, max_size=4))
+def test_figures_told_at_once_are_kept_as_those_told_one_by_one(
+    told: list[list[AccountValue]],
+) -> None:
+    at_once, one_by_one, now = AccountView(), AccountView(), NOW
+    for figures in told:
+        now += timedelta(seconds=1)
+        values = {(figure.account, figure.tag, figure.currency): figure for figure in figures}
+        source = figures[0].source
+        at_once.apply(FiguresTold(account="DU1", source=source, values=values), now)
+        for figure in values.values():
+            one_by_one.apply(FiguresTold.of(figure), now)
+        summary = at_once.summary("DU1")
+        assert summary == one_by_one.summary("DU1")
+        assert summary.as_of == now
+        assert at_once.worth("DU1") == summary.total_value
+        assert at_once.balances("DU1") == one_by_one.balances("DU1")
+        assert at_once.knows_worth("DU1") == one_by_one.knows_worth("DU1")
+        for currency in ("USD", "EUR"):
+            rate = one_by_one.exchange_rate("DU1", currency)
+            assert at_once.exchange_rate("DU1", currency) == rate
+
+
+def test_figures_that_were_asked_for_are_others_when_others_are_told() -> None:
+    view = AccountView()
+    for rate, worth in (("0.9", "1000"), ("1.1", "2000")):
+        view.apply(FiguresTold.of(value("ExchangeRate", rate, "EUR")), NOW)
+        view.apply(FiguresTold.of(value("NetLiquidation", worth)), NOW)
+        assert view.exchange_rate("DU1", "EUR") == Decimal(rate)
+        assert view.summary("DU1").total_value == view.worth("DU1") == Decimal(worth)
+
+
+def test_what_an_account_is_worth_of_which_nothing_came_is_not_known() -> None:
+    assert AccountView().worth("DU1") is None
 
 
 def test_how_much_is_held_is_known_without_looking_at_it() -> None:
