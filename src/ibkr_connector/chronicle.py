@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 from .errors import IBKRError
@@ -23,6 +24,7 @@ from .model.preview import Verdict
 from .observe.counts import Counts
 from .observe.spans import OrderSaid, RequestSaid, Spans
 from .orders.entry import OrderEntry
+from .orders.ledger import Ledger
 from .orders.notes import Charged, Denied, Filled, Moved, Note, Refused
 from .orders.states import CLOSED, EVIDENCE, Event, State
 from .resilience.events import EventKind, PipelineEvent
@@ -42,6 +44,7 @@ ORDERS_LOG: Final = logging.getLogger("ibkr_connector.orders")
 
 _FIRST_WORDS: Final = EVIDENCE | {Event.REJECT}
 _AWAITED: Final = frozenset({State.INTENDED, State.SENT})
+_OUTCOMES: Final = CLOSED | {State.UNCERTAIN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,49 +178,42 @@ def _request_said(news: CallNews) -> RequestSaid:
     )
 
 
-def count_note(
-    counts: Counts,
-    note: Note,
-    entry: OrderEntry | None,
-    *,
-    corrects: bool,
-    charged_before: Fill | None = None,
-) -> None:
-    """
-    Count what was written down.
+def count_note(counts: Counts, note: Note, ledger: Ledger) -> None:
+    """Count what was written down, and is in the ledger already; most of it counts for nothing."""
+    count = _COUNTED.get(type(note))
+    if count is not None:
+        count(counts, note, ledger)
 
-    Args:
-        counts: Where.
-        note: What.
-        entry: Its order as it stands now; `None` for what is of no order.
-        corrects: Whether the execution in it takes the place of an earlier one.
-        charged_before: Its execution, or what that took the place of, as it was charged before.
-    """
-    if isinstance(note, Denied):
-        counts.denied.add(note.error)
-        for rule in _broken(note):
-            counts.denials.add(rule)
-    elif entry is None:
+
+def _count_step(counts: Counts, note: Moved, ledger: Ledger) -> None:
+    entry = ledger.entry(note.key)
+    if entry is None:
         return
-    elif isinstance(note, Moved):
-        _count_step(counts, note, entry)
-    elif isinstance(note, Filled):
-        _count_fill(counts, note, entry, corrects=corrects)
-        # the charge may have come first
-        _count_charge(counts, entry, note.fill.exec_id, before=charged_before)
-    elif isinstance(note, Charged):
-        _count_charge(counts, entry, note.exec_id, before=charged_before)
-    elif isinstance(note, Refused):
-        counts.anomalies.add()
+    source, target, is_own = note.source, note.target, entry.is_own
+    if is_own and note.event is Event.SEND:
+        counts.sent.add()
+    elif is_own and source in _AWAITED and note.event in _FIRST_WORDS:
+        counts.acked.observe(_seconds(entry.created, note.at))
+    if source is target or target not in _OUTCOMES:
+        return
+    if is_own and target is State.UNCERTAIN:
+        counts.uncertain.add()
+    elif is_own and target is State.FILLED:
+        counts.filled_all.observe(_seconds(entry.created, note.at))
+    if target in CLOSED and source not in CLOSED:
+        outcome = "unsent" if note.event is Event.NOT_SENT else target.value
+        counts.closed.add(outcome, _origin(entry))
 
 
-def _count_fill(counts: Counts, note: Filled, entry: OrderEntry, *, corrects: bool) -> None:
-    fill = note.fill
+def _count_fill(counts: Counts, note: Filled, ledger: Ledger) -> None:
+    entry, fill = ledger.entry(note.key), note.fill
+    if entry is None:
+        return
     # of a divided order the whole is told, and then each part: the parts are what is counted
     is_counted = not _is_block(entry, fill)
     if not fill.quantity:
         counts.corrections.add("busted", by=is_counted)
-    elif corrects:
+    elif ledger.replaced_by(fill.exec_id) is not None:
         counts.corrections.add("corrected", by=is_counted)
     else:
         kind = fill.contract.security_type.value
@@ -225,38 +221,54 @@ def _count_fill(counts: Counts, note: Filled, entry: OrderEntry, *, corrects: bo
         if entry.is_own and len(entry.fills) == 1 and not fill.recovered:
             acked = next((t.time for t in entry.transitions if t.event in _ACKS), note.at)
             counts.filled.observe(_seconds(acked, note.at))
+    # the charge may have come first
+    _count_charge(counts, fill.exec_id, entry, ledger=ledger)
 
 
-def _count_charge(
-    counts: Counts, entry: OrderEntry, exec_id: ExecId, *, before: Fill | None
-) -> None:
+def _count_charged(counts: Counts, note: Charged, ledger: Ledger) -> None:
+    entry = ledger.entry(note.key)
+    if entry is not None:
+        _count_charge(counts, note.exec_id, entry, ledger=ledger)
+
+
+def _count_charge(counts: Counts, exec_id: ExecId, entry: OrderEntry, *, ledger: Ledger) -> None:
     # one of an execution that has been corrected since is told again when executions are asked for
     fill = next((one for one in entry.fills if one.exec_id == exec_id), None)
     if fill is None or fill.commission is None or _is_block(entry, fill):
         return
+    # its execution, or what that took the place of, as it was charged before
+    before = ledger.charged_before(exec_id)
     if before is not None and before.commission is not None:
         counts.commissions.add(before.commission_currency, by=-float(before.commission))
     counts.commissions.add(fill.commission_currency, by=float(fill.commission))
 
 
+def _count_refused(counts: Counts, note: Refused, ledger: Ledger) -> None:
+    if ledger.entry(note.key) is not None:
+        counts.anomalies.add()
+
+
+def _count_denied(counts: Counts, note: Denied, _: Ledger) -> None:
+    counts.denied.add(note.error)
+    for rule in _broken(note):
+        counts.denials.add(rule)
+
+
+_COUNTED: Final[Mapping[type[Any], Callable[[Counts, Any, Ledger], None]]] = MappingProxyType(
+    {
+        Moved: _count_step,
+        Filled: _count_fill,
+        Charged: _count_charged,
+        Refused: _count_refused,
+        Denied: _count_denied,
+    }
+)
+"""What is made of each note; the others are not counted."""
+
+
 def _is_block(entry: OrderEntry, fill: Fill) -> bool:
     """Whether it is an execution of a divided order as a whole, whose parts are told too."""
     return entry.terms.is_divided and is_advisors_own(fill.account)
-
-
-def _count_step(counts: Counts, note: Moved, entry: OrderEntry) -> None:
-    if entry.is_own:
-        if note.event is Event.SEND:
-            counts.sent.add()
-        elif note.source in _AWAITED and note.event in _FIRST_WORDS:
-            counts.acked.observe(_seconds(entry.created, note.at))
-        if note.target is State.UNCERTAIN and note.source is not State.UNCERTAIN:
-            counts.uncertain.add()
-        if note.target is State.FILLED and note.source is not State.FILLED:
-            counts.filled_all.observe(_seconds(entry.created, note.at))
-    if note.target in CLOSED and note.source not in CLOSED:
-        outcome = "unsent" if note.event is Event.NOT_SENT else note.target.value
-        counts.closed.add(outcome, _origin(entry))
 
 
 _ACKS: Final = frozenset(event.value for event in _FIRST_WORDS)

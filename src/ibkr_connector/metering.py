@@ -32,7 +32,7 @@ from .observe.metrics import Family, Metrics, MetricsServer, told
 from .observe.scribe import Scribe
 from .observe.spans import Spans
 from .orders.ledger import Ledger
-from .orders.notes import Charged, Denied, Filled, Moved, Note, Refused
+from .orders.notes import Denied, Moved, Note, Refused
 from .orders.states import Event, State
 from .resilience.events import EventKind, PipelineEvent
 from .settings import Settings
@@ -50,7 +50,6 @@ _OF_THE_CALLER: Final = frozenset({Event.SEND, Event.NOT_SENT})
 
 _LOUD: Final = frozenset({State.UNCERTAIN, State.REJECTED})
 
-_OF_EXECUTIONS: Final = (Filled, Charged)
 _NOES: Final = (Denied, Refused)
 
 
@@ -150,19 +149,13 @@ class Metering:
         tells_all = spans is not None or ORDERS_LOG.isEnabledFor(logging.INFO)
         news = []
         for note in notes:
-            entry = ledger.entry(note.key)
             if counts is not None:
-                corrects, before = False, None
-                if isinstance(note, _OF_EXECUTIONS):
-                    exec_id = note.fill.exec_id if isinstance(note, Filled) else note.exec_id
-                    corrects = ledger.replaced_by(exec_id) is not None
-                    before = ledger.charged_before(exec_id)
-                count_note(counts, note, entry, corrects=corrects, charged_before=before)
+                count_note(counts, note, ledger)
             if tells_all or _is_loud(note):
                 context = None
                 if spans is not None and isinstance(note, Moved) and note.event in _OF_THE_CALLER:
                     context = spans.context()
-                news.append(OrderNews(note, entry, context))
+                news.append(OrderNews(note, ledger.entry(note.key), context))
         if news:
             self._put(news)
 

@@ -175,7 +175,7 @@ def test_of_a_divided_order_the_parts_are_counted_and_the_whole_is_not() -> None
         )  # fmt: skip
         for note in (Filled(at=NOON, key="ibc-a", fill=fill), charge)[: 1 + bool(quantity)]:
             ledger.record(note)
-            count_note(counts, note, ledger.get("ibc-a"), corrects=False)
+            count_note(counts, note, ledger)
 
     told("DF1000000", "w.01.01", 10)
     told("DU1", "a.01.01", 4)
