@@ -27,7 +27,7 @@ class FigureSource(StrEnum):
     """Who told a figure; two sources need not agree at the same moment."""
 
     SUMMARY = "account summary"
-    """The one subscription to all accounts, renewed every three minutes and at a trade."""
+    """The one subscription to all accounts; what has changed comes every three minutes."""
 
     WINDOW = "account window"
     """The window of one account, renewed every three minutes and at a trade."""
