@@ -1,9 +1,9 @@
 """
 The other side of the benchmarks: a gateway in a process of its own.
 
-It is the simulator with two habits more: a snapshot of the contract `BLAST` is answered by so many
-price ticks at once, which is how fast a client can read; and the price of `AAPL` is held, so that
-each order at it meets the same market.
+It is the simulator with three habits more: a snapshot of the contract `BLAST` is answered by so
+many price ticks at once, which is how fast a client can read; the price of `AAPL` is held, so that
+each order at it meets the same market; and its words may take their time to the client.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -25,6 +25,7 @@ from ibkr_connector.simulator.wire.replies import TickPrice, TickSnapshotEnd
 from ibkr_connector.simulator.wire.requests import ReqMarketData
 
 from .talker import AAPL
+from .way import way
 
 __all__ = ["BLAST", "BLAST_CON_ID", "BLAST_TICKS", "HELD_ASK", "HELD_BID", "running"]
 
@@ -35,7 +36,7 @@ HELD_BID: Final = Decimal("199.99")
 HELD_ASK: Final = Decimal("200.01")
 
 
-async def _serve() -> None:
+async def _serve(away_s: float) -> None:
     original = handlers.HANDLERS[ReqMarketData]
 
     def blast(session: ClientSession, request: ReqMarketData, now: datetime) -> None:
@@ -66,14 +67,18 @@ async def _serve() -> None:
         )
         now = simulator.clock.utcnow()
         simulator.gateway.deliver(simulator.gateway.venue.execute(held, now), now)
-        print(json.dumps({"port": simulator.port}), flush=True)
-        await asyncio.Event().wait()
+        async with AsyncExitStack() as stack:
+            port = simulator.port
+            if away_s:
+                port = await stack.enter_async_context(way(port, takes_s=away_s))
+            print(json.dumps({"port": port}), flush=True)
+            await asyncio.Event().wait()
 
 
 @contextmanager
-def running() -> Iterator[int]:
-    """Run the gateway in a process of its own, and give its port."""
-    command = [sys.executable, "-m", "benchmarks.gateway"]
+def running(*, away_s: float = 0.0) -> Iterator[int]:
+    """Run the gateway in a process of its own, its words so many seconds away; give its port."""
+    command = [sys.executable, "-m", "benchmarks.gateway", str(away_s)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -83,4 +88,4 @@ def running() -> Iterator[int]:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve())
+    asyncio.run(_serve(float(sys.argv[1])))
