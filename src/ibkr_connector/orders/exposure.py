@@ -10,7 +10,7 @@ that have changed since they were last looked at are looked at again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -49,7 +49,17 @@ __all__ = ["Exposure", "group_of"]
 
 ZERO: Final = Decimal(0)
 
-_book, _placed, _working = quick(Book), quick(Placed), quick(Working)
+_book, _held, _placed, _working = quick(Book), quick(Held), quick(Placed), quick(Working)
+
+
+@dataclass(frozen=True, slots=True)
+class _Holdings:
+    """What positions come to at some rates: the same as long as both are."""
+
+    positions: tuple[Position, ...]
+    rates: dict[str, Decimal | None]
+    rows: tuple[Held, ...]
+    of_contract: dict[ConId | None, Held]
 
 
 @dataclass(slots=True)
@@ -64,6 +74,10 @@ class _Figures:
         if currency not in self.rates:
             self.rates[currency] = self.known.rate(currency)
         return self.rates[currency]
+
+    def are(self, rates: Mapping[str, Decimal | None]) -> bool:
+        """Whether these are the rates of now."""
+        return all(self.rate(currency) == rate for currency, rate in rates.items())
 
 
 class Exposure:
@@ -87,6 +101,8 @@ class Exposure:
         self._kept: dict[str, dict[str, tuple[Working, ...]]] = {}
         self._account_of: dict[str, str] = {}
         self._rates: dict[str, Decimal | None] = {}
+        # and of positions that have a price, by account
+        self._held: dict[str, _Holdings] = {}
         # those of which nothing can be kept: what they can cost is the market's or others' to say
         self._loose: dict[str, None] = {}
         # those that are called filled, of which executions are still to come
@@ -102,9 +118,8 @@ class Exposure:
         figures = _Figures(known)
         held = None
         if known.positions is not None:
-            held = tuple([self._held(row, figures) for row in known.positions])
-            for row in held:
-                figures.held.setdefault(row.con_id, row)
+            holdings = self._holdings(account, known.positions, figures)
+            held, figures.held = holdings.rows, holdings.of_contract
         return _book(
             now=known.now,
             held=held,
@@ -120,9 +135,8 @@ class Exposure:
     def _open_orders(
         self, account: str, figures: _Figures, without: Collection[str]
     ) -> tuple[Working, ...]:
-        rates = {currency: figures.rate(currency) for currency in self._rates}
-        if rates != self._rates:
-            self._rates = rates
+        if not figures.are(self._rates):
+            self._rates = {currency: figures.rate(currency) for currency in self._rates}
             self._changed |= self._account_of.keys()
         if self._changed:
             self._look_again(figures)
@@ -325,17 +339,32 @@ class Exposure:
         )
         return max((value for value in values if value is not None), default=None)
 
-    def _held(self, row: Position, figures: _Figures) -> Held:
-        rate = figures.rate(row.contract.currency)
-        value = unit_value(row.current_price, row.contract, rate)
-        if value is None:
-            value = self._values.get((row.account, row.contract.con_id))
-        return Held(
-            con_id=row.contract.con_id,
-            symbol=row.contract.symbol,
-            quantity=row.quantity,
-            unit_value=value,
-        )
+    def _holdings(
+        self, account: str, positions: tuple[Position, ...], figures: _Figures
+    ) -> _Holdings:
+        kept = self._held.get(account)
+        if kept is not None and kept.positions is positions and figures.are(kept.rates):
+            return kept
+        rows, are_priced = [], True
+        for row in positions:
+            contract = row.contract
+            value = unit_value(row.current_price, contract, figures.rate(contract.currency))
+            if value is None:
+                # it is worth what the last order in it said, and the next may say something else
+                value, are_priced = self._values.get((row.account, contract.con_id)), False
+            rows.append(
+                _held(
+                    con_id=contract.con_id,
+                    symbol=contract.symbol,
+                    quantity=row.quantity,
+                    unit_value=value,
+                )
+            )
+        of_contract = {row.con_id: row for row in reversed(rows)}
+        made = _Holdings(positions, dict(figures.rates), tuple(rows), of_contract)
+        if are_priced:
+            self._held[account] = made
+        return made
 
     def _what_was_placed(self) -> Past:
         """What an earlier process placed counts too: a restart is no way around a rate."""

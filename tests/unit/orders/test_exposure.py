@@ -467,3 +467,50 @@ def test_what_is_divided_and_filled_to_more_than_was_asked_for_counts_with_all_o
 
 def _in(note: Filled, account: str) -> Filled:
     return replace(note, fill=replace(note.fill, account=account))
+
+
+class Holding(Facts):
+    """Holds the same positions until it is told others, at prices that may be missing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.positions = super().account_facts("DU1", LIMITS).positions
+
+    def account_facts(self, account: str, limits: RiskLimits) -> AccountFacts:
+        return replace(super().account_facts(account, limits), positions=self.positions)
+
+    def tell(self, price: Decimal | None) -> None:
+        assert self.positions is not None
+        self.positions = tuple(replace(row, current_price=price) for row in self.positions)
+
+
+def test_what_is_held_is_worth_what_price_and_rate_of_now_say() -> None:
+    facts = Holding()
+    exposure = Exposure(ledger=Ledger(), facts=facts)
+
+    def worth() -> Decimal | None:
+        (row,) = exposure.book("DU1", LIMITS).held or ()
+        return row.unit_value
+
+    assert worth() == Decimal(100)
+    facts.exchange_rate = Decimal(2)
+    assert worth() == Decimal(200)
+    facts.tell(Decimal(70))
+    assert worth() == Decimal(140)
+    facts.tell(None)
+    assert worth() is None
+    # what the last order in it said
+    for said in (Decimal(3), Decimal(4)):
+        exposure._values["DU1", OTHER.con_id] = said
+        assert worth() == said
+
+
+def test_of_positions_that_are_the_same_nothing_is_worked_out_twice() -> None:
+    facts = Holding()
+    exposure = Exposure(ledger=Ledger(), facts=facts)
+    first = exposure.book("DU1", LIMITS).held
+    assert first
+    assert exposure.book("DU1", LIMITS).held is first
+    facts.tell(facts.price)
+    assert exposure.book("DU1", LIMITS).held == first
+    assert exposure.book("DU1", LIMITS).held is not first
