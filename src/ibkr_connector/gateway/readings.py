@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from ib_async.objects import PortfolioItem, Position
@@ -24,6 +25,7 @@ from .described import unshared
 from .field_values import amount, contract_said, described, held, number, size, whole
 from .holdings import slot_setter
 from .port import Execution, OrderStatusSeen, PortfolioRow, PositionRow
+from .times import parse_time
 from .translate import SIDES
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "fill_position",
     "ib_item",
     "ib_position",
+    "moment",
     "order_status",
     "portfolio",
     "position",
@@ -41,6 +44,9 @@ _ZERO: Final = Decimal(0)
 _CONTRACT: Final = slice(3, 14)
 _WINDOW_CONTRACT: Final = slice(2, 13)
 _FIGURES: Final = slice(13, 19)
+
+moment: Final = lru_cache(1024)(parse_time)
+"""Read a time: those of the executions of one second are the same text."""
 
 _status, _execution = quick(OrderStatusSeen), quick(Execution)
 

@@ -27,7 +27,7 @@ from ibkr_connector.model.account import AccountValue
 from ibkr_connector.model.ids import ConId
 from ibkr_connector.model.research import NewsProvider
 
-from . import translate
+from . import readings, translate
 from .bar_columns import BarRows
 from .fault_router import FaultRouter
 from .faults import handshake_error, lost
@@ -45,7 +45,7 @@ from .port import (
 from .requests import Listing, Requests
 from .snapshot import Snapshot
 from .stream_port import NoStreams, StreamTable
-from .times import BadTimeError, parse_time
+from .times import BadTimeError
 from .what_if import WhatIfs
 
 __all__ = ["GatewayWrapper"]
@@ -230,7 +230,7 @@ class GatewayWrapper(IBTables):
     def execution_time(self, text: str) -> datetime:
         """Return the time of an execution; the time of arrival when the text says none."""
         try:
-            return parse_time(text, login_zone=self.login_zone)
+            return readings.moment(text, login_zone=self.login_zone)
         except BadTimeError as exc:
             # The fill counts whatever its time is.
             _log.error("an execution's time was replaced by that of its arrival: %s", exc)

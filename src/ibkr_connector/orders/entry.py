@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 from operator import attrgetter
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 
 from ibkr_connector.gateway.port import OrderTicket
 from ibkr_connector.model.contracts import Contract, SecurityType
@@ -32,9 +32,11 @@ from .states import AWAITING, CLOSED, Event, State, status_of
 
 __all__ = ["OrderEntry", "charged", "evolve"]
 
-E = TypeVar("E", bound=StrEnum)
-
 ZERO = Decimal(0)
+
+# an order of somebody else may have others, which are told by the broker's own words
+_TYPES: Final[Mapping[str, OrderType]] = {one.value: one for one in OrderType}
+_TIMES: Final[Mapping[str, TimeInForce]] = {one.value: one for one in TimeInForce}
 
 _report, _fill = quick(OrderReport), quick(Fill)
 
@@ -174,8 +176,11 @@ class OrderEntry(NamedTuple):
     @property
     def remaining(self) -> Decimal:
         """How much may still fill; of an order by cash as it was reckoned when it was placed."""
+        return self._remaining(self.filled)
+
+    def _remaining(self, filled: Decimal) -> Decimal:
         if self.cash is None or self.quantity:
-            return max(self.quantity - self.filled, ZERO)
+            return max(self.quantity - filled, ZERO)
         if not self.is_open:
             return ZERO
         return self._reckoned(self.cash) * self.remaining_cash / self.cash
@@ -191,13 +196,16 @@ class OrderEntry(NamedTuple):
         """
         The average of the executions; the broker's figure only while executions are missing.
         """
+        return self._average(self.filled)
+
+    def _average(self, filled: Decimal) -> Decimal | None:
         if not self.fills:
-            return self.stated_average if self.filled > 0 else None
+            return self.stated_average if filled > 0 else None
         quantity = worth = ZERO
         for fill in self._counted(self.told_fills):
             quantity += fill.quantity
             worth += fill.quantity * fill.price
-        if quantity < self.filled and self.stated_average is not None:
+        if quantity < filled and self.stated_average is not None:
             return self.stated_average
         return worth / quantity if quantity else None
 
@@ -237,13 +245,13 @@ class OrderEntry(NamedTuple):
             contract=self.contract,
             action=self.action,
             quantity=self.quantity,
-            order_type=_known(OrderType, self.order_type),
-            time_in_force=_known(TimeInForce, self.time_in_force),
+            order_type=_TYPES.get(self.order_type, self.order_type),
+            time_in_force=_TIMES.get(self.time_in_force, self.time_in_force),
             limit_price=self.limit_price,
             stop_price=self.stop_price,
             filled_quantity=filled,
-            remaining_quantity=max(self.quantity, ZERO) if is_fresh else self.remaining,
-            avg_fill_price=None if is_fresh else self.average_price,
+            remaining_quantity=max(self.quantity, ZERO) if is_fresh else self._remaining(filled),
+            avg_fill_price=None if is_fresh else self._average(filled),
             commission=None if is_fresh else self.commission,
             account=self.account,
             order_ref=self.order_ref,
@@ -304,9 +312,3 @@ def charged(fill: Fill, charge: Charged) -> Fill:
 
 def _is_combination(fill: Fill) -> bool:
     return fill.contract.security_type is SecurityType.COMBO
-
-
-def _known(enum: type[E], word: str) -> E | str:
-    """Return the model's member, or the broker's own word where the model has none."""
-    known: E | None = enum._value2member_map_.get(word)  # type: ignore[assignment]  # its members
-    return word if known is None else known

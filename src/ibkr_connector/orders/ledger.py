@@ -331,16 +331,13 @@ class Ledger:
 
     def _record_charged(self, note: Charged) -> None:
         entry = self.entry(note.key)
-        known = entry is not None and any(fill.exec_id == note.exec_id for fill in entry.fills)
+        known = [] if entry is None else [f for f in entry.fills if f.exec_id == note.exec_id]
         if entry is None or not known:
             self._uncharged[note.exec_id] = note
             return
-        for fill in entry.fills:
-            if fill.exec_id == note.exec_id and fill.commission is not None:
-                self._recharged[note.exec_id] = fill
-        fills = tuple(
-            charged(fill, note) if fill.exec_id == note.exec_id else fill for fill in entry.fills
-        )
+        if known[0].commission is not None:
+            self._recharged[note.exec_id] = known[0]
+        fills = tuple([charged(f, note) if f is known[0] else f for f in entry.fills])
         self._put(evolve(entry, fills=fills, updated=note.at))
 
     def _record_checkpoint(self, note: Checkpoint) -> None:
