@@ -9,9 +9,10 @@ one currency's ledger (`CashBalance` in `EUR`); gateways since 10.47 may write t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from ibkr_connector.gateway.figures import quantity
@@ -22,6 +23,7 @@ from ibkr_connector.model.account import (
     CurrencyBalance,
     FigureSource,
 )
+from ibkr_connector.model.making import quick
 
 __all__ = [
     "LEDGER_PREFIX",
@@ -37,6 +39,8 @@ __all__ = [
 
 Figures = Mapping[tuple[str, str], AccountValue]
 """The figures of one account by plain tag and currency."""
+
+_summary = quick(AccountSummary)
 
 LEDGER_PREFIX: Final = "$LEDGER-"
 _ALL: Final = "BASE"
@@ -67,8 +71,11 @@ _SUMMARY: Final = (
     ("look_ahead_available_funds", "LookAheadAvailableFunds"),
     ("look_ahead_excess_liquidity", "LookAheadExcessLiquidity"),
 )
-_MISSPELT: Final = {"RegTEquity": "ReqTEquity", "RegTMargin": "ReqTMargin"}
-"""IB's own list of tags has them so (ibapi account_summary_tags.py)."""
+_SPELLINGS: Final = {tag: (tag,) for _, tag in _SUMMARY} | {
+    "RegTEquity": ("RegTEquity", "ReqTEquity"),
+    "RegTMargin": ("RegTMargin", "ReqTMargin"),
+}
+"""The second ones are those of IB's own list of tags (ibapi account_summary_tags.py)."""
 
 _LEDGER: Final = (
     ("exchange_rate", "ExchangeRate"),
@@ -106,6 +113,9 @@ _SEGMENT: Final = (
 _NAMES: Final = {"S": "securities", "C": "commodities", "P": "crypto", "F": "crypto"}
 _CASH_OF_LEDGER: Final = "CashBalance"
 
+_TEXTS: Final = 1024
+"""So many figures are remembered as numbers: the same one stands under many tags, and stays."""
+
 
 def plain_tag(tag: str) -> str:
     """Return a tag without the prefix of the ledger."""
@@ -141,7 +151,7 @@ def summary_of(
     change = _whole(figures, "LookAheadNextChange", "")
     kind = figures.get(("AccountType", ""))
     ready = figures.get(("AccountReady", ""))
-    return AccountSummary(
+    return _summary(
         account=account,
         as_of=as_of,
         source=source,
@@ -205,7 +215,7 @@ def _title(value: AccountValue | None) -> str:
 
 def _whole(figures: Figures, tag: str, currency: str) -> Decimal | None:
     """Return a figure of the whole account, whichever currency stands with it."""
-    for name in _spellings(tag):
+    for name in _SPELLINGS.get(tag, (tag,)):
         row = figures.get((name, currency)) or figures.get((name, ""))
         row = row or next((value for (key, _), value in figures.items() if key == name), None)
         if row is not None:
@@ -213,17 +223,14 @@ def _whole(figures: Figures, tag: str, currency: str) -> Decimal | None:
     return None
 
 
-def _spellings(tag: str) -> Iterable[str]:
-    yield tag
-    if tag in _MISSPELT:
-        yield _MISSPELT[tag]
-
-
 def _number(value: AccountValue | None) -> Decimal | None:
-    if value is None or not value.value:
-        return None
+    return None if value is None or not value.value else _read(value.value)
+
+
+@lru_cache(_TEXTS)
+def _read(text: str) -> Decimal | None:
     try:
-        return quantity(value.value)
+        return quantity(text)
     except ValueError:
         return None
 

@@ -10,7 +10,6 @@ looked at, and at the latest when all that one read has brought was taken.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain
 from typing import Final
 
 from ibkr_connector.model.account import AccountValue, FigureSource
@@ -23,7 +22,7 @@ from .translate import account_value
 __all__ = ["WindowFigures"]
 
 _PARTS: Final = 7
-_TAG, _VALUE, _CURRENCY, _ACCOUNT = range(2, 6)
+"""Number, version, tag, value, currency, account, and what stands behind the last NUL."""
 
 Told = tuple[FiguresTold, Sequence[str]]
 """What is told of figures, and their texts as they came."""
@@ -54,7 +53,7 @@ class WindowFigures:
     def take(self) -> Iterator[Told]:
         """Return what waits."""
         waiting, self.waiting = self.waiting, []
-        for told, texts in _read(waiting):
+        for told, texts in _read(waiting) if waiting else ():
             self.values.update(told.values)
             yield told, texts
 
@@ -67,23 +66,24 @@ class WindowFigures:
 
 
 def _read(messages: Sequence[list[bytes]]) -> Iterator[Told]:
-    joined = b"\0".join(chain.from_iterable(messages))
-    fields = joined.decode(errors="backslashreplace").split("\0")
-    tags, texts, currencies, accounts = (
-        fields[place::_PARTS] for place in (_TAG, _VALUE, _CURRENCY, _ACCOUNT)
-    )
+    _, _, *columns, _ = zip(*messages, strict=True)
+    tags, texts, currencies, accounts = map(_texts, columns)
     keys: list[FigureKey] = list(zip(accounts, tags, currencies, strict=True))
-    if len(set(accounts)) != 1 or len(set(keys)) < len(keys):
+    if len(set(accounts)) > 1 or len(set(keys)) < len(keys):
         # of several accounts, or one figure twice: then each is an event of its own
         for message in messages:
             yield from _read([message])
         return
-    columns: Mapping[str, Sequence[str]] = {
+    said: Mapping[str, Sequence[str]] = {
         "account": accounts,
         "tag": tags,
         "value": ["" if text in UNSET_TEXTS else text for text in texts],
         "currency": currencies,
         "source": [FigureSource.WINDOW] * len(keys),
     }
-    values = dict(zip(keys, made(AccountValue, columns), strict=True))
+    values = dict(zip(keys, made(AccountValue, said), strict=True))
     yield FiguresTold(account=accounts[0], source=FigureSource.WINDOW, values=values), texts
+
+
+def _texts(column: Sequence[bytes]) -> list[str]:
+    return b"\0".join(column).decode(errors="backslashreplace").split("\0")
