@@ -35,13 +35,17 @@ from .gateway.capture import Capture, Captured
 from .gateway.everyone import cancel_everyone
 from .gateway.link import GatewayLink
 from .gateway.port import (
+    CommissionReported,
     Execution,
     FiguresTold,
     GatewayEvent,
     GatewayNotice,
+    HoldingsTold,
     MessageUnreadable,
     OpenOrderSeen,
     OrderStatusSeen,
+    PortfolioRow,
+    PositionRow,
     SessionEnded,
     SessionInfo,
 )
@@ -103,6 +107,9 @@ T = TypeVar("T")
 _WITHOUT_DATA: Final = frozenset({SyncCause.CONNECTED, SyncCause.DATA_LOST})
 _OF_THE_DESK: Final = frozenset({OrderStatusSeen, OpenOrderSeen})
 """What the orders desk alone listens to, and most of what is said while there are orders."""
+
+_OF_ACCOUNTS: Final = frozenset({CommissionReported, PositionRow, PortfolioRow, HoldingsTold})
+"""What comes with a fill, and is of no use to streams, the supervisor and alerts."""
 
 _POSITIONS: Final = "positions"
 _NOT_YET: Final = "the connection has not been synchronised with the broker yet"
@@ -621,6 +628,8 @@ class Engine:
             return
         self.account.apply(event)
         self._facts.note(event)
+        if type(event) in _OF_ACCOUNTS:
+            return
         if not self._pool.carries_streams:
             self.streams.note(event)
         if isinstance(event, GatewayNotice) and (effect := pacing_effect(event.code, event.text)):
