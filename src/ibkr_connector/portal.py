@@ -64,6 +64,7 @@ class Portal:
         self._jobs: set[_Job[Any]] = set()
         self._inboxes: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Inbox]
         self._inboxes = weakref.WeakKeyDictionary()
+        self._told: set[_Inbox] = set()
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
 
@@ -115,10 +116,7 @@ class Portal:
                 waiting.set_result(outcome)
 
         def deliver(outcome: _Outcome[T]) -> None:
-            try:
-                self._inbox_of(here).put(partial(arrive, outcome))
-            except RuntimeError:
-                return  # the caller's loop is closed: there is nobody left to tell
+            self._send_home(here, partial(arrive, outcome))
 
         job = _Job(self, fn, deliver)
         self._submit(job)
@@ -253,6 +251,24 @@ class Portal:
         for job in left:
             job.deliver(_Outcome(error=self._closed()))
 
+    def _send_home(self, loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:
+        # A caller who is woken takes the interpreter from those whose work ends in the same turn:
+        # so their loop is woken once, behind the last of them.
+        inbox = self._inbox_of(loop)
+        inbox.add(call)
+        if self._open and not self._told:
+            self._loop.call_soon(self._wake_callers)
+        self._told.add(inbox)
+        if not self._open:  # no turn may come any more
+            self._wake_callers()
+
+    def _wake_callers(self) -> None:
+        told, self._told = self._told, set()
+        for inbox in told:
+            # of a loop that is closed there is nobody left to tell
+            with suppress(RuntimeError):
+                inbox.wake()
+
     def _inbox_of(self, loop: asyncio.AbstractEventLoop) -> _Inbox:
         inbox = self._inboxes.get(loop)
         if inbox is None:
@@ -305,9 +321,17 @@ class _Inbox:
 
     def put(self, call: Callable[[], object]) -> None:
         """Run a call on the loop, in order; `RuntimeError` when it is closed."""
+        self.add(call)
+        self.wake()
+
+    def add(self, call: Callable[[], object]) -> None:
+        """As `put`, when the loop is woken."""
         self._calls.append(call)
+
+    def wake(self) -> None:
+        """Wake the loop if there are calls for it; `RuntimeError` when it is closed."""
         loop = self._loop()
-        if not self._woken and loop is not None:
+        if self._calls and not self._woken and loop is not None:
             self._woken = True
             try:
                 loop.call_soon_threadsafe(self._empty)
@@ -367,7 +391,7 @@ class _Job(Generic[T]):
 
     async def _work(self) -> T:
         value = await self._fn()
-        # the caller is told before the loop comes round to the task's own end, and nobody after
+        # handed in before the loop comes round to the task's own end, and nothing after
         self._delivered = True
         if self.task is not None:
             self.task.remove_done_callback(self._ended)

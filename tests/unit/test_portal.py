@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -129,6 +129,33 @@ async def test_of_many_that_come_together_the_first_go_on_before_the_last_begin(
     begun = [step for step in steps if step.endswith("begins")]
     assert begun == [f"{number} begins" for number in range(many)], "in the order of their coming"
     assert steps.index("0 goes on") < steps.index(f"{many - 1} begins")
+
+
+async def test_callers_whose_work_ends_together_are_woken_once_behind_the_last_of_them(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, ended, ended_when_woken = asyncio.Event(), list[int](), list[int]()
+
+    async def work(number: int) -> None:
+        await gate.wait()
+        ended.append(number)
+
+    async def opens() -> None:
+        gate.set()
+
+    callers = [asyncio.create_task(portal.call(partial(work, number))) for number in range(20)]
+    await asyncio.sleep(0)
+    await portal.call(thread_name)  # by now they all wait at the gate
+    here = asyncio.get_running_loop()
+    wake = here.call_soon_threadsafe
+
+    def woken(callback: Callable[[], object]) -> asyncio.Handle:
+        ended_when_woken.append(len(ended))
+        return wake(callback)
+
+    monkeypatch.setattr(here, "call_soon_threadsafe", woken)
+    await asyncio.gather(portal.call(opens), *callers)
+    assert ended_when_woken == [20]
 
 
 async def _held_by(gate: threading.Event, entered: threading.Event | None = None) -> None:
@@ -288,6 +315,34 @@ async def test_stopping_cancels_work_and_tells_its_callers(portal: Portal) -> No
     assert not portal.is_running
     with pytest.raises(NotConnectedError):
         await portal.call(thread_name)
+    portal.stop()
+
+
+async def test_who_ends_while_the_portal_stops_is_told_before_the_others_have_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ibkr_connector.portal.ROUND_S", 600.0)
+    portal = Portal.start("waited-for-portal")
+    work, begun, release = Work(), threading.Event(), threading.Event()
+
+    async def lingering() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.to_thread(release.wait, 600.0)
+
+    obedient = asyncio.create_task(portal.call(work))
+    other = asyncio.create_task(portal.call(lingering))
+    await work.until_begun()
+    await asyncio.to_thread(begun.wait, 60.0)
+    portal.stop(0)
+    told, _ = await asyncio.wait((obedient, other), timeout=60, return_when="FIRST_COMPLETED")
+    release.set()
+    for caller in (obedient, other):
+        with pytest.raises(NotConnectedError):
+            await caller
+    assert told == {obedient}
     portal.stop()
 
 
