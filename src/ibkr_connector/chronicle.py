@@ -233,7 +233,7 @@ def _count_charged(counts: Counts, note: Charged, ledger: Ledger) -> None:
 
 def _count_charge(counts: Counts, exec_id: ExecId, entry: OrderEntry, *, ledger: Ledger) -> None:
     # one of an execution that has been corrected since is told again when executions are asked for
-    fill = next((one for one in entry.fills if one.exec_id == exec_id), None)
+    fill = next((one for one in reversed(entry.fills) if one.exec_id == exec_id), None)
     if fill is None or fill.commission is None or _is_block(entry, fill):
         return
     # its execution, or what that took the place of, as it was charged before

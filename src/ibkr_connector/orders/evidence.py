@@ -178,13 +178,14 @@ def _see_status(ledger: Ledger, status: OrderStatusSeen, at: datetime) -> Seen:
         return _STRANGER
     scribe = _Scribe(ledger, entry, at, cause="orderStatus")
     event = WORDS.get(status.status)
+    filled = status.filled or None
     # an order by cash is for as many units as it has when the broker calls it filled
-    ends = entry.cash is not None and event is Event.FILL_ALL and not entry.corrected
+    ends = event is Event.FILL_ALL and entry.cash is not None and not entry.corrected
     scribe.learn(
         perm_id=status.perm_id,
-        quantity=(status.filled or None) if ends else None,
-        stated_filled=status.filled or None,
-        stated_average=status.average_fill_price if status.filled else None,
+        quantity=filled if ends else None,
+        stated_filled=filled,
+        stated_average=status.average_fill_price,
     )
     if event is None:
         return scribe.refuse(status.status)

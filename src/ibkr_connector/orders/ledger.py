@@ -318,15 +318,16 @@ class Ledger:
         base, revision = exec_base(note.fill.exec_id)
         charge = self._uncharged.pop(note.fill.exec_id, None)
         fill = note.fill if charge is None else charged(note.fill, charge)
-        # the first that is heard of an execution can be its correction
-        corrects = base in self._revisions or revision > 1
+        others, is_known = entry.fills, base in self._revisions
         self._revisions[base] = (note.key, revision)
-        for earlier in entry.fills:
-            if exec_base(earlier.exec_id)[0] == base:
-                self._replaced[fill.exec_id] = earlier
-        others = tuple(f for f in entry.fills if exec_base(f.exec_id)[0] != base)
+        if is_known:
+            for earlier in entry.fills:
+                if exec_base(earlier.exec_id)[0] == base:
+                    self._replaced[fill.exec_id] = earlier
+            others = tuple(f for f in entry.fills if exec_base(f.exec_id)[0] != base)
         fills = (*others, fill) if fill.quantity else others
-        corrected = entry.corrected or corrects
+        # the first that is heard of an execution can be its correction
+        corrected = entry.corrected or is_known or revision > 1
         self._put(evolve(entry, fills=fills, corrected=corrected, seen=True, updated=note.at))
 
     def _record_charged(self, note: Charged) -> None:
