@@ -75,6 +75,8 @@ class EndpointPolicy:
         deadline_s: The whole call, waits and repeats included; `None` takes the pipeline's own.
         attempt_s: One attempt once it is on the wire; `None` is all that is left of the deadline.
         apart_s: Two calls with the same `subject` are this far apart.
+        passes_open: Whether it is tried though its circuit is open: what takes risk away is not
+            held back by what others failed at, and says nothing about the circuit then.
     """
 
     name: str
@@ -85,6 +87,7 @@ class EndpointPolicy:
     deadline_s: float | None = None
     attempt_s: float | None = None
     apart_s: float = 0.0
+    passes_open: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +172,7 @@ def _row(  # three positional arguments, because a table is read by columns
     deadline_s: float | None = None,
     attempt_s: float | None = None,
     apart_s: float = 0.0,
+    passes_open: bool = False,
 ) -> EndpointPolicy:
     return EndpointPolicy(
         name=name,
@@ -179,6 +183,7 @@ def _row(  # three positional arguments, because a table is read by columns
         deadline_s=deadline_s,
         attempt_s=attempt_s,
         apart_s=apart_s,
+        passes_open=passes_open,
     )
 
 
@@ -189,7 +194,15 @@ _ROWS: Final = (
     # Sent once or not at all. Ten seconds to reach the socket is already an emergency.
     _row("place_order", Group.ORDERS, Lane.ORDER, replay=_NEVER, deadline_s=10.0),
     # Names the order by its id, so a second one changes nothing.
-    _row("cancel_order", Group.ORDERS, Lane.CANCEL, replay=_SAFE, deadline_s=10.0, attempt_s=5.0),
+    _row(
+        "cancel_order",
+        Group.ORDERS,
+        Lane.CANCEL,
+        replay=_SAFE,
+        deadline_s=10.0,
+        attempt_s=5.0,
+        passes_open=True,
+    ),
     _row("what_if", Group.PREVIEW, Lane.CONTROL, replay=_NEVER, deadline_s=10.0),
     _row("open_orders", Group.ORDERS, Lane.CONTROL, replay=_SAFE, attempt_s=10.0),
     _row("completed_orders", Group.ORDERS, Lane.CONTROL, replay=_SAFE, attempt_s=10.0),

@@ -135,7 +135,8 @@ class Pipeline:
         Carry one operation out.
 
         Raises:
-            CircuitOpenError: Its group has failed too often lately; not tried.
+            CircuitOpenError: Its group has failed too often lately, and it is not one that is tried
+                all the same; not tried.
             PacingError: The budget leaves no room before the deadline; not tried.
             RequestTimeoutError: It was tried and gave no answer in time.
             IBKRError: Whatever the call itself raised, after the last permitted attempt.
@@ -146,9 +147,12 @@ class Pipeline:
 
         async def attempt() -> T:
             trip.attempt += 1
-            breaker.check()
+            if not op.policy.passes_open:
+                breaker.check()
             trip.paced_s += await self._pacer.admit(op, until=until)
             try:
+                if op.policy.passes_open and breaker.state is not BreakerState.CLOSED:
+                    return await on_the_wire()
                 return await breaker.call(on_the_wire)
             finally:
                 self._pacer.release(op)

@@ -180,6 +180,31 @@ async def test_an_open_circuit_spends_no_budget(rig: Rig) -> None:
     ]
 
 
+async def test_a_cancel_is_tried_whatever_its_circuit_says_and_tells_it_nothing(rig: Rig) -> None:
+    for _ in range(5):
+        with pytest.raises(ConnectionLostError):
+            await rig.run("place_order", Calls(ConnectionLostError()))
+    cancel = Calls("cancelled")
+    assert await rig.run("cancel_order", cancel) == "cancelled"
+    assert cancel.made == 1
+    assert rig.pipeline.breaker_states()["orders"] is BreakerState.OPEN
+    with pytest.raises(CircuitOpenError):
+        await rig.run("place_order", Calls("never"))
+    # nor does one that fails lengthen the time for which it is open
+    with pytest.raises(IBKRError):
+        await rig.run("cancel_order", Calls(*[ConnectionLostError()] * 9), deadline_s=5.0)
+    await rig.clock.advance(30.0)
+    assert await rig.run("place_order", Calls("placed")) == "placed"
+    assert rig.pipeline.breaker_states()["orders"] is BreakerState.CLOSED
+
+
+async def test_a_cancel_counts_while_its_circuit_is_closed(rig: Rig) -> None:
+    for _ in range(5):
+        with pytest.raises(RequestTimeoutError):
+            await rig.run("cancel_order", hang, deadline_s=5.0)
+    assert rig.pipeline.breaker_states()["orders"] is BreakerState.OPEN
+
+
 async def test_circuits_of_other_groups_stay_closed(rig: Rig) -> None:
     for _ in range(5):
         with pytest.raises(ConnectionLostError):
