@@ -41,6 +41,23 @@ async def test_what_is_asked_about_a_silent_order_belongs_to_the_call_that_place
         assert ("open_orders", cid) in asked
 
 
+async def test_each_silent_order_has_its_own_time(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        b.venue.mode = Mode.VOID
+        placing = {}
+        for limit_s in (8, 2, 12):
+            placing[limit_s] = asyncio.ensure_future(b.desk.place(buy(), timeout_s=limit_s))
+            await b.settle()
+        done: list[set[int]] = []
+        for seconds in (1, 1, 5, 1, 3, 1):
+            b.clock.advance(seconds)
+            await b.settle()
+            done.append({limit_s for limit_s, task in placing.items() if task.done()})
+        assert done == [set(), {2}, {2}, {2, 8}, {2, 8}, {2, 8, 12}]
+        ended = await asyncio.gather(*placing.values(), return_exceptions=True)
+        assert [type(error) for error in ended] == [OrderUncertainError] * 3
+
+
 async def test_an_order_that_has_left_memory_has_been_spoken_of(tmp_path: Path) -> None:
     failures: list[dict[str, object]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
