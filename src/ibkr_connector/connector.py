@@ -22,6 +22,7 @@ from collections.abc import (
 )
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
@@ -1332,7 +1333,7 @@ class IBKRConnector:
         runtime = self._running()
         engine = _open(runtime)
         with correlation():
-            return await runtime.portal.call(lambda: do(engine))
+            return await runtime.portal.call(partial(do, engine))
 
     def _follow(self, wish: StreamWish) -> TakePlace:
         return lambda taken: self._call(lambda engine: engine.streaming.open(wish, taken))

@@ -105,31 +105,19 @@ class Portal:
         """
         if self.owns_current_thread:
             return await fn()
-        here = asyncio.get_running_loop()
-        waiting: asyncio.Future[_Outcome[T]] = here.create_future()
-        is_over = False
-
-        def arrive(outcome: _Outcome[T]) -> None:
-            nonlocal is_over
-            is_over = True
-            if not waiting.done():
-                waiting.set_result(outcome)
-
-        def deliver(outcome: _Outcome[T]) -> None:
-            self._send_home(here, partial(arrive, outcome))
-
-        job = _Job(self, fn, deliver)
+        caller: _Caller[T] = _Caller(self, asyncio.get_running_loop())
+        job = _Job(self, fn, caller.deliver)
         self._submit(job)
         try:
-            outcome = await waiting
+            outcome = await caller.waiting
         except asyncio.CancelledError:
             # The outcome may be there already, or have come between the cancellation and now: then
             # the work is over. Each further cancellation is passed on, as it would be in place.
-            while waiting.cancelled() and not is_over:
+            while caller.waiting.cancelled() and not caller.is_over:
                 self._wake(job.cancel)
-                waiting = here.create_future()
+                caller.wait_again()
                 with suppress(asyncio.CancelledError):
-                    await waiting
+                    await caller.waiting
             raise
         return outcome.unwrap()
 
@@ -353,6 +341,29 @@ class _Inbox:
             if calls and loop is not None:
                 self._woken = True
                 loop.call_soon(self._empty)
+
+
+class _Caller(Generic[T]):
+    """One who waits on a loop of his own for the outcome of his work."""
+
+    __slots__ = ("_loop", "_portal", "is_over", "waiting")
+
+    def __init__(self, portal: Portal, loop: asyncio.AbstractEventLoop) -> None:
+        self._portal = portal
+        self._loop = loop
+        self.is_over = False
+        self.waiting: asyncio.Future[_Outcome[T]] = loop.create_future()
+
+    def wait_again(self) -> None:
+        self.waiting = self._loop.create_future()
+
+    def deliver(self, outcome: _Outcome[T]) -> None:
+        self._portal._send_home(self._loop, partial(self._arrive, outcome))
+
+    def _arrive(self, outcome: _Outcome[T]) -> None:
+        self.is_over = True
+        if not self.waiting.done():
+            self.waiting.set_result(outcome)
 
 
 class _Job(Generic[T]):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from ibkr_connector.codes import Scope, lookup
@@ -182,7 +183,7 @@ class Dispatch:
         key, ticket = note.key, note.ticket
         operation = Operation(
             policy=ENDPOINTS["place_order"],
-            call=lambda: self._hand_over(key, ticket),
+            call=partial(self._hand_over, key, ticket),
             deadline_s=waiting.send_s,
         )
         try:

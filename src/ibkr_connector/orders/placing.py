@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from ibkr_connector.errors import (
@@ -118,11 +119,10 @@ class Placing:
             agreed = _NOT_ASKED
             if known is None and self._confirmations.are_wanted(is_exit=is_exit):
                 self._check_trading()
-                first = examined
                 try:
                     agreed = await self.confirm(
-                        [first],
-                        lambda: self._admission.check_risk(first, is_dry=True),
+                        [examined],
+                        partial(self._admission.check_risk, examined, is_dry=True),
                         token=token,
                     )
                     (examined,) = agreed.examined
