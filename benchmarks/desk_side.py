@@ -1,7 +1,7 @@
 """
 One side of the comparison in `desk.py`, as a program of its own; prints JSON.
 
-    python -m benchmarks.desk_side ib_async '{"port": 4002, "folder": "/tmp/x", ...}'
+    python -m benchmarks.desk_side ib_async '{"port": 4002, "folder": "somewhere", ...}'
 """
 
 from __future__ import annotations
