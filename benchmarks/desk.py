@@ -6,11 +6,15 @@ sync before each first byte), its pipeline and the hop between two threads; ib_a
 throttle off and a handler on the trade's event, the cheapest way to wait that it has. Ours gets a
 budget of messages that it never reaches, so that the two are measured and not their manners.
 
-Each side is a program of its own (`desk_side.py`), one after the other, round after round, in the
-order A B and then B A: in one process they would share the interpreter's lock and the collector of
-cycles. Each has a gateway of its own, a process too, which would else tell the one of the other's
-fills, and remember them. Each round gives a ratio, and the median of the ratios counts: the
-machine's speed is on both sides of it.
+Each side is a program of its own (`desk_side.py`): in one process they would share the
+interpreter's lock and the collector of cycles. Each has a gateway of its own, a process too, which
+would else tell the one of the other's fills, and remember them. All of them live from the first
+round to the last and take turns at each figure, A B and then B A, a tenth of a second apart: a
+machine whose speed changes from one second to the next changes it for both. Each round gives a
+ratio, and the median of the ratios counts.
+
+Two hundred in flight are two hundred callers who each place one order after the other; two hundred
+at once are placed in one go, with nothing before them and nothing behind.
 
 That gateway answers as fast as it can, which no real one does: a gateway asks the broker. So the
 two sides place orders one at a time also at a gateway whose broker is `AWAY_S` away.
@@ -23,22 +27,27 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from .desk_side import Task, Told, Work
+from .desk_side import Aside, Task, Work
 from .gateway import HELD_ASK, running
 from .sides import BARE, FLUSH, HOP, OURS, SIDES
 
 __all__ = [
     "ALONE",
+    "EACH",
     "FIGURES",
     "IN_FLIGHT",
     "Comparison",
     "Figure",
+    "Round",
     "compare",
     "judged",
     "report",
@@ -48,13 +57,13 @@ __all__ = [
 ROOT: Final = Path(__file__).parents[1]
 
 IN_FLIGHT: Final = 200
-"""Orders that are placed at once."""
+"""Orders that are under way at the same time."""
+
+EACH: Final = 5
+"""So many orders each of those who keep them in flight places."""
 
 ALONE: Final = 60
 """Orders that are placed one after the other."""
-
-TIMES: Final = 3
-"""So often a side does either in a round."""
 
 SETTLE_S: Final = 3.0
 """What is made behind `ready` is made by then."""
@@ -87,17 +96,21 @@ class Figure:
     What is compared: seconds an order, or orders a second when it `is_rate`.
 
     `target` is the most that the ratio of a latency may be, and the least that of a rate may;
+    `None` for what is told without one. Those of a rate are kept in flight, or come `at_once`;
     `away_s` is how far off the broker is, in seconds there and back.
     """
 
     name: str
     fills: bool
     is_rate: bool
-    target: float
+    target: float | None
+    at_once: bool = False
     away_s: float = 0.0
 
     def is_met(self, ratio: float) -> bool:
-        """Whether the target is reached."""
+        """Whether the target is reached; so it is where there is none."""
+        if self.target is None:
+            return True
         return ratio >= self.target if self.is_rate else ratio <= self.target
 
 
@@ -106,11 +119,16 @@ FIGURES: Final = (
     Figure(name="filled, one at a time", fills=True, is_rate=False, target=1.5),
     Figure(name="acknowledged, 200 in flight", fills=False, is_rate=True, target=0.8),
     Figure(name="filled, 200 in flight", fills=True, is_rate=True, target=0.8),
+    Figure(name="acknowledged, 200 at once", fills=False, is_rate=True, target=None, at_once=True),
+    Figure(name="filled, 200 at once", fills=True, is_rate=True, target=None, at_once=True),
     Figure(
         name="acknowledged, broker 7 ms away", fills=False, is_rate=False, target=1.5, away_s=AWAY_S
     ),
     Figure(name="filled, broker 7 ms away", fills=True, is_rate=False, target=1.5, away_s=AWAY_S),
 )
+
+Round = Mapping[str, Mapping[str, float]]
+"""What was measured in one round, by figure and by side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,40 +162,46 @@ def compare(
     *,
     alone: int = ALONE,
     in_flight: int = IN_FLIGHT,
-    times: int = TIMES,
+    each: int = EACH,
     settle_s: float = SETTLE_S,
 ) -> Comparison:
     """
-    Let each side place orders, round after round.
+    Let the sides place orders, round after round.
 
     Raises:
         RuntimeError: A side ended with an error, or not at all.
     """
 
-    def played(side: str, away_s: float = 0.0) -> Told:
-        with running(away_s=away_s) as port, tempfile.TemporaryDirectory() as folder:
-            work = Work(
-                port=port,
-                folder=folder,
-                messages_per_second=UNPACED,
-                tasks=[_task(figure) for figure in FIGURES if figure.away_s == away_s],
-                rests=str(FAR),
-                alone=alone,
-                in_flight=in_flight,
-                times=times,
-                settle_s=settle_s,
-            )
-            return _played(side, work)
+    def task(figure: Figure) -> Task:
+        return Task(
+            limit=str(HELD_ASK + THROUGH if figure.fills else FAR),
+            fills=figure.fills,
+            callers=in_flight if figure.is_rate else 1,
+            each=1 if figure.at_once else each if figure.is_rate else alone,
+        )
 
-    def one_round(number: int) -> dict[str, Told]:
-        told = {side: played(side) for side in turns(number)}
-        for side in turns(number):
-            if side in (BARE, OURS):
-                far = played(side, AWAY_S).values
-                told[side] = replace(told[side], values={**told[side].values, **far})
-        return told
-
-    return judged([one_round(number) for number in range(rounds)])
+    with ExitStack() as stack:
+        players: dict[tuple[str, float], _Player] = {}
+        for figure in FIGURES:
+            for name in _those_of(figure):
+                if (name, figure.away_s) not in players:
+                    mine = [task(one) for one in FIGURES if _plays(name, figure.away_s, one)]
+                    player = stack.enter_context(_playing(name, figure.away_s, mine, alone))
+                    players[name, figure.away_s] = player
+        time.sleep(settle_s)
+        measured: list[Round] = [
+            {
+                figure.name: {
+                    name: players[name, figure.away_s].does(task(figure))
+                    for name in turns(number)
+                    if name in _those_of(figure)
+                }
+                for figure in FIGURES
+            }
+            for number in range(rounds)
+        ]
+        asides = {name: players[name, 0.0].ends() for name in (BARE, OURS)}
+    return judged(measured, asides)
 
 
 def turns(number: int) -> Sequence[str]:
@@ -185,59 +209,108 @@ def turns(number: int) -> Sequence[str]:
     return SIDES[::-1] if number % 2 else SIDES
 
 
-def _task(figure: Figure) -> Task:
-    limit = HELD_ASK + THROUGH if figure.fills else FAR
-    return Task(name=figure.name, limit=str(limit), fills=figure.fills, is_rate=figure.is_rate)
+def _those_of(figure: Figure) -> Sequence[str]:
+    """Return who takes part: what a hop and a flush cost is looked at one at a time alone."""
+    return (BARE, OURS) if figure.is_rate or figure.away_s else SIDES
 
 
-def _played(side: str, work: Work) -> Told:
-    command = [sys.executable, "-m", "benchmarks.desk_side", side, json.dumps(asdict(work))]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, cwd=ROOT, timeout=_DEADLINE_S, check=True
+def _plays(name: str, away_s: float, figure: Figure) -> bool:
+    return figure.away_s == away_s and name in _those_of(figure)
+
+
+class _Player:
+    """A side that is at work in its own process."""
+
+    def __init__(self, name: str, process: subprocess.Popen[str], stderr: Path) -> None:
+        self._name = name
+        self._process = process
+        self._stderr = stderr
+        self._answer()
+
+    def does(self, task: Task) -> float:
+        """Let it do something, and return what it measured."""
+        assert self._process.stdin is not None
+        print(json.dumps(asdict(task)), file=self._process.stdin, flush=True)
+        return float(self._answer())
+
+    def ends(self) -> Aside:
+        """Return what it has to tell beside, which is its end."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        return Aside(**self._answer())
+
+    def _answer(self) -> Any:
+        assert self._process.stdout is not None
+        is_late = threading.Event()
+
+        def stop() -> None:
+            is_late.set()
+            self._process.kill()
+
+        timer = threading.Timer(_DEADLINE_S, stop)
+        timer.start()
+        try:
+            line = self._process.stdout.readline()
+        finally:
+            timer.cancel()
+        if line:
+            return json.loads(line)
+        ended = self._process.wait()
+        how = f"was not done after {_DEADLINE_S} s" if is_late.is_set() else f"ended with {ended}"
+        raise RuntimeError(f"{self._name} {how}:\n{self._stderr.read_text()}")
+
+
+@contextmanager
+def _playing(name: str, away_s: float, tasks: Sequence[Task], alone: int) -> Iterator[_Player]:
+    """Run a side that is warm, at a gateway of its own."""
+    with running(away_s=away_s) as port, tempfile.TemporaryDirectory() as folder:
+        work = Work(
+            port=port,
+            folder=folder,
+            messages_per_second=UNPACED,
+            warm_up=tuple(tasks),
+            rests=str(FAR),
+            alone=alone,
         )
-    except subprocess.CalledProcessError as error:
-        raise RuntimeError(
-            f"{side} ended with {error.returncode}:\n{error.stderr.decode()}"
-        ) from error
-    except subprocess.TimeoutExpired as error:
-        said = (error.stderr or b"").decode()
-        raise RuntimeError(f"{side} was not done after {error.timeout} s:\n{said}") from error
-    sys.stderr.write(done.stderr.decode())
-    return Told(**json.loads(done.stdout.splitlines()[-1]))
+        stderr = Path(folder) / "stderr.txt"
+        command = [sys.executable, "-m", "benchmarks.desk_side", name, json.dumps(asdict(work))]
+        pipe = subprocess.PIPE
+        with (
+            stderr.open("w") as told,
+            subprocess.Popen(
+                command, stdin=pipe, stdout=pipe, stderr=told, cwd=ROOT, text=True
+            ) as process,
+        ):
+            try:
+                yield _Player(name, process, stderr)
+            finally:
+                process.kill()
 
 
-def judged(rounds: Sequence[Mapping[str, Told]]) -> Comparison:
-    """Return what counts of what the sides told, round by round."""
+def judged(rounds: Sequence[Round], asides: Mapping[str, Aside]) -> Comparison:
+    """Return what counts of what was measured, round by round."""
 
     def median(side: str, name: str) -> float:
-        return statistics.median(told[side].values[name] for told in rounds)
+        return statistics.median(one[name][side] for one in rounds)
 
     def ratios(side: str, name: str) -> list[float]:
-        return [told[side].values[name] / told[BARE].values[name] for told in rounds]
+        return [one[name][side] / one[name][BARE] for one in rounds]
 
-    names = [figure.name for figure in FIGURES]
-    ours = {name: ratios(OURS, name) for name in names}
+    ours = {figure.name: ratios(OURS, figure.name) for figure in FIGURES}
     return Comparison(
-        values={name: (median(BARE, name), median(OURS, name)) for name in names},
+        values={name: (median(BARE, name), median(OURS, name)) for name in ours},
         ratios={name: statistics.median(found) for name, found in ours.items()},
         ranges={name: (min(found), max(found)) for name, found in ours.items()},
-        stages={
-            stage: statistics.median(told[OURS].stages[stage] for told in rounds)
-            for stage in rounds[0][OURS].stages
-        },
-        legs={
-            side: statistics.median(told[side].legs[side] for told in rounds)
-            for side in (BARE, OURS)
-        },
-        loop=rounds[0][OURS].loop,
+        stages=asides[OURS].stages,
+        legs={side: asides[side].legs[side] for side in (BARE, OURS)},
+        loop=asides[OURS].loop,
         floors={
             figure.name: (
                 statistics.median(ratios(HOP, figure.name)),
                 statistics.median(ratios(FLUSH, figure.name)),
             )
             for figure in FIGURES
-            if not figure.is_rate and not figure.away_s
+            if HOP in _those_of(figure)
         },
     )
 
@@ -254,9 +327,10 @@ def report(found: Comparison) -> str:
         lowest, highest = found.ranges[figure.name]
         sign = ">=" if figure.is_rate else "<="
         verdict = "MISSED" if figure.name in missed else "met"
+        target = "" if figure.target is None else f"  {sign} {figure.target:.2f} {verdict}"
         lines.append(
             f"{figure.name:30}{shown[0]}{shown[1]}{found.ratios[figure.name]:>8.2f}"
-            f"{f'{lowest:.2f} to {highest:.2f}':>14}  {sign} {figure.target:.2f} {verdict}"
+            f"{f'{lowest:.2f} to {highest:.2f}':>14}{target}"
         )
     lines += ["", "times bare ib_async, by nothing but what every such connector has"]
     lines += [f"{'':30}{'a hop':>13}{'and a flush':>13}{'connector':>13}"]

@@ -1,7 +1,10 @@
 """
-One side of the comparison in `desk.py`, as a program of its own; prints JSON.
+One side of the comparison in `desk.py`, as a program of its own that is told what to do when.
 
     python -m benchmarks.desk_side ib_async '{"port": 4002, "folder": "somewhere", ...}'
+
+Each line that it reads is a task in JSON, and is answered with what was measured. The first line
+that it says tells that it is warm; at the end of its input it tells what else it has measured.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import logging
 import statistics
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -22,7 +25,7 @@ from typing import Any
 
 from .sides import BARE, OURS, Side, side
 
-__all__ = ["Task", "Told", "Work"]
+__all__ = ["Aside", "Task", "Work"]
 
 WARM = 2
 """So often each task is done before any counts: what is paid once is paid then."""
@@ -31,79 +34,72 @@ WARM = 2
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """
-    One figure to measure: seconds an order, or orders a second when it `is_rate`.
+    What to measure: seconds an order, or orders a second of several callers.
 
     Args:
-        name: Under which the result is told.
         limit: Of the orders.
         fills: Whether they fill, and are waited for until then; else they rest.
-        is_rate: Whether they are placed at once, and not one after the other.
+        callers: So many place orders at the same time, each one after the other.
+        each: So many orders each of them places.
     """
 
-    name: str
     limit: str
     fills: bool
-    is_rate: bool
+    callers: int
+    each: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """
-    What a side is to do.
+    Where a side works, and on what it gets warm.
 
     Args:
         port: Of its gateway.
         folder: For what it writes.
         messages_per_second: The connector's budget.
-        tasks: In this order, `times` times; the median of each counts.
+        warm_up: Done a few times before the side says that it is ready.
         rests: The limit of orders that are looked into: they rest.
-        alone: How many orders are placed one after the other.
-        in_flight: How many are placed at once.
-        settle_s: How long nothing is done before it counts: a client makes some things only
-            seconds behind its connect.
+        alone: How many of those are placed one after the other.
     """
 
     port: int
     folder: str
     messages_per_second: int
-    tasks: Sequence[Task]
+    warm_up: tuple[Task, ...]
     rests: str
     alone: int
-    in_flight: int
-    times: int
-    settle_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Aside:
     """
-    What a side measured.
+    What a side measured beside its tasks.
 
-    `values` are by task; `stages` are the seconds of each stage of an order, of the connector
-    alone; `legs` is the processor time of the gateway's leg under the side's name, of the two that
-    have one; `loop` is the event loop that orders run on.
+    `stages` are the seconds of each stage of an order, of the connector alone; `legs` is the
+    processor time of the gateway's leg under the side's name, of the two that have one; `loop` is
+    the event loop that orders run on.
     """
 
-    values: Mapping[str, float]
     stages: Mapping[str, float]
     legs: Mapping[str, float]
     loop: str
 
 
-async def _measured(name: str, work: Work) -> Told:
+async def _serve(name: str, work: Work) -> None:
     async with _opened(name, work) as one:
-        for _ in range(WARM):
-            for task in work.tasks:
-                await _done(one, task, work)
-        await asyncio.sleep(work.settle_s)
-        found: dict[str, list[float]] = {task.name: [] for task in work.tasks}
-        for _ in range(work.times):
-            for task in work.tasks:
-                found[task.name].append(await _done(one, task, work))
+        for task in work.warm_up * WARM:
+            await _measured(one, task)
+        _say("warm")
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            _say(await _measured(one, Task(**json.loads(line))))
         stages = await _stages(one, work) if name == OURS else {}
     legs = {name: await _leg(name, work)} if name in {BARE, OURS} else {}
-    values = {task: statistics.median(values) for task, values in found.items()}
-    return Told(values=values, stages=stages, legs=legs, loop=one.loop)
+    _say(dataclasses.asdict(Aside(stages=stages, legs=legs, loop=one.loop)))
+
+
+def _say(what: object) -> None:
+    print(json.dumps(what), flush=True)
 
 
 @asynccontextmanager
@@ -117,31 +113,20 @@ async def _opened(name: str, work: Work) -> AsyncIterator[Side]:
         await one.close()
 
 
-async def _done(one: Side, task: Task, work: Work) -> float:
-    if task.is_rate:
-        return await _rate(one, task, work.in_flight)
-    return await _latency(one, task, work.alone)
+async def _measured(one: Side, task: Task) -> float:
+    limit, times = Decimal(task.limit), list[float]()
 
+    async def caller() -> None:
+        for _ in range(task.each):
+            start = time.perf_counter()
+            await one.place(limit, fills=task.fills)
+            times.append(time.perf_counter() - start)
 
-async def _latency(one: Side, task: Task, alone: int) -> float:
-    """Return the median seconds of orders that are placed one after the other."""
-    times, limit = [], Decimal(task.limit)
-    for _ in range(alone):
-        start = time.perf_counter()
-        await one.place(limit, fills=task.fills)
-        times.append(time.perf_counter() - start)
-    await one.clear()
-    return statistics.median(times)
-
-
-async def _rate(one: Side, task: Task, in_flight: int) -> float:
-    """Return how many orders a second come through that are placed at once."""
-    limit = Decimal(task.limit)
     start = time.perf_counter()
-    await asyncio.gather(*(one.place(limit, fills=task.fills) for _ in range(in_flight)))
+    await asyncio.gather(*(caller() for _ in range(task.callers)))
     took = time.perf_counter() - start
     await one.clear()
-    return in_flight / took
+    return statistics.median(times) if task.callers == 1 else len(times) / took
 
 
 async def _stages(one: Side, work: Work) -> dict[str, float]:
@@ -174,11 +159,11 @@ async def _leg(name: str, work: Work) -> float:
 
 
 def main(name: str, wanted: dict[str, Any]) -> None:
-    """Measure, and print what came out."""
+    """Do what is read, and say what came out."""
     # ib_async logs every confirmed cancellation as an error
     logging.getLogger("ib_async").setLevel(logging.CRITICAL)
-    work = Work(**{**wanted, "tasks": [Task(**task) for task in wanted["tasks"]]})
-    print(json.dumps(dataclasses.asdict(asyncio.run(_measured(name, work)))))
+    warm_up = tuple(Task(**task) for task in wanted["warm_up"])
+    asyncio.run(_serve(name, Work(**{**wanted, "warm_up": warm_up})))
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ from .placing import Placing
 from .preview import Previews
 from .price_steps import StepSource, no_steps
 from .reconcile import Reconciliation
-from .references import new_token
+from .references import Tokens
 from .risk import FactSource, LimitSource
 from .settling import Settling
 from .states import State
@@ -111,7 +111,6 @@ class OrdersDesk:
         vouchers: Vouchers | None = None,
         timing: DeskTiming | None = None,
         on_report: Callable[[OrderReport], None] | None = None,
-        token: Callable[[], str] = new_token,
     ) -> None:
         self._gateway = gateway
         self._clock = clock
@@ -149,7 +148,7 @@ class OrdersDesk:
             inquiry=self._inquiry,
             check_trading=self._check_trading,
             jobs=jobs,
-            token=token,
+            token=Tokens(clock),
         )
         self.confirmations = Confirmations(clock)
         self._placing = Placing(

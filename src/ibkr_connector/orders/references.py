@@ -7,16 +7,34 @@ from base64 import b32encode
 from collections.abc import Callable
 from typing import Final
 
+from ibkr_connector.clock import Clock
 from ibkr_connector.model.ids import ClientId
 from ibkr_connector.observe.random_ids import RandomIds
 
-__all__ = ["PREFIX", "new_token", "order_ref"]
+__all__ = ["PREFIX", "Tokens", "order_ref"]
 
 PREFIX: Final = "ibc-"
 """Marks our references among others in TWS."""
 
-new_token: Final = RandomIds(13)
-"""Makes the part of a reference that no other order has."""
+_random: Final = RandomIds(7)
+
+
+class Tokens:
+    """
+    Makes the part of a reference that no other order has: 26 hexadecimal digits.
+
+    The milliseconds of the time of day come first, then what is random, so that references sort by
+    the time at which they were made. The journal has an index of them: what is written together
+    lies together in it, and a commit touches a few of its pages and not one for each order.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def __call__(self) -> str:
+        """Return one that was never given out before."""
+        milliseconds = int(self._clock.utcnow().timestamp() * 1000)
+        return f"{milliseconds:012x}{_random()}"
 
 
 def order_ref(
