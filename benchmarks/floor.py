@@ -23,6 +23,8 @@ import ib_async
 
 from ibkr_connector.loops import loop_factory
 
+from .selling import BELOW, pieces
+
 __all__ = ["Floor", "Rows"]
 
 _ROW: Final = "x" * 1200
@@ -50,6 +52,7 @@ class Floor:
         self.loop = "asyncio" if self._factory is None else "uvloop"
         self._stock = ib_async.Stock("AAPL", "SMART", "USD")
         self._resting: list[ib_async.Trade] = []
+        self._bought = 0
         self._rows = None if path is None else Rows(path)
 
     async def open(self) -> None:
@@ -96,8 +99,8 @@ class Floor:
         await returned
 
     async def clear(self) -> None:
-        """Cancel what rests."""
-        await self._over(self._cancel)
+        """Cancel what rests, and sell what was bought."""
+        await self._over(self._clear)
 
     # --- on the thread --------------------------------------------------------------------------
 
@@ -123,16 +126,24 @@ class Floor:
                 answer()
 
         trade.statusEvent += look
-        if not fills:
+        if fills:
+            self._bought += 1
+        else:
             self._resting.append(trade)
 
-    async def _cancel(self) -> None:
+    async def _clear(self) -> None:
         for trade in self._resting:
             self._ib.cancelOrder(trade.order)
         for trade in self._resting:
             while not trade.isDone():
                 await trade.statusEvent
         self._resting.clear()
+        for quantity in pieces(self._bought):
+            sale = ib_async.LimitOrder("SELL", quantity, float(BELOW))
+            trade = self._ib.placeOrder(self._stock, sale)
+            while not trade.isDone():
+                await trade.statusEvent
+        self._bought = 0
 
     async def _over(self, do: Callable[[], object]) -> None:
         await asyncio.wrap_future(

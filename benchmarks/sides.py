@@ -18,6 +18,7 @@ import ibkr_connector  # loads nothing until a name is asked for
 from ibkr_connector.loops import loop_factory
 
 from .floor import Floor
+from .selling import BELOW, pieces
 
 __all__ = ["BARE", "FLUSH", "HOP", "OURS", "SIDES", "Side", "side"]
 
@@ -31,7 +32,7 @@ SIDES: Final = (BARE, OURS, HOP, FLUSH)
 
 
 class Side(Protocol):
-    """Who places orders, on which event loop; `clear` cancels those that rest."""
+    """Who places orders, on which event loop; `clear` leaves no order and no position behind."""
 
     loop: str
 
@@ -59,6 +60,7 @@ class _Bare:
         self._port = port
         self._stock = ib_async.Stock("AAPL", "SMART", "USD")
         self._resting: list[ib_async.Trade] = []
+        self._bought = 0
 
     async def open(self) -> None:
         self._ib = ib_async.IB()
@@ -70,7 +72,24 @@ class _Bare:
         self._ib.disconnect()
 
     async def place(self, limit: Decimal, *, fills: bool) -> None:
-        order = ib_async.LimitOrder("BUY", 1, float(limit))
+        trade = await self._reached(ib_async.LimitOrder("BUY", 1, float(limit)), fills=fills)
+        if fills:
+            self._bought += 1
+        else:
+            self._resting.append(trade)
+
+    async def clear(self) -> None:
+        for trade in self._resting:
+            self._ib.cancelOrder(trade.order)
+        for trade in self._resting:
+            while not trade.isDone():
+                await trade.statusEvent
+        self._resting.clear()
+        for quantity in pieces(self._bought):
+            await self._reached(ib_async.LimitOrder("SELL", quantity, float(BELOW)), fills=True)
+        self._bought = 0
+
+    async def _reached(self, order: ib_async.Order, *, fills: bool) -> ib_async.Trade:
         wanted = {"Filled"} if fills else {"Submitted", "Filled"}
         reached = asyncio.get_running_loop().create_future()
 
@@ -82,16 +101,7 @@ class _Bare:
         trade.statusEvent += look
         await reached
         trade.statusEvent -= look
-        if not fills:
-            self._resting.append(trade)
-
-    async def clear(self) -> None:
-        for trade in self._resting:
-            self._ib.cancelOrder(trade.order)
-        for trade in self._resting:
-            while not trade.isDone():
-                await trade.statusEvent
-        self._resting.clear()
+        return trade
 
 
 class _Desk:
@@ -107,6 +117,7 @@ class _Desk:
             settings.model_copy(update={"messages_per_second": messages_per_second})
         )
         self._resting: list[int] = []
+        self._bought = 0
 
     async def open(self) -> None:
         await self._ib.connect()
@@ -118,9 +129,16 @@ class _Desk:
     async def place(self, limit: Decimal, *, fills: bool) -> None:
         order = ibkr_connector.limit_order("AAPL", ibkr_connector.Action.BUY, 1, limit_price=limit)
         report = await self._ib.place_order(order, wait="filled" if fills else "submitted")
-        if not fills:
+        if fills:
+            self._bought += 1
+        else:
             self._resting.append(report.order_id)
 
     async def clear(self) -> None:
         await asyncio.gather(*(self._ib.cancel_order(number) for number in self._resting))
         self._resting.clear()
+        selling = ibkr_connector.Action.SELL
+        for quantity in pieces(self._bought):
+            order = ibkr_connector.limit_order("AAPL", selling, quantity, limit_price=BELOW)
+            await self._ib.place_order(order, wait="filled")
+        self._bought = 0

@@ -16,10 +16,11 @@ from benchmarks.bridge import PATHS, Requests
 from benchmarks.bridge import compare as requests
 from benchmarks.bridge import report as requests_report
 from benchmarks.desk import FIGURES as DESK_FIGURES
+from benchmarks.desk import Comparison as DeskComparison
 from benchmarks.desk import Figure as DeskFigure
 from benchmarks.desk import compare, judged, turns
 from benchmarks.desk import report as desk_report
-from benchmarks.desk_side import Told
+from benchmarks.desk_side import Aside
 from benchmarks.floor import Rows
 from benchmarks.history import Bars
 from benchmarks.history import compare as frames
@@ -68,7 +69,7 @@ def test_the_desk_is_compared_with_bare_ib_async_stage_by_stage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IBKR_CONFIG_DIR", str(tmp_path))
-    found = compare(1, alone=2, in_flight=4, times=1, settle_s=0)
+    found = compare(1, alone=2, in_flight=4, each=2, settle_s=0)
     assert found.ratios.keys() == {figure.name for figure in DESK_FIGURES}
     assert all(ratio > 0 for ratio in found.ratios.values())
     assert found.ranges == {name: (ratio, ratio) for name, ratio in found.ratios.items()}
@@ -86,7 +87,7 @@ def test_an_error_of_a_side_ends_the_comparison_and_is_told(
     monkeypatch.setenv("IBKR_CONFIG_DIR", str(tmp_path))
     monkeypatch.setenv("IBKR_KILL_SWITCH", "true")
     with pytest.raises(RuntimeError, match=r"(?s)^connector ended with 1:.*TradingHaltedError"):
-        compare(1, alone=1, in_flight=1, times=1, settle_s=0)
+        compare(1, alone=1, in_flight=1, each=1, settle_s=0)
 
 
 async def test_a_way_leaves_nothing_out_and_keeps_the_order() -> None:
@@ -127,28 +128,31 @@ def test_the_floor_flushes_into_a_file_that_need_not_grow(tmp_path: Path) -> Non
     assert {sizes[0]} == {*sizes}
 
 
-def _round(bare: float, ours: float) -> dict[str, Told]:
-    measured = {BARE: bare, OURS: ours, HOP: 2 * bare, FLUSH: 3 * bare}
-    return {
-        side: Told(
-            values={figure.name: value for figure in DESK_FIGURES},
-            stages={"risk": value},
-            legs={side: value},
-            loop=f"loop of {side}",
-        )
-        for side, value in measured.items()
+def _judged(*rounds: tuple[float, float]) -> DeskComparison:
+    """Judge rounds of so much of bare ib_async and so much of ours, whatever the figure."""
+    asides = {
+        side: Aside(stages={"risk": 7.0}, legs={side: 8.0}, loop=f"loop of {side}")
+        for side in (BARE, OURS)
     }
+    measured = [
+        {
+            figure.name: {BARE: bare, OURS: ours, HOP: 2 * bare, FLUSH: 3 * bare}
+            for figure in DESK_FIGURES
+        }
+        for bare, ours in rounds
+    ]
+    return judged(measured, asides)
 
 
 def test_ratios_are_of_one_round_and_their_median_counts() -> None:
-    found = judged([_round(1, 3), _round(10, 20), _round(4, 16)])
+    found = _judged((1, 3), (10, 20), (4, 16))
     name = DESK_FIGURES[0].name
     assert found.values[name] == (4, 16)
     assert found.ratios[name] == 3
     assert found.ranges[name] == (2, 4)
     assert found.floors[name] == (2, 3)
-    assert found.stages == {"risk": 16}
-    assert found.legs == {BARE: 4, OURS: 16}
+    assert found.stages == {"risk": 7}
+    assert found.legs == {BARE: 8, OURS: 8}
     assert found.loop == "loop of connector"
     assert "2.00 to 4.00" in desk_report(found)
 
@@ -163,7 +167,7 @@ def _one_of_each() -> tuple[DeskFigure, DeskFigure]:
 
 def test_a_target_of_the_desk_that_is_missed_is_shown() -> None:
     latency, rate = (figure.name for figure in _one_of_each())
-    found = judged([_round(1, 1)])
+    found = _judged((1, 1))
     assert found.missed() == ()
     assert "MISSED" not in desk_report(found)
     slow = replace(found, ratios={**found.ratios, latency: 1.51, rate: 0.79})
@@ -174,10 +178,23 @@ def test_a_target_of_the_desk_that_is_missed_is_shown() -> None:
 
 def test_a_latency_is_bounded_from_above_and_a_rate_from_below() -> None:
     latency, rate = _one_of_each()
+    assert latency.target is not None
+    assert rate.target is not None
     assert latency.is_met(latency.target)
     assert not latency.is_met(latency.target + 0.01)
     assert rate.is_met(rate.target)
     assert not rate.is_met(rate.target - 0.01)
+
+
+def test_a_figure_without_a_target_is_told_and_never_missed() -> None:
+    told = [figure for figure in DESK_FIGURES if figure.target is None]
+    assert told
+    worst = _judged((1000, 1))
+    assert {figure.name for figure in told}.isdisjoint(worst.missed())
+    lines = desk_report(worst).splitlines()
+    shown = [line for line in lines if line[:30].strip() in {figure.name for figure in told}]
+    assert len(shown) == len(told)
+    assert all(line.endswith("0.00 to 0.00") for line in shown)
 
 
 def test_requests_are_told_in_answers_a_second() -> None:
