@@ -15,6 +15,7 @@ LOOKED_AT := types docs lint contracts spelling format
 # on sockets wait for much of their time. Whatever folder is in none of them is in `others`.
 component := tests/component
 kills := $(addprefix $(component)/orders/test_,$(addsuffix .py,exactly_once_machine exactly_once_kills \
+  exactly_once_through_the_connector \
   orders_and_kills orders_and_disks))
 cuts := $(addprefix $(component)/orders/test_,$(addsuffix .py,orders_on_the_wire any_order_on_the_wire))
 desk := tests/unit/orders $(component)/orders/test_brackets_on_the_wire.py
