@@ -49,12 +49,12 @@ quick := $(filter-out links storms,$(PARTS))
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo foreign test check format lint types contracts spelling tests parts coverage bench soak docs limits lock clean
+.PHONY: help setup browser database untried demo foreign test check format lint types contracts spelling tests parts coverage bench soak docs limits lock clean
 
 help:  ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
 
-setup: .venv/.ready $(FOREIGNERS) browser  ## build the virtual environments, if they are not up to date
+setup: .venv/.ready $(FOREIGNERS) browser database  ## build the virtual environments, if they are not up to date
 
 # uv fetches and unpacks many at a time; whoever has an index that only pip is told of falls back to pip
 define install
@@ -80,11 +80,25 @@ $(FOREIGN)/%/.ready: requirements/foreign-%.txt .venv/.installer
 	$(call install,$(FOREIGN)/$*/bin/python,$(LOCKED) $<)
 	@touch $@
 
-# the dashboard is tried in Debian's Chromium; where it cannot be had, those tests say so and are skipped
+# The dashboard is tried in Debian's Chromium, the journal on Debian's PostgreSQL. Where one cannot be
+# had, its tests are skipped, and `check` says at its end what was not tried.
+CHROMIUM = $(shell command -v chromium)
+POSTGRES = $(shell command -v initdb || ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null)
+define debian
+{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq \
+  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(1) >/dev/null; }
+endef
+
 browser:
-	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
-	  && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } \
-	  || echo 'no chromium here: install it (apt-get install chromium) to try the dashboard in a browser'
+	@test -n '$(CHROMIUM)' || $(call debian,chromium) || echo 'chromium could not be installed'
+
+# one at a time: apt-get keeps others out
+database: | browser
+	@test -n '$(POSTGRES)' || $(call debian,postgresql) || echo 'postgresql could not be installed'
+
+untried:
+	@test -n '$(CHROMIUM)' || echo 'NOT TRIED, no chromium (apt-get install chromium): the dashboard in a browser'
+	@test -n '$(POSTGRES)' || echo 'NOT TRIED, no PostgreSQL (apt-get install postgresql): journal, accounts and instruments on a server'
 
 demo: .venv/.ready  ## trade against the simulator; GATEWAY=HOST:PORT shows it on a paper gateway
 	$(BIN)/ibkr demo $(if $(GATEWAY),--gateway $(GATEWAY))
@@ -100,6 +114,7 @@ check:  ## every check, in an environment that exists
 	  types docs $(addprefix part-,$(PARTS)) $(filter-out types docs,$(LOOKED_AT))
 	@$(MAKE) --no-print-directory coverage
 	@echo 'every check has passed'
+	@$(MAKE) --no-print-directory untried
 
 format:  ## is the code formatted
 	$(BIN)/ruff format --check src tests tools benchmarks docs/examples
