@@ -160,13 +160,6 @@ def _doubtful_rules(settings: Settings) -> Iterator[Mistake]:
                 remedy=f"shares are written as 0.25 for 25 per cent; did you mean {share / 100}?",
                 keys=(name,),
             )
-    for name in sorted(settings.permissions.model_fields_set):
-        if not name.startswith("denied_") and not getattr(settings.permissions, name):
-            yield _doubt(
-                f"trading_permissions.yaml: {name} is an empty list, which allows all of them",
-                remedy="name those that are allowed; to allow all, leave the line out",
-                keys=(name,),
-            )
     widest = settings.risk.max_order_size
     if settings.max_order_size is not None and settings.max_order_size > widest:
         yield _doubt(

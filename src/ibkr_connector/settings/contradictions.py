@@ -65,8 +65,18 @@ def contrary_limits(limits: RiskSettings) -> Iterator[Mistake]:
 
 
 def contrary_permissions(permissions: PermissionSettings) -> Iterator[Mistake]:
-    """Yield what is allowed and denied at once."""
+    """Yield what is allowed and denied at once, and lists that allow nothing."""
     for subject in _SUBJECTS:
+        if subject in permissions.model_fields_set and not getattr(permissions, subject):
+            # whoever takes the last name off a list does not mean: allow all of them
+            yield Mistake(
+                place=PERMISSIONS_NAME,
+                key=subject,
+                value=None,
+                problem=f"{PERMISSIONS_NAME}: {subject} is an empty list, which allows nothing",
+                remedy="name what is allowed, or leave the line out to allow all",
+                keys=(subject,),
+            )
         both = getattr(permissions, subject) & getattr(permissions, f"denied_{subject}")
         if both:
             named = "an account" if subject == "accounts" else ", ".join(sorted(map(str, both)))

@@ -179,7 +179,7 @@ class RiskSettings(Given):
 
 
 class PermissionSettings(Given):
-    """What may be traded, from `trading_permissions.yaml`; an empty set allows everything."""
+    """What may be traded, from `trading_permissions.yaml`; a list left out allows everything."""
 
     security_types: frozenset[SecurityType] = Field(
         default=frozenset(), description="Security types that may be traded, by IB's names."

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ibkr_connector import IBKRConnector, RiskLimitError, TradingHaltedError
-from ibkr_connector.errors import IBKRError
+from ibkr_connector.errors import ConfigurationError, IBKRError
 from ibkr_connector.gateway import borrowing
 from ibkr_connector.orders.events import OrderEvent, RulesReloaded
 from ibkr_connector.orders.feed import OrderEventStream
@@ -202,6 +202,24 @@ async def until_mended(events: OrderEventStream) -> AsyncIterator[OrderEvent]:
             yield event
             if isinstance(event, RulesReloaded) and not event.problem:
                 return
+
+
+@pytest.mark.parametrize("is_paper", [True, False])
+async def test_a_list_that_is_emptied_allows_nothing_more_than_before(
+    ibkr_gateway: HostedSimulator, make_connector: Make, config: Path, is_paper: bool
+) -> None:
+    limits(config)
+    allowed = config / "trading_permissions.yaml"
+    allowed.write_text("symbols: [MSFT]\n")
+    async with make_connector(ibkr_gateway.port) as ib:
+        allowed.write_text("symbols: []\n")
+        assert "symbols is an empty list" in (await ib.reload_rules()).problem
+        with pytest.raises(RiskLimitError, match="allowed symbol"):
+            await ib.place_order(order())
+    with pytest.raises(ConfigurationError, match="symbols is an empty list") as broken:
+        make_connector(ibkr_gateway.port, paper_trading=is_paper)
+    assert broken.value.hint == "name what is allowed, or leave the line out to allow all"
+    assert at_the_venue(ibkr_gateway) == 0
 
 
 async def test_a_change_of_the_file_is_found_without_being_told(

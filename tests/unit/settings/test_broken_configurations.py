@@ -16,6 +16,7 @@ from ibkr_connector.settings.review import review, review_all
 
 INI, RISK, ALLOWED = "ibkr_config.ini", "risk_config.yaml", "trading_permissions.yaml"
 LIMITS = "max_order_size: 5\n"
+LISTS = ("security_types", "symbols", "order_types", "exchanges", "currencies", "accounts")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -403,6 +404,14 @@ BROKEN: dict[str, Broken] = {
         said=("trading_permissions.yaml: symbols and denied_symbols both name GME",),
         remedy="take it off one of them",
     ),
+    **{
+        f"no {name} at all": Broken(
+            files={ALLOWED: f"{name}: []\n"},
+            said=(f"trading_permissions.yaml: {name} is an empty list, which allows nothing",),
+            remedy="name what is allowed, or leave the line out to allow all",
+        )
+        for name in LISTS
+    },
     # --- files ---
     "key before any section": Broken(
         files={INI: "port = 1\n"}, said=(INI, "line 1 stands before any section"), remedy="[ibkr]"
@@ -681,13 +690,18 @@ def test_a_mark_of_the_encoding_as_notepad_writes_it_is_no_mistake() -> None:
     )
 
 
+def test_a_list_of_what_is_denied_may_be_empty() -> None:
+    Path("config").mkdir()
+    Path("config", ALLOWED).write_text("".join(f"denied_{name}: []\n" for name in LISTS))
+    assert load_settings().permissions.denied_symbols == frozenset()
+
+
 @pytest.mark.parametrize(
     ("files", "said"),
     [
         ({INI: "[ibkr]\nkill_switch = on\n"}, "readonly and kill_switch are both on"),
         ({INI: "[ibkr]\nclient_id_pool = 7, 8\n"}, "client_id_pool names ids"),
         ({INI: "[profile.live]\nclient_id = 3\n"}, "is called live, but the mode is paper"),
-        ({ALLOWED: "accounts: []\n"}, "accounts is an empty list, which allows all of them"),
         ({INI: "[ibkr]\nheartbeat_timeout_s = 90\n"}, "longer than heartbeat_interval_s"),
         ({INI: "[ibkr]\nmessages_per_second = 80\n"}, "100 market data lines allow 50"),
         ({INI: "[ibkr]\nreconnect = no\nreconnect_max_attempts = 3\n"}, "reconnect is false"),

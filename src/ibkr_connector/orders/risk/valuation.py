@@ -111,7 +111,12 @@ def sized(request: OrderRequest, facts: RiskFacts) -> OrderRequest:
 
 
 def unit_value(price: Decimal | None, contract: Contract, rate: Decimal | None) -> Decimal | None:
-    """Return what one unit is worth in the base currency, without its sign."""
+    """
+    Return what one unit is worth in the base currency, without its sign.
+
+    *limit*: a price in hundredths of the currency (pence in London) counts as one in the currency,
+    so values come out too high there, and limits refuse too early.
+    """
     multiplier = multiplier_of(contract)
     if price is None or multiplier is None or rate is None:
         return None
