@@ -19,7 +19,8 @@ __all__ = ["postgres_url"]
 # elsewhere; the proofs of the order path ask for their hundred themselves
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("explore", PATIENT, max_examples=40)
-settings.register_profile("soak", PATIENT, max_examples=2_000)
+# what an hour has found is repeated from its log
+settings.register_profile("soak", PATIENT, max_examples=2_000, print_blob=True)
 # a change is judged by the same examples before and after; the other two look for new ones
 settings.register_profile("default", settings.get_profile("explore"), derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

@@ -7,9 +7,8 @@ kept as it was printed: every step reads as the call that makes it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, TypeVar
 
 from hypothesis import strategies as st
 
@@ -36,11 +35,10 @@ from ibkr_connector.simulator import (
     Truncate,
     Warn,
 )
+from kit.order_kinds import KINDS
 
 __all__ = [
-    "CALL",
     "DEADLY_STORIES",
-    "KINDS",
     "STORIES",
     "Again",
     "Bracket",
@@ -70,165 +68,8 @@ __all__ = [
     "TraderStep",
     "Volley",
     "WorldStep",
+    "weighted",
 ]
-
-# --- what is asked for ----------------------------------------------------------------------------
-
-Terms = Mapping[str, Any]
-
-CALL: Final = "AAPL 20260320 C 100"
-"""An option that can be bought, sold and exercised."""
-
-_KINDS: Final[list[tuple[str, str, Terms, Terms]]] = [
-    ("market", "MKT", {}, {}),
-    ("rests", "LMT", {"limit_price": "90.00"}, {"limit_price": "112.00"}),
-    ("waits", "LMT", {"limit_price": "99.00"}, {"limit_price": "102.00"}),
-    ("crosses", "LMT", {"limit_price": "112.00"}, {"limit_price": "90.00"}),
-    (
-        "ioc",
-        "LMT",
-        {"limit_price": "101.00", "time_in_force": "IOC"},
-        {"limit_price": "100.00", "time_in_force": "IOC"},
-    ),
-    (
-        "fok",
-        "LMT",
-        {"limit_price": "101.00", "time_in_force": "FOK"},
-        {"limit_price": "100.00", "time_in_force": "FOK"},
-    ),
-    ("stop", "STP", {"stop_price": "103.00"}, {"stop_price": "98.00"}),
-    (
-        "stop limit",
-        "STP LMT",
-        {"stop_price": "103.00", "limit_price": "104.00"},
-        {"stop_price": "98.00", "limit_price": "97.00"},
-    ),
-    ("trail", "TRAIL", {"trail_amount": "2.00"}, {"trail_amount": "2.00"}),
-    ("trail percent", "TRAIL", {"trail_percent": "3"}, {"trail_percent": "3"}),
-    (
-        "trail limit",
-        "TRAIL LIMIT",
-        {"trail_amount": "2.00", "limit_offset": "0.50", "stop_price": "103.00"},
-        {"trail_amount": "2.00", "limit_offset": "0.50", "stop_price": "98.00"},
-    ),
-    ("close", "MOC", {}, {}),
-    ("limit on close", "LOC", {"limit_price": "105.00"}, {"limit_price": "95.00"}),
-    ("touched", "MIT", {"stop_price": "98.00"}, {"stop_price": "103.00"}),
-    (
-        "limit touched",
-        "LIT",
-        {"stop_price": "98.00", "limit_price": "99.00"},
-        {"stop_price": "103.00", "limit_price": "102.00"},
-    ),
-    (
-        "relative",
-        "REL",
-        {"offset": "0.05", "limit_price": "104.00"},
-        {"offset": "0.05", "limit_price": "97.00"},
-    ),
-    ("midprice", "MIDPRICE", {"limit_price": "104.00"}, {"limit_price": "97.00"}),
-    (
-        "group cancels",
-        "LMT",
-        {"limit_price": "99.00", "oca_group": "g1", "oca_type": 1},
-        {"limit_price": "102.00", "oca_group": "g1", "oca_type": 1},
-    ),
-    (
-        "group reduces",
-        "LMT",
-        {"limit_price": "99.00", "oca_group": "g3", "oca_type": 3},
-        {"limit_price": "102.00", "oca_group": "g3", "oca_type": 3},
-    ),
-    (
-        "on condition",
-        "LMT",
-        {
-            "limit_price": "112.00",
-            "conditions": [{"kind": "price", "contract": "AAPL", "above": "102.50"}],
-        },
-        {
-            "limit_price": "90.00",
-            "conditions": [{"kind": "price", "contract": "AAPL", "below": "98.50"}],
-        },
-    ),
-    (
-        "group reduces one at a time",
-        "LMT",
-        {"limit_price": "99.00", "oca_group": "g2", "oca_type": 2},
-        {"limit_price": "102.00", "oca_group": "g2", "oca_type": 2},
-    ),
-    (
-        "until a date",
-        "LMT",
-        {
-            "limit_price": "99.00",
-            "time_in_force": "GTD",
-            "good_till": "2026-12-18T21:00:00+00:00",
-        },
-        {
-            "limit_price": "102.00",
-            "time_in_force": "GTD",
-            "good_till": "2026-12-18T21:00:00+00:00",
-        },
-    ),
-    (
-        "at the opening",
-        "LMT",
-        {"limit_price": "105.00", "time_in_force": "OPG"},
-        {"limit_price": "95.00", "time_in_force": "OPG"},
-    ),
-    (
-        "iceberg",
-        "LMT",
-        {"limit_price": "100.00", "display_size": 1},
-        {"limit_price": "101.00", "display_size": 1},
-    ),
-    (
-        "all or none",
-        "LMT",
-        {"limit_price": "101.00", "all_or_none": True},
-        {"limit_price": "100.00", "all_or_none": True},
-    ),
-    (
-        "adaptive",
-        "LMT",
-        {"limit_price": "101.00", "adaptive": "Normal"},
-        {"limit_price": "100.00", "adaptive": "Normal"},
-    ),
-    (
-        "cash",
-        "MKT",
-        {"symbol": "EUR.USD", "cash_quantity": "900"},
-        {"symbol": "EUR.USD", "cash_quantity": "900"},
-    ),
-    (
-        "cash rests",
-        "LMT",
-        {"symbol": "EUR.USD", "cash_quantity": "900", "limit_price": "1.09000"},
-        {"symbol": "EUR.USD", "cash_quantity": "900", "limit_price": "1.11000"},
-    ),
-    ("call", "MKT", {"symbol": CALL}, {"symbol": CALL}),
-    ("pair", "MKT", {"symbol": "4*AAPL - MSFT"}, {"symbol": "4*AAPL - MSFT"}),
-    (
-        "pair rests",
-        "LMT",
-        {"symbol": "4*AAPL - MSFT", "limit_price": "-60.00"},
-        {"symbol": "4*AAPL - MSFT", "limit_price": "60.00"},
-    ),
-    (
-        "later",
-        "LMT",
-        {"limit_price": "112.00", "good_after": "2026-03-04T20:30:00+00:00"},
-        {"limit_price": "90.00", "good_after": "2026-03-04T20:30:00+00:00"},
-    ),
-]
-
-KINDS: Final[Mapping[str, tuple[Terms, Terms]]] = {
-    name: ({"order_type": kind, **buy}, {"order_type": kind, **sell})
-    for name, kind, buy, sell in _KINDS
-}
-"""Every kind of order: how it is bought, and how it is sold, in a market around 100."""
-
 
 # --- what a trader does ---------------------------------------------------------------------------
 
@@ -486,9 +327,18 @@ Step = TraderStep | WorldStep
 # --- stories --------------------------------------------------------------------------------------
 
 
-def _as_one(steps: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Keep a choice from being weighed by its parts, as `one_of` does with what it is given."""
-    return steps.map(lambda step: step)
+_T = TypeVar("_T")
+
+
+def weighted(*choices: tuple[int, st.SearchStrategy[_T]]) -> st.SearchStrategy[_T]:
+    """
+    Choose a strategy by its weight, and draw from it.
+
+    `one_of` has no weights: it looks into a choice for its parts, and leaves out what it has
+    already, so that one that is named five times is as likely as one that is named once.
+    """
+    drawn = st.sampled_from([one for one, (weight, _) in enumerate(choices) for _ in range(weight)])
+    return drawn.flatmap(lambda one: choices[one][1])
 
 
 _WHICH: Final = st.integers(0, 7)
@@ -496,6 +346,7 @@ _PATIENCE: Final = st.sampled_from([None, None, None, 0.05, 0.2, 2.0])
 _LEAVES: Final = st.sampled_from([None, None, None, 1, 3, 8, 20, 60])
 _TIMES: Final = st.integers(1, 3)
 _BITE: Final = st.integers(1, 1200)
+_CODES: Final = [103, 110, 135, 161, 201, 202, 399, 2109, 10147, 10148, 10318, 10349]
 
 _PLACE: Final = st.builds(
     Place,
@@ -508,43 +359,47 @@ _PLACE: Final = st.builds(
     leaves_after=_LEAVES,
 )
 
-_TRADER: Final[st.SearchStrategy[TraderStep]] = st.one_of(
-    st.builds(Pause, st.sampled_from([0.1, 1.0, 6.0])),
-    _PLACE,
-    _PLACE,
-    _PLACE,
-    _PLACE,
-    _PLACE,
-    st.builds(Again, _WHICH),
-    st.builds(
-        Bracket,
-        rests=st.booleans(),
-        buy=st.booleans(),
-        quantity=st.integers(1, 9),
-        leaves_after=_LEAVES,
+_TRADER: Final[st.SearchStrategy[TraderStep]] = weighted(
+    (1, st.builds(Pause, st.sampled_from([0.1, 1.0, 6.0]))),
+    (12, _PLACE),
+    (1, st.builds(Again, _WHICH)),
+    (
+        1,
+        st.builds(
+            Bracket,
+            rests=st.booleans(),
+            buy=st.booleans(),
+            quantity=st.integers(1, 9),
+            leaves_after=_LEAVES,
+        ),
     ),
-    st.builds(
-        Exercise,
-        quantity=st.integers(1, 2),
-        lapse=st.booleans(),
-        wait=st.sampled_from(["submitted", "sent", "filled"]),
-        leaves_after=_LEAVES,
+    (
+        1,
+        st.builds(
+            Exercise,
+            quantity=st.integers(1, 2),
+            lapse=st.booleans(),
+            wait=st.sampled_from(["submitted", "sent", "filled"]),
+            leaves_after=_LEAVES,
+        ),
     ),
-    st.builds(
-        Modify,
-        which=_WHICH,
-        quantity=st.integers(1, 12),
-        price=st.sampled_from([None, "91.00", "100.00", "113.00"]),
-        leaves_after=_LEAVES,
+    (
+        2,
+        st.builds(
+            Modify,
+            which=_WHICH,
+            quantity=st.integers(1, 12),
+            price=st.sampled_from([None, "91.00", "100.00", "113.00"]),
+            leaves_after=_LEAVES,
+        ),
     ),
-    st.builds(Cancel, which=_WHICH, patience_s=_PATIENCE, leaves_after=_LEAVES),
-    st.builds(Cancel, which=_WHICH),
-    st.builds(Settle, _WHICH),
-    st.builds(CancelAll),
-    st.builds(Volley, st.integers(2, 6)),
-    st.builds(Flatten),
-    st.builds(Forget),
-    st.builds(Forget),
+    (1, st.builds(Cancel, which=_WHICH, patience_s=_PATIENCE, leaves_after=_LEAVES)),
+    (1, st.builds(Cancel, which=_WHICH)),
+    (1, st.builds(Settle, _WHICH)),
+    (1, st.builds(CancelAll)),
+    (1, st.builds(Volley, st.integers(2, 6))),
+    (1, st.builds(Flatten)),
+    (2, st.builds(Forget)),
 )
 
 _LOST: Final = st.one_of(
@@ -625,31 +480,37 @@ _WORDS: Final = st.one_of(
     ),
 )
 
-_WORLD: Final[st.SearchStrategy[WorldStep]] = st.one_of(
-    *[st.builds(Happens, _as_one(_BROKEN))] * 3,
-    *[st.builds(Happens, _as_one(_LOST))] * 2,
-    *[st.builds(Happens, _as_one(_LATE))] * 2,
-    *[st.builds(Happens, _as_one(_WORDS))] * 2,
-    st.builds(Lines, reset=st.booleans()),
-    st.builds(Storm, st.integers(2, 4)),
-    st.builds(Market, bid=st.integers(94, 106), size=st.integers(1, 12), unseen=st.booleans()),
-    st.builds(Market, bid=st.integers(94, 106), size=st.integers(1, 12), unseen=st.booleans()),
-    st.builds(Foreign, by_hand=st.booleans(), crosses=st.booleans(), quantity=st.integers(1, 9)),
-    st.builds(
-        Revise,
-        which=_WHICH,
-        quantity=st.sampled_from([None, 0, 1]),
-        price=st.sampled_from([None, 99]),
-        unseen=st.booleans(),
+_WORLD: Final[st.SearchStrategy[WorldStep]] = weighted(
+    (3, st.builds(Happens, _BROKEN)),
+    (2, st.builds(Happens, _LOST)),
+    (2, st.builds(Happens, _LATE)),
+    (2, st.builds(Happens, _WORDS)),
+    (1, st.builds(Lines, reset=st.booleans())),
+    (1, st.builds(Storm, st.integers(2, 4))),
+    (
+        2,
+        st.builds(Market, bid=st.integers(94, 106), size=st.integers(1, 12), unseen=st.booleans()),
     ),
-    st.builds(ByHand, which=_WHICH, quantity=st.sampled_from([None, None, 11])),
-    st.builds(
-        Says,
-        which=_WHICH,
-        code=st.sampled_from([103, 110, 135, 161, 201, 202, 399, 2109, 10147, 10148, 10318, 10349]),
+    (
+        1,
+        st.builds(
+            Foreign, by_hand=st.booleans(), crosses=st.booleans(), quantity=st.integers(1, 9)
+        ),
     ),
-    st.builds(NewGateway, down_s=st.sampled_from([0.0, 0.05])),
-    st.builds(Notice, st.sampled_from([1100, 1101, 1102])),
+    (
+        1,
+        st.builds(
+            Revise,
+            which=_WHICH,
+            quantity=st.sampled_from([None, 0, 1]),
+            price=st.sampled_from([None, 99]),
+            unseen=st.booleans(),
+        ),
+    ),
+    (1, st.builds(ByHand, which=_WHICH, quantity=st.sampled_from([None, None, 11]))),
+    (1, st.builds(Says, which=_WHICH, code=st.sampled_from(_CODES))),
+    (1, st.builds(NewGateway, down_s=st.sampled_from([0.0, 0.05]))),
+    (1, st.builds(Notice, st.sampled_from([1100, 1101, 1102]))),
 )
 
 _OWN: Final[st.SearchStrategy[WorldStep]] = st.one_of(
@@ -657,32 +518,35 @@ _OWN: Final[st.SearchStrategy[WorldStep]] = st.one_of(
 )
 
 STORIES: Final[st.SearchStrategy[list[Step]]] = st.lists(
-    st.one_of(*[_as_one(_TRADER)] * 6, *[_as_one(_WORLD)] * 4, _as_one(_OWN)),
-    min_size=6,
+    weighted((6, _TRADER), (4, _WORLD), (1, _OWN)),
+    min_size=8,
     max_size=30,
 )
 """Anything, in any order; a trader who does a little more than the world does to him."""
 
-_KILLED: Final = st.one_of(
-    st.builds(Killed),
-    st.builds(
-        Killed,
-        on=st.sampled_from(["PlaceOrder", "PlaceOrder", "CancelOrder", "ReqExecutions"]),
-        handled=st.booleans(),
+_KILLED: Final = weighted(
+    (1, st.builds(Killed)),
+    (
+        2,
+        st.builds(
+            Killed,
+            on=st.sampled_from(["PlaceOrder", "PlaceOrder", "CancelOrder", "ReqExecutions"]),
+            handled=st.booleans(),
+        ),
     ),
-    st.builds(
-        Killed, says=st.sampled_from(["OpenOrder", "OrderStatus", "ExecDetails", "OpenOrderEnd"])
+    (
+        2,
+        st.builds(
+            Killed,
+            says=st.sampled_from(["OpenOrder", "OrderStatus", "ExecDetails", "OpenOrderEnd"]),
+        ),
     ),
-    st.builds(Killed, within=_BITE),
-    st.builds(Killed, soon_s=st.sampled_from([0.0, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032])),
+    (2, st.builds(Killed, within=_BITE)),
+    (2, st.builds(Killed, soon_s=st.sampled_from([0.0, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032]))),
 )
 
 DEADLY_STORIES: Final[st.SearchStrategy[list[Step]]] = st.lists(
-    st.one_of(
-        *[_as_one(_KILLED)] * 2,
-        *[_as_one(_TRADER)] * 3,
-        _as_one(_WORLD),
-    ),
+    weighted((2, _KILLED), (5, _TRADER), (2, _WORLD)),
     min_size=8,
     max_size=20,
 )

@@ -21,9 +21,8 @@ from ibkr_connector.settings import Settings
 from ibkr_connector.tuning import journal_place
 from kit.jumpy_clock import JumpyClock
 from kit.leaks import entries
+from kit.order_kinds import CALL, KINDS
 from kit.order_steps import (
-    CALL,
-    KINDS,
     Again,
     Bracket,
     Cancel,
@@ -165,15 +164,16 @@ class Trader:
         return [one for one in self.engine.orders.orders() if one.order_ref.startswith("ibc-")]
 
     async def told(self) -> list[OrderReport]:
-        """Return every order of ours as we tell of it, those that have left memory too."""
+        """Return every order of ours, those that have left memory too, and what others have."""
         orders = self.engine.orders
         await orders._book.journal.append([])
         written = await asyncio.to_thread(read_orders, journal_of(self.folder))
-        return [
+        ours = [
             await orders.look_up(one.report.perm_id or one.report.order_id)
             for one in written
             if one.is_own
         ]
+        return [*ours, *(one for one in orders.orders() if not one.order_ref.startswith("ibc-"))]
 
     def trouble(self) -> list[str]:
         """Return what only a restart would lift."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -11,7 +12,9 @@ from typing import Final
 from ibkr_connector.model.contracts import SecurityType
 from ibkr_connector.model.orders import OrderReport, OrderStatus, SendDisposition
 from ibkr_connector.orders.history import read_orders
-from ibkr_connector.orders.journal import read, verify
+from ibkr_connector.orders.journal import JournalEntry, note_of, read, verify
+from ibkr_connector.orders.notes import Intended, Met, Moved
+from ibkr_connector.orders.states import TRANSITIONS, State
 from ibkr_connector.simulator import GatewaySimulator
 from ibkr_connector.simulator.exchange.records import Execution, Status, VenueOrder
 from ibkr_connector.simulator.wire.requests import ExerciseOptions, PlaceOrder
@@ -34,8 +37,10 @@ _FAITHFUL: Final = {
 def check_end(
     reports: Iterable[OrderReport], there: Mapping[str, VenueOrder], gw: GatewaySimulator
 ) -> None:
-    """After a clean login: everything of ours is as the venue has it, fill by fill."""
-    known = {one.order_ref: one for one in reports}
+    """After a clean login: everything is as the venue has it, what is ours fill by fill."""
+    told = list(reports)
+    _check_strangers([one for one in told if not _is_ours(one)], gw)
+    known = {one.order_ref: one for one in told if _is_ours(one)}
     assert there.keys() <= known.keys(), "the venue has what the trader does not know"
     executed: dict[str, list[Execution]] = {}
     for execution, _ in gw.venue.executions():
@@ -56,6 +61,29 @@ def check_end(
         if one.client_order_id is not None and one.order_ref in there
     )
     assert all(count == 1 for count in keys.values()), f"a key has two orders: {keys}"
+
+
+def _check_strangers(reports: Iterable[OrderReport], gw: GatewaySimulator) -> None:
+    """Of what others have placed nothing that works is unknown, or called dead or more filled."""
+    known: dict[int | None, OrderReport] = {one.perm_id: one for one in reports}
+    filled: defaultdict[int, Decimal] = defaultdict(Decimal)
+    for execution, _ in gw.venue.executions():
+        filled[execution.order.perm_id] += execution.quantity
+    for order in gw.venue.open_orders():
+        if order.order_ref or order.instrument.sec_type == "OPT":
+            continue  # ours, an exercise too
+        report = known.pop(order.perm_id, None)
+        assert report is not None, f"somebody else's order is not known: {order}"
+        seen = _short(report, order)
+        assert report.status in _FAITHFUL[order.status], seen
+        assert report.quantity == order.terms.quantity, seen
+        assert report.filled_quantity == filled[order.perm_id], seen
+    alive = [_short(one) for one in known.values() if one.status in _OPEN]
+    assert not alive, f"called open, and no longer there: {alive}"
+
+
+def _is_ours(report: OrderReport) -> bool:
+    return report.order_ref.startswith("ibc-")
 
 
 def _check_exercises(reports: Iterable[OrderReport], gw: GatewaySimulator) -> None:
@@ -103,21 +131,25 @@ def _check_order(report: OrderReport, order: VenueOrder | None, executed: list[E
 
 
 def check_said(
-    heard: Iterable[OrderReport], there: Mapping[str, VenueOrder], *, lied: bool = False
+    heard: Iterable[OrderReport],
+    there: Mapping[str, VenueOrder],
+    *,
+    lied: Collection[str] = frozenset(),
 ) -> None:
     """
     What was said on the way was true: `filled` that adds up, and no end of what still lives.
 
-    `lied` says that the gateway itself had called a working order dead.
+    `lied` are the references of the orders that the gateway itself may have called dead while they
+    worked.
     """
     for report in heard:
         order = there.get(report.order_ref)
-        if not report.order_ref.startswith("ibc-") or report.terms.exercise is not None:
+        if not _is_ours(report) or report.terms.exercise is not None:
             continue
         if report.status is OrderStatus.FILLED:
             assert order is not None, f"filled, and the venue has never had it: {_short(report)}"
             assert report.filled_quantity >= report.quantity, f"not filled: {_short(report)}"
-        if report.status in _DEAD and order is not None and not lied:
+        if report.status in _DEAD and order is not None and report.order_ref not in lied:
             assert not order.status.is_open, f"called dead, and lives: {_short(report, order)}"
         if report.status is OrderStatus.REJECTED:
             assert report.reason, f"rejected without a reason: {_short(report)}"
@@ -155,12 +187,34 @@ def check_journal(path: Path, there: Mapping[str, VenueOrder], own: Iterable[Ord
     """The chain of the journal holds, and it has every intent, once, and what became of each."""
     entries = read(path)
     assert verify(path) == len(entries)
+    _check_steps(entries)
     intents = Counter(entry.key for entry in entries if entry.kind == "intent")
     assert all(count == 1 for count in intents.values()), f"intended twice: {intents}"
     assert there.keys() <= intents.keys(), "the venue has what the journal does not know"
     written = {one.report.order_ref: one.report for one in read_orders(path) if one.is_own}
-    for report in own:
+    for report in filter(_is_ours, own):
         found = written[report.order_ref]
         same = (report.status, report.filled_quantity, report.quantity, report.commission)
         told = (found.status, found.filled_quantity, found.quantity, found.commission)
         assert told == same, f"told: {_short(report)}; written: {_short(found)}"
+
+
+def _check_steps(entries: Sequence[JournalEntry]) -> None:
+    """Each step goes on from the one before, as the table has it, and says by what and when."""
+    where: dict[str, State] = {}
+    for entry in entries:
+        note = note_of(entry)
+        match note:
+            case Intended():
+                where[note.key] = State.INTENDED
+            case Met():
+                # anew after it was forgotten: an order of somebody else is told by the broker alone
+                where[note.key] = State.ACCEPTED
+        if not isinstance(note, Moved):
+            continue
+        told = f"{entry.seq}: {note}"
+        assert note.cause, f"a step without a cause: {told}"
+        assert note.at.utcoffset() == timedelta(0), f"a step without a time: {told}"
+        assert TRANSITIONS[note.source].get(note.event) is note.target, f"no such step: {told}"
+        assert where[note.key] is note.source, f"not from there: {told}"
+        where[note.key] = note.target

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 
@@ -13,6 +13,7 @@ from ibkr_connector.simulator.exchange.commands import (
     CancelOrder,
     Command,
     CorrectExecution,
+    Halt,
     ModifyOrder,
     SetQuote,
 )
@@ -36,6 +37,9 @@ __all__ = ["APPLE", "World"]
 APPLE: Final = 265598
 MICROSOFT: Final = 272093
 EURO: Final = 12087792
+_FATAL: Final = frozenset({103, 110, 135, 201, 10318})
+"""The codes that prove a new order dead, when they are the first word on it."""
+
 _TEXTS: Final = {1100: "Connectivity lost", 1101: "restored, data lost", 1102: "restored"}
 
 
@@ -46,6 +50,8 @@ class World:
     simulator: GatewaySimulator
     strangers: int = 0
     call: int = 0
+    lied_about: set[str] = field(default_factory=set)
+    """The references of orders of the trader's that were called dead while they worked."""
 
     def open(self) -> None:
         """Hold the markets."""
@@ -91,9 +97,11 @@ class World:
     def clear(self) -> None:
         """Let nothing more go wrong, nothing trade, and give everybody a line that is whole."""
         self.simulator.clear_faults()
-        # or what is left of an order is filled while both sides are compared
+        # or what is left of an order is filled while both sides are compared: by the market, or by
+        # another order of the trader's whose condition has come true
         nothing = Decimal(0)
         for con_id in (APPLE, MICROSOFT, EURO, self.call):
+            self._tell(Halt(con_id=con_id))
             self._tell(
                 SetQuote(con_id=con_id, bid=None, ask=None, bid_size=nothing, ask_size=nothing)
             )
@@ -179,6 +187,8 @@ class World:
         session = self.simulator.gateway.sessions.get(owner.client_id)
         if session is not None:
             session.fail(owner.order_id, code, "said for a test")
+            if code in _FATAL:
+                self.lied_about.add(told[which].order_ref)
             self.simulator.flush()
 
     def _working(self) -> list[VenueOrder]:

@@ -10,21 +10,33 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import ClassVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from component.orders.test_exactly_once_machine import lies
 from ibkr_connector.clock import ScaledClock
 from ibkr_connector.model.orders import OrderReport
-from ibkr_connector.simulator import CutAfter, Fault, GatewaySimulator
+from ibkr_connector.simulator import Cut, CutAfter, Fault, GatewaySimulator
 from ibkr_connector.simulator.faults.fault import Do, End, Said, Scene
 from ibkr_connector.simulator.faults.fault import Step as Deed
 from ibkr_connector.simulator.wire.replies import Reply
 from ibkr_connector.simulator.wire.requests import Request
 from kit.order_mortal import DeadError, MortalTrader
-from kit.order_steps import DEADLY_STORIES, Killed, Step, TraderStep
+from kit.order_steps import (
+    DEADLY_STORIES,
+    Again,
+    Bracket,
+    Cancel,
+    Happens,
+    Killed,
+    Lines,
+    Modify,
+    Place,
+    Revise,
+    Step,
+    TraderStep,
+)
 from kit.order_trader import NOON, journal_of
 from kit.order_truth import check_end, check_journal, check_said, check_wire
 from kit.order_world import World
@@ -56,8 +68,8 @@ class Kill(Fault):
         return []
 
 
-async def play(story: list[Step], folder: Path) -> None:
-    """Let a story happen, and hold all sides against each other."""
+async def play(story: list[Step], folder: Path) -> int:
+    """Let a story happen, and hold all sides against each other; return how many lives it took."""
     async with GatewaySimulator(clock=ScaledClock(NOON)) as simulator:
         world = World(simulator)
         world.open()
@@ -74,9 +86,10 @@ async def play(story: list[Step], folder: Path) -> None:
         there = world.ours()
         check_end(own, there, simulator)
         assert trouble == []
-        check_said(trader.heard, there, lied=any(lies(step) for step in story))
+        check_said(trader.heard, there, lied=world.lied_about)
         check_wire(simulator)
         check_journal(journal_of(folder), there, own)
+        return trader.lives
 
 
 async def end(trader: MortalTrader) -> tuple[Sequence[OrderReport], list[str]]:
@@ -136,15 +149,69 @@ async def strike_with(cut: CutAfter, gw: GatewaySimulator, trader: MortalTrader)
     trader.kill()
 
 
-assert settings.default is not None
+FOUND: dict[str, list[Step]] = {
+    "killed at once after it had placed": [Place(kind="crosses"), Killed(), Again(0)],
+    "killed before its order was taken": [
+        Killed(on="PlaceOrder", handled=False),
+        Place(kind="crosses"),
+        Again(0),
+    ],
+    "killed when its order was taken": [
+        Killed(on="PlaceOrder", handled=True),
+        Place(kind="market"),
+        Again(0),
+    ],
+    "killed before it heard of its order": [
+        Killed(says="OpenOrder"),
+        Place(kind="rests"),
+        Again(0),
+    ],
+    "killed before it heard of its fill": [
+        Killed(says="ExecDetails"),
+        Place(kind="crosses", wait="filled"),
+        Revise(which=0, quantity=1),
+        Again(0),
+    ],
+    "killed in the midst of its order": [Killed(within=300), Place(kind="pair"), Again(0)],
+    "killed while it wrote its order down": [Killed(soon_s=0.001), Bracket(rests=False), Again(0)],
+    "killed while it cancelled": [
+        Place(kind="rests"),
+        Killed(on="CancelOrder", handled=True),
+        Cancel(which=0),
+        Cancel(which=0),
+    ],
+    "killed while it changed": [
+        Place(kind="rests"),
+        Killed(on="PlaceOrder", handled=True),
+        Modify(which=0, quantity=3, price="112.00"),
+        Modify(which=0, quantity=9),
+    ],
+    "killed while it asked what had become of it": [
+        Happens(Cut(on="PlaceOrder", handled=True)),
+        Killed(on="ReqExecutions"),
+        Place(kind="crosses"),
+        Killed(says="OpenOrderEnd"),
+        Lines(),
+        Again(0),
+        Killed(),
+    ],
+}
+"""Stories that have found a fault, or one for a way to die that has found none."""
 
-LIVES_COST: Final = 4
-"""How many stories of a process that lives cost as much as one of a process that is killed."""
+
+@pytest.mark.parametrize("story", FOUND.values(), ids=FOUND)
+async def test_a_process_that_dies_in_such_a_way_places_each_intent_once_or_not_at_all(
+    story: list[Step], tmp_path: Path
+) -> None:
+    assert await play(story, tmp_path) >= 2
+
+
+assert settings.default is not None
 
 
 @pytest.mark.timeout(0)
 @settings(
-    max_examples=max(100, settings.default.max_examples) // LIVES_COST,
+    max_examples=max(100, settings.default.max_examples),
     suppress_health_check=[HealthCheck.too_slow],
 )
 @given(DEADLY_STORIES)

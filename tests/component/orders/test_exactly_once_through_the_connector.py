@@ -29,7 +29,8 @@ from ibkr_connector.errors import IBKRError
 from ibkr_connector.model.orders import OrderReport, OrderStatus
 from ibkr_connector.simulator import Cut, CutAfter, Drop, GatewaySimulator
 from ibkr_connector.tuning import journal_place
-from kit.order_steps import KINDS, Happens, Lines, Market, Storm, WorldStep
+from kit.order_kinds import KINDS
+from kit.order_steps import Happens, Lines, Market, Storm, WorldStep
 from kit.order_trader import NOON
 from kit.order_truth import check_end, check_journal, check_wire
 from kit.order_world import World
