@@ -43,11 +43,12 @@ from .market.stream import BarStream, DepthStream, QuoteStream, TakePlace, Trade
 from .market.streaming import StreamWish
 from .metering import Metering
 from .model.contracts import Contract
-from .model.orders import AnyOrder, OrderReport, OrderStatus
+from .model.orders import CLOSED, AnyOrder, OrderReport, OrderStatus
 from .model.status import BreakerState, ConnectionState, ConnectionStatus, TradingMode
 from .observe.correlation import correlation
 from .orders.confirming import confirmer
 from .orders.feed import OrderEventStream
+from .orders.how_far import nothing_sent
 from .orders.kill_control import KillControl
 from .orders.listing import OrderBook
 from .runtime import Runtime
@@ -792,7 +793,8 @@ class IBKRConnector:
                 needs (`limit_price`, `stop_price`).
                 `client_order_id` makes the call idempotent: the same id is the same order.
             wait: `submitted`; `sent` returns when the bytes have left the socket, `filled` when
-                the order is closed: filled, or cancelled on the way.
+                the order is closed: filled, or cancelled on the way; executions that are late are
+                given a few seconds, and `unbacked_quantity` says what is missing then.
             timeout_s: How long to wait for that; the setting's value when not given.
             token: Of a preview of exactly this order; needed where `require_preview` is set.
 
@@ -811,7 +813,7 @@ class IBKRConnector:
 
         Source: `placeOrder` (3). Replay: never by us; by you with a `client_order_id`.
         """
-        return await self._call(
+        return await self._order(
             lambda engine: engine.hold(
                 lambda desk: desk.place(order, wait=wait, timeout_s=timeout_s, token=token)
             )
@@ -871,7 +873,7 @@ class IBKRConnector:
 
         Source: `placeOrder` (3) with its what-if flag. Replay: safe. Cost: 1 message.
         """
-        return await self._call(
+        return await self._order(
             lambda engine: engine.orders.preview(order, by=by, timeout_s=timeout_s)
         )
 
@@ -890,7 +892,7 @@ class IBKRConnector:
 
         Source: `placeOrder` (3) with its what-if flag. Replay: safe. Cost: 1 message.
         """
-        return await self._call(
+        return await self._order(
             lambda engine: engine.orders.previews.bracket(bracket, by=by, timeout_s=timeout_s)
         )
 
@@ -911,7 +913,7 @@ class IBKRConnector:
 
         Source: our ledger and rules. Replay: safe. Cost: a quote at most.
         """
-        return await self._call(
+        return await self._order(
             lambda engine: engine.orders.preview_change(order_id, changes, by=by)
         )
 
@@ -977,7 +979,7 @@ class IBKRConnector:
 
         Source: `placeOrder` (3). Replay: never by us. Cost: 3 messages in one write.
         """
-        return await self._call(
+        return await self._order(
             lambda engine: engine.hold(
                 lambda desk: desk.place_bracket(
                     bracket, wait=wait, timeout_s=timeout_s, token=token
@@ -1014,7 +1016,7 @@ class IBKRConnector:
 
         Source: `placeOrder` (3) with the same id. Replay: safe. Cost: 1 message.
         """
-        return await self._call(
+        return await self._order(
             lambda engine: engine.orders.modify(order_id, changes, timeout_s=timeout_s, token=token)
         )
 
@@ -1030,7 +1032,7 @@ class IBKRConnector:
 
         Source: `cancelOrder` (4). Replay: safe.
         """
-        return await self._call(lambda engine: engine.orders.cancel(order_id, timeout_s=timeout_s))
+        return await self._order(lambda engine: engine.orders.cancel(order_id, timeout_s=timeout_s))
 
     async def settle_order(self, order_id: int, *, why: str) -> OrderReport:
         """
@@ -1042,7 +1044,7 @@ class IBKRConnector:
             OrderStateError: It is not uncertain, the broker lists it, it may be on its way, or it
                 is of a bracket that has arrived in part and is being cancelled.
         """
-        return await self._call(lambda engine: engine.orders.settling.settle(order_id, why=why))
+        return await self._order(lambda engine: engine.orders.settling.settle(order_id, why=why))
 
     async def cancel_all(self) -> ClosingReport:
         """
@@ -1052,12 +1054,11 @@ class IBKRConnector:
             The orders as they stand now (`cancelled`), and what could not be done (`problems`).
 
         Raises:
-            ReadOnlyError: The connector is read-only.
-            NotConnectedError: Nothing was sent.
+            ReadOnlyError, NotConnectedError: Nothing was sent.
 
         Source: `cancelOrder` (4). Replay: safe. Cost: 1 message for each order.
         """
-        return await self._call(lambda engine: engine.closing.cancel_all())
+        return await self._order(lambda engine: engine.closing.cancel_all())
 
     async def close_position(
         self,
@@ -1081,12 +1082,11 @@ class IBKRConnector:
 
         Raises:
             OrderStateError: An order on the contract could not be cancelled; nothing was closed.
-            OrderValidationError, ContractError: Nothing was sent.
-            ReadOnlyError, NotConnectedError: Nothing was sent.
+            OrderValidationError, ContractError, ReadOnlyError, NotConnectedError: Nothing was sent.
 
         Source: `cancelOrder` (4), `reqPositions` (61), `placeOrder` (3). Replay: safe to repeat.
         """
-        return await self._call(
+        return await self._order(
             lambda engine: engine.closing.close_position(contract, account=account, order=order)
         )
 
@@ -1103,7 +1103,7 @@ class IBKRConnector:
 
         Source: `cancelOrder` (4), `reqPositions` (61), `placeOrder` (3). Replay: safe to repeat.
         """
-        return await self._call(lambda engine: engine.closing.flatten(account=account))
+        return await self._order(lambda engine: engine.closing.flatten(account=account))
 
     async def get_order_status(self, order_id: int) -> OrderReport:
         """
@@ -1114,7 +1114,7 @@ class IBKRConnector:
 
         Source: our ledger, kept by events. Cost: none.
         """
-        return await self._call(lambda engine: engine.orders.look_up(order_id))
+        return await self._order(lambda engine: engine.orders.look_up(order_id))
 
     async def wait_for_status(
         self, order_id: int, statuses: Collection[OrderStatus], *, timeout_s: float | None = None
@@ -1127,7 +1127,7 @@ class IBKRConnector:
             RequestTimeoutError: Not within `timeout_s`.
         """
         wanted = frozenset(statuses)
-        return await self._call(
+        return await self._order(
             lambda engine: engine.orders.wait_for(
                 order_id, lambda report: report.status in wanted, timeout_s=timeout_s
             )
@@ -1135,17 +1135,13 @@ class IBKRConnector:
 
     async def wait_for_fill(self, order_id: int, *, timeout_s: float | None = None) -> OrderReport:
         """
-        Wait until an order is filled, or closed without being filled, and return its report.
+        Wait until an order is closed, filled or not, and return its report as `place_order` does.
 
         Raises:
             OrderNotFoundError: No such order.
             RequestTimeoutError: Still open after `timeout_s`.
         """
-        return await self._call(
-            lambda engine: engine.orders.wait_for(
-                order_id, lambda report: report.is_closed, timeout_s=timeout_s
-            )
-        )
+        return await self.wait_for_status(order_id, CLOSED, timeout_s=timeout_s)
 
     # --- rules ----------------------------------------------------------------------------------
 
@@ -1247,7 +1243,7 @@ class IBKRConnector:
 
         Source: our journal. Cost: none.
         """
-        return await self._call(lambda engine: engine.orders.history(order_id))
+        return await self._order(lambda engine: engine.orders.history(order_id))
 
     def stream_order_events(self, *, buffer: int = 1024) -> OrderEventStream:
         """
@@ -1334,6 +1330,10 @@ class IBKRConnector:
         engine = _open(runtime)
         with correlation():
             return await runtime.portal.call(partial(do, engine))
+
+    async def _order(self, do: Callable[[Engine], Awaitable[T]]) -> T:
+        with nothing_sent():
+            return await self._call(do)
 
     def _follow(self, wish: StreamWish) -> TakePlace:
         return lambda taken: self._call(lambda engine: engine.streaming.open(wish, taken))

@@ -98,7 +98,9 @@ class IBKRError(Exception):
         hint: What the user can do about it; the class's own hint when not given.
         replay_safe: Whether the same call may be made again without doing something twice.
         retry_after_s: Seconds after which another attempt makes sense.
-        disposition: For order calls: whether bytes of the order can have left the process.
+        disposition: For order calls: how far the bytes got of what the call was to send (an order,
+            a change, a cancellation), or of the order that it waits for. Every error of such a call
+            says it.
     """
 
     replay_safe: bool | None = None

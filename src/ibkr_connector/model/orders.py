@@ -33,6 +33,7 @@ from .terms import (
 )
 
 __all__ = [
+    "CLOSED",
     "Action",
     "AdaptivePriority",
     "AnyOrder",
@@ -313,6 +314,10 @@ class OrderReport(Record):
 
     The `quantity` of an order for an amount of cash is 0 until the broker calls it filled, and then
     what it came to; until then its `remaining_quantity` is reckoned.
+
+    The broker may say "filled" before it tells the executions. `unbacked_quantity` is how much of
+    `filled_quantity` none of the `fills` shows yet; it is 0 when they add up. The broker is asked
+    for what is missing.
     """
 
     order_id: OrderId
@@ -340,6 +345,7 @@ class OrderReport(Record):
     transitions: tuple[Transition, ...] = ()
     outside_regular_hours: bool = False
     terms: OrderTerms = NO_TERMS
+    unbacked_quantity: Decimal = Decimal(0)
 
     @property
     def symbol(self) -> str:
@@ -359,10 +365,11 @@ class OrderReport(Record):
     @property
     def is_closed(self) -> bool:
         """Whether nothing more is expected to happen to the order."""
-        return self.status in _CLOSED
+        return self.status in CLOSED
 
 
-_CLOSED = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.REJECTED})
+CLOSED: Final = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.REJECTED})
+"""Nothing more is expected to happen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

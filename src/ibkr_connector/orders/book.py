@@ -24,13 +24,19 @@ from .notes import Note
 from .retention import Retention
 from .states import Event, State
 
-__all__ = ["Book"]
+__all__ = ["MOMENT_S", "Book"]
+
+MOMENT_S: Final = 5.0
 
 Condition = Callable[[OrderEntry], bool]
 
 
 class Book:
-    """A ledger with its journal and its waiters; lives on one loop."""
+    """
+    A ledger with its journal and its waiters; lives on one loop.
+
+    `moment_s` is how long a wait goes on for executions of an order that is over.
+    """
 
     def __init__(
         self,
@@ -38,6 +44,7 @@ class Book:
         journal: Journal,
         clock: Clock,
         on_report: Callable[[OrderReport], None] | None = None,
+        moment_s: float = MOMENT_S,
     ) -> None:
         self.ledger: Final = Ledger()
         self.journal: Final = journal
@@ -47,6 +54,8 @@ class Book:
         self.watchers: Final = self.feed.watchers
         self._timers = Timers(clock)
         self._on_report = on_report
+        self._moment_s = moment_s
+        self._is_closed = False
         self._waiting: dict[str, list[tuple[Condition, asyncio.Future[None]]]] = {}
 
     async def open(self) -> None:
@@ -134,6 +143,37 @@ class Book:
         await self._woken((key,), condition, timeout_s)
         return self.ledger.get(key)
 
+    async def until_told(
+        self, key: str, condition: Condition, *, timeout_s: float | None = None
+    ) -> OrderEntry:
+        """
+        Wait as `until` does, and a moment more for the executions of an order that is over.
+
+        The broker's word that it is filled may come first. What has not come in that moment, or by
+        the deadline, is missing in the entry, which says so.
+
+        Raises:
+            TimeoutError: It did not meet the condition within `timeout_s`.
+        """
+        ends_at = None if timeout_s is None else self.clock.monotonic() + timeout_s
+        entry = await self.until(key, condition, timeout_s=timeout_s)
+        while entry.lags and not self._is_closed:
+            left_s = self._left(ends_at)
+            moment_s = self._moment_s if left_s is None else min(self._moment_s, left_s)
+            try:
+                await self.until(key, self._is_told, timeout_s=moment_s)
+            except TimeoutError:
+                return self.ledger.get(key)
+            # an execution that was corrected may have taken back what was waited for
+            entry = await self.until(key, condition, timeout_s=self._left(ends_at))
+        return entry
+
+    def _is_told(self, entry: OrderEntry) -> bool:
+        return not entry.lags or self._is_closed
+
+    def _left(self, ends_at: float | None) -> float | None:
+        return None if ends_at is None else max(ends_at - self.clock.monotonic(), 0.0)
+
     async def until_any(
         self, keys: Sequence[str], condition: Callable[[], bool], *, timeout_s: float
     ) -> None:
@@ -156,16 +196,21 @@ class Book:
         """
         Wait until the order's report meets the condition, and return it.
 
+        Of an order that is over its executions are waited for as well, as by `until_told`.
+
         Raises:
             RequestTimeoutError: It did not within `timeout_s`.
         """
         try:
-            entry = await self.until(key, lambda now: condition(now.report()), timeout_s=timeout_s)
+            entry = await self.until_told(
+                key, lambda now: condition(now.report()), timeout_s=timeout_s
+            )
         except TimeoutError as error:
             entry = self.ledger.get(key)
             raise RequestTimeoutError(
                 f"order {entry.order_id} is still {entry.status} after {timeout_s} s",
                 request_id=entry.order_id,
+                disposition=entry.disposition,
             ) from error
         return entry.report()
 
@@ -208,6 +253,8 @@ class Book:
 
     async def aclose(self) -> None:
         """End the timers and the streams of events."""
+        self._is_closed = True
+        self.wake_all()
         self.feed.close()
         await self._timers.aclose()
 

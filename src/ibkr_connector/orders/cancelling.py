@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ibkr_connector.errors import IBKRError, OrderStateError
 from ibkr_connector.gateway.port import OrderFault, OrderGateway
-from ibkr_connector.model.orders import OrderReport
+from ibkr_connector.model.orders import OrderReport, SendDisposition
 from ibkr_connector.resilience.operation import ENDPOINTS, Operation
 from ibkr_connector.resilience.pipeline import Pipeline
 
@@ -17,6 +17,7 @@ from .admission import Admission
 from .book import Book
 from .dispatch import Dispatch, uncertainty
 from .entry import OrderEntry
+from .how_far import how_far
 from .inquiry import Inquiry
 from .states import Event
 
@@ -74,25 +75,31 @@ class Cancelling:
         """Ask the broker for it and tell how it ended."""
         key = entry.key
         limit_s = self._timeout_s if timeout_s is None else timeout_s
-        session = self._inquiry.session
+        session, is_handed = self._inquiry.session, False
         self._refusals.pop(key, None)
 
         async def send() -> None:
+            nonlocal is_handed
             # not before: what was never sent was not asked for, and explains no later word
             self._gateway.check_open()
             self._book.move(key, Event.ASK_CANCEL, cause="cancel")
+            is_handed = True
             await self._gateway.send_cancel(entry.order_id)
 
-        await self._pipeline.run(
-            Operation(policy=ENDPOINTS["cancel_order"], call=send, deadline_s=limit_s)
-        )
+        try:
+            await self._pipeline.run(
+                Operation(policy=ENDPOINTS["cancel_order"], call=send, deadline_s=limit_s)
+            )
+        except IBKRError as error:
+            error.disposition = error.disposition or how_far(is_handed=is_handed)
+            raise
 
         def settled(now: OrderEntry) -> bool:
             refused = key in self._refusals and not self._inquiry.is_undecided(key)
             return not now.is_open or refused or self._inquiry.session != session
 
         try:
-            entry = await self._book.until(key, settled, timeout_s=limit_s)
+            entry = await self._book.until_told(key, settled, timeout_s=limit_s)
         except TimeoutError:
             entry = await self._look_at(key)
         return self._answer(entry, lost=self._inquiry.session != session)
@@ -109,6 +116,7 @@ class Cancelling:
                 f"{refusal.text}",
                 code=refusal.code,
                 request_id=entry.order_id,
+                disposition=SendDisposition.SENT,
             )
         raise OrderStateError(
             f"the cancellation of order {entry.order_id} is not confirmed yet, "
@@ -116,6 +124,7 @@ class Cancelling:
             request_id=entry.order_id,
             hint="wait, or ask again; outside trading hours it can take until the opening",
             replay_safe=True,
+            disposition=SendDisposition.SENT,
         )
 
     async def _look_at(self, key: str) -> OrderEntry:

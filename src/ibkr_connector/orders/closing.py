@@ -22,13 +22,14 @@ from ibkr_connector.errors import (
     IBKRError,
     NotConnectedError,
     OrderStateError,
+    OrderUncertainError,
     OrderValidationError,
     ReadOnlyError,
     RequestTimeoutError,
 )
 from ibkr_connector.model.account import Position
 from ibkr_connector.model.contracts import Action, Contract, ContractDetails, SecurityType
-from ibkr_connector.model.orders import OrderReport, OrderStatus
+from ibkr_connector.model.orders import OrderReport, OrderStatus, SendDisposition
 from ibkr_connector.model.record import Record
 
 from .desk import OrdersDesk
@@ -48,12 +49,14 @@ class ClosingReport(Record):
 
     `cancelled` and `closed` are the orders that were cancelled, and those that close positions, as
     they stand now: one that was filled before its cancellation says so. `problems` says what could
-    not be done, and why.
+    not be done, and why. `uncertain` are the ids of orders among them of which nobody knows yet
+    what became: they are not to be placed again.
     """
 
     cancelled: tuple[OrderReport, ...] = ()
     closed: tuple[OrderReport, ...] = ()
     problems: tuple[str, ...] = ()
+    uncertain: tuple[int, ...] = ()
 
     @property
     def is_done(self) -> bool:
@@ -148,6 +151,7 @@ class Closing:
             raise OrderStateError(
                 f"nothing was closed, because orders are still alive: {'; '.join(report.problems)}",
                 hint="ask again, or cancel them in TWS first",
+                disposition=SendDisposition.UNSENT,
             )
         rows = [
             row
@@ -155,14 +159,23 @@ class Closing:
             if row.quantity and concerns(row.contract) and account in (None, row.account)
         ]
         closed, problems = [], []
+        uncertain: list[int] = []
         for row in rows:
             try:
                 closed.append(await self._close_row(row, order))
-            except (ReadOnlyError, NotConnectedError):
+            except (ReadOnlyError, NotConnectedError) as error:
+                if closed:
+                    error.disposition = SendDisposition.SENT
                 raise
             except IBKRError as error:
                 problems.append(f"{row.contract.symbol} is not closed: {error}")
-        return replace(report, closed=tuple(closed), problems=tuple(problems))
+                uncertain += _unknown(error)
+        return replace(
+            report,
+            closed=tuple(closed),
+            problems=tuple(problems),
+            uncertain=tuple(uncertain),
+        )
 
     async def _close_row(self, row: Position, order: Mapping[str, Any] | None) -> OrderReport:
         details = await self._resolve(_tradable(row.contract))
@@ -185,7 +198,11 @@ class Closing:
             )
         except RequestTimeoutError:
             return self._desk.report(report.order_id)
-        await self._see_it_gone(row)
+        try:
+            await self._see_it_gone(row)
+        except IBKRError as error:
+            error.disposition = SendDisposition.SENT
+            raise
         return report
 
     async def _see_it_gone(self, before: Position) -> None:
@@ -204,6 +221,7 @@ class Closing:
             *(self._desk.cancel(one.order_id) for one in reports), return_exceptions=True
         )
         cancelled, problems = [], []
+        uncertain: list[int] = []
         for one, result in zip(reports, ended, strict=True):
             if isinstance(result, OrderReport):
                 cancelled.append(result)
@@ -215,7 +233,10 @@ class Closing:
             # one that the broker no longer lists holds nothing up: it works no more
             if not self._desk.settling.is_lost(one.order_id):
                 problems.append(f"order {one.order_id} is not cancelled: {result}")
-        return ClosingReport(cancelled=tuple(cancelled), problems=tuple(problems))
+                uncertain += _unknown(result)
+        return ClosingReport(
+            cancelled=tuple(cancelled), problems=tuple(problems), uncertain=tuple(uncertain)
+        )
 
 
 def _check_order(order: Mapping[str, Any] | None) -> None:
@@ -223,6 +244,10 @@ def _check_order(order: Mapping[str, Any] | None) -> None:
     faults = [f"{key} follows from the position; leave it out" for key in given]
     if faults:
         raise OrderValidationError("; ".join(faults))
+
+
+def _unknown(error: IBKRError) -> Sequence[int]:
+    return [error.order_id] if isinstance(error, OrderUncertainError) else []
 
 
 def _tradable(contract: Contract) -> Contract:

@@ -113,11 +113,12 @@ class OrdersDesk:
         on_report: Callable[[OrderReport], None] | None = None,
     ) -> None:
         self._gateway = gateway
-        self._clock = clock
         timing = timing or DeskTiming()
         vouchers = vouchers or Vouchers(clock=clock)
         journal.on_failure = self._journal_failed
-        self._book = Book(journal=journal, clock=clock, on_report=on_report)
+        self._book = Book(
+            journal=journal, clock=clock, on_report=on_report, moment_s=timing.moment_s
+        )
         self._ledger = self._book.ledger
         self._keep_closed_s = timing.keep_closed_s
         self._finder = Finder(self._book, gateway)

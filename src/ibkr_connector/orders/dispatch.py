@@ -345,6 +345,8 @@ class Dispatch:
         """
         Wait until nothing more will happen to an order that the broker has.
 
+        Executions that are still to come are given a moment; the report says what is missing.
+
         Raises:
             OrderRejectedError: The broker ended it so.
             RequestTimeoutError: It is still open, and goes on; carries its report.
@@ -353,7 +355,7 @@ class Dispatch:
         """
         left_s = max(ends_at - self._book.clock.monotonic(), 0.0)
         try:
-            entry = await self._book.until(key, self._is_over, timeout_s=left_s)
+            entry = await self._book.until_told(key, self._is_over, timeout_s=left_s)
         except TimeoutError as error:
             entry = self._ledger.get(key)
             if entry.is_awaiting:

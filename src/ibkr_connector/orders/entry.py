@@ -158,6 +158,18 @@ class OrderEntry(NamedTuple):
         return executed if self.corrected else max(executed, self.stated_filled or ZERO)
 
     @property
+    def unbacked(self) -> Decimal:
+        """How much is filled by the broker's count alone; an exercise never has executions."""
+        if self.stated_filled is None or self.corrected or self.terms.exercise is not None:
+            return ZERO
+        return max(self.stated_filled - self.executed, ZERO)
+
+    @property
+    def lags(self) -> bool:
+        """Whether it is over, and executions of what was filled are still to come."""
+        return self.state in CLOSED and self.unbacked > 0
+
+    @property
     def counted(self) -> Decimal | None:
         """How much was filled by the count that executions carry; `None` without one."""
         counts = [fill.cumulative_quantity or ZERO for fill in self._counted(self.fills)]
@@ -250,6 +262,7 @@ class OrderEntry(NamedTuple):
             limit_price=self.limit_price,
             stop_price=self.stop_price,
             filled_quantity=filled,
+            unbacked_quantity=ZERO if is_fresh else self.unbacked,
             remaining_quantity=max(self.quantity, ZERO) if is_fresh else self._remaining(filled),
             avg_fill_price=None if is_fresh else self._average(filled),
             commission=None if is_fresh else self.commission,

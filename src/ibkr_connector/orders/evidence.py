@@ -116,7 +116,8 @@ def see_completed(ledger: Ledger, order: CompletedOrder, *, at: datetime) -> See
         quantity = (entry.quantity or had or None) if order.status == "Filled" else None
     elif order.status == "Filled" and not entry.corrected:
         # all of it is what the last execution brought it to, whatever its size was changed to
-        stated = stated or entry.counted or quantity or entry.quantity
+        told = max(entry.counted or ZERO, entry.stated_filled or ZERO)
+        stated = stated or told or quantity or entry.quantity
         quantity = stated
     entry = scribe.learn(perm_id=order.perm_id, quantity=quantity, stated_filled=stated)
     event = COMPLETED_WORDS.get(order.status)

@@ -6,6 +6,7 @@ from ibkr_connector.errors import IBKRError, OrderNotFoundError
 from ibkr_connector.gateway.port import Execution, OrderGateway
 from ibkr_connector.model.advisor import is_advisors_own
 from ibkr_connector.model.ids import OrderId, PermId
+from ibkr_connector.model.orders import SendDisposition
 
 from .book import Book
 from .entry import OrderEntry
@@ -38,7 +39,11 @@ class Finder:
             found = [e for e in self._ledger if e.is_own and e.order_id == order_id]
             entry = found[0] if len(found) == 1 else None
         if entry is None:
-            raise OrderNotFoundError(f"no order {order_id} is known", request_id=order_id)
+            raise OrderNotFoundError(
+                f"no order {order_id} is known",
+                request_id=order_id,
+                disposition=SendDisposition.UNSENT,
+            )
         return entry
 
     def is_block(self, execution: Execution) -> bool:

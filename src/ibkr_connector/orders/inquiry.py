@@ -2,7 +2,8 @@
 Asking the broker what it knows, and settling with that what was uncertain.
 
 Owns: when the broker is asked (a verdict window after a hint, repeatedly while anything of ours is
-uncertain), that one answer serves all who asked before it began, and what is missing since when.
+uncertain, or filled by a count that executions do not bear out yet), that one answer serves all who
+asked before it began, and what is missing since when.
 Refuses to know: what follows from an absence (`reconcile.py`), and users.
 """
 
@@ -12,17 +13,26 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from ibkr_connector.errors import ConnectionLostError, IBKRError
 from ibkr_connector.gateway.port import OrderGateway, PositionRow
 from ibkr_connector.resilience.operation import ENDPOINTS, Operation
 from ibkr_connector.resilience.pipeline import Pipeline
 
-from .book import Book
+from .book import MOMENT_S, Book
 from .drift_watch import INTERVAL_S, DriftWatch
+from .entry import OrderEntry
 from .evidence import see, see_completed, see_listed
-from .reconcile import Miss, Picture, Reconciliation, Verdict, is_judged, judge
+from .reconcile import (
+    Miss,
+    Picture,
+    Reconciliation,
+    Verdict,
+    is_judged,
+    judge,
+    memory_starts,
+)
 from .retention import KEEP_CLOSED_S
 from .states import CLOSED, Event, State
 
@@ -31,6 +41,9 @@ __all__ = ["DeskTiming", "Inquiry"]
 T = TypeVar("T")
 
 _log = logging.getLogger("ibkr_connector.orders")
+
+_FETCHES: Final = 6
+"""How often the executions of one order are asked for in a session, each time after longer."""
 
 _REASONS = {
     Verdict.NOT_PLACED: "not placed: the broker was asked twice and has never had it",
@@ -49,6 +62,7 @@ class DeskTiming:
         grace_s: Before an absence is looked at a second time.
         lookup_cap_s: Longest pause between two questions while something is uncertain.
         cancel_timeout_s: For the broker's verdict on a cancellation.
+        moment_s: For the executions of an order that is over, before a wait ends without them.
         keep_closed_s: Until a closed order leaves memory; the journal keeps it.
     """
 
@@ -56,6 +70,7 @@ class DeskTiming:
     grace_s: float = 5.0
     lookup_cap_s: float = 60.0
     cancel_timeout_s: float = 10.0
+    moment_s: float = MOMENT_S
     keep_closed_s: float = KEEP_CLOSED_S
 
 
@@ -83,7 +98,10 @@ class Inquiry:
         self._misses: dict[str, Miss] = {}
         self._sent_in: dict[str, int] = {}
         book.retention.on_forgotten.append(lambda key: self._sent_in.pop(key, None))
+        book.retention.on_forgotten.append(lambda key: self._short.discard(key))
+        book.watchers.append(self._notice)
         self._windows: set[str] = set()
+        self._short: set[str] = set()
         self._strangers: set[str] = set()
         self._following: asyncio.Task[None] | None = None
         self._asking_in: int | None = None
@@ -109,6 +127,7 @@ class Inquiry:
         self.session += 1
         self._misses.clear()
         self._strangers.clear()
+        self._short.clear()
 
     def is_undecided(self, key: str) -> bool:
         """Whether a verdict window of this order is open."""
@@ -120,6 +139,12 @@ class Inquiry:
             self._windows.add(key)
             was_closed = self._book.ledger.get(key).state in CLOSED
             self._spawn(self._decide(key, was_closed=was_closed))
+
+    def _notice(self, entry: OrderEntry) -> None:
+        """Have the executions asked for of an order of ours that is filled by a count alone."""
+        if entry.state in CLOSED and entry.lags and entry.is_own and entry.key not in self._short:
+            self._short.add(entry.key)
+            self._spawn(self._fetch(entry.key))
 
     def meet(self, stranger: str) -> None:
         """Ask once in a session about an order that only a status has named."""
@@ -182,6 +207,11 @@ class Inquiry:
         before = {entry.key: entry for entry in ledger if entry.is_own and entry.is_open}
         known_fills = sum(len(entry.fills) for entry in ledger)
         picture = await self.look()
+        oldest = memory_starts(clock.utcnow())
+        for entry in tuple(ledger):
+            # a gateway that has just started may tell them later
+            if entry.updated >= oldest:
+                self._notice(entry)
         after = {key: ledger.get(key) for key in before}
         pending = tuple(key for key in before if key in self._misses)
         if pending or self._is_unsettled():
@@ -275,6 +305,35 @@ class Inquiry:
             self._book.wake(key)
         if self._is_unsettled():
             self.follow_up()
+
+    async def _fetch(self, key: str) -> None:
+        session, pause = self.session, self._timing.verdict_window_s
+        for _ in range(_FETCHES):
+            # nearly always they are on their way
+            await self._book.clock.sleep(pause)
+            if session != self.session:
+                return
+            if not self._is_short(key):
+                break
+            await self._look_quietly()
+            pause = min(pause * 2, self._timing.lookup_cap_s)
+        if session != self.session:
+            return
+        if not self._is_short(key):
+            self._short.discard(key)
+            return
+        entry = self._book.ledger.get(key)
+        _log.warning(
+            "order %s is %s, and of %s of the %s that are filled the broker tells no execution",
+            entry.order_id,
+            entry.status,
+            entry.unbacked,
+            entry.filled,
+        )
+
+    def _is_short(self, key: str) -> bool:
+        entry = self._book.ledger.entry(key)
+        return entry is not None and entry.lags
 
     async def _follow(self) -> None:
         session, pause = self.session, self._timing.grace_s

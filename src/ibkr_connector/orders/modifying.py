@@ -31,6 +31,7 @@ from .book import Book
 from .changes import as_request_of, changed, changed_ticket, is_as, is_proven, moves_trail
 from .dispatch import stalled, uncertainty
 from .entry import OrderEntry
+from .how_far import how_far
 from .inquiry import Inquiry
 from .notes import Changed
 from .placing import Placing
@@ -223,6 +224,8 @@ class Modifying:
             if unsent or not is_handed:
                 self._settle(key, before)
                 self._take_back(note, entry.changed, error)
+            if isinstance(error, IBKRError):
+                error.disposition = error.disposition or how_far(is_handed=is_handed)
             raise
 
         def settled(now: OrderEntry) -> bool:
@@ -235,7 +238,7 @@ class Modifying:
             return is_as(now, wanted) and is_proven(now, wanted, stood, is_shown=shown)
 
         try:
-            entry = await self._book.until(key, settled, timeout_s=limit_s)
+            entry = await self._book.until_told(key, settled, timeout_s=limit_s)
             made = is_made(entry)
         except TimeoutError:
             entry = await self._look_at(key)
@@ -261,11 +264,13 @@ class Modifying:
                 code=fault.code,
                 request_id=entry.order_id,
                 hint=row.hint or None,
+                disposition=SendDisposition.SENT,
             )
         if not entry.is_open:
             raise OrderStateError(
                 f"order {entry.order_id} was {entry.status} before it was changed",
                 request_id=entry.order_id,
+                disposition=SendDisposition.SENT,
             )
         raise uncertainty(entry, "the change was sent, and the broker has not confirmed it")
 

@@ -23,6 +23,7 @@ from .admission import Admission, Examined
 from .bracket_rules import as_bracket, check_bracket
 from .conditions import qualify_conditions
 from .entry import OrderEntry
+from .how_far import nothing_sent
 from .modifying import Modifying
 from .placing import Placing
 from .validation import as_request, check_request
@@ -59,8 +60,32 @@ class Previews:
         self, request: AnyOrder | BracketRequest, *, by: str, timeout_s: float | None
     ) -> OrderPreview:
         """Look at one order, or a bracket; see `OrdersDesk.preview`."""
-        if isinstance(request, BracketRequest):
-            return await self.bracket(request, by=by, timeout_s=timeout_s)
+        with nothing_sent():
+            if isinstance(request, BracketRequest):
+                return await self._of_bracket(request, by=by, timeout_s=timeout_s)
+            return await self._of_order(request, by=by, timeout_s=timeout_s)
+
+    async def bracket(
+        self,
+        bracket: BracketRequest | Mapping[str, Any],
+        *,
+        by: str,
+        timeout_s: float | None,
+    ) -> OrderPreview:
+        """Look at a bracket; the broker is asked about its entry. See `OrdersDesk.preview`."""
+        with nothing_sent():
+            return await self._of_bracket(bracket, by=by, timeout_s=timeout_s)
+
+    async def change(
+        self, entry: OrderEntry, changes: Mapping[str, Any], *, by: str
+    ) -> OrderPreview:
+        """Look at a change of an order; see `OrdersDesk.preview_change`."""
+        with nothing_sent():
+            return await self._of_change(entry, changes, by=by)
+
+    async def _of_order(
+        self, request: AnyOrder, *, by: str, timeout_s: float | None
+    ) -> OrderPreview:
         self._placing.waiting("submitted", timeout_s)
         _check_name(by)
         checked = as_request(request)
@@ -81,14 +106,13 @@ class Previews:
             rules = (_taken(known), *rules)
         return self._made([examined], rules=rules, told=told, by=by)
 
-    async def bracket(
+    async def _of_bracket(
         self,
         bracket: BracketRequest | Mapping[str, Any],
         *,
         by: str,
         timeout_s: float | None,
     ) -> OrderPreview:
-        """Look at a bracket; the broker is asked about its entry. See `OrdersDesk.preview`."""
         self._placing.waiting("submitted", timeout_s)
         _check_name(by)
         checked = as_bracket(bracket)
@@ -113,10 +137,9 @@ class Previews:
         rules.sort(key=lambda row: row.verdict is not Verdict.BROKEN)
         return self._made([head, *others], rules=tuple(rules), told=told, by=by)
 
-    async def change(
+    async def _of_change(
         self, entry: OrderEntry, changes: Mapping[str, Any], *, by: str
     ) -> OrderPreview:
-        """Look at a change of an order; see `OrdersDesk.preview_change`."""
         _check_name(by)
         examined = await self._modifying.look(entry, changes)
         if examined is None:

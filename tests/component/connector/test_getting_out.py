@@ -19,7 +19,7 @@ from ibkr_connector import (
     limit_order,
     market_order,
 )
-from ibkr_connector.simulator import Answer, HostedSimulator
+from ibkr_connector.simulator import Answer, Cut, HostedSimulator
 from kit.far_clock import FarClock, far_clock
 
 __all__ = ["far_clock"]
@@ -130,6 +130,17 @@ async def test_a_closing_that_still_waits_is_replaced_by_the_next(
         done = await ib.close_position("AAPL")
         assert [one.order_id for one in done.cancelled] == [waits.closed[0].order_id]
         assert await held(ib) == {}
+
+
+async def test_an_order_of_which_nobody_knows_is_named_by_its_id(
+    ibkr_gateway: HostedSimulator, make_connector: Make
+) -> None:
+    async with make_connector(ibkr_gateway.port) as ib:
+        placed = await ib.place_order(REST)
+        ibkr_gateway.do(lambda gw: gw.inject(Cut(on="CancelOrder", handled=False, times=1)))
+        told = await ib.cancel_all()
+        assert not told.is_done
+        assert (len(told.problems), told.uncertain) == (1, (placed.order_id,))
 
 
 async def test_flatten_leaves_neither_order_nor_position(

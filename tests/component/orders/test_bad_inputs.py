@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -32,7 +32,9 @@ from ibkr_connector import (
     OrderError,
     OrderNotFoundError,
     OrderStateError,
+    OrderStatus,
     ReadOnlyError,
+    RequestTimeoutError,
     RiskLimitError,
     SendDisposition,
     Settings,
@@ -43,7 +45,13 @@ from ibkr_connector.errors import IBKRError
 from ibkr_connector.model.contracts import index
 from ibkr_connector.model.orders import Action, OrderRequest, OrderType
 from ibkr_connector.orders.kill_switch import NAME as KILL_FILE
-from ibkr_connector.simulator import GatewaySimulator, HostedSimulator, Permissions, Refuse
+from ibkr_connector.simulator import (
+    Answer,
+    GatewaySimulator,
+    HostedSimulator,
+    Permissions,
+    Refuse,
+)
 from ibkr_connector.simulator.exchange.commands import Halt
 from kit.bad_inputs import Bad, Scene, as_nobody, full_disk
 from kit.rule_socket import AAPL, MARKET, command, engine_at, limits, order, quote
@@ -599,7 +607,8 @@ async def test_what_is_wrong_is_named_and_sends_nothing_and_loses_nothing(
         assert type(error) is bad.error, repr(error)
         assert [words for words in bad.says if words not in str(error)] == [], str(error)
         assert error.hint
-        if isinstance(error, OrderError) and bad.journals:
+        # without a connection nothing was asked of an order
+        if not isinstance(error, ConfigurationError):
             assert error.disposition is SendDisposition.UNSENT
         before = scene.sent
         assert before == orders_placed_on_purpose(bad)
@@ -617,6 +626,78 @@ async def test_what_is_wrong_is_named_and_sends_nothing_and_loses_nothing(
     if bad.journals:
         assert (type(error).__name__, error.message) in scene.denials()
     assert os.geteuid() == os.getuid()
+
+
+ORDER_CALLS: Final[Mapping[str, Callable[[IBKRConnector], Awaitable[object]]]] = {
+    "place_order": lambda ib: ib.place_order(order(quantity=0)),
+    "place_bracket": lambda ib: ib.place_bracket(order()),
+    "exercise_option": lambda ib: ib.exercise_option("AAPL 20261218 C 200", 0),
+    "preview_order": lambda ib: ib.preview_order(order(quantity=0)),
+    "preview_bracket": lambda ib: ib.preview_bracket(order()),
+    "preview_change": lambda ib: ib.preview_change(4711, {"quantity": 5}),
+    "modify_order": lambda ib: ib.modify_order(4711, {"quantity": 5}),
+    "cancel_order": lambda ib: ib.cancel_order(4711),
+    "settle_order": lambda ib: ib.settle_order(4711, why="seen in TWS"),
+    "settle_order_why": lambda ib: ib.settle_order(4711, why=""),
+    "close_position": lambda ib: ib.close_position("AAPL", order={"quantity": 5}),
+    "get_order_status": lambda ib: ib.get_order_status(4711),
+    "order_history": lambda ib: ib.order_history(4711),
+    "wait_for_status": lambda ib: ib.wait_for_status(4711, [OrderStatus.FILLED], timeout_s=60),
+    "wait_for_fill": lambda ib: ib.wait_for_fill(4711, timeout_s=60),
+}
+"""Every call about orders that takes something, with something in it that cannot be."""
+
+ALL_ORDER_CALLS: Final[Mapping[str, Callable[[IBKRConnector], Awaitable[object]]]] = {
+    **ORDER_CALLS,
+    "cancel_all": lambda ib: ib.cancel_all(),
+    "flatten": lambda ib: ib.flatten(),
+}
+
+
+@pytest.mark.parametrize("name", ALL_ORDER_CALLS)
+async def test_every_call_about_orders_says_without_a_connection_that_nothing_was_sent(
+    name: str, tmp_path: Path
+) -> None:
+    ib = IBKRConnector.create(Settings.load(state_dir=tmp_path, readonly=False))
+    with pytest.raises(NotConnectedError) as raised:
+        await ALL_ORDER_CALLS[name](ib)
+    assert raised.value.disposition is SendDisposition.UNSENT
+
+
+async def test_every_call_about_orders_says_how_far_it_got(
+    ibkr_gateway: HostedSimulator, config: Path, tmp_path: Path
+) -> None:
+    limits(config)
+    scene = Scene(gateway=ibkr_gateway, config=config, state=tmp_path / "state")
+    no: Any = {"text": "refused for a test", "times": 1}
+    try:
+        ib = await scene.connected()
+        for name, call in ORDER_CALLS.items():
+            with pytest.raises(IBKRError) as raised:
+                await call(ib)
+            assert raised.value.disposition is SendDisposition.UNSENT, name
+        assert scene.sent == 0
+        rest = await ib.place_order(GOOD)
+        for wait in (
+            ib.wait_for_fill(rest.order_id, timeout_s=0.01),
+            ib.wait_for_status(rest.order_id, [OrderStatus.CANCELLED], timeout_s=0.01),
+        ):
+            with pytest.raises(RequestTimeoutError) as late:
+                await wait
+            assert late.value.disposition is SendDisposition.SENT
+        with pytest.raises(OrderStateError, match="not for you to settle") as state:
+            await ib.settle_order(rest.order_id, why="seen in TWS")
+        assert state.value.disposition is SendDisposition.UNSENT
+        ibkr_gateway.do(lambda gw: gw.inject(Answer(to="CancelOrder", code=161, **no)))
+        with pytest.raises(OrderStateError, match="did not cancel") as state:
+            await ib.cancel_order(rest.order_id)
+        assert state.value.disposition is SendDisposition.SENT
+        ibkr_gateway.do(lambda gw: gw.inject(Answer(to="PlaceOrder", code=104, **no)))
+        with pytest.raises(OrderStateError, match="did not change") as state:
+            await ib.modify_order(rest.order_id, {"limit_price": "1.01"})
+        assert state.value.disposition is SendDisposition.SENT
+    finally:
+        await scene.close()
 
 
 def orders_placed_on_purpose(bad: Bad) -> int:

@@ -14,7 +14,7 @@ from ibkr_connector.errors import (
     OrderValidationError,
     RiskLimitError,
 )
-from ibkr_connector.model.orders import OrderReport, OrderStatus, TimeInForce
+from ibkr_connector.model.orders import OrderReport, OrderStatus, SendDisposition, TimeInForce
 from ibkr_connector.orders.journal import read
 from ibkr_connector.simulator import Answer, Cut, GatewaySimulator
 from ibkr_connector.simulator.exchange.commands import SetQuote
@@ -131,6 +131,7 @@ async def test_a_trails_stop_that_is_not_moved_is_not_told_to_be(tmp_path: Path,
         with pytest.raises(OrderStateError, match="it goes on as it was: refused") as caught:
             await desk.desk.modify(report.order_id, {"stop_price": stop})
         assert caught.value.code == 2102
+        assert caught.value.disposition is SendDisposition.SENT
         assert desk.desk.report(report.order_id).stop_price == Decimal(110)
 
 
@@ -201,6 +202,7 @@ async def test_a_refusal_leaves_the_order_as_it_was_and_says_its_code(
         with pytest.raises(OrderStateError, match="it goes on as it was: refused") as caught:
             await desk.desk.modify(report.order_id, {"limit_price": "1.06"})
         assert caught.value.code == code
+        assert caught.value.disposition is SendDisposition.SENT
         now = desk.desk.report(report.order_id)
         assert (now.status, now.limit_price) == (OrderStatus.SUBMITTED, Decimal("1.05"))
         # and it can be changed, and cancelled, afterwards

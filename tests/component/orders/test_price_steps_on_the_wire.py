@@ -52,7 +52,7 @@ async def test_a_price_between_two_steps_of_its_band_is_refused_and_nothing_is_s
                 OrderValidationError, match=r"3\.05, between 3\.0 and 3\.1"
             ) as denied:
                 await ask(at(option, "3.05"))
-            assert denied.value.disposition in (None, SendDisposition.UNSENT)
+            assert denied.value.disposition is SendDisposition.UNSENT
         assert asked(ibkr_gateway, "PlaceOrder") == []
         report = await desk.place(at(option, "2.95"))
         assert report.status is OrderStatus.SUBMITTED

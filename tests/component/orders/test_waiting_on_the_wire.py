@@ -9,9 +9,16 @@ import pytest
 
 from ibkr_connector.errors import OrderUncertainError, RequestTimeoutError
 from ibkr_connector.model.contracts import stock
-from ibkr_connector.model.orders import OrderRequest, OrderStatus, SendDisposition, limit_order
+from ibkr_connector.model.orders import (
+    OrderReport,
+    OrderRequest,
+    OrderStatus,
+    SendDisposition,
+    limit_order,
+)
+from ibkr_connector.orders import inquiry
 from ibkr_connector.orders.waiting import Wait
-from ibkr_connector.simulator import Cut, Drop, GatewaySimulator
+from ibkr_connector.simulator import Cut, Drop, GatewaySimulator, Hold
 from kit.order_socket import Wire, wire
 
 AAPL = stock("AAPL")
@@ -161,6 +168,66 @@ async def test_a_fill_that_nobody_heard_is_found_while_it_is_awaited(tmp_path: P
         await desk.desk.reconcile()
         report = await placing
         assert (report.status, report.filled_quantity) == (OrderStatus.FILLED, Decimal(1))
+
+
+def what_filled(report: OrderReport) -> str:
+    """Return which message first said that all of it is filled."""
+    return next(step.cause for step in report.transitions if step.target == "filled")
+
+
+def awaited_at_leisure(desk: Wire) -> None:
+    """Give executions as long as a busy machine may take."""
+    desk.desk._book._moment_s = 60.0
+
+
+async def test_executions_that_are_held_back_come_with_the_fill_that_is_awaited(
+    tmp_path: Path,
+) -> None:
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        awaited_at_leisure(desk)
+        gw.inject(Hold(reply="ExecDetails", seconds=0.3))
+        report = await desk.desk.place(marketable(), wait="filled", timeout_s=120)
+        assert report.status is OrderStatus.FILLED
+        assert sum(fill.quantity for fill in report.fills) == report.filled_quantity == 1
+        assert report.unbacked_quantity == 0
+        # the word that it is filled was first
+        assert what_filled(report) == "orderStatus"
+
+
+@pytest.mark.parametrize("by", ["place", "wait_for"])
+async def test_executions_that_were_lost_are_asked_for_and_come_with_the_fill(
+    tmp_path: Path, by: str
+) -> None:
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        awaited_at_leisure(desk)
+        gw.inject(Drop(reply="ExecDetails", times=1))
+        wait: Wait = "filled" if by == "place" else "submitted"
+        report = await desk.desk.place(marketable(), wait=wait, timeout_s=120)
+        if by == "wait_for":
+            report = await desk.desk.wait_for(1, lambda now: now.is_closed, timeout_s=120)
+        assert report.status is OrderStatus.FILLED
+        assert [(fill.quantity, fill.recovered) for fill in report.fills] == [(Decimal(1), True)]
+        assert report.unbacked_quantity == 0
+        assert what_filled(report) == "orderStatus"
+
+
+async def test_a_fill_without_executions_is_returned_and_says_that_they_are_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # a busy machine may take longer than it asks
+    monkeypatch.setattr(inquiry, "_FETCHES", 1_000_000)
+    async with GatewaySimulator() as gw, wire(gw, tmp_path / "j") as desk:
+        gw.inject(Drop(reply="ExecDetails"))
+        placing = asyncio.ensure_future(desk.desk.place(marketable(), wait="filled", timeout_s=60))
+        await desk.until(lambda: any(one.is_closed for one in desk.desk.orders()))
+        await desk.expire(placing)
+        report = await placing
+        assert (report.status, report.filled_quantity) == (OrderStatus.FILLED, Decimal(1))
+        assert (report.fills, report.unbacked_quantity) == ((), Decimal(1))
+        # the desk goes on asking
+        gw.faults.clear()
+        await desk.until(lambda: desk.desk.report(1).unbacked_quantity == 0)
+        assert [fill.quantity for fill in desk.desk.report(1).fills] == [Decimal(1)]
 
 
 async def test_a_bracket_can_be_awaited_to_the_end_of_its_entry(tmp_path: Path) -> None:

@@ -610,6 +610,7 @@ async def test_a_refusal_is_checked_with_the_broker_before_it_is_believed(
         with pytest.raises(OrderStateError) as caught:
             await b.run(lambda: b.desk.cancel(1))
         assert caught.value.code == code
+        assert caught.value.disposition is SendDisposition.SENT
         assert b.desk.report(1).status is OrderStatus.SUBMITTED
 
 
@@ -632,8 +633,40 @@ async def test_an_unconfirmed_cancellation_may_be_asked_again(tmp_path: Path) ->
         with pytest.raises(OrderStateError, match="not confirmed yet") as caught:
             await b.run(lambda: b.desk.cancel(1, timeout_s=4.0))
         assert caught.value.retryable
+        assert caught.value.disposition is SendDisposition.SENT
         b.venue.cancel_answer = b.venue.confirm_cancel
         assert (await b.run(lambda: b.desk.cancel(1))).status is OrderStatus.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (None, SendDisposition.MAYBE_WRITTEN),
+        (SendDisposition.UNSENT, SendDisposition.UNSENT),
+    ],
+)
+async def test_a_cancellation_that_could_not_be_sent_says_how_far_it_got(
+    tmp_path: Path, said: SendDisposition | None, told: SendDisposition
+) -> None:
+    async with bench(tmp_path) as b:
+        await b.run(lambda: b.desk.place(buy()))
+
+        async def fails(order_id: OrderId) -> None:
+            raise OrderError("it broke", disposition=said)
+
+        b.venue.send_cancel = fails  # type: ignore[method-assign]
+        with pytest.raises(OrderError, match="it broke") as caught:
+            await b.run(lambda: b.desk.cancel(1))
+        assert caught.value.disposition is told
+
+
+async def test_a_cancellation_that_nothing_was_tried_of_was_not_sent(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await b.run(lambda: b.desk.place(buy()))
+        b.venue.failing = OrderError("it broke before")
+        with pytest.raises(OrderError, match="it broke before") as caught:
+            await b.run(lambda: b.desk.cancel(1))
+        assert caught.value.disposition is SendDisposition.UNSENT
 
 
 async def test_a_cancellation_on_a_lost_link_is_uncertain(tmp_path: Path) -> None:
@@ -802,8 +835,9 @@ async def test_an_order_that_the_broker_lost_becomes_uncertain_and_keeps_its_his
 async def test_waiting_for_what_does_not_come_times_out(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
         await b.run(lambda: b.desk.place(buy()))
-        with pytest.raises(RequestTimeoutError, match="order 1 is still submitted"):
+        with pytest.raises(RequestTimeoutError, match="order 1 is still submitted") as caught:
             await b.run(lambda: b.desk.wait_for(1, lambda now: now.is_closed, timeout_s=3.0))
+        assert caught.value.disposition is SendDisposition.SENT
 
 
 async def test_a_report_is_found_without_a_session(tmp_path: Path) -> None:

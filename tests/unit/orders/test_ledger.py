@@ -14,7 +14,8 @@ from ibkr_connector.gateway.port import (
 from ibkr_connector.model.advisor import Allocation
 from ibkr_connector.model.contracts import Contract, SecurityType
 from ibkr_connector.model.ids import ClientId, ConId, ExecId, OrderId, PermId
-from ibkr_connector.model.orders import OrderStatus, OrderTerms
+from ibkr_connector.model.orders import Exercise, OrderStatus, OrderTerms
+from ibkr_connector.orders.entry import evolve
 from ibkr_connector.orders.evidence import (
     FaultReading,
     Seen,
@@ -87,6 +88,63 @@ def test_the_brokers_count_is_believed_while_executions_are_missing(ledger: Ledg
     )
     tell(ledger, execution())
     assert ledger.get("ibc-a").average_price == Decimal(100)
+
+
+def test_what_no_execution_bears_out_of_a_count_is_told(ledger: Ledger) -> None:
+    tell(ledger, execution(quantity=40), status("Filled", 100))
+    entry = ledger.get("ibc-a")
+    report = entry.report()
+    assert (report.status, report.filled_quantity) == (OrderStatus.FILLED, Decimal(100))
+    assert (report.unbacked_quantity, entry.lags) == (Decimal(60), True)
+    tell(ledger, execution("a.c.01.01", 60))
+    entry = ledger.get("ibc-a")
+    assert (entry.report().unbacked_quantity, entry.lags) == (Decimal(0), False)
+
+
+def test_what_runs_ahead_while_the_order_is_open_is_told_and_not_late_yet(ledger: Ledger) -> None:
+    tell(ledger, status("Submitted", 30))
+    entry = ledger.get("ibc-a")
+    assert (entry.report().unbacked_quantity, entry.lags) == (Decimal(30), False)
+    tell(ledger, status("Cancelled", 30))
+    assert ledger.get("ibc-a").lags
+
+
+def test_a_count_that_was_corrected_since_is_waited_for_no_more(ledger: Ledger) -> None:
+    tell(ledger, execution(), status("Filled", 100), execution("a.b.01.02", 90))
+    entry = ledger.get("ibc-a")
+    assert (entry.report().unbacked_quantity, entry.lags) == (Decimal(0), False)
+
+
+def test_an_exercise_is_done_without_executions(ledger: Ledger) -> None:
+    terms = OrderTerms(exercise=Exercise())
+    entry = evolve(ledger.get("ibc-a"), terms=terms)
+    entry = evolve(entry, state=State.FILLED, stated_filled=Decimal(100))
+    assert (entry.report().unbacked_quantity, entry.lags) == (Decimal(0), False)
+
+
+def test_a_divided_order_is_borne_out_by_the_whole_and_then_by_its_parts(ledger: Ledger) -> None:
+    note = Intended(
+        at=NOON,
+        key="ibc-d",
+        client_id=ME,
+        ticket=replace(
+            ticket(2, "ibc-d"),
+            account="",
+            terms=OrderTerms(allocation=Allocation(group="Core")),
+        ),
+    )
+    ledger.record(note)
+    of: dict[str, Any] = {"order_id": OrderId(2), "perm_id": PermId(901)}
+    of_fill = of | {"order_ref": "ibc-d"}
+    tell(ledger, status("Filled", 100, **of))
+    assert ledger.get("ibc-d").unbacked == 100
+    tell(ledger, execution("w.1.01.01", account="DF1000000", **of_fill))
+    assert ledger.get("ibc-d").unbacked == 0
+    tell(ledger, execution("p.1.01.01", 70, account="DU1", **of_fill))
+    assert ledger.get("ibc-d").unbacked == 0
+    tell(ledger, execution("p.2.01.01", 30, account="DU2", **of_fill))
+    assert [fill.account for fill in ledger.get("ibc-d").told_fills] == ["DU1", "DU2"]
+    assert ledger.get("ibc-d").unbacked == 0
 
 
 def test_a_late_fill_after_a_cancellation_is_booked(ledger: Ledger) -> None:
@@ -169,6 +227,15 @@ def test_more_executed_than_there_was_proves_that_our_change_was_made(ledger: Le
         State.WORKING,
     )
     assert ledger.anomalies == 0
+
+
+def test_the_list_of_closed_orders_takes_nothing_from_a_count_that_runs_ahead(
+    ledger: Ledger,
+) -> None:
+    tell(ledger, status("Filled", 100), execution(quantity=10))
+    see_completed(ledger, completed("Filled"), at=NOON)
+    entry = ledger.get("ibc-a")
+    assert (entry.quantity, entry.filled, entry.unbacked) == (100, 100, 90)
 
 
 def test_all_of_a_filled_order_is_what_its_last_execution_counted(ledger: Ledger) -> None:
@@ -517,8 +584,11 @@ def test_legs_of_a_combination_do_not_count_as_fills_of_it() -> None:
     leg: dict[str, Any] = {"quantity": 1, "order_ref": "ibc-c"}
     tell(ledger, execution("l.1.01.01", **leg), execution("l.2.01.01", **leg))
     assert ledger.get("ibc-c").filled == Decimal(0)
+    tell(ledger, status("Filled", 1))
+    assert ledger.get("ibc-c").unbacked == Decimal(1)
     tell(ledger, execution("l.3.01.01", contract=combo, **leg))
     assert ledger.get("ibc-c").state is State.FILLED
+    assert ledger.get("ibc-c").unbacked == Decimal(0)
 
 
 def test_the_highest_order_id_is_per_client(ledger: Ledger) -> None:

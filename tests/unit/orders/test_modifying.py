@@ -14,6 +14,7 @@ import pytest
 
 from ibkr_connector.errors import (
     NotConnectedError,
+    OrderError,
     OrderStateError,
     OrderUncertainError,
     RequestTimeoutError,
@@ -197,6 +198,29 @@ async def test_a_change_of_an_order_that_ended_on_the_way_is_not_sent(tmp_path: 
         with pytest.raises(OrderStateError, match="cancelled and cannot be changed"):
             await b.run(lambda: b.desk.modify(report.order_id, {"quantity": 50}))
         assert changes.sent == []
+
+
+async def test_a_change_whose_sending_broke_says_that_it_may_have_left(tmp_path: Path) -> None:
+    async with changing(tmp_path) as (b, report, changes):
+        changes.failing = OrderError("it broke")
+        with pytest.raises(OrderError, match="it broke") as caught:
+            await b.run(lambda: b.desk.modify(report.order_id, {"quantity": 50}))
+        assert caught.value.disposition is SendDisposition.MAYBE_WRITTEN
+
+
+async def test_a_change_of_an_order_that_ended_meanwhile_says_that_it_was_sent(
+    tmp_path: Path,
+) -> None:
+    async with changing(tmp_path) as (b, report, changes):
+        changes.is_answered = False
+        change = asyncio.ensure_future(b.desk.modify(report.order_id, {"quantity": 50}))
+        await b.turn(lambda: bool(changes.sent))
+        held = b.venue.by_ref(report.order_ref)
+        assert held is not None
+        b.venue.confirm_cancel(held)
+        with pytest.raises(OrderStateError, match="cancelled") as caught:
+            await b.run(lambda: change)
+        assert caught.value.disposition is SendDisposition.SENT
 
 
 @pytest.mark.parametrize(("stall_s", "is_sent"), [(1.5, True), (2.0, False)])

@@ -2,7 +2,9 @@
 
 import asyncio
 import math
+from dataclasses import replace
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,11 @@ from ibkr_connector.errors import (
     OrderValidationError,
     RequestTimeoutError,
 )
-from ibkr_connector.model.orders import OrderStatus, SendDisposition
+from ibkr_connector.model.ids import ClientId
+from ibkr_connector.model.orders import OrderReport, OrderStatus, SendDisposition
 from ibkr_connector.orders.waiting import as_waiting
-from kit.order_desk import bench, buy
-from kit.order_venue import Mode
+from kit.order_desk import Bench, bench, buy
+from kit.order_venue import Held, Mode
 
 
 @pytest.mark.parametrize("wait", ["fill", "", None, 1, True, ["sent"], "Filled"])
@@ -197,3 +200,206 @@ async def test_the_same_key_waits_for_the_same_order(tmp_path: Path, wait: Any) 
         again = await b.run(lambda: b.desk.place(buy(client_order_id="k"), wait=wait))
         assert again.order_ref == first.order_ref
         assert len(b.venue.sent) == 1
+
+
+# --- called filled before the executions are told -----------------------------------------------
+
+
+async def working(b: Bench) -> Held:
+    """Place an order of 100 and return it as the broker has it."""
+    await b.run(lambda: b.desk.place(buy()))
+    (held,) = b.venue.held.values()
+    return held
+
+
+def call_filled(b: Bench, held: Held, count: int = 100) -> None:
+    """Say that it is filled, and nothing of its executions."""
+    said = replace(b.venue.status(held), status="Filled", filled=Decimal(count))
+    held.status = "Filled"
+    b.venue.sink(said)
+
+
+def waiting_for(b: Bench, timeout_s: float | None = None) -> asyncio.Future[OrderReport]:
+    return asyncio.ensure_future(b.desk.wait_for(1, lambda now: now.is_closed, timeout_s=timeout_s))
+
+
+def count_looks(b: Bench) -> list[float]:
+    """Note when the broker is asked for executions."""
+    times, ask = [], b.venue.executions
+
+    async def asked() -> Any:
+        times.append(b.clock.monotonic())
+        return await ask()
+
+    b.venue.executions = asked  # type: ignore[method-assign]
+    return times
+
+
+@pytest.mark.parametrize("by", ["place", "wait_for"])
+async def test_a_wait_for_the_fill_brings_the_executions_that_come_after_the_word(
+    tmp_path: Path, by: str
+) -> None:
+    async with bench(tmp_path) as b:
+        if by == "place":
+            waiting: asyncio.Future[OrderReport]
+            waiting = asyncio.ensure_future(b.desk.place(buy(), wait="filled"))
+            await b.turn(lambda: any(r.status is OrderStatus.SUBMITTED for r in b.reports))
+            (held,) = b.venue.held.values()
+        else:
+            held = await working(b)
+            waiting = waiting_for(b)
+            await b.settle()
+        looks = count_looks(b)
+        call_filled(b, held)
+        await b.settle()
+        assert b.desk.report(1).status is OrderStatus.FILLED
+        assert b.desk.report(1).unbacked_quantity == 100
+        assert not waiting.done()
+        b.venue.execute(held, Decimal(100))
+        await b.settle()
+        report = waiting.result()
+        assert (report.filled_quantity, report.unbacked_quantity) == (Decimal(100), Decimal(0))
+        assert sum(fill.quantity for fill in report.fills) == 100
+        # they came by themselves: nobody was asked
+        await b.pass_time(30)
+        assert looks == []
+
+
+async def test_executions_that_nobody_told_are_asked_for_while_the_fill_is_awaited(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path) as b:
+        held = await working(b)
+        b.venue.execute(held, Decimal(60), tell=False)
+        b.venue.execute(held, Decimal(40), tell=False)
+        waiting = waiting_for(b)
+        call_filled(b, held)
+        began = b.clock.monotonic()
+        report = await b.run(lambda: waiting)
+        assert [fill.quantity for fill in report.fills] == [60, 40]
+        assert report.unbacked_quantity == 0
+        assert b.clock.monotonic() - began <= 3.0
+
+
+async def test_a_fill_without_executions_is_told_as_it_is_and_asked_about_a_few_times(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path) as b:
+        held = await working(b)
+        looks = count_looks(b)
+        waiting = waiting_for(b)
+        call_filled(b, held)
+        began = b.clock.monotonic()
+        report = await b.run(lambda: waiting)
+        assert b.clock.monotonic() - began <= 6.0
+        assert (report.status, report.filled_quantity) == (OrderStatus.FILLED, 100)
+        assert (report.fills, report.unbacked_quantity) == ((), 100)
+        for _ in range(3):
+            # what is new and does not bear out all of it does not make it ask more often
+            await b.pass_time(40, step=2.0)
+            b.venue.execute(held, Decimal(10))
+        await b.pass_time(600, step=2.0)
+        assert len(looks) == 6
+        assert b.desk.report(1).unbacked_quantity == 70
+        pauses = [after - before for before, after in pairwise(looks)]
+        assert pauses == sorted(pauses)
+        assert pauses[-1] > 10 * pauses[0]
+        # it is asked again in the next session
+        b.venue.execute(held, Decimal(70), tell=False)
+        b.venue.cut()
+        b.venue.reconnect()
+        await b.run(b.desk.reconcile)
+        assert b.desk.report(1).unbacked_quantity == 0
+
+
+async def test_a_gateway_that_tells_executions_late_after_a_login_is_asked_again(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path) as b:
+        held = await working(b)
+        call_filled(b, held)
+        for _ in range(2):
+            # the second time nothing is new in the lists
+            b.venue.cut()
+            b.venue.reconnect()
+            await b.run(b.desk.reconcile)
+        b.venue.execute(held, Decimal(100), tell=False)
+        await b.pass_time(4)
+        assert b.desk.report(1).unbacked_quantity == 0
+
+
+async def test_the_deadline_of_the_call_bounds_the_wait_for_executions_too(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        held = await working(b)
+        call_filled(b, held)
+        began = b.clock.monotonic()
+        report = await b.run(lambda: waiting_for(b, timeout_s=1.0))
+        assert b.clock.monotonic() - began <= 1.5
+        assert report.status is OrderStatus.FILLED
+        assert report.unbacked_quantity == 100
+
+
+async def test_a_fill_that_is_taken_back_while_its_executions_are_awaited_is_none(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path) as b:
+        held = await working(b)
+        waiting = waiting_for(b, timeout_s=20.0)
+        call_filled(b, held)
+        held.status = "Submitted"
+        await b.settle()
+        whole = b.venue.execute(held, Decimal(60), tell=False)
+        b.venue.sink(replace(whole, exec_id=type(whole.exec_id)(f"{whole.exec_id[:-1]}2")))
+        await b.settle()
+        assert b.desk.report(1).status is OrderStatus.PARTIALLY_FILLED
+        assert not waiting.done()
+        with pytest.raises(RequestTimeoutError) as caught:
+            await b.run(lambda: waiting)
+        assert caught.value.disposition is SendDisposition.SENT
+
+
+async def test_a_cancelled_order_brings_the_executions_of_what_was_filled_before(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path) as b:
+        held = await working(b)
+        b.venue.execute(held, Decimal(30), tell=False)
+        report = await b.run(lambda: b.desk.cancel(1))
+        assert report.status is OrderStatus.CANCELLED
+        assert report.filled_quantity == 30
+        assert [fill.quantity for fill in report.fills] == [30]
+
+
+async def test_an_order_of_another_client_is_waited_for_and_not_asked_about(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path) as b:
+        held = await working(b)
+        b.venue.held.clear()
+        theirs = replace(held, client_id=ClientId(7), perm_id=type(held.perm_id)(77))
+        theirs.ticket = replace(theirs.ticket, order_ref="theirs")
+        b.venue.tell(theirs)
+        looks = count_looks(b)
+        call_filled(b, theirs)
+        waiting = asyncio.ensure_future(
+            b.desk.wait_for(77, lambda now: now.is_closed, timeout_s=60.0)
+        )
+        report = await b.run(lambda: waiting)
+        assert report.status is OrderStatus.FILLED
+        assert report.unbacked_quantity == 100
+        assert looks == []
+
+
+async def test_a_desk_that_is_closed_keeps_nobody_waiting_for_executions(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        waiting = asyncio.ensure_future(b.desk.place(buy(), wait="filled"))
+        await b.turn(lambda: any(r.status is OrderStatus.SUBMITTED for r in b.reports))
+        (held,) = b.venue.held.values()
+        call_filled(b, held)
+        await b.settle()
+        assert not waiting.done()
+        await b.stop()
+        async with asyncio.timeout(60):
+            report = await waiting
+        assert report.status is OrderStatus.FILLED
+        assert report.unbacked_quantity == 100
