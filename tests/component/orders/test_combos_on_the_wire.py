@@ -16,7 +16,7 @@ from ibkr_connector.errors import OrderValidationError, RiskLimitError
 from ibkr_connector.instruments.resolver import Resolver
 from ibkr_connector.model.contracts import Action, ComboLeg, OpenClose, SecurityType, combo
 from ibkr_connector.model.orders import OrderReport, OrderStatus
-from ibkr_connector.simulator import GatewaySimulator, HostedSimulator
+from ibkr_connector.simulator import Drop, GatewaySimulator, HostedSimulator
 from ibkr_connector.simulator.exchange.commands import SetQuote
 from ibkr_connector.simulator.wire.requests import PlaceOrder
 from kit.order_socket import Wire, wire
@@ -74,6 +74,23 @@ LEGS = {
         "quantity": 2,
     },
 }
+
+
+async def test_executions_of_a_combination_that_were_lost_come_with_its_fill(
+    tmp_path: Path,
+) -> None:
+    async with GatewaySimulator() as gw, desk_at(gw, tmp_path / "j") as desk:
+        # give them as long as a busy machine may take
+        desk.desk._book._moment_s = 60.0
+        gw.inject(Drop(reply="ExecDetails", times=3))
+        report = await desk.desk.place(PAIR | {"order_type": "MKT"}, wait="filled", timeout_s=120)
+        assert (report.status, report.filled_quantity) == (OrderStatus.FILLED, Decimal(2))
+        assert report.unbacked_quantity == 0
+        assert sorted((one.contract.symbol, one.quantity) for one in report.fills) == [
+            ("AAPL", Decimal(8)),
+            ("AAPL,MSFT", Decimal(2)),
+            ("MSFT", Decimal(2)),
+        ]
 
 
 @pytest.mark.parametrize("form", LEGS)

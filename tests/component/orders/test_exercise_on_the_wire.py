@@ -87,6 +87,7 @@ async def test_options_become_shares_once_and_under_one_key(
         report = await ib.exercise_option(call, 2, client_order_id="mine", wait="filled")
         assert report.status is OrderStatus.FILLED
         assert (report.filled_quantity, report.fills) == (Decimal(2), ())
+        assert report.unbacked_quantity == 0
         assert report.terms.exercise is not None
         await held(ib, call, 1)
         await held(ib, Contract(symbol="AAPL", con_id=ConId(AAPL)), 200)
