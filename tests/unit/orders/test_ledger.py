@@ -235,7 +235,7 @@ def test_the_list_of_closed_orders_takes_nothing_from_a_count_that_runs_ahead(
     tell(ledger, status("Filled", 100), execution(quantity=10))
     see_completed(ledger, completed("Filled"), at=NOON)
     entry = ledger.get("ibc-a")
-    assert (entry.quantity, entry.filled, entry.unbacked) == (100, 100, 90)
+    assert (entry.quantity, entry.filled, entry.unbacked) == tuple(map(Decimal, (100, 100, 90)))
 
 
 def test_all_of_a_filled_order_is_what_its_last_execution_counted(ledger: Ledger) -> None:
