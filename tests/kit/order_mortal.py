@@ -128,6 +128,9 @@ def loaded() -> ForkServerContext:
 
 def _live(pipe: Connection, port: int, folder: str) -> None:
     """Be the process: do what is asked for, say what was heard, until the end or the kill."""
+    # the server keeps the environment of the test that needed it first
+    for name in [name for name in os.environ if name.startswith("IBKR_")]:
+        del os.environ[name]
     asyncio.run(_trade(pipe, Trader(port=port, folder=Path(folder))))
 
 
