@@ -28,6 +28,7 @@ from kit.order_steps import (
     Bracket,
     ByHand,
     Exercise,
+    Forget,
     Happens,
     Jump,
     Lines,
@@ -148,6 +149,16 @@ FOUND: dict[str, list[Step]] = {
         Place(kind="rests", buy=False, quantity=1),
         Place(kind="waits", buy=False, quantity=1),
         Place(kind="crosses", quantity=1),
+    ],
+    "a key was used again after its order had left memory": [
+        Place(kind="market", wait="filled"),
+        Pause(6.0),
+        Forget(),
+        NewProcess(),
+        Again(0),
+        Forget(),
+        Lines(),
+        Again(0),
     ],
     "a process that ended while it was logging in": [
         step for _ in range(4) for step in (Storm(4), NewProcess())

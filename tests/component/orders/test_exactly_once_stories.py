@@ -47,6 +47,7 @@ from kit.order_steps import (
     Again,
     Bracket,
     Cancel,
+    Forget,
     Happens,
     Killed,
     Modify,
@@ -190,6 +191,9 @@ async def test_each_kind_of_order_is_there_once_when_its_line_is_cut(
         Again(0),
         Place(kind=kind, buy=which % 2 != 0),
         *[Again(1)] * 3,
+        Forget(),
+        Again(0),
+        Again(1),
     ]
     await machine.play(story, tmp_path)
     written = [one.report for one in read_orders(journal_of(tmp_path)) if one.is_own]
