@@ -103,6 +103,16 @@ class Rig:
                 await self._leap(1.0)
         closing.result()
 
+    async def another(self, settings: Settings) -> Engine:
+        """Open one more engine on the same clock."""
+        return await _opened(settings, self.clock, self.busy)
+
+    async def begin_anew(self) -> None:
+        """End the engine, and connect another one with what is on the disk."""
+        await self.close()
+        self.engine = await self.another(self.settings)
+        await self.run(self.engine.connect())
+
     async def _leap(self, at_most_s: float) -> None:
         """Move to the next moment at which anybody wakes, or something happens by itself."""
         now = self.clock.monotonic()
@@ -166,17 +176,9 @@ async def _rig(
             **settings,
         }
         loaded = Settings.load(**given)
-        engine = await Engine.open(loaded, clock=clock)
-        # ib_async's net behind the pacing goes by the loop's own time, which hardly passes here
-        for pipeline in (engine.pipeline, engine._pool._pipeline):
-            pipeline.outlet.net_limit = 0
-        # a busy machine is no broken database
-        engine.registry._patience_s = 60.0
-        # it looks at the files of the rules every second, which would be every leap
-        engine.guard._poll_s = 3600.0
-        engine.alarms.look_s = 3600.0
-        made = Rig(simulator=gateway, clock=clock, settings=loaded, engine=engine)
-        _count_writes(engine, made.busy)
+        busy = _Busy()
+        engine = await _opened(loaded, clock, busy)
+        made = Rig(simulator=gateway, clock=clock, settings=loaded, engine=engine, busy=busy)
         keep = engine._on_state
 
         def noted(change: StateChange) -> None:
@@ -190,6 +192,21 @@ async def _rig(
             yield made
         finally:
             await made.close()
+
+
+async def _opened(settings: Settings, clock: ManualClock, busy: _Busy) -> Engine:
+    """Open an engine for which time stands still while its journal is written."""
+    engine = await Engine.open(settings, clock=clock)
+    # ib_async's net behind the pacing goes by the loop's own time, which hardly passes here
+    for pipeline in (engine.pipeline, engine._pool._pipeline):
+        pipeline.outlet.net_limit = 0
+    # a busy machine is no broken database
+    engine.registry._patience_s = 60.0
+    # it looks at the files of the rules every second, which would be every leap
+    engine.guard._poll_s = 3600.0
+    engine.alarms.look_s = 3600.0
+    _count_writes(engine, busy)
+    return engine
 
 
 def _count_writes(engine: Engine, busy: _Busy) -> None:

@@ -22,8 +22,6 @@ from hypothesis import strategies as st
 from ib_async.contract import Contract as IBContract
 from ib_async.order import MarketOrder
 
-from ibkr_connector.clock import ManualClock
-from ibkr_connector.engine import Engine
 from ibkr_connector.model.account import AccountSummary, PnLCheck, Position
 from ibkr_connector.model.advisor import AdvisorGroup, AllocationMethod, GroupMember
 from ibkr_connector.model.contracts import Contract
@@ -131,7 +129,7 @@ class Story:
                 await self.one.settle()
                 await self.one.ready()
             case NewProcess():
-                await self.begin_anew()
+                await self.one.begin_anew()
 
     async def trade(self, account: str, con_id: int, quantity: int) -> None:
         # as the desk sends it: rules that know no short sale or size would stand in the way here
@@ -164,17 +162,6 @@ class Story:
         await self.one.run(self.one.engine.request("divided order", place))
         await self.one.settle()
         await self.one.advance(1)
-
-    async def begin_anew(self) -> None:
-        one = self.one
-        await one.close()
-        clock = one.clock
-        assert isinstance(clock, ManualClock)
-        one.engine = await Engine.open(one.settings, clock=clock)
-        one.engine.guard._poll_s = 3600.0
-        for pipeline in (one.engine.pipeline, one.engine._pool._pipeline):
-            pipeline.outlet.net_limit = 0
-        await one.run(one.engine.connect())
 
     async def check(self) -> None:
         """Hold everything that is shown against the books."""

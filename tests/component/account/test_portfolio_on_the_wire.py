@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from ibkr_connector.engine import Engine
 from ibkr_connector.errors import AccountError, NotConnectedError, RequestTimeoutError
 from ibkr_connector.gateway.account_port import PnLRequest
 from ibkr_connector.model.account import FigureSource
@@ -181,7 +180,7 @@ async def test_two_programs_of_a_firm_that_watch_the_same_account_are_both_whole
             reset_windows="none",
             state_dir=tmp_path / "second",
         )
-        second = await Engine.open(settings, clock=one.clock)
+        second = await one.another(settings)
         try:
             await one.run(second.connect())
             status = second.status()
@@ -203,7 +202,7 @@ async def test_a_program_whose_window_another_keeps_shut_trades_and_gets_it_when
             reset_windows="none",
             state_dir=tmp_path / "second",
         )
-        second = await Engine.open(settings, clock=one.clock)
+        second = await one.another(settings)
         try:
             await one.run(second.connect())
             status = second.status()

@@ -13,7 +13,6 @@ import pytest
 import pytest_asyncio
 
 from ibkr_connector.build import buy
-from ibkr_connector.engine import Engine
 from ibkr_connector.errors import (
     OrderRejectedError,
     OrderUncertainError,
@@ -30,7 +29,7 @@ from ibkr_connector.model.advisor import (
 )
 from ibkr_connector.model.orders import OrderReport, OrderStatus
 from ibkr_connector.settings.rules import RiskSettings
-from ibkr_connector.simulator import Cut, CutAfter
+from ibkr_connector.simulator import Cut, Truncate
 from ibkr_connector.simulator.exchange.commands import CorrectExecution
 from ibkr_connector.simulator.wire.requests import PlaceOrder
 from kit.account_desk import portfolio_of, quote
@@ -110,16 +109,6 @@ def held(one: Rig) -> dict[str, Decimal]:
     }
 
 
-async def again(one: Rig) -> None:
-    """Begin a new process with what is on the disk."""
-    await one.close()
-    one.engine = await Engine.open(one.settings, clock=one.clock)
-    one.engine.guard._poll_s = one.engine.alarms.look_s = 3600.0
-    for pipeline in (one.engine.pipeline, one.engine._pool._pipeline):
-        pipeline.outlet.net_limit = 0
-    await one.run(one.engine.connect())
-
-
 async def test_what_a_group_has_bought_is_counted_once_and_is_in_its_accounts(
     tmp_path: Path,
 ) -> None:
@@ -139,7 +128,7 @@ async def test_what_a_group_has_bought_is_counted_once_and_is_in_its_accounts(
         assert held(one) == {"DU1": Decimal(2), "DU2": Decimal(6)}
         (request,) = sent(one)
         assert [request.order.text(name) for name in ("faGroup", "account")] == ["Core", ""]
-        await again(one)
+        await one.begin_anew()
         told = one.engine.orders.report(report.order_id)
         assert (told.filled_quantity, told.commission) == (Decimal(8), report.commission)
         assert told.terms.allocation == Allocation(group="Core")
@@ -178,7 +167,7 @@ async def test_group_model_and_tier_are_changed_with_and_survive_a_restart(tmp_p
         assert (changed.quantity, changed.terms.allocation) == (Decimal(12), other)
         with pytest.raises(OrderValidationError, match="allocation of an order cannot be changed"):
             await one.run(one.engine.orders.modify(report.order_id, {"allocation": "Fixed"}))
-        await again(one)
+        await one.begin_anew()
         told = one.engine.orders.report(report.order_id)
         assert (told.quantity, told.terms) == (Decimal(12), changed.terms)
         assert told.terms.soft_dollar_tier == tier
@@ -322,8 +311,8 @@ async def test_a_connection_that_breaks_leaves_a_group_order_there_once(
 ) -> None:
     async with firm(tmp_path) as one:
         price = 50 if when == "before the answer" else 101
-        cut = Cut(on="PlaceOrder", handled=True) if price == 50 else CutAfter(sent=900)
-        one.simulator.inject(cut)
+        in_fills = Truncate(reply="ExecDetails", at=20)
+        one.simulator.inject(Cut(on="PlaceOrder", handled=True) if price == 50 else in_fills)
         order = buy("AAPL", 8).limit(price).among("Core").keyed("once")
         with suppress(OrderUncertainError):
             await place(one, order)
