@@ -38,7 +38,7 @@ from kit.order_steps import (
     Volley,
 )
 
-__all__ = ["CALM", "CLIENT", "NOON", "SPEED", "Trader", "calm_trader", "journal_of"]
+__all__ = ["CALM", "CLIENT", "NOON", "SPEED", "Trader", "bear", "calm_trader", "journal_of"]
 
 CLIENT: Final = ClientId(1)
 NOON: Final = datetime(2026, 3, 4, 17, 0, tzinfo=UTC)
@@ -200,19 +200,19 @@ class Trader:
             case Cancel(which=which) if which < len(self.own()):
                 order_id = self.own()[which].order_id
                 call = self.engine.orders.cancel(order_id, timeout_s=step.patience_s)
-                await _bear(call, leaves_after=step.leaves_after)
+                await bear(call, leaves_after=step.leaves_after)
             case Settle(which=which) if which < len(self.own()):
                 order = self.own()[which]
                 if order.terms.exercise is None:
-                    await _bear(self.engine.orders.settling.settle(order.order_id, why="is over"))
+                    await bear(self.engine.orders.settling.settle(order.order_id, why="is over"))
             case Modify() | Cancel() | Settle():
                 pass
             case CancelAll():
-                await _bear(self.engine.closing.cancel_all())
+                await bear(self.engine.closing.cancel_all())
             case Volley(count=count):
                 await self._volley(count)
             case Flatten():
-                await _bear(self.engine.closing.flatten())
+                await bear(self.engine.closing.flatten())
             case Forget():
                 book, began = self.engine.orders._book, self.clock.monotonic()
                 # what is forgotten has been on disk for a day; what is not there cannot come back
@@ -248,7 +248,7 @@ class Trader:
         call = self.engine.orders.place(
             order, wait=step.wait, timeout_s=step.patience_s, token=token
         )
-        await _bear(call, leaves_after=step.leaves_after)
+        await bear(call, leaves_after=step.leaves_after)
 
     async def _again(self, which: int) -> None:
         asked = list(self.asked.values())
@@ -256,9 +256,9 @@ class Trader:
             return
         order = asked[which]
         if "take_profit" in order:
-            await _bear(self.engine.orders.place_bracket(order))
+            await bear(self.engine.orders.place_bracket(order))
         else:
-            await _bear(self.engine.orders.place(order))
+            await bear(self.engine.orders.place(order))
 
     async def _bracket(self, step: Bracket) -> None:
         # a stop on the far side of the market does not trade when it wakes
@@ -272,32 +272,32 @@ class Trader:
             stop_loss=sides[1],
             **({"limit_price": prices[0]} if prices else {}),
         )
-        await _bear(self.engine.orders.place_bracket(order), leaves_after=step.leaves_after)
+        await bear(self.engine.orders.place_bracket(order), leaves_after=step.leaves_after)
 
     async def _exercise(self, step: Exercise) -> None:
         how = {"lapse": step.lapse, "override": True}
         order = self._keyed(symbol=CALL, action="SELL", quantity=step.quantity, exercise=how)
         call = self.engine.orders.place(order, wait=step.wait)
-        await _bear(call, leaves_after=step.leaves_after)
+        await bear(call, leaves_after=step.leaves_after)
 
     async def _modify(self, order: OrderReport, step: Modify) -> None:
         changes: dict[str, Any] = {"quantity": step.quantity}
         if step.price is not None and order.limit_price is not None:
             changes["limit_price"] = step.price
         call = self.engine.orders.modify(order.order_id, changes)
-        await _bear(call, leaves_after=step.leaves_after)
+        await bear(call, leaves_after=step.leaves_after)
 
     async def _volley(self, count: int) -> None:
         async def one(number: int) -> None:
             order = self._keyed(
                 action="BUY", quantity=number + 1, order_type="LMT", limit_price=f"9{number}.00"
             )
-            placing = asyncio.ensure_future(_bear(self.engine.orders.place(order)))
+            placing = asyncio.ensure_future(bear(self.engine.orders.place(order)))
             if number % 2:
                 await asyncio.sleep(0)
                 for found in self.own():
                     if found.client_order_id == order["client_order_id"]:
-                        await _bear(self.engine.orders.cancel(found.order_id))
+                        await bear(self.engine.orders.cancel(found.order_id))
             await placing
 
         await asyncio.gather(*(one(number) for number in range(count)))
@@ -341,7 +341,7 @@ def _settings(port: int, folder: Path, *, patience: float = 1.0) -> Settings:
     )
 
 
-async def _bear(call: Coroutine[Any, Any, Any], *, leaves_after: int | None = None) -> None:
+async def bear(call: Coroutine[Any, Any, Any], *, leaves_after: int | None = None) -> None:
     """Make a call and bear what our own errors say; a caller who leaves is cancelled."""
     task = asyncio.ensure_future(call)
     if leaves_after is not None:

@@ -31,7 +31,7 @@ from ibkr_connector.simulator import Cut, CutAfter, Drop, GatewaySimulator
 from ibkr_connector.tuning import journal_place
 from kit.order_kinds import KINDS
 from kit.order_steps import Happens, Lines, Market, Storm, WorldStep
-from kit.order_trader import NOON
+from kit.order_trader import NOON, bear
 from kit.order_truth import check_end, check_journal, check_wire
 from kit.order_world import World
 
@@ -238,23 +238,8 @@ class User:
             await call(found[which].order_id)
 
     async def _bear(self, step: Call, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        borne = _borne(work, step.leaves_after)
+        borne = bear(work(), leaves_after=step.leaves_after)
         await (self._elsewhere.run(borne) if step.elsewhere else borne)
-
-
-async def _borne(work: Callable[[], Coroutine[Any, Any, None]], leaves_after: int | None) -> None:
-    task = asyncio.ensure_future(work())
-    if leaves_after is not None:
-        for _ in range(leaves_after):
-            await asyncio.sleep(0)
-        task.cancel()
-    try:
-        await task
-    except IBKRError:
-        pass
-    except asyncio.CancelledError:
-        if leaves_after is None:
-            raise
 
 
 async def _until_well(call: Callable[[], Awaitable[None]]) -> None:
