@@ -45,10 +45,10 @@ from .metering import Metering
 from .model.contracts import Contract
 from .model.orders import CLOSED, AnyOrder, OrderReport, OrderStatus
 from .model.status import BreakerState, ConnectionState, ConnectionStatus, TradingMode
-from .observe.correlation import correlation
+from .observe.correlation import correlated, correlation
 from .orders.confirming import confirmer
 from .orders.feed import OrderEventStream
-from .orders.how_far import nothing_sent
+from .orders.how_far import NOTHING_SENT
 from .orders.kill_control import KillControl
 from .orders.listing import OrderBook
 from .runtime import Runtime
@@ -813,10 +813,9 @@ class IBKRConnector:
 
         Source: `placeOrder` (3). Replay: never by us; by you with a `client_order_id`.
         """
+        # a closure would hold each of these in a cell of its own, for as long as the order waits
         return await self._order(
-            lambda engine: engine.hold(
-                lambda desk: desk.place(order, wait=wait, timeout_s=timeout_s, token=token)
-            )
+            partial(_place, order=order, wait=wait, timeout_s=timeout_s, token=token)
         )
 
     async def exercise_option(
@@ -980,11 +979,7 @@ class IBKRConnector:
         Source: `placeOrder` (3). Replay: never by us. Cost: 3 messages in one write.
         """
         return await self._order(
-            lambda engine: engine.hold(
-                lambda desk: desk.place_bracket(
-                    bracket, wait=wait, timeout_s=timeout_s, token=token
-                )
-            )
+            partial(_place_bracket, bracket=bracket, wait=wait, timeout_s=timeout_s, token=token)
         )
 
     async def modify_order(
@@ -1328,11 +1323,13 @@ class IBKRConnector:
     async def _call(self, do: Callable[[Engine], Awaitable[T]]) -> T:
         runtime = self._running()
         engine = _open(runtime)
-        with correlation():
-            return await runtime.portal.call(partial(do, engine))
+        if runtime.portal.owns_current_thread:
+            with correlation():
+                return await do(engine)
+        return await runtime.portal.call(do, engine, context=correlated())
 
     async def _order(self, do: Callable[[Engine], Awaitable[T]]) -> T:
-        with nothing_sent():
+        with NOTHING_SENT:
             return await self._call(do)
 
     def _follow(self, wish: StreamWish) -> TakePlace:
@@ -1357,6 +1354,25 @@ class IBKRConnector:
                 return False
             self._runtime = None
             return True
+
+
+async def _place(
+    engine: Engine, *, order: AnyOrder, wait: Wait, timeout_s: float | None, token: str | None
+) -> OrderReport:
+    await engine.ride_out()
+    return await engine.orders.place(order, wait=wait, timeout_s=timeout_s, token=token)
+
+
+async def _place_bracket(
+    engine: Engine,
+    *,
+    bracket: BracketRequest | Mapping[str, Any],
+    wait: Wait,
+    timeout_s: float | None,
+    token: str | None,
+) -> BracketReport:
+    await engine.ride_out()
+    return await engine.orders.place_bracket(bracket, wait=wait, timeout_s=timeout_s, token=token)
 
 
 def _open(runtime: Runtime) -> Engine:

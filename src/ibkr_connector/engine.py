@@ -549,15 +549,14 @@ class Engine:
             error.add_note(f"in request {name!r}")
             raise
 
-    async def hold(self, place: Callable[[OrdersDesk], Awaitable[T]]) -> T:
+    async def ride_out(self) -> None:
         """
-        Place something; in a planned outage wait for its end first, as long as the settings allow.
+        Wait for the end of a planned outage, as long as the settings let orders be held for it.
 
         Raises:
-            NotConnectedError: The outage lasted longer; nothing was written down or sent.
+            NotConnectedError: It lasted longer; nothing was written down or sent.
         """
         await self._supervisor.ride_out(self._settings.hold_orders_s)
-        return await place(self.orders)
 
     # --- wiring ---------------------------------------------------------------------------------
 

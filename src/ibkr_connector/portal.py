@@ -22,18 +22,20 @@ import contextvars
 import os
 import threading
 import weakref
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Generic, Self, TypeVar, cast
+from typing import Any, Final, Generic, Self, TypeVar, TypeVarTuple, cast
 
 from .errors import NotConnectedError, RequestTimeoutError, WrongThreadError
 
 __all__ = ["Portal"]
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
@@ -95,29 +97,39 @@ class Portal:
         """Whether the caller is on the portal's own thread."""
         return threading.get_ident() == self._thread.ident and self._pid == os.getpid()
 
-    async def call(self, fn: Callable[[], Awaitable[T]]) -> T:
+    async def call(
+        self,
+        fn: Callable[[*Ts], Awaitable[T]],
+        *args: *Ts,
+        context: contextvars.Context | None = None,
+    ) -> T:
         """
-        Run `fn()` on the portal's loop and return what it returns.
+        Run `fn(*args)` on the portal's loop and return what it returns.
+
+        Args:
+            fn: Makes the work.
+            *args: For it.
+            context: What the work sees of context variables; a copy of the caller's when not given.
+                Work that runs in place sees the caller's own.
 
         Raises:
             NotConnectedError: The portal has been stopped, stops before the work has ended, or
                 belongs to the process this one was forked from.
         """
         if self.owns_current_thread:
-            return await fn()
-        caller: _Caller[T] = _Caller(self, asyncio.get_running_loop())
-        job = _Job(self, fn, caller.deliver)
+            return await fn(*args)
+        job: _Awaited[T] = _Awaited(self, fn, args=args, context=context)
         self._submit(job)
         try:
-            outcome = await caller.waiting
+            outcome = await job.waiting
         except asyncio.CancelledError:
             # The outcome may be there already, or have come between the cancellation and now: then
             # the work is over. Each further cancellation is passed on, as it would be in place.
-            while caller.waiting.cancelled() and not caller.is_over:
+            while job.waiting.cancelled() and not job.is_over:
                 self._wake(job.cancel)
-                caller.wait_again()
+                job.wait_again()
                 with suppress(asyncio.CancelledError):
-                    await caller.waiting
+                    await job.waiting
             raise
         return outcome.unwrap()
 
@@ -139,16 +151,10 @@ class Portal:
         """
         if self.owns_current_thread or (_has_running_loop() and not beside_a_loop):
             raise WrongThreadError("a blocking call was made on a thread that runs an event loop")
-        waiting: concurrent.futures.Future[_Outcome[T]] = concurrent.futures.Future()
-
-        def deliver(outcome: _Outcome[T]) -> None:
-            if not waiting.done():
-                waiting.set_result(outcome)
-
-        job = _Job(self, fn, deliver)
+        job: _Blocking[T] = _Blocking(self, fn)
         self._submit(job)
         try:
-            outcome = waiting.result(timeout_s)
+            outcome = job.waiting.result(timeout_s)
         except TimeoutError:
             self._wake(job.cancel)
             raise RequestTimeoutError(
@@ -343,45 +349,30 @@ class _Inbox:
                 loop.call_soon(self._empty)
 
 
-class _Caller(Generic[T]):
-    """One who waits on a loop of his own for the outcome of his work."""
-
-    __slots__ = ("_loop", "_portal", "is_over", "waiting")
-
-    def __init__(self, portal: Portal, loop: asyncio.AbstractEventLoop) -> None:
-        self._portal = portal
-        self._loop = loop
-        self.is_over = False
-        self.waiting: asyncio.Future[_Outcome[T]] = loop.create_future()
-
-    def wait_again(self) -> None:
-        self.waiting = self._loop.create_future()
-
-    def deliver(self, outcome: _Outcome[T]) -> None:
-        self._portal._send_home(self._loop, partial(self._arrive, outcome))
-
-    def _arrive(self, outcome: _Outcome[T]) -> None:
-        self.is_over = True
-        if not self.waiting.done():
-            self.waiting.set_result(outcome)
-
-
-class _Job(Generic[T]):
+class _Job(ABC, Generic[T]):
     """One piece of work: begun and cancelled on the portal's thread, delivered from there."""
+
+    __slots__ = ("_args", "_context", "_delivered", "_fn", "_is_called_off", "_portal", "task")
 
     def __init__(
         self,
         portal: Portal,
-        fn: Callable[[], Awaitable[T]],
-        deliver: Callable[[_Outcome[T]], None],
+        fn: Callable[..., Awaitable[T]],
+        *,
+        args: tuple[Any, ...] = (),
+        context: contextvars.Context | None = None,
     ) -> None:
         self._portal = portal
         self._fn = fn
-        self._context = contextvars.copy_context()
-        self.deliver = deliver
+        self._args = args
+        self._context = contextvars.copy_context() if context is None else context
         self.task: asyncio.Task[T] | None = None
         self._delivered = False
         self._is_called_off = False
+
+    @abstractmethod
+    def deliver(self, outcome: _Outcome[T]) -> None:
+        """Tell whoever waits, on any thread; once or more often, of which the first counts."""
 
     def begin(self) -> None:
         if self._is_called_off:
@@ -392,7 +383,7 @@ class _Job(Generic[T]):
             self._portal._finished(self, _Outcome(error=self._portal._closed()))
             return
         self.task = asyncio.get_running_loop().create_task(self._work(), context=self._context)
-        self.task.add_done_callback(self._ended)
+        self.task.add_done_callback(self._ended, context=self._context)
 
     def cancel(self) -> None:
         if self.task is not None:
@@ -401,7 +392,7 @@ class _Job(Generic[T]):
             self._is_called_off = True
 
     async def _work(self) -> T:
-        value = await self._fn()
+        value = await self._fn(*self._args)
         # handed in before the loop comes round to the task's own end, and nothing after
         self._delivered = True
         if self.task is not None:
@@ -420,6 +411,50 @@ class _Job(Generic[T]):
         else:
             outcome = _Outcome(value=task.result())
         self._portal._finished(self, outcome)
+
+
+class _Awaited(_Job[T]):
+    """Work of somebody who waits for it on a loop of his own."""
+
+    __slots__ = ("_loop", "is_over", "waiting")
+
+    def __init__(
+        self,
+        portal: Portal,
+        fn: Callable[..., Awaitable[T]],
+        *,
+        args: tuple[Any, ...] = (),
+        context: contextvars.Context | None = None,
+    ) -> None:
+        super().__init__(portal, fn, args=args, context=context)
+        self._loop = asyncio.get_running_loop()
+        self.is_over = False
+        self.waiting: asyncio.Future[_Outcome[T]] = self._loop.create_future()
+
+    def wait_again(self) -> None:
+        self.waiting = self._loop.create_future()
+
+    def deliver(self, outcome: _Outcome[T]) -> None:
+        self._portal._send_home(self._loop, partial(self._arrive, outcome))
+
+    def _arrive(self, outcome: _Outcome[T]) -> None:
+        self.is_over = True
+        if not self.waiting.done():
+            self.waiting.set_result(outcome)
+
+
+class _Blocking(_Job[T]):
+    """Work of somebody whose thread waits for it."""
+
+    __slots__ = ("waiting",)
+
+    def __init__(self, portal: Portal, fn: Callable[[], Awaitable[T]]) -> None:
+        super().__init__(portal, fn)
+        self.waiting: concurrent.futures.Future[_Outcome[T]] = concurrent.futures.Future()
+
+    def deliver(self, outcome: _Outcome[T]) -> None:
+        if not self.waiting.done():
+            self.waiting.set_result(outcome)
 
 
 def _has_running_loop() -> bool:

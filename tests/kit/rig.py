@@ -18,9 +18,11 @@ from typing import Any
 
 from ibkr_connector.clock import ManualClock
 from ibkr_connector.engine import Engine
+from ibkr_connector.model.orders import OrderReport
 from ibkr_connector.model.status import ConnectionState
 from ibkr_connector.settings import Settings
 from ibkr_connector.simulator import GatewaySimulator
+from ibkr_connector.storage.writer import Done
 from ibkr_connector.supervisor import StateChange
 from kit import quiet
 
@@ -131,6 +133,11 @@ class Rig:
         await self.until(task.done, within_s=within_s, step_s=step_s)
         return task.result()
 
+    async def place(self, order: Any) -> OrderReport:
+        """Place an order as the connector does: behind a planned outage."""
+        await self.engine.ride_out()
+        return await self.engine.orders.place(order)
+
     def logins(self) -> int:
         """How often somebody logged in."""
         return sum(type(one.request).__name__ == "StartApi" for one in self.simulator.log)
@@ -212,11 +219,11 @@ async def _opened(settings: Settings, clock: ManualClock, busy: _Busy) -> Engine
 def _count_writes(engine: Engine, busy: _Busy) -> None:
     loop, append = asyncio.get_running_loop(), engine._journal._log.append
 
-    def counted(drafts: Any, done: Callable[[Exception | None], None]) -> None:
+    def counted(drafts: Any, done: Done, about: object = None) -> None:
         busy.batches += 1
 
-        def written(error: Exception | None) -> None:
-            done(error)
+        def written(error: Exception | None, _about: object) -> None:
+            done(error, about)
             loop.call_soon_threadsafe(less)
 
         append(drafts, written)

@@ -170,7 +170,7 @@ class Storm:
 
     async def _place(self, order: dict[str, Any]) -> None:
         try:
-            await self.rig.engine.hold(lambda desk: desk.place(order))
+            await self.rig.place(order)
         except OrderUncertainError:
             verdict = "uncertain"
         except IBKRError as error:

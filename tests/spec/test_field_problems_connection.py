@@ -102,7 +102,7 @@ async def follow(made: Rig) -> None:
 
 
 async def place(made: Rig, **changes: Any) -> Any:
-    return await made.run(made.engine.hold(lambda desk: desk.place({**REST, **changes})))
+    return await made.run(made.place({**REST, **changes}))
 
 
 # --- 1 ------------------------------------------------------------------------------------------

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from contextvars import ContextVar, Token
+from contextvars import Context, ContextVar, Token, copy_context
 from typing import Final
 
 from .random_ids import RandomIds
 
-__all__ = ["correlation", "current_correlation_id"]
+__all__ = ["correlated", "correlation", "current_correlation_id"]
 
 _current: ContextVar[str] = ContextVar("ibkr_correlation_id", default="")
 
@@ -21,6 +21,14 @@ _SOUND: Final = re.compile(r"[\x21-\x7e]{1,64}")
 def current_correlation_id() -> str:
     """Return the id of the call under way; empty outside of one."""
     return _current.get()
+
+
+def correlated() -> Context:
+    """Return a copy of the context with an id in it: that of the call under way, or a new one."""
+    context = copy_context()
+    if not _current.get():
+        context.run(_current.set, _new_id())
+    return context
 
 
 class correlation:  # noqa: N801  # reads as what it does, and is cheaper than a generator

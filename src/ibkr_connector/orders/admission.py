@@ -81,7 +81,7 @@ class Admission:
         self._account = account
         self._readonly = readonly
         self._kill = kill or (lambda: None)
-        self._kill_in_turn = OnceATurn(self._kill).state
+        self._kill_in_turn = OnceATurn(self._kill)
         self.pending: Callable[[str], OrderTicket | None] = lambda key: None
         """Tells what an open order may have become by a change that nobody has confirmed."""
         self._ledger = ledger
@@ -137,7 +137,7 @@ class Admission:
         if self._halts:
             raise TradingHaltedError(f"trading is stopped: {', '.join(self._halts)}")
         if ticket is not None:
-            killed = self._kill()
+            killed = self._kill_in_turn.state_of_now()
             if killed is not None and not self._exposure.only_closes(ticket):
                 raise _killed(killed)
 
@@ -265,7 +265,7 @@ class Admission:
             RiskLimitError: With every broken rule.
         """
         cases = self._cases.of(examined, replacing=replacing, entry=entry)
-        killed = self._kill_in_turn()
+        killed = self._kill_in_turn.state()
         if killed is not None and not all_close(cases):
             raise _killed(killed)
         # with the switch engaged nothing may stand between a position and its end

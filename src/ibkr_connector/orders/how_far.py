@@ -7,23 +7,34 @@ the time it reaches the user never came to a socket.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
+from typing import Final
 
 from ibkr_connector.errors import IBKRError
 from ibkr_connector.model.orders import SendDisposition
 
-__all__ = ["how_far", "nothing_sent"]
+__all__ = ["NOTHING_SENT", "how_far"]
 
 
-@contextmanager
-def nothing_sent() -> Iterator[None]:
-    """Have an error that says nothing of bytes say that none were sent."""
-    try:
-        yield
-    except IBKRError as error:
-        error.disposition = error.disposition or SendDisposition.UNSENT
-        raise
+class _NothingSent:
+    """Has an error that says nothing of bytes say that none were sent."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(exc, IBKRError):
+            exc.disposition = exc.disposition or SendDisposition.UNSENT
+
+
+NOTHING_SENT: Final = _NothingSent()
+"""Around a call that is about an order; it knows nothing, so that one does for all."""
 
 
 def how_far(*, is_handed: bool) -> SendDisposition:

@@ -67,6 +67,15 @@ the disk is not busy with the end of one order when the next one's intent comes,
 that a kill loses little.
 """
 
+AT_ONCE: Final = 64
+"""
+So many of them are handed to the writer together: an intent stands behind no more than these, and
+shares its flush with them.
+"""
+
+SHARE: Final = 8
+"""Or this part of all that waits, if that is more: a slow disk takes more in one flush."""
+
 _Outcome = tuple[Exception | None, asyncio.Future[None] | None]
 """Why the disk refused, and who waits for it."""
 
@@ -106,6 +115,7 @@ class Journal:
         self._closed = False
         self._posted = Posted()
         self._flushing: asyncio.TimerHandle | None = None
+        self._under_way = 0
         self._outcomes: deque[_Outcome] = deque()
         self._woken = False
         self.on_failure: Callable[[OrderError], None] | None = None
@@ -197,7 +207,7 @@ class Journal:
         except Exception as error:  # noqa: BLE001  # it belongs to whoever awaits
             written.set_exception(error)
             return written
-        self._log.append(drafts, lambda failure: self._tell(failure, written))
+        self._log.append(drafts, self._tell, written)
         return written
 
     def post(self, notes: Sequence[Note]) -> None:
@@ -209,8 +219,7 @@ class Journal:
         if not notes or self._closed:
             return
         self._posted.add(notes)
-        if self._flushing is None:
-            self._flushing = self._loop.call_later(GATHER_S, self._flush)
+        self._gather()
 
     async def aclose(self) -> None:
         """Write what was handed in and let the file go; idempotent."""
@@ -219,16 +228,32 @@ class Journal:
             self._closed = True
         await asyncio.to_thread(self._log.close)
 
-    def _flush(self) -> None:
+    def _gather(self) -> None:
+        """Have what was posted handed in, in a moment, unless some of it is on its way."""
+        if self._posted and self._flushing is None and not self._under_way:
+            self._flushing = self._loop.call_later(GATHER_S, self._flush_some)
+
+    def _flush_some(self) -> None:
+        self._flush(max(AT_ONCE, len(self._posted) // SHARE))
+
+    def _flush(self, at_most: int | None = None) -> None:
+        """Hand in what was posted: all of it, or the oldest."""
         if self._flushing is not None:
             self._flushing.cancel()
             self._flushing = None
         if self._posted:
-            notes = self._posted.take()
-            self._log.post(
-                lambda: [_draft(note) for note in notes],
-                lambda failure: self._tell(failure, None),
-            )
+            notes = self._posted.take(at_most)
+            self._under_way += 1
+            self._log.post(lambda: [_draft(note) for note in notes], self._tell)
+
+    def _go_on(self) -> None:
+        """Hand in more of what was posted, when what was before it has been written."""
+        if self._closed or self._under_way:
+            return
+        if len(self._posted) >= AT_ONCE:
+            self._flush_some()
+        else:
+            self._gather()
 
     def _tell(self, failure: Exception | None, written: asyncio.Future[None] | None) -> None:
         """Bring an outcome home from the writer's thread; one commit wakes the loop once."""
@@ -253,7 +278,12 @@ class Journal:
             error.__cause__ = failure
             if self.on_failure is not None:
                 self.on_failure(error)
-        if written is None or written.done():
+        if written is None:
+            self._under_way -= 1
+            if failure is None:
+                self._go_on()
+            return
+        if written.done():
             return
         if error is None:
             written.set_result(None)

@@ -13,11 +13,12 @@ import asyncio
 import json
 import os
 import secrets
+import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from ibkr_connector.clock import Clock
 from ibkr_connector.errors import ConfigurationError, TradingHaltedError
@@ -30,6 +31,9 @@ __all__ = ["NAME", "KillState", "KillSwitch", "OnceATurn"]
 NAME: Final = "kill-switch.json"
 DONE: Final = "kill-switch-done.json"
 TURN: Final = "kill-switch.lock"
+
+FRESH_S: Final = 0.001
+"""So old may what was seen of the file be when an order goes to the wire."""
 
 _UNREADABLE: Final = (OSError, ValueError, KeyError, TypeError, AttributeError)
 
@@ -71,6 +75,9 @@ class KillState:
 
 class KillSwitch:
     """Read and set the switch of one state directory; cheap enough to be asked at each order."""
+
+    writes: ClassVar[int] = 0
+    """How often any switch of this process was set: what was seen before then is no news."""
 
     def __init__(self, directory: Path, *, clock: Clock, by_setting: bool = False) -> None:
         self._path = directory / NAME
@@ -210,7 +217,7 @@ class KillSwitch:
         """Return when it was done; `None` when it was not, or when that cannot be read."""
         try:
             row = json.loads(self._done_path.read_text("utf-8"))
-            return _time(row["done_at"]) if row["key"] == key else None
+            return _moment(row["done_at"]) if row["key"] == key else None
         except _UNREADABLE:
             return None
 
@@ -237,30 +244,43 @@ class KillSwitch:
                 hint=said if name == NAME else None,
             ) from error
         self._mark = None
+        KillSwitch.writes += 1
 
 
 class OnceATurn:
     """
-    A look that is shared by all orders that are judged in one turn of the loop.
+    A look that is shared by orders that come together, in one turn of the loop.
 
     To look at a file gives the interpreter away to other threads, which costs hundreds of orders
     that come together more than their rules do. What is shared is only that the switch is released,
     and until the turn ends: who engages it and then calls the desk is judged by a later look, since
-    a call that comes from elsewhere begins in a turn of its own. Before the wire each order looks
-    for itself.
+    a call that comes from elsewhere begins in a turn of its own. Before the wire what was seen a
+    millisecond ago does not count any more, nor what was seen before this process set the switch.
     """
 
     def __init__(self, look: Callable[[], KillState | None]) -> None:
         self._look = look
         self._is_released = False
+        self._seen_at = 0.0
+        self._writes = -1
 
     def state(self) -> KillState | None:
         """Return the engaged switch, `None` when it was released in this turn; on a loop only."""
-        if self._is_released:
+        return None if self._is_released else self._looked()
+
+    def state_of_now(self) -> KillState | None:
+        """Do as `state`, but trust a look for `FRESH_S` only."""
+        # of the machine's time and not the clock's: it is the file that may have changed
+        is_fresh = time.perf_counter() - self._seen_at < FRESH_S
+        if self._is_released and is_fresh and self._writes == KillSwitch.writes:
             return None
+        return self._looked()
+
+    def _looked(self) -> KillState | None:
+        self._seen_at, self._writes = time.perf_counter(), KillSwitch.writes
         state = self._look()
-        if state is None:
-            self._is_released = True
+        was_released, self._is_released = self._is_released, state is None
+        if self._is_released and not was_released:
             asyncio.get_running_loop().call_soon(self._forget)
         return state
 
@@ -279,15 +299,15 @@ def _state(row: Any) -> KillState:
             raise ValueError(f"{name} is no flag")
     return KillState(
         reason=str(row["reason"]),
-        at=_time(row["at"]),
+        at=_moment(row["at"]),
         cancel=row["cancel"],
         flatten=row["flatten"],
         everyone=everyone,
         key=str(row["key"]),
-        done_at=_time(row.get("done_at")),
+        done_at=_moment(row.get("done_at")),
         cancel_in=_names(row.get("cancel_in", [])),
         flatten_in=_names(row.get("flatten_in", [])),
-        asked_at=_time(row.get("asked_at")),
+        asked_at=_moment(row.get("asked_at")),
     )
 
 
@@ -304,7 +324,7 @@ def _names(row: Any) -> tuple[str, ...]:
     return tuple(row)
 
 
-def _time(text: str | None) -> datetime | None:
+def _moment(text: str | None) -> datetime | None:
     if text is None:
         return None
     time = datetime.fromisoformat(text)

@@ -8,12 +8,12 @@ for it: each stands in one queue by the moment at which its time is over, with o
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import heapq
 import itertools
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
+from ibkr_connector.observe.correlation import correlation
 from ibkr_connector.resilience.timers import Timer, Timers
 
 from .book import Book
@@ -46,7 +46,7 @@ class Patience:
         self._inquiry = inquiry
         self._spawn = spawn
         self._timers = Timers(book.clock)
-        self._queue: list[tuple[float, int, str, float, contextvars.Context]] = []
+        self._queue: list[tuple[float, int, str, float]] = []
         self._order = itertools.count()
         self._looks_at = _NEVER
         self._timer: Timer | None = None
@@ -54,9 +54,7 @@ class Patience:
     def begin(self, key: str, limit_s: float) -> None:
         """Give the broker so long from now on to speak of an order that was sent."""
         ends_at = self._book.clock.monotonic() + limit_s
-        # what comes of its silence belongs to the call that placed the order
-        context = contextvars.copy_context()
-        heapq.heappush(self._queue, (ends_at, next(self._order), key, limit_s, context))
+        heapq.heappush(self._queue, (ends_at, next(self._order), key, limit_s))
         if ends_at < self._looks_at:
             self._look_at(ends_at)
 
@@ -86,16 +84,18 @@ class Patience:
         queue, now = self._queue, self._looks_at
         self._looks_at = _NEVER
         while queue:
-            ends_at, _, key, limit_s, context = queue[0]
+            ends_at, _, key, limit_s = queue[0]
             if self._is_silent(key):
                 if ends_at > now:
                     self._look_at(ends_at)
                     return
-                context.run(self._spawn, self._end(key, limit_s))
+                self._spawn(self._end(key, limit_s))
             heapq.heappop(queue)
 
     async def _end(self, key: str, waited_s: float) -> None:
-        self.give_up([key], waited_s)
+        # what comes of its silence belongs to the call that placed the order
+        with correlation(self._book.ledger.get(key).correlation_id or None):
+            self.give_up([key], waited_s)
 
     def _is_silent(self, key: str) -> bool:
         # one that was closed long ago may have left memory

@@ -102,6 +102,22 @@ class Placing:
         is_exit: bool,
     ) -> OrderReport:
         """Place one order; see `OrdersDesk.place`."""
+        # a step of its own, so that nothing it has looked at is held while the broker is waited for
+        key, waiting = await self._begin(
+            request, wait=wait, timeout_s=timeout_s, token=token, is_exit=is_exit
+        )
+        return await self._dispatch.answer(key, waiting)
+
+    async def _begin(
+        self,
+        request: AnyOrder,
+        *,
+        wait: Wait,
+        timeout_s: float | None,
+        token: str | None,
+        is_exit: bool,
+    ) -> tuple[str, Waiting]:
+        """Let an order begin, unless it is known; return its key, and what is waited for."""
         try:
             waiting = self.waiting(wait, timeout_s)
             checked = as_request(request)
@@ -142,14 +158,14 @@ class Placing:
             self.deny(request, error)
             raise
         if known is not None:
-            return await self._dispatch.answer(known.key, waiting)
+            return known.key, waiting
         note = self._dispatch.intent_of(examined, rules=(*rules, *agreed.rows))
         decided = () if voucher is None else self.decided(note, voucher)
         # on its way to the disk at once: all that needs nobody's word is done in the meantime
         written = self._book.journal.append([note, *decided])
         self._ledger.record(note)
         self._jobs.spawn(self._dispatch.carry(note, waiting, written=written))
-        return await self._dispatch.answer(note.key, waiting)
+        return note.key, waiting
 
     async def confirm(
         self,

@@ -23,7 +23,7 @@ from .admission import Admission, Examined
 from .bracket_rules import as_bracket, check_bracket
 from .conditions import qualify_conditions
 from .entry import OrderEntry
-from .how_far import nothing_sent
+from .how_far import NOTHING_SENT
 from .modifying import Modifying
 from .placing import Placing
 from .validation import as_request, check_request
@@ -60,7 +60,7 @@ class Previews:
         self, request: AnyOrder | BracketRequest, *, by: str, timeout_s: float | None
     ) -> OrderPreview:
         """Look at one order, or a bracket; see `OrdersDesk.preview`."""
-        with nothing_sent():
+        with NOTHING_SENT:
             if isinstance(request, BracketRequest):
                 return await self._of_bracket(request, by=by, timeout_s=timeout_s)
             return await self._of_order(request, by=by, timeout_s=timeout_s)
@@ -73,14 +73,14 @@ class Previews:
         timeout_s: float | None,
     ) -> OrderPreview:
         """Look at a bracket; the broker is asked about its entry. See `OrdersDesk.preview`."""
-        with nothing_sent():
+        with NOTHING_SENT:
             return await self._of_bracket(bracket, by=by, timeout_s=timeout_s)
 
     async def change(
         self, entry: OrderEntry, changes: Mapping[str, Any], *, by: str
     ) -> OrderPreview:
         """Look at a change of an order; see `OrdersDesk.preview_change`."""
-        with nothing_sent():
+        with NOTHING_SENT:
             return await self._of_change(entry, changes, by=by)
 
     async def _of_order(

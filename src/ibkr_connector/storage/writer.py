@@ -14,7 +14,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ibkr_connector.errors import ConfigurationError
 
@@ -85,19 +85,24 @@ class Chain:
     first_broken: int | None = None
 
 
-Done = Callable[[Exception | None], None]
-"""Told once, on the writer's thread, when the drafts are safe or why they are not."""
+Done = Callable[[Exception | None, Any], None]
+"""
+Told once, on the writer's thread, when the drafts are safe or why they are not.
+
+And what was handed in with them: a closure for each would live as long as its commit takes.
+"""
 
 Making = Callable[[], Sequence[Draft]]
 """Makes drafts, on the writer's thread."""
 
 
 class _Work(NamedTuple):
-    """Drafts that belong together; of quiet ones only a failure is told."""
+    """Drafts that belong together, or how they are made."""
 
-    drafts: Making
+    drafts: Sequence[Draft]
+    making: Making | None
     done: Done
-    quiet: bool
+    about: Any
 
 
 class Writer(ABC):
@@ -133,9 +138,9 @@ class Writer(ABC):
     def _tidy(self) -> None:  # noqa: B027  # most stores have nothing to tidy up
         """Do what may wait until nobody does; must not raise."""
 
-    def append(self, drafts: Sequence[Draft], done: Done) -> None:
+    def append(self, drafts: Sequence[Draft], done: Done, about: object = None) -> None:
         """
-        Hand in drafts that are to be written together, or not at all.
+        Hand in drafts that are to be written together, or not at all; `done` is told `about` what.
 
         An idle writer thread has to wake up and to get the interpreter lock before it can start. A
         caller that goes straight on with other work would hold that lock all the while; so it gives
@@ -144,13 +149,13 @@ class Writer(ABC):
         makes_way = self._rests and bool(drafts)
         if makes_way:  # what was not noticed the last time is none of this time's business
             self._at_disk.acquire(blocking=False)
-        self._queue.put(_Work(lambda: drafts, done, quiet=False))
+        self._queue.put(_Work(drafts, None, done, about))
         if makes_way:
             self._at_disk.acquire(timeout=WAY_S)
 
-    def post(self, making: Making, failed: Done) -> None:
+    def post(self, making: Making, done: Done) -> None:
         """Hand in drafts for which nobody waits; they are made where they are written."""
-        self._queue.put(_Work(making, failed, quiet=True))
+        self._queue.put(_Work((), making, done, None))
 
     def close(self) -> None:
         """Write what was handed in, end the thread, let go of the store; blocks. Idempotent."""
@@ -202,14 +207,13 @@ class Writer(ABC):
                 if rows:
                     self._seq, self._digest = rows[-1][0], rows[-1][-1]
         for work in batch:
-            if self._failure is not None or not work.quiet:
-                work.done(self._failure)
+            work.done(self._failure, work.about)
 
     def _rows(self, batch: Sequence[_Work]) -> list[Row]:
         seq, digest = self._seq, self._digest
         rows: list[Row] = []
         for work in batch:
-            for draft in work.drafts():
+            for draft in work.drafts if work.making is None else work.making():
                 seq += 1
                 digest = link(digest, seq, draft)
                 rows.append((seq, *draft, digest))

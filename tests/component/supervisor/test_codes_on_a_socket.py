@@ -35,11 +35,11 @@ async def test_fifty_1100_are_one_event_and_orders_are_refused(tmp_path: Path) -
         assert made.engine.status().degraded_by == ("broker link",)
         assert events(made).count(E.LINK_DOWN) == 1
         with pytest.raises(TradingHaltedError, match="lost its link"):
-            await made.run(made.engine.hold(lambda desk: desk.place(REST)))
+            await made.run(made.place(REST))
         assert made.asked("PlaceOrder") == 0
         await say(made, 1102, "restored - data maintained")
         await made.ready()
-        report = await made.run(made.engine.hold(lambda desk: desk.place(REST)))
+        report = await made.run(made.place(REST))
         assert report.order_id
         assert made.asked("PlaceOrder") == 1
 

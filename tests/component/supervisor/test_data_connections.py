@@ -55,7 +55,7 @@ async def test_history_and_quotes_go_through_them_in_turn_and_orders_never(tmp_p
         for symbol in ("AAPL", "MSFT", "SPY", "IBM"):
             await bars(made, symbol)
         await made.run(made.engine.market.quote("MSFT"))
-        await made.run(made.engine.hold(lambda desk: desk.place(REST)))
+        await made.run(made.place(REST))
         assert who(made, "ReqHistoricalData") == {21: 2, 22: 2}
         assert 1 not in who(made, "ReqMarketData")
         assert who(made, "PlaceOrder") == {1: 1}
@@ -89,7 +89,7 @@ async def test_losing_one_never_touches_orders(tmp_path: Path) -> None:
         for _ in range(5):
             cut(made, 21)
             await made.until(lambda: states(made) != [S.READY])
-            report = await made.run(made.engine.hold(lambda desk: desk.place(REST)))
+            report = await made.run(made.place(REST))
             await made.run(made.engine.orders.cancel(report.order_id))
             made.simulator.clear_faults()
             await all_ready(made)
@@ -163,7 +163,7 @@ async def test_an_order_does_not_wait_behind_five_hundred_questions(tmp_path: Pa
         ]
         await made.settle()
         began = made.clock.monotonic()
-        await made.run(made.engine.hold(lambda desk: desk.place(REST)), step_s=0.01)
+        await made.run(made.place(REST), step_s=0.01)
         assert made.clock.monotonic() - began < 0.05
         for one in asking:
             one.cancel()

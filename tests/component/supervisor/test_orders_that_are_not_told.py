@@ -22,7 +22,7 @@ ENDS = pytest.mark.parametrize("end", ["OpenOrderEnd", "ExecDetailsEnd", "Comple
 
 async def place(made: Rig) -> Any:
     order = {**ORDER, "client_order_id": "early"}
-    return await made.run(made.engine.hold(lambda desk: desk.place(order)))
+    return await made.run(made.place(order))
 
 
 async def is_refused_while_it_synchronises(made: Rig) -> None:

@@ -95,7 +95,7 @@ async def test_an_order_is_held_through_a_planned_outage_and_sent_once(tmp_path:
         await made.advance(10 * 60)
         made.simulator.inject(Restart(down_s=300.0))
         await made.until(lambda: made.state is S.MAINTENANCE)
-        held = asyncio.ensure_future(made.engine.hold(lambda desk: desk.place(REST)))
+        held = asyncio.ensure_future(made.place(REST))
         await made.advance(60)
         assert not held.done()
         assert made.asked("PlaceOrder") == 0
@@ -110,7 +110,7 @@ async def test_an_order_that_was_held_too_long_was_not_sent(tmp_path: Path) -> N
         made.simulator.inject(Restart(down_s=600.0))
         await made.until(lambda: made.state is S.MAINTENANCE)
         with pytest.raises(NotConnectedError, match=r"held for 60 s.*nothing was sent"):
-            await made.run(made.engine.hold(lambda desk: desk.place(REST)))
+            await made.run(made.place(REST))
         await made.until(lambda: made.state is S.READY, within_s=1200)
         assert made.asked("PlaceOrder") == 0
 
@@ -121,7 +121,7 @@ async def test_without_that_setting_an_order_is_refused_at_once(tmp_path: Path) 
         made.simulator.inject(Restart(down_s=300.0))
         await made.until(lambda: made.state is S.MAINTENANCE)
         with pytest.raises(NotConnectedError):
-            await made.run(made.engine.hold(lambda desk: desk.place(REST)))
+            await made.run(made.place(REST))
 
 
 # --- logins -------------------------------------------------------------------------------------
@@ -218,7 +218,7 @@ async def test_with_a_pool_the_next_id_is_taken_at_once(tmp_path: Path) -> None:
 
 async def test_an_id_whose_orders_are_open_is_waited_for_and_not_changed(tmp_path: Path) -> None:
     async with rig(tmp_path, client_id_policy="pool", client_id_pool="11") as made:
-        await made.run(made.engine.hold(lambda desk: desk.place(REST)))
+        await made.run(made.place(REST))
         made.simulator.quirk(Quirk.CLIENT_ID_IN_USE)
         made.simulator.cut()
         await made.until(lambda: made.logins() == 3)
@@ -249,7 +249,7 @@ async def test_an_order_to_a_gateway_that_hangs_is_refused_and_never_queued(
         made.simulator.inject(HalfOpen(lasts_s=300.0))
         await made.advance(6)
         with pytest.raises(NotConnectedError, match="does not answer"):
-            await made.run(made.engine.hold(lambda desk: desk.place(REST)))
+            await made.run(made.place(REST))
         await made.until(lambda: made.state is not S.READY, within_s=60.0)
         await made.ready(within_s=900)
         await made.advance(10)
@@ -259,15 +259,13 @@ async def test_an_order_to_a_gateway_that_hangs_is_refused_and_never_queued(
 async def test_a_quiet_gateway_that_lives_takes_the_order(tmp_path: Path) -> None:
     async with rig(tmp_path) as made:
         # nothing else has to be asked about the contract afterwards, which is a sign of life too
-        await made.run(made.engine.hold(lambda desk: desk.place(REST | {"quantity": 3})))
+        await made.run(made.place(REST | {"quantity": 3}))
         await made.advance(30)
         before = made.asked("ReqCurrentTime")
-        await made.run(made.engine.hold(lambda desk: desk.place(REST)))
+        await made.run(made.place(REST))
         assert made.asked("ReqCurrentTime") == before + 1
         # it has just spoken: the next order asks nothing
-        await made.run(
-            made.engine.hold(lambda desk: desk.place(REST | {"quantity": 2})), step_s=0.05
-        )
+        await made.run(made.place(REST | {"quantity": 2}), step_s=0.05)
         assert made.asked("ReqCurrentTime") == before + 1
 
 

@@ -1,6 +1,9 @@
 """Notes on disk and back."""
 
 import asyncio
+import queue
+import threading
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -28,6 +31,7 @@ from ibkr_connector.orders.notes import (
 )
 from ibkr_connector.orders.states import Event, State
 from ibkr_connector.storage.append import AppendLog, Draft
+from ibkr_connector.storage.writer import Row
 from kit.order_desk import AAPL, NOON, ticket
 
 OPTION = Contract(
@@ -208,6 +212,83 @@ async def test_a_note_that_cannot_be_put_into_words_fails_to_its_awaiter_alone(p
     assert told == []
 
 
+class Gate:
+    """The disk of a journal, which takes nothing until it is opened; `rows` is what it has."""
+
+    def __init__(self, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.reached, self.may_go_on = threading.Event(), threading.Event()
+        self.rows: list[str] = []
+        self.sizes: queue.SimpleQueue[int] = queue.SimpleQueue()
+        insert = journal._log._insert
+
+        def held(rows: Sequence[Row]) -> None:
+            self.reached.set()
+            assert self.may_go_on.wait(60)
+            insert(rows)
+            self.rows += [row[3] for row in rows]
+            self.sizes.put(len(rows))
+
+        monkeypatch.setattr(journal._log, "_insert", held)
+
+
+async def test_an_intent_stands_behind_a_part_of_what_many_orders_have_left(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = await Journal.open(path, clock=ManualClock(NOON))
+    await journal.append([])
+    gate = Gate(journal, monkeypatch)
+    names = [f"ibc-{number}" for number in range(1_000)]
+    journal.post([moved(name) for name in names])
+    assert await asyncio.to_thread(gate.reached.wait, 60)
+    written = journal.append([moved("ibc-new")])
+    gate.may_go_on.set()
+    await written
+    assert gate.rows[:126] == [*names[:125], "ibc-new"]
+    await journal.aclose()
+    assert [entry.key for entry in read(path)][1:] == [*names[:125], "ibc-new", *names[125:]]
+
+
+async def test_what_was_posted_goes_to_disk_part_by_part_though_nobody_asks(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = await Journal.open(path, clock=ManualClock(NOON))
+    await journal.append([])
+    gate = Gate(journal, monkeypatch)
+    gate.may_go_on.set()
+    names = [f"ibc-{number}" for number in range(300)]
+    journal.post([moved(name) for name in names])
+    sizes = [await asyncio.to_thread(gate.sizes.get, timeout=60) for _ in range(5)]
+    assert sizes == [64, 64, 64, 64, 44]
+    assert gate.rows == names
+    await journal.aclose()
+
+
+async def test_what_follows_a_part_that_the_disk_refused_is_not_tried_part_by_part(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = await Journal.open(path, clock=ManualClock(NOON))
+    await journal.append([])
+    failed = asyncio.Event()
+    told: list[OrderError] = []
+
+    def note(error: OrderError) -> None:
+        told.append(error)
+        failed.set()
+
+    journal.on_failure = note
+
+    def refuse(rows: Sequence[Row]) -> None:
+        raise OSError("full")
+
+    monkeypatch.setattr(journal._log, "_insert", refuse)
+    journal.post([moved(f"ibc-{number}") for number in range(1_000)])
+    await failed.wait()
+    with pytest.raises(OrderError, match="full"):
+        await journal.append([moved("ibc-new")])
+    assert len(told) == 2
+    await journal.aclose()
+
+
 async def test_a_closed_journal_takes_nothing(path: Path) -> None:
     journal = await Journal.open(path, clock=ManualClock(NOON))
     await journal.aclose()
@@ -227,7 +308,7 @@ async def test_an_entry_of_another_version_stops_the_start(
 ) -> None:
     log = AppendLog.open(path)
     draft = Draft(time="", kind=kind, key="", correlation_id="", cause="", body=body)
-    log.append([draft], lambda error: None)
+    log.append([draft], lambda failure, about: None)
     log.close()
     journal = await Journal.open(path, clock=ManualClock(NOON))
     with pytest.raises(ConfigurationError, match=fault):

@@ -196,3 +196,48 @@ async def test_orders_of_one_turn_share_a_look_and_the_next_turn_looks_anew(tmp_
     one.release()
     assert shared.state() is None
     assert looks == 3
+
+
+async def test_before_the_wire_a_look_is_shared_for_a_millisecond_and_never_past_an_engagement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, looks = [100.0], 0
+    monkeypatch.setattr("ibkr_connector.orders.kill_switch.time.perf_counter", lambda: now[0])
+    one = switch(tmp_path)
+
+    def look() -> KillState | None:
+        nonlocal looks
+        looks += 1
+        return one.state()
+
+    shared = OnceATurn(look)
+    assert shared.state() is None
+    for after_s, looked in ((0.0009, 1), (0.0002, 2), (0.0009, 2), (1.0, 3)):
+        now[0] += after_s
+        assert shared.state_of_now() is None
+        assert looks == looked
+    # another object of this process sets it: that it was seen released just now counts no more
+    switch(tmp_path).engage("enough")
+    state = shared.state_of_now()
+    assert state is not None
+    assert state.reason == "enough"
+
+
+async def test_another_process_that_engages_it_is_heard_in_the_next_turn_or_millisecond(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("ibkr_connector.orders.kill_switch.time.perf_counter", lambda: now[0])
+    one = switch(tmp_path)
+    shared = OnceATurn(one.state)
+    assert shared.state_of_now() is None
+    (tmp_path / NAME).write_text("{}")  # as nobody here knows of
+    assert shared.state_of_now() is None
+    now[0] += 0.002
+    assert shared.state_of_now() is not None
+    (tmp_path / NAME).unlink()
+    assert shared.state_of_now() is None
+    (tmp_path / NAME).write_text("{}")
+    called = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(lambda: called.set_result(shared.state_of_now()))
+    assert await called is not None

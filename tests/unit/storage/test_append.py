@@ -28,6 +28,7 @@ from ibkr_connector.storage.append import (
     verify_entries,
 )
 from ibkr_connector.storage.chain import GENESIS, link
+from ibkr_connector.storage.writer import Done
 
 
 def draft(key: str = "a", body: str = "{}") -> Draft:
@@ -41,9 +42,13 @@ def draft(key: str = "a", body: str = "{}") -> Draft:
     )
 
 
+def into(told: queue.SimpleQueue[Exception | None]) -> Done:
+    return lambda failure, about: told.put(failure)
+
+
 def write(log: AppendLog, *drafts: Draft) -> Exception | None:
     done: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
-    log.append(drafts, done.put)
+    log.append(drafts, into(done))
     return done.get(timeout=60)
 
 
@@ -91,7 +96,7 @@ def test_many_callers_share_commits_and_keep_their_order(path: Path) -> None:
     log = AppendLog.open(path)
     done: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
     for number in range(2000):
-        log.append([draft(body=f"{number}")], done.put)
+        log.append([draft(body=f"{number}")], into(done))
     log.close()
     assert [done.get_nowait() for _ in range(2000)] == [None] * 2000
     assert [entry.body for entry in read_entries(path)] == [f"{n}" for n in range(2000)]
@@ -127,32 +132,41 @@ def test_who_hands_something_in_waits_until_a_writer_that_rested_is_at_the_disk_
     at_disk.clear()
     monkeypatch.setattr("ibkr_connector.storage.writer.WAY_S", 3_600.0)
     may_go_on.clear()
-    log.append([draft()], done.put)  # and yet this one is told of its own turn
+    log.append([draft()], into(done))  # and yet this one is told of its own turn
     assert at_disk == [1]
     # a writer that is busy begins with it by itself, and nobody waits
-    log.append([draft()], done.put)
+    log.append([draft()], into(done))
     assert at_disk == [1]
     may_go_on.set()
     for _ in range(2):
         assert done.get(timeout=60) is None
     # where there is nothing to write the disk is never reached
     rest()
-    log.append([], done.put)
+    log.append([], into(done))
     assert done.get(timeout=60) is None
     log.close()
 
 
-def test_of_what_nobody_waits_for_only_a_failure_is_told(path: Path) -> None:
+def test_what_nobody_waits_for_is_made_on_the_thread_that_writes_and_told_in_its_turn(
+    path: Path,
+) -> None:
     log = AppendLog.open(path)
     told: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
-    log.post(lambda: [draft()], told.put)
+    made_by: list[str] = []
+
+    def making() -> list[Draft]:
+        made_by.append(threading.current_thread().name)
+        return [draft()]
+
+    log.post(making, into(told))
     assert write(log, draft()) is None
-    assert told.empty()
+    assert told.get(timeout=60) is None
+    assert made_by == ["ibkr-journal"]
 
     def broken() -> list[Draft]:
         raise ValueError("no note")
 
-    log.post(broken, told.put)
+    log.post(broken, into(told))
     assert isinstance(told.get(timeout=60), ValueError)
     assert isinstance(write(log, draft()), ValueError)
     log.close()
@@ -178,7 +192,7 @@ def test_the_write_ahead_file_is_begun_anew_when_those_who_wait_have_been_told(
     monkeypatch.setattr(log, "_tidy", look)
     done: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
 
-    def answered(failure: Exception | None) -> None:
+    def answered(failure: Exception | None, _about: object) -> None:
         told.append(path.stat().st_size)
         done.put(failure)
 

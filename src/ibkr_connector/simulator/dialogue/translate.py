@@ -134,16 +134,11 @@ def warning_text(event: OrderNoted) -> str:
 
 def open_order(order: VenueOrder, margins: dict[str, str] | None = None) -> OpenOrder:
     """Write an order with everything that its client set, and TWS's defaults for the rest."""
-    texts = {
-        **_texts(order),
-        "clientId": str(order.owner.client_id),
-        "sharesAllocation": (
-            f"{order.perm_id}.0/{order.account}/{number_text(order.terms.quantity)}"
-        ),
-        "status": order.status,
-        **dict.fromkeys(MARGIN_FIELDS, UNSET_DOUBLE),
-        **(margins or {}),
-    }
+    texts = _texts(order)
+    texts["clientId"] = str(order.owner.client_id)
+    texts["sharesAllocation"] = f"{order.perm_id}.0/{order.account}/{texts['totalQuantity']}"
+    texts["status"] = order.status
+    texts.update(_NO_MARGINS if margins is None else {**_NO_MARGINS, **margins})
     return OpenOrder(
         order_id=order.owner.order_id,
         contract=contract_of(order.instrument, exchange=order.exchange, no_right=_NO_RIGHT),
@@ -215,10 +210,9 @@ def commission_report(commission: Commission) -> CommissionReport:
 
 
 def _texts(order: VenueOrder) -> dict[str, str]:
-    said = {name: text for name, text in order.note.items() if text}
     return {
         **ECHO,
-        **said,
+        **order.note,
         "action": order.terms.action,
         "totalQuantity": number_text(order.terms.quantity),
         "orderType": order.terms.order_type,
@@ -254,8 +248,11 @@ def _price(price: Decimal | None) -> str:
 
 
 def said_by(order: WireOrder) -> dict[str, str]:
-    """Return what a client set, without what concerns only the sending."""
-    return {name: text for name, text in order.texts.items() if name not in _SENDING}
+    """Return what a client set, without what is empty or concerns only the sending."""
+    said = order.texts.items()
+    return {name: text for name, text in said if text and name not in _SENDING}
 
 
 _SENDING: Final = frozenset({"transmit", "whatIf", "clientId", "permId"})
+
+_NO_MARGINS: Final = dict.fromkeys(MARGIN_FIELDS, UNSET_DOUBLE)

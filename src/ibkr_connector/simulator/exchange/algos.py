@@ -17,7 +17,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
 
-from .records import Terms, VenueOrder
+from .records import Terms, VenueOrder, change_order
 
 __all__ = ["algo_end", "algo_start", "is_worked", "released", "wrong_algo"]
 
@@ -133,7 +133,9 @@ def released(order: VenueOrder, now: datetime, day_end: datetime | None) -> Venu
     else:
         return order
     part = max(order.filled, min(part, terms.quantity))
-    return order if part == terms.quantity else replace(order, terms=replace(terms, quantity=part))
+    if part == terms.quantity:
+        return order
+    return change_order(order, terms=replace(terms, quantity=part))
 
 
 def _components(order: VenueOrder, seconds: float) -> Decimal:

@@ -8,7 +8,6 @@ on an index are settled in cash.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -18,7 +17,7 @@ from .commands import AccountChanged, Event, Executed, ExerciseOption, OrderChan
 from .instruments import Instrument
 from .market import Market
 from .matching import REMOVED
-from .records import Status, Terms, VenueOrder
+from .records import Status, Terms, VenueOrder, change_order
 from .register import Register
 from .validation import Refusal
 
@@ -86,7 +85,7 @@ def exercise(
                 now=now,
             ):
                 yield Executed(execution=execution, commission=commission)
-    filled = replace(order, status=Status.FILLED, filled=command.quantity, closed_at=now)
+    filled = change_order(order, status=Status.FILLED, filled=command.quantity, closed_at=now)
     yield OrderChanged(order=register.keep(filled))
     for instrument in touched:
         yield PositionChanged(account=command.account, instrument=instrument)

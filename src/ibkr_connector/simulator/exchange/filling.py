@@ -17,7 +17,7 @@ from .instruments import Instrument
 from .market import Market
 from .matching import Trade
 from .models import SlippageModel
-from .records import Status, VenueOrder
+from .records import Status, VenueOrder, change_order
 from .register import Register
 
 __all__ = ["Filling"]
@@ -58,7 +58,7 @@ class Filling:
         filled = order.filled + trade.quantity
         paid = order.average_price * order.filled + trade.price * trade.quantity
         is_complete = filled == order.terms.quantity
-        order = replace(
+        order = change_order(
             order,
             filled=filled,
             average_price=paid / filled,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from .clearing import Clearing
@@ -29,7 +28,7 @@ from .hours import Hours
 from .market import Market
 from .models import LatencyModel, Message
 from .pricing import type_of
-from .records import Group, Hold, Status, VenueOrder
+from .records import Group, Hold, Status, VenueOrder, change_order
 from .register import Register
 from .trading import Trading
 from .validation import Refusal, bad_change, bad_terms, refused_instrument
@@ -160,7 +159,7 @@ class Intake:
         delay_s = self._delay_s(Message.PLACE)
         if delay_s:
             order = self._register.keep(
-                replace(order, hold=Hold.LATENCY, status=Status.PENDING_SUBMIT)
+                change_order(order, hold=Hold.LATENCY, status=Status.PENDING_SUBMIT)
             )
             yield OrderChanged(order=order)
             self._due_at(order.perm_id, None, now + timedelta(seconds=delay_s))
@@ -191,7 +190,7 @@ class Intake:
     def _refuse_for_margin(
         self, order: VenueOrder, after: Figures, now: datetime
     ) -> Iterator[Event]:
-        inactive = replace(order, status=Status.INACTIVE, closed_at=now, hold=None)
+        inactive = change_order(order, status=Status.INACTIVE, closed_at=now, hold=None)
         self._register.keep(inactive)
         yield OrderChanged(order=inactive)
         yield OrderRefused(owner=order.owner, code=201, text=_margin_text(after), order=inactive)
@@ -248,7 +247,7 @@ class Intake:
             old.trailing_percent,
         )
         elected = order.is_triggered and type_of(new).trigger is not None
-        changed = replace(
+        changed = change_order(
             order,
             terms=new,
             is_resting=False,
@@ -260,7 +259,7 @@ class Intake:
             rows={**order.rows, **command.rows},
         )
         if changed.remaining == 0:
-            changed = replace(changed, status=Status.FILLED, closed_at=now)
+            changed = change_order(changed, status=Status.FILLED, closed_at=now)
         return changed
 
     def cancel(self, command: CancelOrder, now: datetime) -> Iterator[Event]:
@@ -273,7 +272,7 @@ class Intake:
             yield from self._trading.cancel(command.perm_id, now)
             return
         self._due_at(command.perm_id, command, now + timedelta(seconds=delay_s))
-        pending = self._register.keep(replace(order, status=Status.PENDING_CANCEL))
+        pending = self._register.keep(change_order(order, status=Status.PENDING_CANCEL))
         yield OrderChanged(order=pending)
 
     def _cannot_cancel(self, done: VenueOrder) -> Iterator[Event]:

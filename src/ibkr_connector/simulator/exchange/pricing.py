@@ -6,13 +6,12 @@ Pure: an order and a quote in, prices out.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
 from .instruments import Instrument
 from .order_types import ORDER_TYPES, OrderType, Peg, Trigger
-from .records import Quote, Status, Terms, VenueOrder
+from .records import Quote, Status, Terms, VenueOrder, change_order
 
 __all__ = [
     "elect",
@@ -85,7 +84,7 @@ def with_trigger(order: VenueOrder, quote: Quote) -> VenueOrder:
     if kind is not Trigger.TRAIL:
         if order.trigger_price == terms.stop_price:
             return order
-        return replace(order, trigger_price=terms.stop_price)
+        return change_order(order, trigger_price=terms.stop_price)
     stop = order.trigger_price if order.trigger_price is not None else terms.trail_stop_price
     prices = watched(order.instrument, terms, quote)
     if prices:
@@ -97,7 +96,7 @@ def with_trigger(order: VenueOrder, quote: Quote) -> VenueOrder:
         else:
             wanted = order.instrument.floor(nearest - gap)
             stop = wanted if stop is None else max(stop, wanted)
-    return order if stop == order.trigger_price else replace(order, trigger_price=stop)
+    return order if stop == order.trigger_price else change_order(order, trigger_price=stop)
 
 
 def _trailing_gap(terms: Terms, price: Decimal) -> Decimal:
@@ -115,7 +114,7 @@ def elect(order: VenueOrder) -> VenueOrder:
         working = order.trigger_price + offset if terms.is_buy else order.trigger_price - offset
     elif type_of(terms).has_limit:
         working = terms.limit_price
-    return replace(order, is_triggered=True, working_price=working, status=Status.SUBMITTED)
+    return change_order(order, is_triggered=True, working_price=working, status=Status.SUBMITTED)
 
 
 def _limit_offset(order: VenueOrder) -> Decimal:
@@ -139,7 +138,7 @@ def priced(order: VenueOrder, quote: Quote) -> VenueOrder:
     price = _pegged(order, peg, quote)
     if price == order.working_price:
         return order
-    return replace(order, working_price=price, is_resting=False)
+    return change_order(order, working_price=price, is_resting=False)
 
 
 def _pegged(order: VenueOrder, peg: Peg, quote: Quote) -> Decimal | None:

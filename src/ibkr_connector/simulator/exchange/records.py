@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum, StrEnum
+from typing import Final
 
 from .advisor import Method, Share
+from .changing import changer
 from .instruments import Instrument
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "Status",
     "Terms",
     "VenueOrder",
+    "change_order",
 ]
 
 
@@ -256,6 +259,10 @@ class VenueOrder:
     def works(self) -> bool:
         """Whether it stands at the market now."""
         return self.hold is None and self.status.is_open
+
+
+change_order: Final = changer(VenueOrder)
+"""Return an order with some of its fields changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ from .matching import ADDED, Level, Trade, accepts, sweep
 from .models import FillModel
 from .order_types import Auction
 from .pricing import elect, is_triggered, priced, type_of, with_trigger
-from .records import Hold, Quote, Status, VenueOrder
+from .records import Hold, Quote, Status, VenueOrder, change_order
 from .register import Register
 
 __all__ = ["Trading"]
@@ -86,7 +86,7 @@ class Trading:
         if order.status is Status.PENDING_CANCEL:
             status = order.status
         if hold != order.hold or status != order.status:
-            order = replace(order, hold=hold, status=status)
+            order = change_order(order, hold=hold, status=status)
         self._register.keep(order)
         self._note_end(order)
         yield OrderChanged(order=order)
@@ -342,12 +342,12 @@ class Trading:
             yield from self.cancel(order.perm_id, now)
             return
         if type_of(order.terms).rests_as_limit and order.filled and order.working_price is None:
-            order = self._register.keep(replace(order, working_price=order.last_price))
+            order = self._register.keep(change_order(order, working_price=order.last_price))
         far = quote.ask if order.terms.is_buy else quote.bid
         was_left = far is not None and not accepts(order, far)
         is_left_alone = order.is_resting or is_worked(order.terms)
         if order.working_price is not None and not is_left_alone and was_left:
-            self._register.keep(replace(order, is_resting=True))
+            self._register.keep(change_order(order, is_resting=True))
 
     # --- trades ---------------------------------------------------------------------------------
 
@@ -405,7 +405,7 @@ class Trading:
             terms = replace(child.terms, quantity=wanted)
             current = self._register.open_of(child.perm_id)
             if current is not None:
-                yield from self.enter(replace(current, terms=terms, placed_at=now), now)
+                yield from self.enter(change_order(current, terms=terms, placed_at=now), now)
 
     def _reduce_group(self, order: VenueOrder, part: Decimal, now: datetime) -> Iterator[Event]:
         members = [one for one in self._register.members(order) if one.perm_id != order.perm_id]
@@ -420,7 +420,7 @@ class Trading:
             yield from self.cancel(order.perm_id, now)
             return
         terms = replace(order.terms, quantity=effect.quantity)
-        yield OrderChanged(order=self._register.keep(replace(order, terms=terms)))
+        yield OrderChanged(order=self._register.keep(change_order(order, terms=terms)))
 
     # --- the end --------------------------------------------------------------------------------
 
@@ -429,7 +429,7 @@ class Trading:
         order = self._register.open_of(perm_id)
         if order is None:
             return
-        cancelled = replace(order, status=Status.CANCELLED, closed_at=now, hold=None)
+        cancelled = change_order(order, status=Status.CANCELLED, closed_at=now, hold=None)
         self._register.keep(cancelled)
         self._clearing.unbind(perm_id)
         yield OrderChanged(order=cancelled)

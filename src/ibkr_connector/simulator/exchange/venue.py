@@ -9,7 +9,6 @@ prices are in `market`, money is in `clearing`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
@@ -57,14 +56,7 @@ from .models import (
     PlainFill,
     SlippageModel,
 )
-from .records import (
-    Commission,
-    Condition,
-    Execution,
-    Leg,
-    Quote,
-    VenueOrder,
-)
+from .records import Commission, Condition, Execution, Leg, Quote, VenueOrder, change_order
 from .register import Register
 from .tape import Tape
 from .trading import Trading
@@ -168,7 +160,7 @@ class Venue:
             case CancelOrder():
                 yield from self._intake.cancel(command, now)
             case AssignOwner(perm_id=perm_id, owner=owner):
-                self._register.keep(replace(self._register[perm_id], owner=owner))
+                self._register.keep(change_order(self._register[perm_id], owner=owner))
             case CancelAll():
                 for perm_id in self._register.book.ids():
                     if self._register.open_of(perm_id) is not None:
