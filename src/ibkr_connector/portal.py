@@ -23,7 +23,6 @@ import os
 import threading
 import weakref
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from functools import partial
 from typing import Any, Final, Generic, Self, TypeVar, TypeVarTuple, cast
 
 from .errors import NotConnectedError, RequestTimeoutError, WrongThreadError
+from .inbox import Inbox
 
 __all__ = ["Portal"]
 
@@ -51,9 +51,6 @@ ROUNDS: Final = 3
 ROUND_S: Final = 1.0
 """How long each of those rounds waits."""
 
-AT_ONCE: Final = 64
-"""So many calls a loop takes in before it looks at its sockets and at what those calls do."""
-
 
 class Portal:
     """A thread with an event loop; made with `Portal.start`, ended with `stop`."""
@@ -64,9 +61,9 @@ class Portal:
         self._lock = threading.Lock()
         self._open = False
         self._jobs: set[_Job[Any]] = set()
-        self._inboxes: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Inbox]
+        self._inboxes: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Inbox]
         self._inboxes = weakref.WeakKeyDictionary()
-        self._told: set[_Inbox] = set()
+        self._told: set[Inbox] = set()
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
 
@@ -223,7 +220,7 @@ class Portal:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._inbox = _Inbox(self._loop)
+        self._inbox = Inbox(self._loop)
         self._stopping = asyncio.Event()
         self._open = True
         self._started.set()
@@ -263,10 +260,10 @@ class Portal:
             with suppress(RuntimeError):
                 inbox.wake()
 
-    def _inbox_of(self, loop: asyncio.AbstractEventLoop) -> _Inbox:
+    def _inbox_of(self, loop: asyncio.AbstractEventLoop) -> Inbox:
         inbox = self._inboxes.get(loop)
         if inbox is None:
-            inbox = self._inboxes[loop] = _Inbox(loop)
+            inbox = self._inboxes[loop] = Inbox(loop)
         return inbox
 
     def _finished(self, job: _Job[T], outcome: _Outcome[T]) -> None:
@@ -299,54 +296,6 @@ class _Outcome(Generic[T]):
         if self.error is not None:
             raise self.error
         return cast("T", self.value)
-
-
-class _Inbox:
-    """
-    Calls for a loop, from any thread; those that come together wake it once.
-
-    To wake a loop is the dearest part of a call: a write to a pipe, and the other thread's turn.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = weakref.ref(loop)
-        self._calls: deque[Callable[[], object]] = deque()
-        self._woken = False
-
-    def put(self, call: Callable[[], object]) -> None:
-        """Run a call on the loop, in order; `RuntimeError` when it is closed."""
-        self.add(call)
-        self.wake()
-
-    def add(self, call: Callable[[], object]) -> None:
-        """As `put`, when the loop is woken."""
-        self._calls.append(call)
-
-    def wake(self) -> None:
-        """Wake the loop if there are calls for it; `RuntimeError` when it is closed."""
-        loop = self._loop()
-        if self._calls and not self._woken and loop is not None:
-            self._woken = True
-            try:
-                loop.call_soon_threadsafe(self._empty)
-            except RuntimeError:
-                self._woken = False
-                raise
-
-    def _empty(self) -> None:
-        # Two hundred that come together would each wait for the first step of all others: so a few
-        # are taken at a time, and while their words are on disk or on the wire, the next.
-        calls = self._calls
-        try:
-            for _ in range(min(AT_ONCE, len(calls))):
-                calls.popleft()()
-        finally:
-            # Lowered before it is looked at: what comes from now on wakes the loop again.
-            self._woken = False
-            loop = self._loop()
-            if calls and loop is not None:
-                self._woken = True
-                loop.call_soon(self._empty)
 
 
 class _Job(ABC, Generic[T]):

@@ -16,7 +16,8 @@ from functools import partial
 import pytest
 
 from ibkr_connector.errors import NotConnectedError, RequestTimeoutError, WrongThreadError
-from ibkr_connector.portal import AT_ONCE, Portal
+from ibkr_connector.inbox import AT_ONCE
+from ibkr_connector.portal import Portal
 
 WHO: contextvars.ContextVar[str] = contextvars.ContextVar("WHO", default="nobody")
 
@@ -448,7 +449,8 @@ def test_eight_threads_with_three_loops_each_all_get_their_own_answers(portal: P
 def test_a_process_that_exits_without_stopping_ends_at_once() -> None:
     script = """
 import asyncio
-from ibkr_connector.portal import AT_ONCE, Portal
+from ibkr_connector.inbox import AT_ONCE
+from ibkr_connector.portal import Portal
 portal = Portal.start("left-behind")
 async def forever():
     try:
@@ -482,7 +484,8 @@ def test_a_forked_child_is_told_that_it_has_no_portal() -> None:
     script = """
 import os
 from ibkr_connector.errors import NotConnectedError
-from ibkr_connector.portal import AT_ONCE, Portal
+from ibkr_connector.inbox import AT_ONCE
+from ibkr_connector.portal import Portal
 portal = Portal.start("parent")
 async def nothing():
     return None
