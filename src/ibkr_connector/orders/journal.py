@@ -73,7 +73,7 @@ So many of them are handed to the writer together: an intent stands behind no mo
 shares its flush with them.
 """
 
-SHARE: Final = 8
+SHARE: Final = 32
 """Or this part of all that waits, if that is more: a slow disk takes more in one flush."""
 
 _Outcome = tuple[Exception | None, asyncio.Future[None] | None]

@@ -256,6 +256,9 @@ class Connection(asyncio.Protocol):
                     self._request(event)
                 if self._is_deaf():
                     break
+                if cut is None:
+                    # answered as it is handled, and not when all that came with it is
+                    self._write()
         except RemoteProtocolError as error:
             _log.warning("a client broke the protocol: %s", error)
             self.end()
