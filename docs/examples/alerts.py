@@ -18,7 +18,7 @@ class Webhook(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        print("webhook:", told["title"])
+        print(f"webhook: {told['title']}")
         self.send_response(200)
         self.end_headers()
         if "kill switch" in told["title"]:
@@ -29,7 +29,7 @@ class Webhook(BaseHTTPRequestHandler):
 
 
 def on_alert(change: AlertChange) -> None:
-    print("hook:", change.step.value, change.alert.kind.value)
+    print(f"hook: {change.step.value} {change.alert.kind.value}")
 
 
 def configure(server: HTTPServer) -> None:
@@ -47,12 +47,12 @@ async def main(port: int) -> None:
     async with IBKRConnector(port=port) as ib:
         ib.alerts.on_alert(on_alert)
         for receipt in await ib.alerts.test():
-            print(receipt.route, "told:", receipt.is_delivered)
+            print(f"{receipt.route} told: {receipt.is_delivered}")
         async with ib.alerts.stream() as changes:
             await ib.kill_switch.engage("just trying")
             async for change in changes:
                 if change.alert.kind == "kill_switch":
-                    print("stream:", change.alert.text.partition(": ")[2])
+                    print(f"stream: {change.alert.text.partition(': ')[2]}")
                     break
             for alert in await ib.alerts.active():
                 await ib.alerts.acknowledge(alert.alert_id, by="me")
@@ -60,7 +60,7 @@ async def main(port: int) -> None:
             ib.kill_switch.release()
             async for change in changes:
                 if (change.step, change.alert.kind) == ("cleared", "kill_switch"):
-                    print("over:", change.alert.kind)
+                    print(f"over: {change.alert.kind}")
                     break
         print("in all:", [one.kind.value for one in await ib.alerts.history()])
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ibkr_connector.clock import ManualClock
 from ibkr_connector.simulator import GatewaySimulator
+from ibkr_connector.simulator.connection import Connection
 from ibkr_connector.simulator.server import DEFAULT_START
 from ibkr_connector.simulator.wire import requests as ask
 from ibkr_connector.simulator.wire.contracts import WireContract
@@ -28,3 +31,24 @@ async def test_a_refused_client_places_no_order_behind_its_greeting() -> None:
         assert gateway.venue.open_orders() == ()
         await first.aclose()
         await second.aclose()
+
+
+async def test_each_request_is_answered_before_the_next_that_came_with_it_is_handled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with GatewaySimulator(clock=ManualClock(DEFAULT_START)) as gateway:
+        client = await RawClient.start(gateway.host, gateway.port, 1)
+        handled: list[int] = []
+        put = Connection._put
+
+        def noted(self: Connection, data: bytes, size: int | None) -> None:
+            handled.append(len(gateway.log) - before)
+            put(self, data, size)
+
+        monkeypatch.setattr(Connection, "_put", noted)
+        before = len(gateway.log)
+        client.write(frame(ask.ReqCurrentTime()) * 5)
+        for _ in range(5):
+            await client.reply()
+        assert handled == [1, 2, 3, 4, 5]
+        await client.aclose()
