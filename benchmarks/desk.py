@@ -11,7 +11,7 @@ interpreter's lock and the collector of cycles. Each has a gateway of its own, a
 would else tell the one of the other's fills, and remember them. All of them live from the first
 round to the last and take turns at each figure, A B and then B A, a tenth of a second apart: a
 machine whose speed changes from one second to the next changes it for both. Each round gives a
-ratio, and the median of the ratios counts.
+ratio, and the median of the ratios counts. At rates they take turns three times in a round.
 
 Two hundred in flight are two hundred callers who each place one order after the other; two hundred
 at once are placed in one go, with nothing before them and nothing behind.
@@ -64,6 +64,12 @@ EACH: Final = 5
 
 ALONE: Final = 60
 """Orders that are placed one after the other."""
+
+TURNS: Final = 3
+"""
+So often in a round the sides take turns at a rate: one turn takes half a second, and whatever else
+runs on the machine for a moment is a good part of that.
+"""
 
 SETTLE_S: Final = 3.0
 """What is made behind `ready` is made by then."""
@@ -189,19 +195,28 @@ def compare(
                     player = stack.enter_context(_playing(name, figure.away_s, mine, alone))
                     players[name, figure.away_s] = player
         time.sleep(settle_s)
-        measured: list[Round] = [
-            {
-                figure.name: {
-                    name: players[name, figure.away_s].does(task(figure))
-                    for name in turns(number)
-                    if name in _those_of(figure)
-                }
-                for figure in FIGURES
-            }
-            for number in range(rounds)
-        ]
+        measured: list[Round] = []
+        for number in range(rounds):
+            found: dict[str, Mapping[str, float]] = {}
+            for figure in FIGURES:
+                here = {name: players[name, figure.away_s] for name in _those_of(figure)}
+                found[figure.name] = _taken(here, figure, task(figure), number=number)
+            measured.append(found)
         asides = {name: players[name, 0.0].ends() for name in (BARE, OURS)}
     return judged(measured, asides)
+
+
+def _taken(
+    players: Mapping[str, _Player], figure: Figure, task: Task, *, number: int
+) -> Mapping[str, float]:
+    """Return what a round says of a figure, by side; of rates several turns are one."""
+    values: dict[str, list[float]] = {name: [] for name in players}
+    for nth in range(TURNS if figure.is_rate else 1):
+        for name in turns(number + nth):
+            if name in players:
+                values[name].append(players[name].does(task))
+    # each turn is as many orders: all of them by all of their time
+    return {name: statistics.harmonic_mean(found) for name, found in values.items()}
 
 
 def turns(number: int) -> Sequence[str]:
