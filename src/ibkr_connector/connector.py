@@ -1087,7 +1087,7 @@ class IBKRConnector:
 
     async def flatten(self, *, account: str | None = None) -> ClosingReport:
         """
-        Cancel every open order of ours and close every position at the market.
+        Cancel every open order of ours and close every position at the market, all at once.
 
         Returns:
             As `close_position`; a position that could not be closed is named in `problems`.

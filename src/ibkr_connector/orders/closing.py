@@ -3,7 +3,9 @@ Getting out: cancelling everything of ours, closing one position, closing all.
 
 Owns: in which order that is done. What works on a contract is cancelled, and known to be, before
 its position is read and closed, so that nothing that was on its way turns the position over; and
-one closing goes after the other. Every order goes through the desk, its limits and its journal.
+one call goes after the other. All that closes is placed at once, and waited for together: what is
+not answered or finds no buyer holds nothing else up. Every order goes through the desk, its limits
+and its journal; one that comes too soon for a limit on orders a second waits for its turn.
 
 *limit*: orders of other clients and of TWS itself are not touched; what they fill meanwhile counts
 from the next reading of the positions.
@@ -15,6 +17,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 from ibkr_connector.clock import Clock
@@ -26,6 +29,7 @@ from ibkr_connector.errors import (
     OrderValidationError,
     ReadOnlyError,
     RequestTimeoutError,
+    RiskLimitError,
 )
 from ibkr_connector.model.account import Position
 from ibkr_connector.model.contracts import Action, Contract, ContractDetails, SecurityType
@@ -40,6 +44,10 @@ __all__ = ["Closing", "ClosingReport"]
 _SMART: Final = frozenset({SecurityType.STOCK, SecurityType.OPTION})
 _OWN_KEYS: Final = ("symbol", "contract", "action", "quantity", "account")
 _LOOKS, _PAUSE_S = 20, 0.1
+
+_RATE: Final = "max_orders_per_second"
+_TURN_S: Final = 0.25
+"""How long an exit waits that came too soon for that limit; it is judged anew then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +83,7 @@ class Closing:
         clock: Source of all times.
         resolve: Turns a contract into its details.
         positions: Asks what all accounts of the login hold, as soon as that shows every fill.
-        timeout_s: How long a closing order may take to be filled before the call returns.
+        timeout_s: How long the closing orders may take to be filled before the call returns.
     """
 
     def __init__(
@@ -158,18 +166,31 @@ class Closing:
             for row in await self._positions()
             if row.quantity and concerns(row.contract) and account in (None, row.account)
         ]
-        closed, problems = [], []
+        ended = await self._desk.confirmations.exits(
+            [partial(self._place, row, order) for row in rows]
+        )
+        by_row = list(zip(rows, ended, strict=True))
+        placed = [(row, one) for row, one in by_row if isinstance(one, OrderReport)]
+        problems: list[str] = []
         uncertain: list[int] = []
-        for row in rows:
-            try:
-                closed.append(await self._close_row(row, order))
-            except (ReadOnlyError, NotConnectedError) as error:
-                if closed:
+        for row, error in by_row:
+            if isinstance(error, OrderReport):
+                continue
+            if isinstance(error, ReadOnlyError | NotConnectedError):
+                if placed:
                     error.disposition = SendDisposition.SENT
+                raise error
+            problems.append(f"{row.contract.symbol} is not closed: {error}")
+            uncertain += _unknown(error)
+        closed = await self._closed([one.order_id for _, one in placed])
+        gone = [row for (row, _), now in zip(placed, closed, strict=True) if now.is_closed]
+        try:
+            await self._see_gone(gone)
+        except IBKRError as error:
+            error.disposition = SendDisposition.SENT
+            if isinstance(error, ReadOnlyError | NotConnectedError):
                 raise
-            except IBKRError as error:
-                problems.append(f"{row.contract.symbol} is not closed: {error}")
-                uncertain += _unknown(error)
+            problems.append(f"what is left of the positions is not known: {error}")
         return replace(
             report,
             closed=tuple(closed),
@@ -177,44 +198,60 @@ class Closing:
             uncertain=tuple(uncertain),
         )
 
-    async def _close_row(self, row: Position, order: Mapping[str, Any] | None) -> OrderReport:
+    async def _place(self, row: Position, order: Mapping[str, Any] | None) -> OrderReport:
         details = await self._resolve(_tradable(row.contract))
-        report = await self._desk.place(
-            as_request(
-                {
-                    "order_type": "MKT",
-                    **(order or {}),
-                    "contract": details.contract,
-                    "action": "SELL" if row.quantity > 0 else "BUY",
-                    "quantity": abs(row.quantity),
-                    "account": row.account,
-                }
-            ),
-            is_exit=True,
+        request = as_request(
+            {
+                "order_type": "MKT",
+                **(order or {}),
+                "contract": details.contract,
+                "action": "SELL" if row.quantity > 0 else "BUY",
+                "quantity": abs(row.quantity),
+                "account": row.account,
+            }
         )
-        try:
-            report = await self._desk.wait_for(
-                report.order_id, lambda now: now.is_closed, timeout_s=self._timeout_s
-            )
-        except RequestTimeoutError:
-            return self._desk.report(report.order_id)
-        try:
-            await self._see_it_gone(row)
-        except IBKRError as error:
-            error.disposition = SendDisposition.SENT
-            raise
-        return report
+        until = self._clock.monotonic() + self._timeout_s
+        while True:
+            try:
+                return await self._desk.place(request, is_exit=True)
+            except RiskLimitError as error:
+                is_too_soon = {one.rule for one in error.violations} == {_RATE}
+                if not is_too_soon or self._clock.monotonic() >= until:
+                    raise
+            await self._clock.sleep(_TURN_S)
 
-    async def _see_it_gone(self, before: Position) -> None:
-        """Wait until the broker shows the position changed, so that the next call sees it too."""
+    async def _closed(self, order_ids: Sequence[int]) -> list[OrderReport]:
+        """Wait until these orders are closed, all of them in one time, and say how they stand."""
+        until = self._clock.monotonic() + self._timeout_s
+        reports = []
+        for order_id in order_ids:
+            left_s = max(until - self._clock.monotonic(), 0.0)
+            try:
+                await self._desk.wait_for(order_id, lambda now: now.is_closed, timeout_s=left_s)
+            except RequestTimeoutError:
+                pass  # it goes on, and its report says so
+            except IBKRError as error:
+                error.disposition = SendDisposition.SENT
+                raise
+            reports.append(self._desk.report(order_id))
+        return reports
+
+    async def _see_gone(self, closed: Sequence[Position]) -> None:
+        """Wait until the broker shows these positions changed, so that the next call does too."""
+        left = list(closed)
         for _ in range(_LOOKS):
+            if not left:
+                return
             held = {
                 (row.account, row.contract.con_id): row.quantity for row in await self._positions()
             }
-            now = held.get((before.account, before.contract.con_id), Decimal(0))
-            if now != before.quantity:
-                return
-            await self._clock.sleep(_PAUSE_S)
+            left = [
+                row
+                for row in left
+                if held.get((row.account, row.contract.con_id), Decimal(0)) == row.quantity
+            ]
+            if left:
+                await self._clock.sleep(_PAUSE_S)
 
     async def _cancel(self, reports: Sequence[OrderReport]) -> ClosingReport:
         ended = await asyncio.gather(

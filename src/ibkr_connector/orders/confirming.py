@@ -15,19 +15,21 @@ import concurrent.futures
 import contextvars
 import inspect
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from ibkr_connector.clock import Clock
-from ibkr_connector.errors import OrderNotConfirmedError, OrderValidationError
+from ibkr_connector.errors import IBKRError, OrderNotConfirmedError, OrderValidationError
 from ibkr_connector.model.orders import SendDisposition
 from ibkr_connector.model.preview import OrderQuestion, RuleVerdict, Verdict
 from ibkr_connector.resilience.timers import Timers
 
 __all__ = ["Confirm", "Confirmations", "Confirmer", "confirmer"]
+
+T = TypeVar("T")
 
 _MOST_STUCK: Final = 16
 """Callbacks that are not waited for any more and have not returned: each holds a thread."""
@@ -119,6 +121,23 @@ class Confirmations:
             value=f"confirmed after {self._clock.monotonic() - began:.1f} s",
             limit=f"{asked.timeout_s} s",
         )
+
+    async def exits(self, placing: Sequence[Callable[[], Awaitable[T]]]) -> Sequence[T | IBKRError]:
+        """
+        Place what closes, and return what became of each.
+
+        At once, so that none is held up by another; but a person answers one question at a time.
+        """
+
+        async def ended(place: Callable[[], Awaitable[T]]) -> T | IBKRError:
+            try:
+                return await place()
+            except IBKRError as error:
+                return error
+
+        if self.are_wanted(is_exit=True):
+            return [await ended(place) for place in placing]
+        return await asyncio.gather(*map(ended, placing))
 
     async def _answer(self, asked: Confirmer, question: OrderQuestion) -> object:
         thread: threading.Thread | None = None

@@ -17,6 +17,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from ibkr_connector.clock import Clock
@@ -301,20 +302,15 @@ class Guard:
         except IBKRError as error:
             problems.append(f"nothing is closed: {error}")
             return 0
-        done = 0
-        for row in positions:
-            # the same one after a crash, whatever was closed before it
-            account = hashlib.sha256(row.account.encode()).hexdigest()[:8]
-            key = f"{_start_of_keys(state)}{account}-{row.contract.con_id}"
-            try:
-                await self._close(row, key)
-            except IBKRError as error:
+        ended = await self._desk.confirmations.exits(
+            [partial(self._close, row, _start_of_keys(state)) for row in positions]
+        )
+        for row, refusal in zip(positions, ended, strict=True):
+            if refusal is not None:
                 problems.append(
-                    f"{row.contract.symbol} is not closed: {error}{self._in_the_way(row)}"
+                    f"{row.contract.symbol} is not closed: {refusal}{self._in_the_way(row)}"
                 )
-            else:
-                done += 1
-        return done
+        return ended.count(None)
 
     def _in_the_way(self, row: Position) -> str:
         """Say whose orders would open the position on the other side once it was closed."""
@@ -334,7 +330,10 @@ class Guard:
             "too (`ibkr kill --everyone`)"
         )
 
-    async def _close(self, row: Position, key: str) -> None:
+    async def _close(self, row: Position, start_of_key: str) -> None:
+        # the same key after a crash, whatever was closed before it
+        account = hashlib.sha256(row.account.encode()).hexdigest()[:8]
+        key = f"{start_of_key}{account}-{row.contract.con_id}"
         contract = row.contract
         if not contract.exchange or contract.security_type in _SMART:
             # a position names the exchange it is listed on, or none

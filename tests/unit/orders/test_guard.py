@@ -18,6 +18,7 @@ from ibkr_connector.model.account import Position
 from ibkr_connector.model.advisor import Allocation
 from ibkr_connector.model.orders import OrderRequest, OrderStatus, OrderTerms
 from ibkr_connector.model.terms import NO_TERMS
+from ibkr_connector.orders.confirming import Confirmations
 from ibkr_connector.orders.guard import Guard
 from ibkr_connector.orders.kill_switch import KillSwitch
 from kit.fake_clock import EPOCH, FakeClock
@@ -43,6 +44,7 @@ class Desk:
         self.open: list[SimpleNamespace] = []
         self.asked = False
         self.ends, self.placed = OrderStatus.FILLED, 0
+        self.confirmations = Confirmations(FakeClock())
 
     async def reconcile(self) -> None:
         self.asked = True
