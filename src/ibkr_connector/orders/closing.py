@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
@@ -171,25 +172,23 @@ class Closing:
         )
         by_row = list(zip(rows, ended, strict=True))
         placed = [(row, one) for row, one in by_row if isinstance(one, OrderReport)]
-        problems: list[str] = []
-        uncertain: list[int] = []
-        for row, error in by_row:
-            if isinstance(error, OrderReport):
-                continue
-            if isinstance(error, ReadOnlyError | NotConnectedError):
-                if placed:
-                    error.disposition = SendDisposition.SENT
-                raise error
-            problems.append(f"{row.contract.symbol} is not closed: {error}")
-            uncertain += _unknown(error)
+        refused = [(row, one) for row, one in by_row if isinstance(one, IBKRError)]
+        if not placed and all(_is_unsent(error) for _, error in refused):
+            for _, error in refused:
+                if isinstance(error, ReadOnlyError | NotConnectedError):
+                    raise error
+        problems = [f"{row.contract.symbol} is not closed: {error}" for row, error in refused]
+        uncertain = [order_id for _, error in refused for order_id in _unknown(error)]
         closed = await self._closed([one.order_id for _, one in placed])
-        gone = [row for (row, _), now in zip(placed, closed, strict=True) if now.is_closed]
+        # from here on every answer is a report: an error would lose which orders have left
+        traded = [
+            row
+            for (row, _), now in zip(placed, closed, strict=True)
+            if now.is_closed and now.filled_quantity
+        ]
         try:
-            await self._see_gone(gone)
+            await self._see_changed(traded)
         except IBKRError as error:
-            error.disposition = SendDisposition.SENT
-            if isinstance(error, ReadOnlyError | NotConnectedError):
-                raise
             problems.append(f"what is left of the positions is not known: {error}")
         return replace(
             report,
@@ -226,19 +225,15 @@ class Closing:
         reports = []
         for order_id in order_ids:
             left_s = max(until - self._clock.monotonic(), 0.0)
-            try:
+            # one that is still open goes on, and its report says so
+            with suppress(RequestTimeoutError):
                 await self._desk.wait_for(order_id, lambda now: now.is_closed, timeout_s=left_s)
-            except RequestTimeoutError:
-                pass  # it goes on, and its report says so
-            except IBKRError as error:
-                error.disposition = SendDisposition.SENT
-                raise
             reports.append(self._desk.report(order_id))
         return reports
 
-    async def _see_gone(self, closed: Sequence[Position]) -> None:
+    async def _see_changed(self, traded: Sequence[Position]) -> None:
         """Wait until the broker shows these positions changed, so that the next call does too."""
-        left = list(closed)
+        left = list(traded)
         for _ in range(_LOOKS):
             if not left:
                 return
@@ -285,6 +280,10 @@ def _check_order(order: Mapping[str, Any] | None) -> None:
 
 def _unknown(error: IBKRError) -> Sequence[int]:
     return [error.order_id] if isinstance(error, OrderUncertainError) else []
+
+
+def _is_unsent(error: IBKRError) -> bool:
+    return error.disposition in (None, SendDisposition.UNSENT)
 
 
 def _tradable(contract: Contract) -> Contract:

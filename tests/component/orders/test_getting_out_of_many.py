@@ -6,11 +6,17 @@ import asyncio
 from decimal import Decimal
 from pathlib import Path
 
-from ibkr_connector.model.orders import OrderStatus
+import pytest
+
+from ibkr_connector.errors import NotConnectedError
+from ibkr_connector.model.orders import OrderStatus, SendDisposition
 from ibkr_connector.model.preview import OrderQuestion
+from ibkr_connector.model.status import ConnectionState
 from ibkr_connector.orders.confirming import confirmer
 from ibkr_connector.orders.kill_switch import KillSwitch
+from ibkr_connector.simulator import Cut, Refuse
 from ibkr_connector.simulator.exchange.commands import Halt
+from ibkr_connector.simulator.wire.requests import PlaceOrder
 from kit.rig import Rig, rig
 
 AAPL, MSFT, TSLA, KO = "AAPL", "MSFT", "TSLA", "KO"
@@ -73,6 +79,46 @@ async def test_positions_that_find_no_buyer_are_waited_for_together(tmp_path: Pa
         assert [one.status for one in done.closed] == [OrderStatus.SUBMITTED] * 3
         patience_s = made.settings.order_ack_timeout_s
         assert patience_s <= took_s < 1.5 * patience_s
+
+
+def placed(made: Rig) -> list[int]:
+    """Return the ids of the orders that came to the gateway."""
+    asked = [one.request for one in made.simulator.log]
+    return [one.order_id for one in asked if isinstance(one, PlaceOrder)]
+
+
+@pytest.mark.parametrize("let_pass", [0, 1, 2])
+async def test_a_line_that_is_cut_between_exits_loses_no_word_about_those_that_have_left(
+    tmp_path: Path, let_pass: int
+) -> None:
+    async with rig(tmp_path) as made:
+        await holding(made, AAPL, MSFT, TSLA)
+        before = placed(made)
+        # the gateway does what it was asked, nobody hears of it, and the line stays away
+        made.simulator.inject(Cut(on="PlaceOrder", skip=let_pass, handled=True))
+        made.simulator.inject(Refuse(lasts_s=30.0))
+        done = await made.run(made.engine.closing.flatten(), step_s=0.1)
+        arrived = set(placed(made)) - set(before)
+        assert len(arrived) == let_pass + 1
+        assert arrived <= {one.order_id for one in done.closed} | set(done.uncertain)
+        assert not done.is_done
+        await made.ready()
+        await made.run(made.engine.closing.flatten(), step_s=0.1)
+        # what was not closed is closed now, and nothing was closed twice
+        assert await held(made) == {}
+
+
+async def test_without_a_line_nothing_is_closed_and_the_error_says_so(tmp_path: Path) -> None:
+    async with rig(tmp_path) as made:
+        await holding(made, AAPL, MSFT)
+        before = placed(made)
+        made.simulator.inject(Refuse(lasts_s=3600.0))
+        made.simulator.cut()
+        await made.until(lambda: made.state is not ConnectionState.READY, step_s=0.1)
+        with pytest.raises(NotConnectedError) as failed:
+            await made.run(made.engine.closing.flatten(), step_s=0.1)
+        assert failed.value.disposition in (None, SendDisposition.UNSENT)
+        assert placed(made) == before
 
 
 async def test_the_kill_switch_too_waits_for_all_exits_together(tmp_path: Path) -> None:
